@@ -1,0 +1,21 @@
+"""
+Tensor frameworks and the wavelet transform.
+
+`wavedecn` and `waverecn` are PyWavelets' functions of these names for `np.ndarray`, `tf.Tensor`
+and `torch.Tensor`; `get_backend` finds the framework of a tensor or of a model. A framework is
+imported only when an object of its own arrives.
+"""
+
+from .base import Backend, ScoreFunction, Tensor
+from .registry import get_backend
+from .wavelets import pullback, wavedecn, waverecn
+
+__all__ = [
+    "Backend",
+    "ScoreFunction",
+    "Tensor",
+    "get_backend",
+    "pullback",
+    "wavedecn",
+    "waverecn",
+]

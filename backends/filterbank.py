@@ -1,0 +1,208 @@
+"""
+One level of the wavelet transform along one axis, as sums of weighted slices.
+
+A two-channel filter bank splits a signal into its even and odd samples (polyphase form). Every
+output is then a weighted sum of *contiguous* windows of these two phases, whatever the number of
+axes around the one transformed, so that slicing, concatenation and addition are all it takes.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+import pywt
+
+from .base import Backend, Tensor
+
+PERIODIZATION = "periodization"
+ZERO_PERIODIZATION = "zero-periodization"
+"""Periodization that completes an odd signal with a zero: the adjoint of dropping a sample."""
+
+
+class FilterBank(NamedTuple):
+    """The filters of a wavelet, as in `pywt.Wavelet.filter_bank`, hashable."""
+
+    dec_lo: tuple[float, ...]
+    dec_hi: tuple[float, ...]
+    rec_lo: tuple[float, ...]
+    rec_hi: tuple[float, ...]
+
+    @classmethod
+    def of(cls, wavelet: pywt.Wavelet) -> FilterBank:
+        """The filters of `wavelet`."""
+        return cls(*(tuple(filters) for filters in wavelet.filter_bank))
+
+    @property
+    def pullback(self) -> FilterBank:
+        """The bank whose analysis is the transposed synthesis of this one."""
+        return self._replace(dec_lo=self.rec_lo[::-1], dec_hi=self.rec_hi[::-1])
+
+
+def analysis(
+    backend: Backend, x: Tensor, axis: int, bank: FilterBank, mode: str
+) -> tuple[Tensor, Tensor]:
+    """The approximation and the detail of `x` along `axis`: ``pywt.dwt``."""
+    length, size = len(bank.dec_lo), x.shape[axis]
+    if mode in (PERIODIZATION, ZERO_PERIODIZATION):
+        left, count = length // 2 - 1, (size + 1) // 2
+    else:
+        left, count = length - 2, (size + length - 1) // 2
+    right = 2 * count + length - 2 - left - size
+    phases = _phases(backend, x, axis, left, right, mode)
+    starts = [divmod(length - 1 - tap, 2) for tap in range(length)]
+    windows = [_window(phases[phase], axis, start, count) for start, phase in starts]
+    return _filter(backend, windows, bank.dec_lo), _filter(backend, windows, bank.dec_hi)
+
+
+def synthesis(
+    backend: Backend,
+    approximation: Tensor | None,
+    detail: Tensor | None,
+    axis: int,
+    bank: FilterBank,
+    mode: str,
+) -> Tensor | None:
+    """Put an approximation and a detail together along `axis`: ``pywt.idwt``; None is zero."""
+    bands = [
+        (band, filters)
+        for band, filters in ((approximation, bank.rec_lo), (detail, bank.rec_hi))
+        if band is not None
+    ]
+    if not bands:
+        return None
+    half, size = len(bank.rec_lo) // 2, bands[0][0].shape[axis]
+    count, shift = size - half + 1, 0
+    if mode == PERIODIZATION:
+        left = half // 2
+        count, shift = size, 2 * left - half + 1
+        right = half - 1 - left + shift
+        bands = [(_extend(backend, c, axis, left, right, "periodic"), g) for c, g in bands]
+    phases = []
+    for output in (0, 1):
+        delay, phase = divmod(output + shift, 2)
+        windows, taps = [], []
+        for band, filters in bands:
+            starts = range(delay + half - 1, delay - 1, -1)
+            windows += [_window(band, axis, start, count) for start in starts]
+            taps += filters[phase::2]
+        phases.append(_filter(backend, windows, taps))
+    return backend.interleave(*phases, axis)
+
+
+def _filter(backend: Backend, windows: list[Tensor], taps: list[float] | tuple[float, ...]):
+    """Weigh `windows` by `taps`; biorthogonal filters are padded with zeros, which cost nothing."""
+    kept = [(window, tap) for window, tap in zip(windows, taps, strict=True) if tap]
+    kept = kept or [(windows[0], 0.0)]
+    return backend.weighted_sum(*zip(*kept, strict=True))
+
+
+def _window(x: Tensor, axis: int, start: int | None, size: int | None, step: int = 1) -> Tensor:
+    stop = None if size is None else start + size
+    return x[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+def _phases(
+    backend: Backend, x: Tensor, axis: int, left: int, right: int, mode: str
+) -> list[Tensor]:
+    """The even and the odd samples of `x` extended by `left` and `right` samples."""
+    head, tail = _borders(backend, x, axis, left, right, mode)
+    parts = [(head, 0), (x, left), (tail, left + x.shape[axis])]
+    phases = []
+    for phase in (0, 1):
+        samples = [
+            _window(part, axis, (phase - offset) % 2, None, step=2)
+            for part, offset in parts
+            if part is not None
+        ]
+        joined = samples[0] if len(samples) == 1 else backend.concat(samples, axis)
+        phases.append(backend.packed(joined, axis))
+    return phases
+
+
+def _extend(backend: Backend, x: Tensor, axis: int, left: int, right: int, mode: str) -> Tensor:
+    head, tail = _borders(backend, x, axis, left, right, mode)
+    parts = [part for part in (head, x, tail) if part is not None]
+    return x if len(parts) == 1 else backend.concat(parts, axis)
+
+
+def _borders(
+    backend: Backend, x: Tensor, axis: int, left: int, right: int, mode: str
+) -> tuple[Tensor | None, Tensor | None]:
+    """What extends `x` to the left and to the right; None where nothing does."""
+    if not left and not right:
+        return None, None
+    terms = _border_terms(x.shape[axis], left, right, mode)
+    head, tail = (_combine(backend, x, axis, side) if side else None for side in terms)
+    return head, tail
+
+
+Term = tuple[tuple[int, ...], tuple[float, ...]]
+"""Indices of samples, and the weight of each."""
+
+
+@functools.lru_cache(maxsize=1024)
+def _border_terms(size: int, left: int, right: int, mode: str) -> tuple[list[Term], list[Term]]:
+    """
+    Each border sample as a weighted sum of the signal's samples.
+
+    The extension of the unit vectors by `pywt.pad` gives the weights, so that all modes, and
+    signals shorter than their extension, follow PyWavelets. Only the ends of a long signal
+    reach its borders: its middle is left out.
+    """
+    width = max(left, right, 1)
+    kept = min(size, 2 * (width + 1) + size % 2)
+    units = np.eye(kept)
+    if mode == ZERO_PERIODIZATION and size % 2:
+        units = np.vstack((units, np.zeros(kept)))
+    elif mode == PERIODIZATION and size % 2:
+        units = np.vstack((units, units[-1:]))
+    if mode in (PERIODIZATION, ZERO_PERIODIZATION):
+        right -= size % 2
+        added, mode = units[kept:], "periodic"
+    else:
+        added = units[:0]
+    if mode == "smooth" and kept == 1:
+        mode = "constant"
+    padded = np.stack([pywt.pad(unit, width, mode) for unit in units.T], axis=1)
+    head = padded[width - left : width]
+    tail = np.vstack((added, padded[width + len(units) :][:right]))
+    return _terms(head, size), _terms(tail, size)
+
+
+def _terms(rows: np.ndarray, size: int) -> list[Term]:
+    kept = rows.shape[1]
+    entries = [np.flatnonzero(row) for row in rows]
+    terms = []
+    for rank in range(max((max(len(e), 1) for e in entries), default=0)):
+        columns = [int(e[rank]) if rank < len(e) else 0 for e in entries]
+        weights = [
+            float(row[c]) if rank < len(e) else 0.0
+            for row, c, e in zip(rows, columns, entries, strict=True)
+        ]
+        middle = (kept + 1) // 2
+        indices = [c if c < middle else c + size - kept for c in columns]
+        terms.append((tuple(indices), tuple(weights)))
+    return terms
+
+
+def _combine(backend: Backend, x: Tensor, axis: int, terms: list[Term]) -> Tensor:
+    total = None
+    for indices, weights in terms:
+        samples = _pick(backend, x, axis, indices)
+        if any(weight != 1.0 for weight in weights):
+            column = np.reshape(weights, (-1,) + (1,) * (len(x.shape) - axis - 1))
+            samples = samples * backend.asarray(column, like=x)
+        total = samples if total is None else total + samples
+    return total
+
+
+def _pick(backend: Backend, x: Tensor, axis: int, indices: tuple[int, ...]) -> Tensor:
+    """The samples at `indices`, as slices: a run of indices is one slice, perhaps reversed."""
+    steps = set(np.diff(indices))
+    if steps <= {1}:
+        return _window(x, axis, indices[0], len(indices))
+    if steps == {-1}:
+        return backend.flip(_window(x, axis, indices[-1], len(indices)), axis)
+    return backend.concat([_window(x, axis, index, 1) for index in indices], axis)

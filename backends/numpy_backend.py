@@ -1,0 +1,47 @@
+"""NumPy arrays: the reference in which the kernels can be read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .base import Backend
+
+
+class NumpyBackend(Backend):
+    """NumPy as a tensor framework."""
+
+    name = "numpy"
+
+    def concat(self, tensors: Sequence[np.ndarray], axis: int) -> np.ndarray:
+        return np.concatenate(tensors, axis)
+
+    def flip(self, x: np.ndarray, axis: int) -> np.ndarray:
+        return np.flip(x, axis)
+
+    def interleave(self, even: np.ndarray, odd: np.ndarray, axis: int) -> np.ndarray:
+        shape = list(even.shape)
+        shape[axis] *= 2
+        return np.stack((even, odd), axis + 1).reshape(shape)
+
+    def is_floating(self, x: np.ndarray) -> bool:
+        return np.issubdtype(x.dtype, np.floating)
+
+    def asarray(self, x: Any, like: np.ndarray | None = None) -> np.ndarray:
+        return np.asarray(x, np.float32 if like is None else like.dtype)
+
+    def to_numpy(self, x: np.ndarray) -> np.ndarray:
+        return np.array(x)
+
+    def take(self, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        return x[indices]
+
+    def segment_sum(self, x: np.ndarray, segments: np.ndarray, count: int) -> np.ndarray:
+        total = np.zeros((count, *x.shape[1:]), x.dtype)
+        np.add.at(total, segments, x)
+        return total
+
+    def normal(self, shape: Sequence[int], seed: Sequence[int], like: np.ndarray) -> np.ndarray:
+        return np.random.default_rng(list(seed)).standard_normal(shape).astype(like.dtype)

@@ -1,0 +1,74 @@
+"""Find the backend of a tensor or of a model."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from typing import Any
+
+import numpy as np
+
+from .base import Backend
+
+# framework: (module that owns its classes, names of the classes, backend module, backend class)
+_FRAMEWORKS = {
+    "torch": ("torch", ("Tensor", "nn.Module"), "torch_backend", "TorchBackend"),
+    "tensorflow": (
+        "tensorflow",
+        ("Tensor", "Variable", "Module", "keras.layers.Layer"),
+        "tensorflow_backend",
+        "TensorFlowBackend",
+    ),
+}
+
+
+@functools.cache
+def load_backend(name: str) -> Backend:
+    """The backend of the framework called `name`; imports the framework."""
+    if name == "numpy":
+        from .numpy_backend import NumpyBackend
+
+        return NumpyBackend()
+    _, _, module, cls = _FRAMEWORKS[name]
+    return getattr(importlib.import_module(f".{module}", __package__), cls)()
+
+
+def get_backend(obj: Any) -> Backend:
+    """
+    Find the backend of a tensor or of a model.
+
+    A framework that is not imported yet cannot own `obj`, so no framework is imported in vain.
+
+    Parameters
+    ----------
+    obj
+        A `np.ndarray`, `tf.Tensor`, `torch.Tensor`, Keras model or layer, `tf.Module` or
+        `torch.nn.Module`.
+
+    Returns
+    -------
+    backend
+        The backend of its framework.
+
+    Raises
+    ------
+    TypeError
+        If `obj` belongs to no framework that is known.
+    """
+    if isinstance(obj, np.ndarray):
+        return load_backend("numpy")
+    for name, (module, classes, _, _) in _FRAMEWORKS.items():
+        if module in sys.modules and isinstance(obj, _classes(module, classes)):
+            return load_backend(name)
+    raise TypeError(
+        f"No backend for an object of type {type(obj).__module__}.{type(obj).__qualname__}; "
+        "expected a NumPy array, or a tensor or model of TensorFlow or PyTorch."
+    )
+
+
+@functools.cache
+def _classes(module: str, names: tuple[str, ...]) -> tuple[type, ...]:
+    return tuple(
+        functools.reduce(getattr, name.split("."), sys.modules[module]) for name in names
+    )

@@ -1,0 +1,71 @@
+"""PyTorch tensors and modules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from .base import Backend, ScoreFunction
+
+# Below this many contiguous elements, PyTorch's loops over a strided tensor cost more than the
+# copy that makes it contiguous (measured on CPU by ``python -m benchmarks.kernels``).
+_SHORT_RUN = 32
+
+
+class TorchBackend(Backend):
+    """PyTorch as a tensor framework, and the native way to score its modules."""
+
+    name = "torch"
+
+    def concat(self, tensors: Sequence[torch.Tensor], axis: int) -> torch.Tensor:
+        return torch.cat(list(tensors), axis)
+
+    def flip(self, x: torch.Tensor, axis: int) -> torch.Tensor:
+        return x.flip(axis)
+
+    def interleave(self, even: torch.Tensor, odd: torch.Tensor, axis: int) -> torch.Tensor:
+        shape = list(even.shape)
+        shape[axis] *= 2
+        return torch.stack((even, odd), axis + 1).reshape(shape)
+
+    def is_floating(self, x: torch.Tensor) -> bool:
+        return x.is_floating_point()
+
+    def asarray(self, x: Any, like: torch.Tensor | None = None) -> torch.Tensor:
+        if like is not None:
+            return torch.as_tensor(x, dtype=like.dtype, device=like.device)
+        x = torch.as_tensor(x)
+        return x if x.is_floating_point() else x.float()
+
+    def to_numpy(self, x: torch.Tensor) -> np.ndarray:
+        x = x.detach().cpu()
+        return (x.float() if x.dtype in (torch.float16, torch.bfloat16) else x).numpy()
+
+    def take(self, x: torch.Tensor, indices: np.ndarray) -> torch.Tensor:
+        return x.index_select(0, torch.as_tensor(indices, device=x.device))
+
+    def segment_sum(self, x: torch.Tensor, segments: np.ndarray, count: int) -> torch.Tensor:
+        total = x.new_zeros((count, *x.shape[1:]))
+        return total.index_add_(0, torch.as_tensor(segments, device=x.device), x)
+
+    def normal(
+        self, shape: Sequence[int], seed: Sequence[int], like: torch.Tensor
+    ) -> torch.Tensor:
+        state = int(np.random.SeedSequence(list(seed)).generate_state(1, np.uint64)[0])
+        generator = torch.Generator(like.device).manual_seed(state)
+        return torch.randn(*shape, generator=generator, dtype=like.dtype, device=like.device)
+
+    def packed(self, x: torch.Tensor, axis: int) -> torch.Tensor:
+        return x.contiguous() if math.prod(x.shape[axis + 1 :]) < _SHORT_RUN else x
+
+    def weighted_sum(
+        self, tensors: Sequence[torch.Tensor], weights: Sequence[float]
+    ) -> torch.Tensor:
+        total = tensors[0] * weights[0]
+        for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
+            total.add_(tensor, alpha=weight)
+        return total

@@ -1,0 +1,346 @@
+"""The multilevel wavelet transform in any number of dimensions, and its transpose."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import pywt
+
+from . import tensorflow_wavelets
+from .base import Backend, Tensor
+from .filterbank import PERIODIZATION, ZERO_PERIODIZATION, FilterBank, analysis, synthesis
+from .registry import get_backend
+
+Coefficients = list[Any]
+"""``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]``, coarsest first, as PyWavelets has it."""
+
+WaveletLike = str | pywt.Wavelet | Iterable[str | pywt.Wavelet]
+
+
+class _Step(NamedTuple):
+    """How one axis is transformed."""
+
+    axis: int
+    bank: FilterBank
+    mode: str
+
+
+def as_wavelet(wavelet: str | pywt.Wavelet) -> pywt.Wavelet:
+    """
+    Find a discrete wavelet by its name.
+
+    Parameters
+    ----------
+    wavelet
+        A name among ``pywt.wavelist(kind="discrete")``, or a `pywt.Wavelet`, returned as it is.
+
+    Returns
+    -------
+    wavelet
+        The wavelet.
+
+    Raises
+    ------
+    ValueError
+        If no discrete wavelet has this name; the message gives the nearest names.
+    TypeError
+        If `wavelet` is neither a name nor a wavelet.
+    """
+    if isinstance(wavelet, pywt.Wavelet):
+        return wavelet
+    if not isinstance(wavelet, str):
+        raise TypeError(f"wavelet must be a name or a pywt.Wavelet, got {wavelet!r}.")
+    known = pywt.wavelist(kind="discrete")
+    if wavelet.lower() not in (*known, "haar"):
+        raise ValueError(
+            f"wavelet={wavelet!r} is not a discrete wavelet of PyWavelets; "
+            f"{_nearest(wavelet, known)}"
+        )
+    return pywt.Wavelet(wavelet)
+
+
+def check_mode(mode: str) -> str:
+    """
+    Check the name of a boundary mode.
+
+    Raises
+    ------
+    ValueError
+        If `mode` is not among `pywt.Modes.modes`; the message gives the nearest names.
+    """
+    if mode not in pywt.Modes.modes:
+        raise ValueError(
+            f"mode={mode!r} is not a boundary mode of PyWavelets; "
+            f"{_nearest(str(mode), pywt.Modes.modes)}"
+        )
+    return mode
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
+    return f"the nearest are {', '.join(close)}." if close else f"known: {', '.join(known)}."
+
+
+def wavedecn(
+    x: Tensor,
+    wavelet: WaveletLike,
+    mode: str | Sequence[str] = "symmetric",
+    level: int | None = None,
+    axes: int | Sequence[int] | None = None,
+    *,
+    engine: str = "native",
+) -> Coefficients:
+    """
+    Multilevel discrete wavelet transform: `pywt.wavedecn` in the framework of `x`.
+
+    Ref. Mallat, A theory for multiresolution signal decomposition (1989).
+
+    Differentiable, and traceable by `tf.function` and `torch.compile`. Called on an eager TensorFlow
+    tensor it is compiled by XLA, once per shape.
+
+    Parameters
+    ----------
+    x
+        Signal, image or volume, with any axes besides: `np.ndarray` (transformed by PyWavelets
+        itself), `tf.Tensor` or `torch.Tensor` of floating-point numbers. The axes transformed
+        must have a static size.
+    wavelet
+        Name of a discrete wavelet or a `pywt.Wavelet`; one for all axes, or one for each.
+    mode
+        Boundary mode among `pywt.Modes.modes`; one for all axes, or one for each.
+    level
+        Number of levels, at least 0; the highest without boundary effects by default.
+    axes
+        Axes to transform, all by default.
+    engine
+        ``"native"``, or ``"tensorflow-wavelets"``: that package's layers, for TensorFlow images
+        and signals in mode ``"symmetric"`` only.
+
+    Returns
+    -------
+    coefficients
+        ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]``: the approximation, then the
+        details from the coarsest level to the finest; the letters follow `axes`.
+
+    Raises
+    ------
+    ValueError
+        If the wavelet, the mode, the level, the axes or the engine are not valid.
+    TypeError
+        If `x` is no tensor of a known framework, or does not hold floating-point numbers.
+    """
+    backend = _backend_of(x)
+    steps = _steps(x, wavelet, mode, axes)
+    level = _check_level(x, steps, level)
+    if engine != "native":
+        return tensorflow_wavelets.wavedecn(
+            x, wavelet, mode, level, [s.axis for s in steps], engine
+        )
+    if backend.name == "numpy":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # _check_level has warned already
+            return pywt.wavedecn(x, wavelet, mode, level, axes)
+    return backend.run(_decompose, x, steps, level)
+
+
+def waverecn(
+    coeffs: Sequence[Any],
+    wavelet: WaveletLike,
+    mode: str | Sequence[str] = "symmetric",
+    axes: int | Sequence[int] | None = None,
+    *,
+    engine: str = "native",
+) -> Tensor:
+    """
+    Inverse of `wavedecn`: `pywt.waverecn` in the framework of the coefficients.
+
+    Parameters
+    ----------
+    coeffs
+        Coefficients as `wavedecn` gives them. A detail that is left out counts as zero.
+    wavelet, mode, axes, engine
+        As given to `wavedecn`.
+
+    Returns
+    -------
+    x
+        The reconstruction; one sample longer than the original along an axis of odd size.
+
+    Raises
+    ------
+    ValueError
+        If the list is empty, a coefficient is None, or the shapes do not fit together.
+    TypeError
+        If a level is not a dict, or the coefficients are no tensors of a known framework.
+    """
+    approximation, details = _check_coefficients(coeffs)
+    backend = _backend_of(approximation)
+    steps = _steps(approximation, wavelet, mode, axes)
+    if engine != "native":
+        return tensorflow_wavelets.waverecn(
+            coeffs, wavelet, mode, [s.axis for s in steps], engine
+        )
+    if backend.name == "numpy":
+        return pywt.waverecn(list(coeffs), wavelet, mode, axes)
+    return backend.run(_reconstruct, (approximation, details), steps)
+
+
+def pullback(
+    gradient: Tensor,
+    wavelet: WaveletLike,
+    mode: str | Sequence[str] = "symmetric",
+    level: int | None = None,
+    axes: int | Sequence[int] | None = None,
+) -> Coefficients:
+    """
+    Transposed inverse transform: the gradient with respect to the coefficients.
+
+    With ``x = waverecn(z)`` cut to the size of `gradient`, ``df/dz`` is the transpose of
+    `waverecn` applied to ``df/dx`` (eq. 1 of the WAM paper, whose Jacobian of the inverse
+    transform this is). It is itself a filter bank: the synthesis filters reversed, over a
+    signal extended by zeros. For an orthogonal wavelet with ``mode="periodization"`` and sizes
+    that the levels divide it is `wavedecn`.
+
+    Parameters
+    ----------
+    gradient
+        Gradient with respect to the signal, of the signal's shape.
+    wavelet, mode, level, axes
+        As given to `wavedecn` for the signal.
+
+    Returns
+    -------
+    gradients
+        Gradients with respect to the coefficients, of the shapes of `wavedecn`'s.
+    """
+    backend = _backend_of(gradient)
+    steps = _steps(gradient, wavelet, mode, axes)
+    level = _check_level(gradient, steps, level)
+    adjoint = tuple(
+        _Step(axis, bank.pullback, ZERO_PERIODIZATION if mode == PERIODIZATION else "zero")
+        for axis, bank, mode in steps
+    )
+    return backend.run(_decompose, gradient, adjoint, level)
+
+
+def _decompose(backend: Backend, x: Tensor, steps: tuple[_Step, ...], level: int) -> Coefficients:
+    coefficients: Coefficients = []
+    for _ in range(level):
+        bands = {"": x}
+        for step in steps:
+            bands = {
+                key + letter: band
+                for key, parent in bands.items()
+                for letter, band in zip("ad", analysis(backend, parent, *step), strict=True)
+            }
+        x = bands.pop("a" * len(steps))
+        coefficients.insert(0, bands)
+    return [x, *coefficients]
+
+
+def _reconstruct(backend: Backend, coefficients: Any, steps: tuple[_Step, ...]) -> Tensor:
+    x, details = coefficients
+    for level in details:
+        if not level:
+            level = {"d" * len(steps): None}
+        shapes = [band.shape for band in level.values() if band is not None]
+        x = x[tuple(slice(size) for size in shapes[0])] if shapes else x
+        bands = {**level, "a" * len(steps): x}
+        for position in reversed(range(len(steps))):
+            keys = ("".join(key) for key in product("ad", repeat=position))
+            bands = {
+                key: synthesis(
+                    backend, bands.get(key + "a"), bands.get(key + "d"), *steps[position]
+                )
+                for key in keys
+            }
+        x = bands[""]
+    return x
+
+
+def _backend_of(x: Any) -> Backend:
+    backend = get_backend(x)
+    if backend.name != "numpy" and not backend.is_floating(x):
+        raise TypeError(f"The transform takes floating-point tensors, got {x.dtype}.")
+    return backend
+
+
+def _steps(
+    x: Tensor, wavelet: Any, mode: str | Sequence[str], axes: int | Sequence[int] | None
+) -> tuple[_Step, ...]:
+    ndim = len(x.shape)
+    if axes is None:
+        axes = range(ndim)
+    elif isinstance(axes, int):
+        axes = (axes,)
+    axes = [axis + ndim if axis < 0 else axis for axis in axes]
+    if not axes or len(set(axes)) < len(axes) or not all(0 <= axis < ndim for axis in axes):
+        raise ValueError(f"axes must be distinct axes of a {ndim}-dimensional tensor, got {axes}.")
+    for axis in axes:
+        if not x.shape[axis]:
+            raise ValueError(
+                f"axis {axis} must have a static size of at least 1, got shape {tuple(x.shape)}."
+            )
+    wavelets = _per_axis("wavelet", wavelet, (str, pywt.Wavelet), len(axes))
+    modes = _per_axis("mode", mode, (str,), len(axes))
+    return tuple(
+        _Step(axis, FilterBank.of(as_wavelet(w)), check_mode(m))
+        for axis, w, m in zip(axes, wavelets, modes, strict=True)
+    )
+
+
+def _per_axis(name: str, value: Any, single: tuple[type, ...], count: int) -> list[Any]:
+    if isinstance(value, single) or not isinstance(value, Iterable):
+        return [value] * count
+    values = list(value)
+    if len(values) not in (1, count):
+        raise ValueError(f"{name} must be one, or one per axis ({count}), got {len(values)}.")
+    return values * count if len(values) == 1 else values
+
+
+def _check_level(x: Tensor, steps: tuple[_Step, ...], level: int | None) -> int:
+    highest = min(pywt.dwt_max_level(x.shape[s.axis], len(s.bank.dec_lo)) for s in steps)
+    if level is None:
+        return highest
+    if level < 0:
+        raise ValueError(f"level={level} is too low; the lowest is 0.")
+    if level > highest:
+        warnings.warn(
+            f"Level value of {level} is too high: all coefficients will experience "
+            "boundary effects.",
+            stacklevel=3,
+        )
+    return int(level)
+
+
+def _check_coefficients(coeffs: Sequence[Any]) -> tuple[Tensor, list[dict[str, Tensor]]]:
+    if len(coeffs) < 1:
+        raise ValueError("coeffs must hold at least the approximation, got an empty list.")
+    approximation, *details = coeffs
+    for index, level in enumerate(details, start=1):
+        if not isinstance(level, Mapping):
+            raise TypeError(f"coeffs[{index}] must be a dict of details, got {type(level)}.")
+        missing = [key for key, band in level.items() if band is None]
+        if missing:
+            raise ValueError(f"coeffs[{index}] has None at {missing}; leave out what is zero.")
+    if approximation is None:
+        raise ValueError("coeffs[0], the approximation, must not be None.")
+    rows: tuple[int, ...] | None = tuple(approximation.shape)
+    for index, level in enumerate(details, start=1):
+        shapes = {tuple(band.shape) for band in level.values()}
+        if len(shapes) > 1:
+            raise ValueError(f"coeffs[{index}] must hold bands of one shape, got {shapes}.")
+        for shape in shapes:
+            if rows is not None and not all(
+                b is None or a is None or 0 <= a - b <= 1 for a, b in zip(rows, shape, strict=True)
+            ):
+                raise ValueError(
+                    f"coeffs[{index}] has shape {shape}, which does not follow {rows}."
+                )
+        rows = None
+    return approximation, [dict(level) for level in details]
