@@ -163,7 +163,9 @@ def _border_terms(size: int, left: int, right: int, mode: str) -> tuple[list[Ter
         added, mode = units[kept:], "periodic"
     else:
         added = units[:0]
-    if mode == "smooth" and kept == 1:
+    if kept == 1 and mode in ("reflect", "antireflect"):
+        raise ValueError(f"mode={mode!r} needs at least 2 samples along an axis, got 1.")
+    if kept == 1 and mode == "smooth":
         mode = "constant"
     padded = np.stack([pywt.pad(unit, width, mode) for unit in units.T], axis=1)
     head = padded[width - left : width]

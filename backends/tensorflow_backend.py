@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 from .base import Backend
+
+logger = logging.getLogger(__name__)
+
+# Compiling a transform takes from 0.2 to 2 s, once per shape; below this many elements running
+# it operation by operation is over in milliseconds.
+_WORTH_COMPILING = 2**16
 
 
 class TensorFlowBackend(Backend):
@@ -51,11 +59,32 @@ class TensorFlowBackend(Backend):
         return tf.random.stateless_normal(shape, state, dtype=like.dtype)
 
     def run(self, function: Callable[..., Any], x: Any, *static: Hashable) -> Any:
-        if tf.inside_function() or tf.config.functions_run_eagerly():
+        eager = tf.executing_eagerly() and not tf.config.functions_run_eagerly()
+        size = sum(tf.size(tensor) for tensor in tf.nest.flatten(x)) if eager else 0
+        if size < _WORTH_COMPILING or not _XlaBackend.available:
             return function(self, x, *static)
-        return _compiled(function, self, static)(x)
+        try:
+            return _compiled(function, static)(x)
+        except (tf.errors.InternalError, tf.errors.UnimplementedError) as error:
+            logger.warning("XLA cannot compile here; the transform runs uncompiled. %s", error)
+            _XlaBackend.available = False
+            return function(self, x, *static)
+
+
+class _XlaBackend(TensorFlowBackend):
+    """TensorFlow under XLA, which would otherwise recompute one axis for each tap of the next."""
+
+    available = True
+
+    def packed(self, x: tf.Tensor, axis: int) -> tf.Tensor:
+        @tf.custom_gradient
+        def barrier(y: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            return gen_xla_ops.xla_optimization_barrier([y])[0], lambda gradient: gradient
+
+        return barrier(x)
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(function: Callable[..., Any], backend: Backend, static: tuple) -> Callable[[Any], Any]:
+def _compiled(function: Callable[..., Any], static: tuple[Hashable, ...]) -> Callable[[Any], Any]:
+    backend = _XlaBackend()
     return tf.function(lambda x: function(backend, x, *static), jit_compile=True)
