@@ -1,0 +1,147 @@
+"""Scores of PyTorch modules, and their gradients with respect to the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from .base import ScoreFunction
+
+# On the CPU, activations that leave the cache cost more than small batches do: a ResNet-18 takes
+# half the time for 224x224 images by 8 that it takes by 32 (``python -m benchmarks.gradients``).
+_CPU_ELEMENTS = 8 * 3 * 224 * 224
+
+Operator = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
+"""``g(model, inputs, targets)``: one score per input, as Xplique's operators."""
+
+
+def predictions(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """
+    Score of the target class (or of the target direction, for a regression).
+
+    Parameters
+    ----------
+    model
+        Module with outputs (N, classes).
+    inputs
+        Inputs (N, ...).
+    targets
+        One-hot classes or regression directions (N, classes).
+
+    Returns
+    -------
+    scores
+        Scores (N,).
+
+    Raises
+    ------
+    ValueError
+        If the outputs do not have the shape of the targets.
+    """
+    outputs = model(inputs)
+    _check_outputs(outputs, targets)
+    return (outputs * targets).sum(-1)
+
+
+def semantic_segmentation(
+    model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """
+    Mean score of the target class over the target zone.
+
+    Parameters
+    ----------
+    model
+        Module with outputs (N, classes, H, W).
+    inputs
+        Inputs (N, C, H, W).
+    targets
+        Zone and class of interest (N, classes, H, W), zero elsewhere.
+
+    Returns
+    -------
+    scores
+        Scores (N,).
+
+    Raises
+    ------
+    ValueError
+        If the outputs do not have the shape of the targets.
+    """
+    outputs = model(inputs)
+    _check_outputs(outputs, targets)
+    zone = tuple(range(1, outputs.ndim))
+    return (outputs * targets).sum(zone) / (targets != 0).sum(zone)
+
+
+def _check_outputs(outputs: torch.Tensor, targets: torch.Tensor) -> None:
+    if outputs.shape != targets.shape:
+        raise ValueError(
+            f"targets of shape {tuple(targets.shape)} do not fit the model's outputs of shape "
+            f"{tuple(outputs.shape)}."
+        )
+
+
+def score_function(model: nn.Module, operator: Operator = predictions) -> ScoreFunction:
+    """The scores ``f(x, y)`` of `model`, without gradients."""
+
+    def scores(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return operator(model, x, y)
+
+    return scores
+
+
+def gradient_function(model: nn.Module, operator: Operator = predictions) -> ScoreFunction:
+    """
+    The gradient of the scores of `model` with respect to the inputs.
+
+    Parameters are left alone: no gradient of theirs is computed or stored. A `torch.autocast`
+    around the call is respected.
+
+    Parameters
+    ----------
+    model
+        Module in evaluation mode.
+    operator
+        Scores that are explained.
+
+    Returns
+    -------
+    gradients
+        ``gradients(x, y)``, of the shape of x.
+
+    Raises
+    ------
+    ValueError
+        If `model` is in training mode; when called, if the scores do not depend on the inputs
+        through operations that have a gradient.
+    """
+    training = [name or "the model" for name, m in model.named_modules() if m.training]
+    if training:
+        raise ValueError(
+            f"The model must be in evaluation mode, but {training[0]} is in training mode; "
+            "call model.eval() first."
+        )
+
+    def gradient(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            scores = operator(model, x, y)
+            if not scores.requires_grad:
+                raise ValueError("The model gives no gradient with respect to its inputs.")
+            (of_x,) = torch.autograd.grad(scores.sum(), x, allow_unused=True)
+        if of_x is None:
+            raise ValueError("The model's scores do not depend on its inputs.")
+        return of_x
+
+    def gradients(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        size = len(x)
+        if x.device.type == "cpu":
+            size = min(size, max(1, _CPU_ELEMENTS // x[0].numel()))
+        parts = [gradient(*part) for part in zip(x.split(size), y.split(size), strict=True)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    return gradients

@@ -1,0 +1,182 @@
+"""Check and arrange what a user hands to an explainer, before any heavy work starts."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Layout:
+    """
+    Which axes of the inputs are space, and which holds the channels.
+
+    Parameters
+    ----------
+    spatial_axes
+        Axes that are transformed: T, or H and W, or D, H and W.
+    channel_axis
+        Axis of the channels, None where there is none.
+    """
+
+    spatial_axes: tuple[int, ...]
+    channel_axis: int | None
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], channels_first: bool) -> Layout:
+        """
+        The layout of inputs (N, T), (N, T, W), (N, H, W, C) or (N, D, H, W, C).
+
+        Raises
+        ------
+        ValueError
+            If inputs of `shape` are none of these.
+        """
+        ndim = len(shape)
+        if not 2 <= ndim <= 5:
+            raise ValueError(
+                "inputs must be signals (N, T) or (N, T, W), images (N, H, W, C) or volumes "
+                f"(N, D, H, W, C), got shape {tuple(shape)}."
+            )
+        if ndim == 2:
+            return cls((1,), None)
+        if channels_first:
+            return cls(tuple(range(2, ndim)), 1)
+        return cls(tuple(range(1, ndim - 1)), ndim - 1)
+
+    @property
+    def ndim(self) -> int:
+        """Number of spatial axes."""
+        return len(self.spatial_axes)
+
+    @property
+    def channels_first(self) -> bool:
+        """Whether the channels stand before the spatial axes."""
+        return self.channel_axis == 1 and self.spatial_axes[0] == 2
+
+    def to_channels_last(self, array: np.ndarray) -> np.ndarray:
+        """Put the channels last."""
+        return np.moveaxis(array, 1, -1) if self.channels_first else array
+
+    def shape_channels_last(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """`shape` with the channels last."""
+        return self.to_channels_last(np.broadcast_to(False, shape)).shape
+
+
+def is_torch_tensor(x: Any) -> bool:
+    """Whether `x` is a PyTorch tensor; imports nothing."""
+    return "torch" in sys.modules and isinstance(x, sys.modules["torch"].Tensor)
+
+
+def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
+    """
+    Inputs and targets as float arrays, checked.
+
+    Parameters
+    ----------
+    inputs
+        Array, tensor, list, or `tf.data.Dataset` of inputs and targets, batched or not.
+    targets
+        Array, tensor or list; None with a dataset.
+    model
+        The model; tells whether a dataset is batched.
+
+    Returns
+    -------
+    inputs, targets
+        NumPy float32 arrays, or PyTorch tensors where `inputs` is one.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are empty, not finite, or the targets do not fit them.
+    TypeError
+        If the inputs or targets do not hold numbers.
+    """
+    if isinstance(inputs, tf.data.Dataset):
+        if targets is not None:
+            raise ValueError("targets must be None when inputs is a dataset, which holds them.")
+        inputs, targets = _unpack(inputs, model)
+    if targets is None:
+        raise ValueError("targets must be given: one-hot classes of shape (N, classes).")
+    if is_torch_tensor(inputs):
+        torch = sys.modules["torch"]
+        targets = torch.as_tensor(np.asarray(targets) if tf.is_tensor(targets) else targets)
+        inputs = inputs.detach()
+        if inputs.is_complex():
+            raise TypeError(f"inputs must be real numbers, got dtype {inputs.dtype}.")
+        finite = bool(torch.isfinite(inputs).all())
+    else:
+        inputs, targets = _numbers("inputs", inputs), _numbers("targets", targets)
+        finite = bool(np.isfinite(inputs).all())
+    if not inputs.shape or not all(inputs.shape):
+        raise ValueError(f"inputs must not be empty, got shape {tuple(inputs.shape)}.")
+    if not finite:
+        raise ValueError("inputs must be finite, got NaN or infinite values.")
+    if not targets.shape or len(targets) != len(inputs):
+        raise ValueError(
+            f"targets must be one for each of the {len(inputs)} inputs, got shape "
+            f"{tuple(targets.shape)}."
+        )
+    return inputs, targets
+
+
+def check_targets(targets: Any, output_shape: tuple[int | None, ...] | None) -> None:
+    """
+    Check that the targets weigh the model's outputs.
+
+    Parameters
+    ----------
+    targets
+        Targets, N first.
+    output_shape
+        Shape of the model's outputs where it is known, None in place of unknown sizes.
+
+    Raises
+    ------
+    ValueError
+        If the targets are no one-hot classes (or regression directions) of the outputs' shape.
+    """
+    shape = tuple(targets.shape)
+    expected = "(N, classes)" if output_shape is None else ("N", *output_shape[1:])
+    fits = len(shape) >= 2 and (
+        output_shape is None
+        or len(shape) == len(output_shape)
+        and all(o in (None, s) for o, s in zip(output_shape[1:], shape[1:], strict=True))
+    )
+    if not fits:
+        raise ValueError(
+            f"targets must be one-hot classes (or regression directions) of shape {expected}, "
+            f"got shape {shape}; tf.one_hot makes them from labels."
+        )
+
+
+def _unpack(dataset: tf.data.Dataset, model: Any) -> tuple[np.ndarray, np.ndarray]:
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or len(spec) != 2:
+        raise ValueError(f"A dataset must hold pairs of inputs and targets, got {spec}.")
+    rank = spec[0].shape.rank
+    shape = getattr(model, "input_shape", None)
+    batched = rank == len(shape) if isinstance(shape, tuple) else hasattr(dataset, "_batch_size")
+    pairs = list((dataset.unbatch() if batched else dataset).as_numpy_iterator())
+    if not pairs:
+        raise ValueError("inputs must not be empty, got an empty dataset.")
+    inputs, targets = zip(*pairs, strict=True)
+    return np.stack(inputs), np.stack(targets)
+
+
+def _numbers(name: str, values: Any) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biufV":
+            raise TypeError
+        return np.asarray(array, np.float32)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must be an array of numbers that can be float32, got {type(values).__name__}"
+            f" of dtype {getattr(values, 'dtype', 'unknown')}."
+        ) from error

@@ -1,0 +1,152 @@
+"""Any model that an explainer accepts, as a function of native tensors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+from xplique.commons import find_layer, get_operator
+from xplique.commons.operators import predictions_operator, semantic_segmentation_operator
+from xplique.wrappers import TorchWrapper
+
+from ..backends import ScoreFunction, Tensor
+
+_OPERATORS = (
+    "classification",
+    "regression",
+    "semantic segmentation",
+    "object detection",
+    "object detection box position",
+    "object detection box proba",
+    "object detection box class",
+)
+
+
+def check_operator(operator: Any) -> Any:
+    """
+    Xplique's operator of a name, a task or a callable; None is the score of the target class.
+
+    Raises
+    ------
+    ValueError
+        If no operator has this name.
+    """
+    if operator is None:
+        return predictions_operator
+    if isinstance(operator, str) and operator not in _OPERATORS:
+        raise ValueError(f"operator={operator!r} is unknown; expected one of {_OPERATORS}.")
+    return get_operator(operator)
+
+
+def cut(model: Any, output_layer: str | int | None) -> Any:
+    """
+    The Keras model that ends at `output_layer`.
+
+    Raises
+    ------
+    TypeError
+        If `model` has no layers to choose from.
+    ValueError
+        If it has no such layer.
+    """
+    if output_layer is None:
+        return model
+    if not is_keras(model):
+        raise TypeError(
+            f"output_layer={output_layer!r} needs a Keras model, got {type(model).__name__}; for "
+            "PyTorch, hand in a module that ends where you want."
+        )
+    try:
+        layer = find_layer(model, output_layer)
+    except (ValueError, IndexError) as error:
+        names = [layer.name for layer in model.layers]
+        raise ValueError(f"output_layer={output_layer!r} is not among {names}.") from error
+    return tf.keras.Model(model.inputs, layer.output)
+
+
+def is_keras(model: Any) -> bool:
+    """Whether `model` is a Keras model that TensorFlow runs."""
+    return isinstance(model, tf.keras.Model) and not isinstance(model, TorchWrapper)
+
+
+def torch_module(model: Any, operator: Any) -> Any:
+    """
+    The PyTorch module in `model`, or None if TensorFlow shall run it.
+
+    A `TorchWrapper` is unwrapped, unless its operator is written in TensorFlow.
+    """
+    if isinstance(model, TorchWrapper):
+        native = operator in (predictions_operator, semantic_segmentation_operator)
+        return model.model if native else None
+    if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
+        return None if isinstance(model, tf.keras.Model) else model
+    return None
+
+
+def takes_channels_first(model: Any) -> bool:
+    """Whether a PyTorch model takes its channels first: as wrapped, or if it has convolutions."""
+    if isinstance(model, TorchWrapper):
+        return model.channel_first
+    conv = sys.modules["torch"].nn.modules.conv._ConvNd
+    return any(isinstance(module, conv) for module in model.modules())
+
+
+def check_differentiable(model: Any, operator: Any) -> None:
+    """
+    Check that TensorFlow can differentiate `model`.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no TensorFlow model, and has no operator of its own that runs it.
+    """
+    if operator is predictions_operator and not isinstance(
+        model, (tf.Module, tf.keras.layers.Layer)
+    ):
+        raise TypeError(
+            f"A white-box method needs gradients, which a {type(model).__name__} does not give: "
+            "expected a Keras model, a tf.Module, a TorchWrapper or a torch.nn.Module."
+        )
+
+
+def torch_gradients(module: Any, operator: Any) -> ScoreFunction:
+    """
+    The gradient of the operator's scores of a PyTorch module.
+
+    Raises
+    ------
+    ValueError
+        If the module is in training mode.
+    """
+    from ..backends import torch_models
+
+    operators: dict[Any, torch_models.Operator] = {
+        predictions_operator: torch_models.predictions,
+        semantic_segmentation_operator: torch_models.semantic_segmentation,
+    }
+    return torch_models.gradient_function(module, operators.get(operator, operator))
+
+
+def tensorflow_gradients(model: Any, gradient: Callable[..., Any]) -> ScoreFunction:
+    """The gradient of an operator's scores of a TensorFlow model, by Xplique's `gradient`."""
+
+    def gradients(x: Tensor, y: Tensor) -> Tensor:
+        result = gradient(model, x, y)
+        if result is None:
+            raise ValueError("The model gives no gradient with respect to its inputs.")
+        return result
+
+    return gradients
+
+
+def output_shape(model: Any, input_shape: tuple[int, ...]) -> tuple[int | None, ...] | None:
+    """The shape of a Keras model's outputs, None where it is not known beforehand."""
+    if not is_keras(model):
+        return None
+    try:
+        shape = model.compute_output_shape(input_shape)
+    except Exception:  # a model of one's own may not know its shapes; TensorFlow will check
+        return None
+    return tuple(shape) if isinstance(shape, tuple) else None

@@ -1,0 +1,21 @@
+"""Saliency in the wavelet domain."""
+
+from __future__ import annotations
+
+from ..algorithms import gradients
+from ..coefficients import Coefficients
+from .base import WaveletExplainer
+
+
+class WaveletSaliency(WaveletExplainer):
+    """
+    Magnitude of the gradient with respect to the wavelet coefficients (WAM, eq. 1).
+
+    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
+    Attribution (2025).
+
+    The parameters are those of `WaveletExplainer`.
+    """
+
+    def _attribute(self, problem: gradients.GradientProblem) -> Coefficients:
+        return gradients.saliency(problem)

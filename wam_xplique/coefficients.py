@@ -1,0 +1,153 @@
+"""
+Wavelet coefficients as data: PyWavelets' layout, and what maps over it.
+
+A list ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]`` holds the approximation and the
+details of each level, coarsest first. All functions work for any number of dimensions and, where
+they only map, for the tensors of any framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pywt
+from scipy import ndimage
+
+from .backends import Tensor, pullback, wavedecn, waverecn
+from .backends.wavelets import Coefficients, as_wavelet, check_mode
+
+__all__ = ["Coefficients", "WaveletTransform", "levels", "map_bands", "pack", "resize_level"]
+
+
+@dataclass(frozen=True)
+class WaveletTransform:
+    """
+    A multilevel wavelet transform over given axes of a tensor.
+
+    Parameters
+    ----------
+    wavelet
+        Name of a discrete wavelet of PyWavelets.
+    level
+        Number of levels.
+    mode
+        Boundary mode among `pywt.Modes.modes`.
+    axes
+        Axes that are transformed.
+    """
+
+    wavelet: str
+    level: int
+    mode: str
+    axes: tuple[int, ...]
+
+    def forward(self, x: Tensor) -> Coefficients:
+        """The coefficients z = W(x)."""
+        return wavedecn(x, self.wavelet, self.mode, self.level, self.axes)
+
+    def inverse(self, coefficients: Coefficients, shape: Sequence[int]) -> Tensor:
+        """The input x = W⁻¹(z), cut to `shape`."""
+        x = waverecn(coefficients, self.wavelet, self.mode, self.axes)
+        return x[tuple(slice(size) for size in shape)]
+
+    def pullback(self, gradient: Tensor) -> Coefficients:
+        """The gradient (W⁻¹)ᵀ ∂f/∂x with respect to the coefficients."""
+        return pullback(gradient, self.wavelet, self.mode, self.level, self.axes)
+
+    def check(self, shape: Sequence[int]) -> None:
+        """
+        Check that a tensor of `shape` can be transformed.
+
+        Raises
+        ------
+        ValueError
+            If the wavelet or the mode is unknown, or the level too high for the size.
+        """
+        wavelet = as_wavelet(self.wavelet)
+        check_mode(self.mode)
+        sizes = tuple(shape[axis] for axis in self.axes)
+        highest = min(pywt.dwt_max_level(size, wavelet.dec_len) for size in sizes)
+        if not isinstance(self.level, (int, np.integer)) or not 0 <= self.level <= highest:
+            raise ValueError(
+                f"level={self.level!r} does not fit inputs of size {sizes} with wavelet "
+                f"{self.wavelet!r}; the highest level possible is {highest}, the lowest 0."
+            )
+
+
+def map_bands(function: Callable[..., Any], *coefficients: Coefficients) -> Coefficients:
+    """Apply `function` to each band, or to the bands in the same place of several lists."""
+    first, *_ = coefficients
+    details = [
+        {key: function(*(c[index][key] for c in coefficients)) for key in level}
+        for index, level in enumerate(first[1:], start=1)
+    ]
+    return [function(*(c[0] for c in coefficients)), *details]
+
+
+def levels(coefficients: Coefficients) -> list[list[Any]]:
+    """The bands of each level: the approximation alone, then the details, coarse to fine."""
+    return [[coefficients[0]], *(list(level.values()) for level in coefficients[1:])]
+
+
+def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
+    """
+    Lay all bands out in one array, as `pywt.coeffs_to_array` does.
+
+    Parameters
+    ----------
+    coefficients
+        Arrays in PyWavelets' layout.
+    axes
+        Axes that were transformed.
+
+    Returns
+    -------
+    mosaic
+        The approximation in the corner, each level's details around; larger than the input
+        where the boundary mode makes more coefficients than samples.
+    """
+    if len(coefficients) == 1:
+        return coefficients[0]
+    return pywt.coeffs_to_array(coefficients, axes=axes)[0]
+
+
+def resize_level(
+    band: np.ndarray, level: int, shape: Sequence[int], wavelet: str, mode: str
+) -> np.ndarray:
+    """
+    Bring a band to the input's size by (bi-, tri-)linear interpolation.
+
+    A coefficient stands where its filter's support is centred. Modes other than periodization
+    make coefficients outside the input too, which shift the others.
+
+    Parameters
+    ----------
+    band
+        Array (N, ...) of one level, with the transformed axes next, and perhaps channels last.
+    level
+        Level of the band, 1 being the finest; 0 for a band that has the input's size.
+    shape
+        Sizes of the input along the transformed axes.
+    wavelet, mode
+        Wavelet and boundary mode of the transform.
+
+    Returns
+    -------
+    resized
+        Array (N, *shape, ...).
+    """
+    ndim, scale = len(shape), 2.0**-level
+    outside = 0.0 if mode == "periodization" else as_wavelet(wavelet).dec_len / 2 - 1
+    offset = scale / 2 - 0.5 + outside * (1 - scale)
+    others = band.ndim - 1 - ndim
+    return ndimage.affine_transform(
+        band,
+        np.array([1.0, *[scale] * ndim, *[1.0] * others]),
+        np.array([0.0, *[offset] * ndim, *[0.0] * others]),
+        (len(band), *shape, *band.shape[1 + ndim :]),
+        order=1,
+        mode="nearest",
+    )

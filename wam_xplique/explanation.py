@@ -1,0 +1,201 @@
+"""The answer of every wavelet attribution method."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .coefficients import Coefficients, levels, pack, resize_level
+
+
+@dataclass(frozen=True, eq=False)
+class WaveletExplanation:
+    """
+    Importance of every wavelet coefficient of every input: where, and at which scale.
+
+    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
+    Attribution (2025).
+
+    Parameters
+    ----------
+    coefficients
+        Importance of the coefficients, ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]``
+        from coarse to fine as PyWavelets has it; arrays (N, h, w), or (N, h, w, C) where the
+        channels are kept. In the keys the first letter is the vertical axis: ``"da"`` answers
+        to horizontal edges, ``"ad"`` to vertical ones.
+    wavelet
+        Name of the wavelet.
+    mode
+        Boundary mode of the transform.
+    input_shape
+        Shape of the inputs, N first and channels last.
+    ndim
+        Number of axes transformed: 1 for signals, 2 for images, 3 for volumes.
+    """
+
+    coefficients: Coefficients
+    wavelet: str
+    mode: str
+    input_shape: tuple[int, ...]
+    ndim: int
+
+    def __len__(self) -> int:
+        """The number of inputs explained."""
+        return self.input_shape[0]
+
+    @property
+    def level(self) -> int:
+        """Number of levels of the transform."""
+        return len(self.coefficients) - 1
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Sizes of the inputs along the axes transformed."""
+        return self.input_shape[1 : 1 + self.ndim]
+
+    @property
+    def scales(self) -> list[str]:
+        """
+        The size in pixels that each level stands for, approximation first, then coarse to fine.
+
+        Level j sees details between 2^(j-1) and 2^j pixels, the approximation what is larger
+        (WCAM section 3.1).
+        """
+        details = [f"{2 ** (j - 1)}-{2**j} px" for j in range(self.level, 0, -1)]
+        return [f"> {2**self.level} px", *details]
+
+    def mosaic(self) -> np.ndarray:
+        """
+        The dyadic picture of all coefficients (WCAM figure 3), as `pywt.coeffs_to_array` packs it.
+
+        Returns
+        -------
+        mosaic
+            Array (N, H, W, 1) for images, (N, T, 1) for signals, of the coefficients' own sign;
+            larger than the input where the boundary mode makes more coefficients than samples.
+        """
+        packed = pack(self.coefficients, tuple(range(1, 1 + self.ndim)))
+        return packed if self._has_channels else packed[..., np.newaxis]
+
+    def by_scale(self) -> np.ndarray:
+        """
+        A map of each level at the input's size.
+
+        The magnitudes of a level's bands are summed over the orientations and interpolated.
+
+        Returns
+        -------
+        maps
+            Array (N, level + 1, H, W) (one spatial axis for signals, three for volumes),
+            approximation first, then coarse to fine; channels last where they are kept.
+        """
+        maps = []
+        for index, bands in enumerate(levels(self.coefficients)):
+            magnitude = np.sum([np.abs(band) for band in bands], axis=0)
+            depth = self.level if index == 0 else self.level + 1 - index
+            maps.append(
+                resize_level(magnitude, depth, self.spatial_shape, self.wavelet, self.mode)
+            )
+        return np.stack(maps, axis=1)
+
+    def scale_importance(self) -> np.ndarray:
+        """
+        The share of each level in the explanation (WCAM tables 1, 4 and 5).
+
+        Returns
+        -------
+        importance
+            Array (N, level + 1), approximation first, then coarse to fine: sums of magnitudes
+            over a level's coefficients. Rows sum to 1, or to 0 where nothing has importance.
+        """
+        sums = np.stack(
+            [
+                sum(np.abs(band, dtype=np.float64).reshape(len(self), -1).sum(1) for band in bands)
+                for bands in levels(self.coefficients)
+            ],
+            axis=1,
+        )
+        total = sums.sum(axis=1, keepdims=True)
+        return np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+
+    def pixels(self) -> np.ndarray:
+        """
+        The explanation in the input's own domain: the maps of all levels, summed.
+
+        Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
+        Attribution to the Wavelet Domain (2023), appendix A.2.1.
+
+        Returns
+        -------
+        explanation
+            Array (N, H, W, 1) for images, (N, D, H, W, 1) for volumes (C in place of 1 where
+            the channels are kept); of the input's shape for signals (N, T) and (N, T, W).
+        """
+        pixels = self.by_scale().sum(axis=1)
+        return pixels if self.ndim == 1 or self._has_channels else pixels[..., np.newaxis]
+
+    @property
+    def _has_channels(self) -> bool:
+        return self.coefficients[0].ndim > 1 + self.ndim
+
+    def save(self, path: str | Path) -> None:
+        """
+        Write the explanation to a NumPy archive (``.npz``), which holds arrays and JSON only.
+
+        Parameters
+        ----------
+        path
+            File to write; ``.npz`` is added where it is missing.
+        """
+        arrays = {"approximation": self.coefficients[0]}
+        for index, level in enumerate(self.coefficients[1:], start=1):
+            arrays.update({f"{index}.{key}": band for key, band in level.items()})
+        header = {
+            "wavelet": self.wavelet,
+            "mode": self.mode,
+            "input_shape": [int(size) for size in self.input_shape],
+            "ndim": self.ndim,
+        }
+        np.savez_compressed(_with_suffix(path), header=np.array(json.dumps(header)), **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> WaveletExplanation:
+        """
+        Read an explanation that `save` wrote.
+
+        Parameters
+        ----------
+        path
+            File to read; ``.npz`` is added where it is missing.
+
+        Returns
+        -------
+        explanation
+            The explanation, equal to the one saved.
+
+        Raises
+        ------
+        ValueError
+            If the file is not an archive that `save` wrote.
+        """
+        with np.load(_with_suffix(path), allow_pickle=False) as archive:
+            if not {"header", "approximation"} <= set(archive.files):
+                raise ValueError(f"{path} does not hold a WaveletExplanation.")
+            header: dict[str, Any] = json.loads(str(archive["header"]))
+            details: dict[int, dict[str, np.ndarray]] = {}
+            for name in archive.files:
+                index, _, key = name.partition(".")
+                if key:
+                    details.setdefault(int(index), {})[key] = archive[name]
+            coefficients = [archive["approximation"], *(details[i] for i in sorted(details))]
+        header["input_shape"] = tuple(header["input_shape"])
+        return cls(coefficients, **header)
+
+
+def _with_suffix(path: str | Path) -> Path:
+    path = Path(path)
+    return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
