@@ -22,7 +22,9 @@ def wavedecn(x: Any, wavelet: Any, mode: Any, level: int, axes: Sequence[int], e
     return [x, *coefficients]
 
 
-def waverecn(coeffs: Sequence[Any], wavelet: Any, mode: Any, axes: Sequence[int], engine: str) -> Any:
+def waverecn(
+    coeffs: Sequence[Any], wavelet: Any, mode: Any, axes: Sequence[int], engine: str
+) -> Any:
     """`wavelets.waverecn` by the package's one-level layers, iterated."""
     import pywt
     import tensorflow as tf

@@ -52,9 +52,7 @@ class TorchBackend(Backend):
         total = x.new_zeros((count, *x.shape[1:]))
         return total.index_add_(0, torch.as_tensor(segments, device=x.device), x)
 
-    def normal(
-        self, shape: Sequence[int], seed: Sequence[int], like: torch.Tensor
-    ) -> torch.Tensor:
+    def normal(self, shape: Sequence[int], seed: Sequence[int], like: torch.Tensor) -> torch.Tensor:
         state = int(np.random.SeedSequence(list(seed)).generate_state(1, np.uint64)[0])
         generator = torch.Generator(like.device).manual_seed(state)
         return torch.randn(*shape, generator=generator, dtype=like.dtype, device=like.device)

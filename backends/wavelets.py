@@ -182,9 +182,7 @@ def waverecn(
     backend = _backend_of(approximation)
     steps = _steps(approximation, wavelet, mode, axes)
     if engine != "native":
-        return tensorflow_wavelets.waverecn(
-            coeffs, wavelet, mode, [s.axis for s in steps], engine
-        )
+        return tensorflow_wavelets.waverecn(coeffs, wavelet, mode, [s.axis for s in steps], engine)
     if backend.name == "numpy":
         return pywt.waverecn(list(coeffs), wavelet, mode, axes)
     return backend.run(_reconstruct, (approximation, details), steps)

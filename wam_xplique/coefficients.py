@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pywt
-from scipy import ndimage
 
 from .backends import Tensor, pullback, wavedecn, waverecn
 from .backends.wavelets import Coefficients, as_wavelet, check_mode
@@ -139,15 +138,19 @@ def resize_level(
     resized
         Array (N, *shape, ...).
     """
-    ndim, scale = len(shape), 2.0**-level
+    scale = 2.0**-level
     outside = 0.0 if mode == "periodization" else as_wavelet(wavelet).dec_len / 2 - 1
     offset = scale / 2 - 0.5 + outside * (1 - scale)
-    others = band.ndim - 1 - ndim
-    return ndimage.affine_transform(
-        band,
-        np.array([1.0, *[scale] * ndim, *[1.0] * others]),
-        np.array([0.0, *[offset] * ndim, *[0.0] * others]),
-        (len(band), *shape, *band.shape[1 + ndim :]),
-        order=1,
-        mode="nearest",
-    )
+    for axis, size in enumerate(shape, start=1):
+        band = _interpolate(band, axis, np.arange(size) * scale + offset)
+    return band
+
+
+def _interpolate(x: np.ndarray, axis: int, positions: np.ndarray) -> np.ndarray:
+    """Linear interpolation of `x` along `axis`, constant beyond its ends."""
+    positions = np.clip(positions, 0, x.shape[axis] - 1)
+    below = positions.astype(int)
+    above = np.minimum(below + 1, x.shape[axis] - 1)
+    share = (positions - below).astype(x.dtype).reshape(-1, *[1] * (x.ndim - axis - 1))
+    start = x.take(below, axis)
+    return start + (x.take(above, axis) - start) * share

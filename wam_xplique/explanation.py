@@ -97,9 +97,7 @@ class WaveletExplanation:
         for index, bands in enumerate(levels(self.coefficients)):
             magnitude = np.sum([np.abs(band) for band in bands], axis=0)
             depth = self.level if index == 0 else self.level + 1 - index
-            maps.append(
-                resize_level(magnitude, depth, self.spatial_shape, self.wavelet, self.mode)
-            )
+            maps.append(resize_level(magnitude, depth, self.spatial_shape, self.wavelet, self.mode))
         return np.stack(maps, axis=1)
 
     def scale_importance(self) -> np.ndarray:

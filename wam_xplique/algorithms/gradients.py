@@ -163,9 +163,7 @@ class _Moments(NamedTuple):
             return backend.segment_sum(band, samples, width) * _column(backend, inverse, band)
 
         def deviations(band: Tensor, center: Tensor) -> Tensor:
-            return backend.segment_sum(
-                (band - backend.take(center, samples)) ** 2, samples, width
-            )
+            return backend.segment_sum((band - backend.take(center, samples)) ** 2, samples, width)
 
         means = map_bands(mean, values)
         return cls(count, means, map_bands(deviations, values, means))
