@@ -9,6 +9,7 @@ axes around the one transformed, so that slicing, concatenation and addition are
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -82,23 +83,25 @@ def synthesis(
     phases = []
     for output in (0, 1):
         delay, phase = divmod(output + shift, 2)
-        windows, taps = [], []
+        windows: list[Tensor] = []
+        taps: list[float] = []
         for band, filters in bands:
             starts = range(delay + half - 1, delay - 1, -1)
             windows += [_window(band, axis, start, count) for start in starts]
             taps += filters[phase::2]
         phases.append(_filter(backend, windows, taps))
-    return backend.interleave(*phases, axis)
+    even, odd = phases
+    return backend.interleave(even, odd, axis)
 
 
-def _filter(backend: Backend, windows: list[Tensor], taps: list[float] | tuple[float, ...]):
+def _filter(backend: Backend, windows: list[Tensor], taps: Sequence[float]) -> Tensor:
     """Weigh `windows` by `taps`; biorthogonal filters are padded with zeros, which cost nothing."""
     kept = [(window, tap) for window, tap in zip(windows, taps, strict=True) if tap]
     kept = kept or [(windows[0], 0.0)]
-    return backend.weighted_sum(*zip(*kept, strict=True))
+    return backend.weighted_sum([window for window, _ in kept], [tap for _, tap in kept])
 
 
-def _window(x: Tensor, axis: int, start: int | None, size: int | None, step: int = 1) -> Tensor:
+def _window(x: Tensor, axis: int, start: int, size: int | None, step: int = 1) -> Tensor:
     stop = None if size is None else start + size
     return x[(slice(None),) * axis + (slice(start, stop, step),)]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .base import Backend, ScoreFunction
+from .base import Backend
 
 # Below this many contiguous elements, PyTorch's loops over a strided tensor cost more than the
 # copy that makes it contiguous (measured on CPU by ``python -m benchmarks.kernels``).

@@ -6,9 +6,8 @@ import difflib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
 import pywt
 
 from . import tensorflow_wavelets
@@ -19,7 +18,7 @@ from .registry import get_backend
 Coefficients = list[Any]
 """``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]``, coarsest first, as PyWavelets has it."""
 
-WaveletLike = str | pywt.Wavelet | Iterable[str | pywt.Wavelet]
+WaveletLike: TypeAlias = "str | pywt.Wavelet | Iterable[str | pywt.Wavelet]"
 
 
 class _Step(NamedTuple):
@@ -100,8 +99,8 @@ def wavedecn(
 
     Ref. Mallat, A theory for multiresolution signal decomposition (1989).
 
-    Differentiable, and traceable by `tf.function` and `torch.compile`. Called on an eager TensorFlow
-    tensor it is compiled by XLA, once per shape.
+    Differentiable, and traceable by `tf.function` and `torch.compile`. Called on a large eager
+    TensorFlow tensor it is compiled by XLA, once per shape.
 
     Parameters
     ----------

@@ -35,7 +35,8 @@ def register() -> None:
     for ours, theirs in pairs:
         for name in ours.__all__:
             setattr(theirs, name, getattr(ours, name))
-        theirs.__all__ += [name for name in ours.__all__ if name not in theirs.__all__]
+        exported: list[str] = theirs.__dict__["__all__"]
+        exported += [name for name in ours.__all__ if name not in exported]
 
 
 def unregister() -> None:

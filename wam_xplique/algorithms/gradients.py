@@ -12,6 +12,7 @@ linear in the gradient (a square, a variance) pulls back every gradient.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -137,49 +138,50 @@ def gradient_moments(
     """
     backend, moments = problem.backend, []
     for width, batches_of_block in _gradient_batches(problem, perturbation):
-        merged = None
-        for gradients, samples, _ in batches_of_block:
-            pulled = problem.transform.pullback(gradients)
-            count = np.bincount(samples, minlength=width)
-            part = _Moments.of(backend, pulled, samples, count)
-            merged = part if merged is None else merged.merge(backend, part)
-        moments.append(merged)
+        parts = (
+            _Moments.of(backend, problem.transform.pullback(gradients), samples, width)
+            for gradients, samples, _ in batches_of_block
+        )
+        moments.append(functools.reduce(lambda a, b: a.merge(backend, b), parts))
     mean = map_bands(lambda *b: backend.concat(b, 0), *(m.mean for m in moments))
     return mean, map_bands(lambda *b: backend.concat(b, 0), *(m.deviations for m in moments))
 
 
-class _Moments(NamedTuple):
-    count: np.ndarray
+@dataclass(frozen=True)
+class _Moments:
+    counts: np.ndarray
     mean: Coefficients
     deviations: Coefficients
 
     @classmethod
     def of(
-        cls, backend: Backend, values: Coefficients, samples: np.ndarray, count: np.ndarray
+        cls, backend: Backend, values: Coefficients, samples: np.ndarray, width: int
     ) -> _Moments:
-        width, inverse = len(count), 1 / np.maximum(count, 1)
+        counts = np.bincount(samples, minlength=width)
+        inverse = 1 / np.maximum(counts, 1)
 
         def mean(band: Tensor) -> Tensor:
             return backend.segment_sum(band, samples, width) * _column(backend, inverse, band)
 
         def deviations(band: Tensor, center: Tensor) -> Tensor:
-            return backend.segment_sum((band - backend.take(center, samples)) ** 2, samples, width)
+            squares = (band - backend.take(center, samples)) ** 2
+            return backend.segment_sum(squares, samples, width)
 
         means = map_bands(mean, values)
-        return cls(count, means, map_bands(deviations, values, means))
+        return cls(counts, means, map_bands(deviations, values, means))
 
     def merge(self, backend: Backend, other: _Moments) -> _Moments:
-        count = self.count + other.count
-        share = other.count / np.maximum(count, 1)
+        counts = self.counts + other.counts
+        share = other.counts / np.maximum(counts, 1)
 
         def mean(a: Tensor, b: Tensor) -> Tensor:
             return a + (b - a) * _column(backend, share, a)
 
         def deviations(d: Tensor, e: Tensor, a: Tensor, b: Tensor) -> Tensor:
-            return d + e + (b - a) ** 2 * _column(backend, self.count * share, a)
+            return d + e + (b - a) ** 2 * _column(backend, self.counts * share, a)
 
         return _Moments(
-            count,
+            counts,
             map_bands(mean, self.mean, other.mean),
             map_bands(deviations, self.deviations, other.deviations, self.mean, other.mean),
         )

@@ -145,8 +145,10 @@ def check_targets(targets: Any, output_shape: tuple[int | None, ...] | None) -> 
     expected = "(N, classes)" if output_shape is None else ("N", *output_shape[1:])
     fits = len(shape) >= 2 and (
         output_shape is None
-        or len(shape) == len(output_shape)
-        and all(o in (None, s) for o, s in zip(output_shape[1:], shape[1:], strict=True))
+        or (
+            len(shape) == len(output_shape)
+            and all(o in (None, s) for o, s in zip(output_shape[1:], shape[1:], strict=True))
+        )
     )
     if not fits:
         raise ValueError(
