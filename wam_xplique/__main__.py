@@ -1,0 +1,7 @@
+"""``python -m wam_xplique``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

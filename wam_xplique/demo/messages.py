@@ -1,0 +1,5 @@
+"""What the demo tells its user when it cannot go on."""
+
+
+class DemoError(Exception):
+    """The demo cannot go on, and says why."""
