@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             explain_photograph(options.image, options.model, options.out)
     except DemoError as error:
-        print(f"wam-xplique: {error}")
+        print(f"wam-xplique: {error}", file=sys.stderr)
         return 1
     return 0
 
