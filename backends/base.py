@@ -50,12 +50,8 @@ class Backend(ABC):
         """A NumPy copy of `x` (half types become float32), cut off from any gradient."""
 
     @abstractmethod
-    def take(self, x: Tensor, indices: np.ndarray) -> Tensor:
-        """Gather `indices` along the first axis."""
-
-    @abstractmethod
-    def segment_sum(self, x: Tensor, segments: np.ndarray, count: int) -> Tensor:
-        """Sum the entries of `x` along its first axis into `count` segments."""
+    def value_range(self, x: Tensor) -> Tensor:
+        """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""
 
     @abstractmethod
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: Tensor) -> Tensor:

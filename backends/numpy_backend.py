@@ -35,13 +35,8 @@ class NumpyBackend(Backend):
     def to_numpy(self, x: np.ndarray) -> np.ndarray:
         return np.array(x)
 
-    def take(self, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        return x[indices]
-
-    def segment_sum(self, x: np.ndarray, segments: np.ndarray, count: int) -> np.ndarray:
-        total = np.zeros((count, *x.shape[1:]), x.dtype)
-        np.add.at(total, segments, x)
-        return total
+    def value_range(self, x: np.ndarray) -> np.ndarray:
+        return np.ptp(x, axis=tuple(range(1, x.ndim)), keepdims=True)
 
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: np.ndarray) -> np.ndarray:
         return np.random.default_rng(list(seed)).standard_normal(shape).astype(like.dtype)

@@ -70,4 +70,4 @@ def get_backend(obj: Any) -> Backend:
 
 @functools.cache
 def _classes(module: str, names: tuple[str, ...]) -> tuple[type, ...]:
-    return tuple(functools.reduce(getattr, name.split("."), sys.modules[module]) for name in names)
+    return tuple(operator.attrgetter(name)(sys.modules[module]) for name in names)

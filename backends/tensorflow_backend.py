@@ -48,11 +48,9 @@ class TensorFlowBackend(Backend):
     def to_numpy(self, x: tf.Tensor) -> np.ndarray:
         return (tf.cast(x, tf.float32) if x.dtype.size < 4 else x).numpy()
 
-    def take(self, x: tf.Tensor, indices: np.ndarray) -> tf.Tensor:
-        return tf.gather(x, indices)
-
-    def segment_sum(self, x: tf.Tensor, segments: np.ndarray, count: int) -> tf.Tensor:
-        return tf.math.unsorted_segment_sum(x, segments, count)
+    def value_range(self, x: tf.Tensor) -> tf.Tensor:
+        axes = list(range(1, len(x.shape)))
+        return tf.reduce_max(x, axes, keepdims=True) - tf.reduce_min(x, axes, keepdims=True)
 
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: tf.Tensor) -> tf.Tensor:
         state = np.random.SeedSequence(list(seed)).generate_state(2, np.uint32).astype(np.int64)

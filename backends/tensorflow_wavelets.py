@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 ENGINE = "tensorflow-wavelets"
-_KEYS = {1: ("d",), 2: ("ad", "da", "dd")}
+_KEYS = {1: ("d",), 2: ("da", "ad", "dd")}  # in the order of the layers' channels
 
 
 def wavedecn(x: Any, wavelet: Any, mode: Any, level: int, axes: Sequence[int], engine: str) -> list:
@@ -15,6 +15,7 @@ def wavedecn(x: Any, wavelet: Any, mode: Any, level: int, axes: Sequence[int], e
     forward, _ = _layers(x, wavelet, mode, axes, engine)
     coefficients: list[Any] = []
     for _ in range(level):
+        _check_sizes(x, wavelet, axes)
         folded, unfold = _fold(x, axes)
         bands = unfold(forward(folded))
         x = bands[0]
@@ -31,16 +32,20 @@ def waverecn(
 
     x = coeffs[0]
     _, inverse = _layers(x, wavelet, mode, axes, engine)
-    border = pywt.Wavelet(wavelet).dec_len - 2
+    border = pywt.Wavelet(wavelet).rec_len - 2
     for level in coeffs[1:]:
-        details = [level[key] for key in _KEYS[len(axes)]]
-        x = x[tuple(slice(size) for size in details[0].shape)]
-        sizes = [2 * x.shape[axis] - border for axis in axes]
+        for band in level.values():
+            x = x[tuple(slice(size) for size in band.shape)]
+        _check_sizes(x, wavelet, axes)
+        details = [level.get(key, tf.zeros_like(x)) for key in _KEYS[len(axes)]]
         folded = [_fold(band, axes) for band in (x, *details)]
-        joined = inverse(tf.concat([band for band, _ in folded], axis=-1))
-        # The layer keeps the samples that lie in the extension; the inverse has them cut.
-        start = border
-        cut = joined[(slice(None), *(slice(start, start + size) for size in sizes))]
+        bands = tf.concat([band for band, _ in folded], axis=-1)
+        # The 2D layer scrambles images that are not square: zeros make them so, and are cut off.
+        side = max(bands.shape[1:-1])
+        paddings = [[0, 0], *([0, side - size] for size in bands.shape[1:-1]), [0, 0]]
+        joined = inverse(tf.pad(bands, paddings))
+        sizes = [2 * size - border for size in bands.shape[1:-1]]
+        cut = joined[(slice(None), *(slice(size) for size in sizes))]
         x = folded[0][1](cut)[0]
     return x
 
@@ -69,6 +74,19 @@ def _layers(x: Any, wavelet: Any, mode: Any, axes: Sequence[int], engine: str) -
     if len(axes) == 1:
         return DWT.DWT1D(wavelet), DWT.IDWT1D(wavelet)
     return DWT.DWT(wavelet, concat=0), DWT.IDWT(wavelet, concat=0)
+
+
+def _check_sizes(x: Any, wavelet: str, axes: Sequence[int]) -> None:
+    """The layers cannot extend a signal by more than its own samples."""
+    import pywt
+
+    least = pywt.Wavelet(wavelet).dec_len - 1
+    sizes = [x.shape[axis] for axis in axes]
+    if min(sizes) < least:
+        raise ValueError(
+            f"engine={ENGINE!r} needs at least {least} samples along each axis, and at each level, "
+            f"for wavelet={wavelet!r}, got {sizes}; the native engine takes any size."
+        )
 
 
 def _fold(x: Any, axes: Sequence[int]) -> tuple[Any, Any]:

@@ -45,12 +45,9 @@ class TorchBackend(Backend):
         x = x.detach().cpu()
         return (x.float() if x.dtype in (torch.float16, torch.bfloat16) else x).numpy()
 
-    def take(self, x: torch.Tensor, indices: np.ndarray) -> torch.Tensor:
-        return x.index_select(0, torch.as_tensor(indices, device=x.device))
-
-    def segment_sum(self, x: torch.Tensor, segments: np.ndarray, count: int) -> torch.Tensor:
-        total = x.new_zeros((count, *x.shape[1:]))
-        return total.index_add_(0, torch.as_tensor(segments, device=x.device), x)
+    def value_range(self, x: torch.Tensor) -> torch.Tensor:
+        axes = tuple(range(1, x.ndim))
+        return x.amax(axes, keepdim=True) - x.amin(axes, keepdim=True)
 
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: torch.Tensor) -> torch.Tensor:
         state = int(np.random.SeedSequence(list(seed)).generate_state(1, np.uint64)[0])

@@ -12,12 +12,9 @@ linear in the gradient (a square, a variance) pulls back every gradient.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from ..backends import Backend, ScoreFunction, Tensor
@@ -57,14 +54,6 @@ class GradientProblem:
     verbose: bool = False
 
 
-class GradientBatch(NamedTuple):
-    """Gradients at perturbed inputs: the inputs they belong to, and the draws they are at."""
-
-    gradients: Tensor
-    samples: np.ndarray
-    draws: np.ndarray
-
-
 def saliency(problem: GradientProblem) -> Coefficients:
     """Magnitude of the gradient with respect to the coefficients (eq. 1)."""
     return map_bands(abs, problem.transform.pullback(mean_gradient(problem, Unperturbed())))
@@ -83,14 +72,14 @@ def smooth_grad(problem: GradientProblem, noise: GaussianNoise) -> Coefficients:
 
 def square_grad(problem: GradientProblem, noise: GaussianNoise) -> Coefficients:
     """Mean square of the gradient with respect to the coefficients of noisy inputs."""
-    mean, deviations = gradient_moments(problem, noise)
-    return map_bands(lambda m, d: m * m + d / noise.nb_samples, mean, deviations)
+    mean, variance = gradient_moments(problem, noise)
+    return map_bands(lambda m, v: m * m + v, mean, variance)
 
 
 def var_grad(problem: GradientProblem, noise: GaussianNoise) -> Coefficients:
     """Unbiased variance of the gradient with respect to the coefficients of noisy inputs."""
-    _, deviations = gradient_moments(problem, noise)
-    return map_bands(lambda d: d / (noise.nb_samples - 1), deviations)
+    _, variance = gradient_moments(problem, noise)
+    return map_bands(lambda v: v * (noise.nb_samples / (noise.nb_samples - 1)), variance)
 
 
 def integrated_gradients(problem: GradientProblem, path: StraightPath) -> Coefficients:
@@ -109,14 +98,14 @@ def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Tenso
     gradient
         Mean gradient with respect to the input, of the inputs' shape.
     """
-    backend, weights, means = problem.backend, perturbation.weights, []
-    for width, batches_of_block in _gradient_batches(problem, perturbation):
-        total = None
-        for gradients, samples, draws in batches_of_block:
-            weighted = gradients * _column(backend, weights[draws], gradients)
-            part = backend.segment_sum(weighted, samples, width)
-            total = part if total is None else total + part
-        means.append(total)
+    backend, means = problem.backend, []
+    for width, batches_of_block in _gradients(problem, perturbation):
+        total: list[Tensor] = []
+        for draws, gradients in batches_of_block:
+            parts = [gradients[i : i + width] for i in range(0, len(gradients), width)]
+            weights = [float(perturbation.weights[draw]) for draw in draws]
+            total = [backend.weighted_sum(parts + total, weights + [1.0] * len(total))]
+        means += total
     return backend.concat(means, 0)
 
 
@@ -124,90 +113,76 @@ def gradient_moments(
     problem: GradientProblem, perturbation: Perturbation
 ) -> tuple[Coefficients, Coefficients]:
     """
-    Mean, and sum of squared deviations from it, of the gradients at the perturbed inputs.
-
-    Ref. Chan & al., Algorithms for computing the sample variance (1983): batches are merged by
-    their means and deviations, which loses no digits where the variance is small.
+    Mean and (biased) variance of the gradients at the perturbed inputs, all of equal weight.
 
     Returns
     -------
     mean
         Mean gradient with respect to the coefficients.
-    deviations
-        Sum over the perturbed inputs of its squared deviation.
+    variance
+        Its variance over the perturbed inputs.
     """
-    backend, moments = problem.backend, []
-    for width, batches_of_block in _gradient_batches(problem, perturbation):
-        parts = (
-            _Moments.of(backend, problem.transform.pullback(gradients), samples, width)
-            for gradients, samples, _ in batches_of_block
-        )
-        moments.append(functools.reduce(lambda a, b: a.merge(backend, b), parts))
-    mean = map_bands(lambda *b: backend.concat(b, 0), *(m.mean for m in moments))
-    return mean, map_bands(lambda *b: backend.concat(b, 0), *(m.deviations for m in moments))
+    moments = []
+    for width, batches_of_block in _gradients(problem, perturbation):
+        pulled = (problem.transform.pullback(gradients) for _, gradients in batches_of_block)
+        moments.append(_moments(part for batch in pulled for part in _split(batch, width)))
+    mean, variance = (
+        map_bands(lambda *bands: problem.backend.concat(bands, 0), *blocks)
+        for blocks in zip(*moments, strict=True)
+    )
+    return mean, variance
 
 
-@dataclass(frozen=True)
-class _Moments:
-    counts: np.ndarray
-    mean: Coefficients
-    deviations: Coefficients
+def _moments(values: Iterable[Coefficients]) -> tuple[Coefficients, Coefficients]:
+    """
+    Mean and variance of coefficients that come one after the other.
 
-    @classmethod
-    def of(
-        cls, backend: Backend, values: Coefficients, samples: np.ndarray, width: int
-    ) -> _Moments:
-        counts = np.bincount(samples, minlength=width)
-        inverse = 1 / np.maximum(counts, 1)
-
-        def mean(band: Tensor) -> Tensor:
-            return backend.segment_sum(band, samples, width) * _column(backend, inverse, band)
-
-        def deviations(band: Tensor, center: Tensor) -> Tensor:
-            squares = (band - backend.take(center, samples)) ** 2
-            return backend.segment_sum(squares, samples, width)
-
-        means = map_bands(mean, values)
-        return cls(counts, means, map_bands(deviations, values, means))
-
-    def merge(self, backend: Backend, other: _Moments) -> _Moments:
-        counts = self.counts + other.counts
-        share = other.counts / np.maximum(counts, 1)
-
-        def mean(a: Tensor, b: Tensor) -> Tensor:
-            return a + (b - a) * _column(backend, share, a)
-
-        def deviations(d: Tensor, e: Tensor, a: Tensor, b: Tensor) -> Tensor:
-            return d + e + (b - a) ** 2 * _column(backend, self.counts * share, a)
-
-        return _Moments(
-            counts,
-            map_bands(mean, self.mean, other.mean),
-            map_bands(deviations, self.deviations, other.deviations, self.mean, other.mean),
-        )
+    Ref. Welford, Note on a method for calculating corrected sums of squares and products (1962):
+    no digits are lost where the variance is small.
+    """
+    values = iter(values)
+    mean = next(values)
+    deviations, count = map_bands(lambda m: m - m, mean), 1
+    for count, value in enumerate(values, start=2):
+        shift = map_bands(lambda v, m: v - m, value, mean)
+        mean = map_bands(lambda m, s, n=count: m + s / n, mean, shift)
+        deviations = map_bands(lambda d, s, v, m: d + s * (v - m), deviations, shift, value, mean)
+    return mean, map_bands(lambda d: d / count, deviations)
 
 
-def _column(backend: Backend, values: np.ndarray, like: Tensor) -> Tensor:
-    return backend.asarray(values.reshape(-1, *[1] * (len(like.shape) - 1)), like=like)
+def _split(coefficients: Coefficients, width: int) -> Iterator[Coefficients]:
+    for start in range(0, len(coefficients[0]), width):
+        yield map_bands(lambda band, start=start: band[start : start + width], coefficients)
 
 
-def _gradient_batches(
+def _gradients(
     problem: GradientProblem, perturbation: Perturbation
-) -> Iterator[tuple[int, Iterator[GradientBatch]]]:
-    """For each block of inputs: how many they are, and the gradients around them, in batches."""
-    backend, draws = problem.backend, len(perturbation.weights)
-    total = len(problem.x) * draws
-    with tqdm(total=total, unit="grad", disable=not problem.verbose) as progress:
-        for block, pairs in batches(len(problem.x), draws, problem.batch_size):
+) -> Iterator[tuple[int, Iterator[tuple[range, Tensor]]]]:
+    """
+    For each block of inputs: how many they are, and the gradients around them in batches.
+
+    The gradients of a batch come draw by draw, all inputs of the block for each.
+    """
+    draws = len(perturbation.weights)
+    with tqdm(total=len(problem.x) * draws, unit="grad", disable=not problem.verbose) as progress:
+        for block, runs in batches(len(problem.x), draws, problem.batch_size):
             x, y = problem.x[block], problem.y[block]
+            yield len(x), _gradients_of_block(problem, perturbation, x, y, runs, progress)
 
-            def gradients(
-                x: Tensor = x, y: Tensor = y, pairs: list = pairs
-            ) -> Iterator[GradientBatch]:
-                for samples, numbers in pairs:
-                    perturbed = perturbation(backend, x, samples, numbers)
-                    gradient = problem.gradients(perturbed, backend.take(y, samples))
-                    progress.update(len(samples))
-                    yield GradientBatch(gradient, samples, numbers)
 
-            yield len(x), gradients()
+def _gradients_of_block(
+    problem: GradientProblem,
+    perturbation: Perturbation,
+    x: Tensor,
+    y: Tensor,
+    runs: list[range],
+    progress: tqdm,
+) -> Iterator[tuple[range, Tensor]]:
+    backend = problem.backend
+    for draws in runs:
+        perturbed = [perturbation(backend, x, draw) for draw in draws]
+        gradients = problem.gradients(
+            backend.concat(perturbed, 0), backend.concat([y] * len(draws), 0)
+        )
+        progress.update(len(gradients))
+        yield draws, gradients

@@ -12,17 +12,15 @@ from ..backends import Backend, Tensor
 
 
 class Perturbation(Protocol):
-    """A family of perturbed inputs, and the weight of each in a mean."""
+    """A family of perturbed inputs, numbered by draw, and the weight of each draw in a mean."""
 
     @property
     def weights(self) -> np.ndarray:
-        """Weights of the perturbed inputs; they sum to 1."""
+        """Weights of the draws; they sum to 1."""
         ...
 
-    def __call__(
-        self, backend: Backend, x: Tensor, samples: np.ndarray, draws: np.ndarray
-    ) -> Tensor:
-        """The inputs ``x[samples]``, the i-th perturbed by the member ``draws[i]``."""
+    def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
+        """All inputs `x`, perturbed by one draw."""
         ...
 
 
@@ -34,10 +32,8 @@ class Unperturbed:
     def weights(self) -> np.ndarray:
         return np.ones(1)
 
-    def __call__(
-        self, backend: Backend, x: Tensor, samples: np.ndarray, draws: np.ndarray
-    ) -> Tensor:
-        return backend.take(x, samples)
+    def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
+        return x
 
 
 @dataclass(frozen=True)
@@ -70,22 +66,11 @@ class GaussianNoise:
     def weights(self) -> np.ndarray:
         return np.full(self.nb_samples, 1 / self.nb_samples)
 
-    def __call__(
-        self, backend: Backend, x: Tensor, samples: np.ndarray, draws: np.ndarray
-    ) -> Tensor:
-        clean = backend.take(x, samples)
-        numbers, places = np.unique(draws, return_inverse=True)
-        shape = (1, *clean.shape[1:])
-        noise = [backend.normal(shape, (self.seed, int(number)), clean) for number in numbers]
-        drawn = backend.take(backend.concat(noise, 0), places)
-        return clean + drawn * self._deviation(backend, x, samples)
-
-    def _deviation(self, backend: Backend, x: Tensor, samples: np.ndarray) -> Tensor | float:
+    def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
+        noise = backend.normal((1, *x.shape[1:]), (self.seed, draw), like=x)
         if self.relative_noise is None:
-            return self.noise
-        values = backend.to_numpy(x).reshape(len(x), -1)
-        deviation = self.relative_noise * (values.max(axis=1) - values.min(axis=1))
-        return backend.asarray(deviation[samples].reshape(-1, *[1] * (len(x.shape) - 1)), like=x)
+            return x + noise * self.noise
+        return x + noise * (backend.value_range(x) * self.relative_noise)
 
 
 @dataclass(frozen=True)
@@ -113,19 +98,13 @@ class StraightPath:
         weights[[0, -1]] /= 2
         return weights
 
-    def __call__(
-        self, backend: Backend, x: Tensor, samples: np.ndarray, draws: np.ndarray
-    ) -> Tensor:
-        end = backend.take(x, samples)
-        alpha = (draws / (self.steps - 1)).reshape(-1, *[1] * (len(x.shape) - 1))
-        return self.baseline_value + (end - self.baseline_value) * backend.asarray(alpha, like=x)
+    def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
+        return self.baseline_value + (x - self.baseline_value) * (draw / (self.steps - 1))
 
 
-def batches(
-    count: int, draws: int, batch_size: int | None
-) -> Iterator[tuple[slice, list[tuple[np.ndarray, np.ndarray]]]]:
+def batches(count: int, draws: int, batch_size: int | None) -> Iterator[tuple[slice, list[range]]]:
     """
-    Split the perturbed inputs of all samples into batches.
+    Split the perturbed inputs of all samples into batches: some samples, times some draws.
 
     Parameters
     ----------
@@ -140,14 +119,12 @@ def batches(
     ------
     block
         Slice of at most `batch_size` samples.
-    pairs
-        Batches that cover each draw of each sample in the block: the samples, counted within
-        the block, and the draws. All batches but the last of a block are full.
+    runs
+        The draws of each batch of this block; all draws in turn.
     """
     size = batch_size or count * draws
     for start in range(0, count, size):
-        block = slice(start, min(start + size, count))
-        width = block.stop - block.start
-        pairs = np.divmod(np.arange(width * draws), width)[::-1]
-        edges = range(size, width * draws, size)
-        yield block, list(zip(*(np.split(part, edges) for part in pairs), strict=True))
+        width = min(size, count - start)
+        together = size // width
+        runs = [range(d, min(d + together, draws)) for d in range(0, draws, together)]
+        yield slice(start, start + width), runs

@@ -81,7 +81,7 @@ def torch_module(model: Any, operator: Any) -> Any:
         native = operator in (predictions_operator, semantic_segmentation_operator)
         return model.model if native else None
     if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
-        return None if isinstance(model, tf.keras.Model) else model
+        return model
     return None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..coefficients import levels, map_bands, pack
+from ..coefficients import Coefficients, levels, map_bands, pack
 from ..explanation import WaveletExplanation
 
 COLORMAP = "magma"
@@ -44,7 +44,7 @@ def plot_mosaic(explanation: WaveletExplanation, index: int = 0, ax: Axes | None
     _check_images(explanation)
     magnitudes = map_bands(lambda band: _magnitude(band[index]), explanation.coefficients)
     tops = [_top(np.stack(bands)) for bands in levels(magnitudes)]
-    shown = [_unit(magnitudes[0], tops[0])]
+    shown: Coefficients = [_unit(magnitudes[0], tops[0])]
     for level, top in zip(magnitudes[1:], tops[1:], strict=True):
         shown.append({key: _unit(band, top) for key, band in level.items()})
     packed = pack(shown, axes=(0, 1))
@@ -191,7 +191,7 @@ def plot_explanation(
     count = explanation.level + 4
     figure, axes = plt.subplots(1, count, figsize=(2.3 * count, 2.6), layout="constrained")
     draw_row(axes, explanation, image, index)
-    figure.suptitle(title)
+    figure.suptitle(title or "")
     return figure
 
 

@@ -1,0 +1,118 @@
+"""The demo, its data and its command line, on work small enough for a test."""
+
+from __future__ import annotations
+
+import keras
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from wam_xplique import WaveletExplanation
+from wam_xplique.cli import main
+from wam_xplique.demo import data, imagenet, networks, textures
+
+mpl.use("Agg")
+
+
+def test_crops_are_standardized_and_drawn_from_their_own_half():
+    images, labels = data.crops("right", 5, seed=0)
+    assert images.shape == (15, 64, 64, 1)
+    np.testing.assert_allclose(images.mean((1, 2, 3)), 0, atol=1e-4)
+    np.testing.assert_allclose(images.std((1, 2, 3)), 1, atol=1e-4)
+    np.testing.assert_array_equal(labels.argmax(-1), [0, 1, 2] * 5)
+    again, _ = data.crops("right", 5, seed=0)
+    np.testing.assert_array_equal(images, again)
+    other, _ = data.crops("left", 5, seed=0)
+    assert not np.allclose(images, other)
+
+
+def test_both_networks_learn_the_textures():
+    images, labels = data.crops("left", 60, seed=0)
+    held_out, answers = data.crops("right", 30, seed=1)
+    model = networks.train_keras(images, labels)
+    assert textures._accuracy(model, held_out, answers) > 0.9
+    module = networks.train_torch(images, labels)
+    import torch
+
+    with torch.no_grad():
+        scores = module(torch.tensor(np.moveaxis(held_out, -1, 1).copy())).numpy()
+    assert np.mean(scores.argmax(-1) == answers.argmax(-1)) > 0.9
+
+
+def test_demo_writes_its_figures_explanations_and_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(networks, "EPOCHS", 1)
+    monkeypatch.setattr(textures, "NB_SAMPLES", 2)
+    monkeypatch.setattr(textures, "STEPS", 2)
+    monkeypatch.setattr(
+        textures, "crops", lambda half, count, seed: data.crops(half, min(count, 8), seed)
+    )
+    assert main(["demo", "--samples", "6", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("accuracy on the held-out halves") == 2
+    table = [line for line in printed.splitlines() if line.startswith(("Keras ", "PyTorch "))]
+    assert len(table) == 8
+    for name in ("textures.png", "photograph.png"):
+        assert Image.open(tmp_path / name).size[0] > 500
+    for name in ("keras_wam_sg", "keras_wam_ig", "torch_wam_sg", "torch_wam_ig"):
+        assert len(WaveletExplanation.load(tmp_path / f"{name}.npz")) == 6
+
+
+def photo(path):
+    noise = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
+def test_a_photograph_is_explained_by_a_model_of_keras_applications(tmp_path, monkeypatch, capsys):
+    original = keras.applications.MobileNetV2
+
+    def small(weights):
+        return original(weights=weights, input_shape=(32, 32, 3), alpha=0.35, classes=5)
+
+    small.__name__ = "MobileNetV2"
+    monkeypatch.setattr(keras.applications, "MobileNetV2", small)
+    path = photo(tmp_path / "cat.png")
+    imagenet.explain_photograph(path, "MobileNetV2", tmp_path / "out", weights=None)
+    assert "MobileNetV2 sees class" in capsys.readouterr().out
+    names = {p.name for p in (tmp_path / "out").iterdir()}
+    assert names == {f"cat_wam_{m}.{e}" for m in ("sg", "ig") for e in ("npz", "png")}
+
+
+def test_logits_are_what_the_softmax_is_taken_of():
+    model = keras.Sequential(
+        [keras.layers.Input((4,)), keras.layers.Dense(3, activation="softmax", name="head")]
+    )
+    x = np.random.default_rng(0).random((5, 4), dtype=np.float32)
+    logits = imagenet._without_softmax(model)(x)
+    np.testing.assert_allclose(keras.ops.softmax(logits), model(x), rtol=1e-5)
+    assert not np.allclose(logits, model(x))
+
+
+def test_missing_weights_an_unreadable_photograph_or_an_unknown_model_stop_with_a_message(
+    tmp_path, monkeypatch, capsys
+):
+    path = photo(tmp_path / "cat.png")
+
+    def offline(weights):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
+    out = ["--out", str(tmp_path / "out")]
+    assert main(["demo", "--image", str(path), *out]) == 1
+    assert "needs a connection" in capsys.readouterr().err
+    assert main(["demo", "--image", str(path), "--model", "Nothing", *out]) == 1
+    assert "not among keras.applications" in capsys.readouterr().err
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    assert main(["demo", "--image", str(text), *out]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["demo", "--samples", "many"]])
+def test_a_wrong_command_line_exits_with_2_and_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    assert "usage" in capsys.readouterr().err
