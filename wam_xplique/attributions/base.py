@@ -183,7 +183,7 @@ class WaveletExplainer(WhiteBoxExplainer):
         if is_torch_tensor(x) and not native:
             raise TypeError("inputs are PyTorch tensors, but the model runs in TensorFlow.")
         layout = Layout.of(x.shape, channels_first=is_torch_tensor(x))
-        if self._operator is models.predictions_operator:
+        if self._operator in models.NATIVE_OPERATORS:
             check_targets(y, models.output_shape(self.model, x.shape))
         if native:
             first = models.takes_channels_first(self.model) and layout.channel_axis is not None

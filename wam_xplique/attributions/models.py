@@ -13,6 +13,9 @@ from xplique.wrappers import TorchWrapper
 
 from ..backends import ScoreFunction, Tensor
 
+NATIVE_OPERATORS = (predictions_operator, semantic_segmentation_operator)
+"""Xplique's operators that weigh the model's outputs by the targets, and that PyTorch has too."""
+
 _OPERATORS = (
     "classification",
     "regression",
@@ -78,8 +81,7 @@ def torch_module(model: Any, operator: Any) -> Any:
     A `TorchWrapper` is unwrapped, unless its operator is written in TensorFlow.
     """
     if isinstance(model, TorchWrapper):
-        native = operator in (predictions_operator, semantic_segmentation_operator)
-        return model.model if native else None
+        return model.model if operator in NATIVE_OPERATORS else None
     if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
         return model
     return None
@@ -118,15 +120,18 @@ def torch_gradients(module: Any, operator: Any) -> ScoreFunction:
     Raises
     ------
     ValueError
-        If the module is in training mode.
+        If the module is in training mode, or the operator is one that only TensorFlow runs.
     """
     from ..backends import torch_models
 
-    operators: dict[Any, torch_models.Operator] = {
-        predictions_operator: torch_models.predictions,
-        semantic_segmentation_operator: torch_models.semantic_segmentation,
-    }
-    return torch_models.gradient_function(module, operators.get(operator, operator))
+    natives = (torch_models.predictions, torch_models.semantic_segmentation)
+    native = dict(zip(NATIVE_OPERATORS, natives, strict=True)).get(operator, operator)
+    if getattr(native, "__module__", "").startswith("xplique."):
+        raise ValueError(
+            "This operator of Xplique is written in TensorFlow: hand in a TorchWrapper of the "
+            "module, or an operator g(model, inputs, targets) in PyTorch."
+        )
+    return torch_models.gradient_function(module, native)
 
 
 def tensorflow_gradients(model: Any, gradient: Callable[..., Any]) -> ScoreFunction:
