@@ -6,6 +6,8 @@ and `torch.Tensor`; `get_backend` finds the framework of a tensor or of a model.
 imported only when an object of its own arrives.
 """
 
+import sys
+
 from .base import Backend, ScoreFunction, Tensor
 from .registry import get_backend
 from .wavelets import pullback, wavedecn, waverecn
@@ -19,3 +21,6 @@ __all__ = [
     "wavedecn",
     "waverecn",
 ]
+
+if "torch" in sys.modules:  # torch.compile cannot trace the import of a backend
+    get_backend(sys.modules["torch"].empty(0))

@@ -42,6 +42,10 @@ class Backend(ABC):
         """Whether `x` holds floating-point numbers."""
 
     @abstractmethod
+    def all_finite(self, x: Tensor) -> bool:
+        """Whether `x` holds neither NaN nor infinite values."""
+
+    @abstractmethod
     def asarray(self, x: Any, like: Tensor | None = None) -> Tensor:
         """A floating-point tensor of `x`, in the dtype and on the device of `like` if given."""
 

@@ -9,6 +9,7 @@ axes around the one transformed, so that slicing, concatenation and addition are
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -136,13 +137,18 @@ def _borders(
     """What extends `x` to the left and to the right; None where nothing does."""
     if not left and not right:
         return None, None
-    terms = _border_terms(x.shape[axis], left, right, mode)
+    terms = border_terms(x.shape[axis], left, right, mode)
     head, tail = (_combine(backend, x, axis, side) if side else None for side in terms)
     return head, tail
 
 
 Term = tuple[tuple[int, ...], tuple[float, ...]]
 """Indices of samples, and the weight of each."""
+
+
+def border_terms(size: int, left: int, right: int, mode: str) -> tuple[list[Term], list[Term]]:
+    """What extends a signal of `size` samples to the left and to the right."""
+    return _border_terms(size, left, right, mode)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -205,7 +211,7 @@ def _combine(backend: Backend, x: Tensor, axis: int, terms: list[Term]) -> Tenso
 
 def _pick(backend: Backend, x: Tensor, axis: int, indices: tuple[int, ...]) -> Tensor:
     """The samples at `indices`, as slices: a run of indices is one slice, perhaps reversed."""
-    steps = set(np.diff(indices))
+    steps = {after - before for before, after in itertools.pairwise(indices)}
     if steps <= {1}:
         return _window(x, axis, indices[0], len(indices))
     if steps == {-1}:

@@ -29,6 +29,9 @@ class NumpyBackend(Backend):
     def is_floating(self, x: np.ndarray) -> bool:
         return np.issubdtype(x.dtype, np.floating)
 
+    def all_finite(self, x: np.ndarray) -> bool:
+        return bool(np.isfinite(x).all())
+
     def asarray(self, x: Any, like: np.ndarray | None = None) -> np.ndarray:
         return np.asarray(x, np.float32 if like is None else like.dtype)
 

@@ -57,17 +57,25 @@ def get_backend(obj: Any) -> Backend:
     TypeError
         If `obj` belongs to no framework that is known.
     """
+    backend = _BACKENDS.get(type(obj))
+    if backend is None:
+        backend = _BACKENDS[type(obj)] = _find(obj)
+    return backend
+
+
+_BACKENDS: dict[type, Backend] = {}
+"""The backend of each type seen: a look-up that `torch.compile` can trace."""
+
+
+def _find(obj: Any) -> Backend:
     if isinstance(obj, np.ndarray):
         return load_backend("numpy")
     for name, (module, classes, _, _) in _FRAMEWORKS.items():
-        if module in sys.modules and isinstance(obj, _classes(module, classes)):
-            return load_backend(name)
+        if module in sys.modules:
+            owned = tuple(operator.attrgetter(cls)(sys.modules[module]) for cls in classes)
+            if isinstance(obj, owned):
+                return load_backend(name)
     raise TypeError(
         f"No backend for an object of type {type(obj).__module__}.{type(obj).__qualname__}; "
         "expected a NumPy array, or a tensor or model of TensorFlow or PyTorch."
     )
-
-
-@functools.cache
-def _classes(module: str, names: tuple[str, ...]) -> tuple[type, ...]:
-    return tuple(operator.attrgetter(name)(sys.modules[module]) for name in names)

@@ -39,6 +39,9 @@ class TensorFlowBackend(Backend):
     def is_floating(self, x: tf.Tensor) -> bool:
         return x.dtype.is_floating
 
+    def all_finite(self, x: tf.Tensor) -> bool:
+        return bool(tf.reduce_all(tf.math.is_finite(x)))
+
     def asarray(self, x: Any, like: tf.Tensor | None = None) -> tf.Tensor:
         if like is not None:
             return tf.cast(x, like.dtype)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from . import filterbank, wavelets
 from .base import Backend
 
 # Below this many contiguous elements, PyTorch's loops over a strided tensor cost more than the
@@ -35,6 +36,9 @@ class TorchBackend(Backend):
     def is_floating(self, x: torch.Tensor) -> bool:
         return x.is_floating_point()
 
+    def all_finite(self, x: torch.Tensor) -> bool:
+        return bool(torch.isfinite(x).all())
+
     def asarray(self, x: Any, like: torch.Tensor | None = None) -> torch.Tensor:
         if like is not None:
             return torch.as_tensor(x, dtype=like.dtype, device=like.device)
@@ -43,7 +47,7 @@ class TorchBackend(Backend):
 
     def to_numpy(self, x: torch.Tensor) -> np.ndarray:
         x = x.detach().cpu()
-        return (x.float() if x.dtype in (torch.float16, torch.bfloat16) else x).numpy()
+        return np.array(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x)
 
     def value_range(self, x: torch.Tensor) -> torch.Tensor:
         axes = tuple(range(1, x.ndim))
@@ -64,3 +68,8 @@ class TorchBackend(Backend):
         for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
             total.add_(tensor, alpha=weight)
         return total
+
+
+# Decided by shapes alone, hence constants in a graph of torch.compile.
+for _function in (wavelets.plan, filterbank.border_terms):
+    torch.compiler.assume_constant_result(_function)

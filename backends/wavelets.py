@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import pywt
 
 from . import tensorflow_wavelets
@@ -133,14 +134,13 @@ def wavedecn(
     TypeError
         If `x` is no tensor of a known framework, or does not hold floating-point numbers.
     """
-    backend = _backend_of(x)
-    steps = _steps(x, wavelet, mode, axes)
-    level = _check_level(x, steps, level)
+    backend = get_backend(x)
+    steps, level = plan(x, wavelet, mode, axes, level)
     if engine != "native":
         return tensorflow_wavelets.wavedecn(
             x, wavelet, mode, level, [s.axis for s in steps], engine
         )
-    if backend.name == "numpy":
+    if isinstance(x, np.ndarray):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # _check_level has warned already
             return pywt.wavedecn(x, wavelet, mode, level, axes)
@@ -177,12 +177,13 @@ def waverecn(
     TypeError
         If a level is not a dict, or the coefficients are no tensors of a known framework.
     """
-    approximation, details = _check_coefficients(coeffs)
-    backend = _backend_of(approximation)
-    steps = _steps(approximation, wavelet, mode, axes)
+    approximation, details = _split(coeffs)
+    backend = get_backend(approximation)
+    steps, _ = plan(approximation, wavelet, mode, axes, 0)
+    _check_details(approximation, details, steps)
     if engine != "native":
         return tensorflow_wavelets.waverecn(coeffs, wavelet, mode, [s.axis for s in steps], engine)
-    if backend.name == "numpy":
+    if isinstance(approximation, np.ndarray):
         return pywt.waverecn(list(coeffs), wavelet, mode, axes)
     return backend.run(_reconstruct, (approximation, details), steps)
 
@@ -215,9 +216,8 @@ def pullback(
     gradients
         Gradients with respect to the coefficients, of the shapes of `wavedecn`'s.
     """
-    backend = _backend_of(gradient)
-    steps = _steps(gradient, wavelet, mode, axes)
-    level = _check_level(gradient, steps, level)
+    backend = get_backend(gradient)
+    steps, level = plan(gradient, wavelet, mode, axes, level)
     adjoint = tuple(
         _Step(axis, bank.pullback, ZERO_PERIODIZATION if mode == PERIODIZATION else "zero")
         for axis, bank, mode in steps
@@ -243,10 +243,8 @@ def _decompose(backend: Backend, x: Tensor, steps: tuple[_Step, ...], level: int
 def _reconstruct(backend: Backend, coefficients: Any, steps: tuple[_Step, ...]) -> Tensor:
     x, details = coefficients
     for level in details:
-        if not level:
-            level = {"d" * len(steps): None}
-        shapes = [band.shape for band in level.values() if band is not None]
-        x = x[tuple(slice(size) for size in shapes[0])] if shapes else x
+        for band in level.values():
+            x = x[tuple(slice(size) for size in band.shape)]
         bands = {**level, "a" * len(steps): x}
         for position in reversed(range(len(steps))):
             keys = ("".join(key) for key in product("ad", repeat=position))
@@ -260,11 +258,14 @@ def _reconstruct(backend: Backend, coefficients: Any, steps: tuple[_Step, ...]) 
     return x
 
 
-def _backend_of(x: Any) -> Backend:
-    backend = get_backend(x)
-    if backend.name != "numpy" and not backend.is_floating(x):
+def plan(
+    x: Tensor, wavelet: Any, mode: Any, axes: int | Sequence[int] | None, level: int | None
+) -> tuple[tuple[_Step, ...], int]:
+    """The steps and the level, checked: they depend on the type and shape of `x` alone."""
+    if not isinstance(x, np.ndarray) and not get_backend(x).is_floating(x):
         raise TypeError(f"The transform takes floating-point tensors, got {x.dtype}.")
-    return backend
+    steps = _steps(x, wavelet, mode, axes)
+    return steps, _check_level(x, steps, level)
 
 
 def _steps(
@@ -310,34 +311,48 @@ def _check_level(x: Tensor, steps: tuple[_Step, ...], level: int | None) -> int:
         warnings.warn(
             f"Level value of {level} is too high: all coefficients will experience "
             "boundary effects.",
-            stacklevel=3,
+            stacklevel=4,  # of the caller of wavedecn
         )
     return int(level)
 
 
-def _check_coefficients(coeffs: Sequence[Any]) -> tuple[Tensor, list[dict[str, Tensor]]]:
+def _split(coeffs: Sequence[Any]) -> tuple[Tensor, list[dict[str, Tensor]]]:
     if len(coeffs) < 1:
         raise ValueError("coeffs must hold at least the approximation, got an empty list.")
-    approximation, *details = coeffs
-    for index, level in enumerate(details, start=1):
+    if coeffs[0] is None:
+        raise ValueError("coeffs[0], the approximation, must not be None.")
+    for index, level in enumerate(coeffs[1:], start=1):
         if not isinstance(level, Mapping):
             raise TypeError(f"coeffs[{index}] must be a dict of details, got {type(level)}.")
+    return coeffs[0], [dict(level) for level in coeffs[1:]]
+
+
+def _check_details(
+    approximation: Tensor, details: list[dict[str, Tensor]], steps: tuple[_Step, ...]
+) -> None:
+    keys = {"".join(key) for key in product("ad", repeat=len(steps))} - {"a" * len(steps)}
+    sizes = list(approximation.shape)
+    for index, level in enumerate(details, start=1):
         missing = [key for key, band in level.items() if band is None]
         if missing:
             raise ValueError(f"coeffs[{index}] has None at {missing}; leave out what is zero.")
-    if approximation is None:
-        raise ValueError("coeffs[0], the approximation, must not be None.")
-    rows: tuple[int, ...] | None = tuple(approximation.shape)
-    for index, level in enumerate(details, start=1):
-        shapes = {tuple(band.shape) for band in level.values()}
+        if not level.keys() <= keys:
+            raise ValueError(f"coeffs[{index}] must have keys among {keys}, got {set(level)}.")
+        shapes = {tuple(band.shape) for band in level.values()} or {tuple(sizes)}
         if len(shapes) > 1:
             raise ValueError(f"coeffs[{index}] must hold bands of one shape, got {shapes}.")
-        for shape in shapes:
-            if rows is not None and not all(
-                b is None or a is None or 0 <= a - b <= 1 for a, b in zip(rows, shape, strict=True)
-            ):
-                raise ValueError(
-                    f"coeffs[{index}] has shape {shape}, which does not follow {rows}."
-                )
-        rows = None
-    return approximation, [dict(level) for level in details]
+        (shape,) = shapes
+        if len(shape) != len(sizes) or not all(map(_follows, sizes, shape)):
+            raise ValueError(
+                f"coeffs[{index}] has shape {shape}, which does not follow the levels before, of "
+                f"shape {tuple(sizes)}."
+            )
+        sizes = list(shape)
+        for axis, bank, mode in steps:
+            overlap = 0 if mode == PERIODIZATION else len(bank.rec_lo) - 2
+            sizes[axis] = 2 * sizes[axis] - overlap
+
+
+def _follows(approximation: int | None, detail: int | None) -> bool:
+    """Whether sizes fit: the inverse of an odd size has a sample too many, which is dropped."""
+    return approximation is None or detail is None or 0 <= approximation - detail <= 1

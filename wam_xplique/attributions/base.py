@@ -191,10 +191,12 @@ class WaveletExplainer(WhiteBoxExplainer):
                 x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1) if y.ndim == x.ndim else y
                 layout = Layout.of(x.shape, channels_first=True)
             weight = _first_floating(models.torch_module(self.model, self._operator))
-            x = backend.asarray(np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x, weight)
-            y = backend.asarray(np.ascontiguousarray(y) if isinstance(y, np.ndarray) else y, weight)
+            x, y = backend.asarray(_writable(x), weight), backend.asarray(_writable(y), weight)
         else:
             x, y = backend.asarray(x), backend.asarray(y)
+        for name, values in {"inputs": x, "targets": y}.items():
+            if not backend.all_finite(values):
+                raise ValueError(f"{name} must be finite, got NaN or infinite values.")
         transform = WaveletTransform(self.wavelet, self.level, self.mode, layout.spatial_axes)
         transform.check(x.shape)
         problem = GradientProblem(
@@ -216,6 +218,11 @@ class WaveletExplainer(WhiteBoxExplainer):
 def _divide_by_maximum(band: np.ndarray) -> np.ndarray:
     largest = np.abs(band).max(axis=tuple(range(1, band.ndim)), keepdims=True)
     return np.divide(band, largest, out=np.zeros_like(band), where=largest > 0)
+
+
+def _writable(x: Any) -> Any:
+    """An array that PyTorch can share; views of TensorFlow's tensors are read-only."""
+    return np.require(x, requirements=["C", "W"]) if isinstance(x, np.ndarray) else x
 
 
 def _first_floating(module: Any) -> Any:
@@ -265,6 +272,7 @@ def check_number(name: str, value: Any, lowest: float) -> None:
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float, np.number))
-        or not lowest <= value < np.inf
+        or not np.isfinite(value)
+        or value < lowest
     ):
         raise ValueError(f"{name} must be a finite number of at least {lowest}, got {value!r}.")

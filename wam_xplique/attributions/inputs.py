@@ -93,7 +93,7 @@ def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
     Raises
     ------
     ValueError
-        If the inputs are empty, not finite, or the targets do not fit them.
+        If the inputs are empty, or the targets are not as many.
     TypeError
         If the inputs or targets do not hold numbers.
     """
@@ -109,14 +109,10 @@ def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
         inputs = inputs.detach()
         if inputs.is_complex():
             raise TypeError(f"inputs must be real numbers, got dtype {inputs.dtype}.")
-        finite = bool(torch.isfinite(inputs).all())
     else:
         inputs, targets = _numbers("inputs", inputs), _numbers("targets", targets)
-        finite = bool(np.isfinite(inputs).all())
     if not inputs.shape or not all(inputs.shape):
         raise ValueError(f"inputs must not be empty, got shape {tuple(inputs.shape)}.")
-    if not finite:
-        raise ValueError("inputs must be finite, got NaN or infinite values.")
     if not targets.shape or len(targets) != len(inputs):
         raise ValueError(
             f"targets must be one for each of the {len(inputs)} inputs, got shape "
@@ -163,12 +159,21 @@ def _unpack(dataset: tf.data.Dataset, model: Any) -> tuple[np.ndarray, np.ndarra
         raise ValueError(f"A dataset must hold pairs of inputs and targets, got {spec}.")
     rank = spec[0].shape.rank
     shape = getattr(model, "input_shape", None)
-    batched = rank == len(shape) if isinstance(shape, tuple) else hasattr(dataset, "_batch_size")
+    batched = rank == len(shape) if isinstance(shape, tuple) else _is_batched(dataset)
     pairs = list((dataset.unbatch() if batched else dataset).as_numpy_iterator())
     if not pairs:
         raise ValueError("inputs must not be empty, got an empty dataset.")
     inputs, targets = zip(*pairs, strict=True)
     return np.stack(inputs), np.stack(targets)
+
+
+def _is_batched(dataset: tf.data.Dataset) -> bool:
+    """Whether `dataset`, or one that it wraps, makes batches; TensorFlow has no public answer."""
+    while dataset is not None and "Unbatch" not in type(dataset).__name__:
+        if hasattr(dataset, "_batch_size"):
+            return True
+        dataset = getattr(dataset, "_input_dataset", None)
+    return False
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:

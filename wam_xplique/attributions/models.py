@@ -147,11 +147,15 @@ def tensorflow_gradients(model: Any, gradient: Callable[..., Any]) -> ScoreFunct
 
 
 def output_shape(model: Any, input_shape: tuple[int, ...]) -> tuple[int | None, ...] | None:
-    """The shape of a Keras model's outputs, None where it is not known beforehand."""
-    if not is_keras(model):
-        return None
+    """The shape of a TensorFlow model's outputs, None where it is not known beforehand."""
     try:
-        shape = model.compute_output_shape(input_shape)
-    except Exception:  # a model of one's own may not know its shapes; TensorFlow will check
+        if is_keras(model):
+            shape = model.compute_output_shape(input_shape)
+        elif isinstance(model, tf.Module) and not isinstance(model, TorchWrapper):
+            traced = tf.function(model).get_concrete_function(tf.TensorSpec(input_shape))
+            shape = traced.output_shapes.as_list()
+        else:
+            return None
+    except Exception:  # a model of one's own may not know its shapes; running it will tell
         return None
-    return tuple(shape) if isinstance(shape, tuple) else None
+    return tuple(shape)
