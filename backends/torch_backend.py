@@ -47,7 +47,8 @@ class TorchBackend(Backend):
 
     def to_numpy(self, x: torch.Tensor) -> np.ndarray:
         x = x.detach().cpu()
-        return np.array(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x)
+        x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        return x.numpy().copy()
 
     def value_range(self, x: torch.Tensor) -> torch.Tensor:
         axes = tuple(range(1, x.ndim))

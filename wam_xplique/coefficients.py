@@ -8,6 +8,7 @@ they only map, for the tensors of any framework.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,9 +87,9 @@ def map_bands(function: Callable[..., Any], *coefficients: Coefficients) -> Coef
     return [function(*(c[0] for c in coefficients)), *details]
 
 
-def levels(coefficients: Coefficients) -> list[list[Any]]:
+def levels(coefficients: Coefficients, ndim: int) -> list[dict[str, Any]]:
     """The bands of each level: the approximation alone, then the details, coarse to fine."""
-    return [[coefficients[0]], *(list(level.values()) for level in coefficients[1:])]
+    return [{"a" * ndim: coefficients[0]}, *coefficients[1:]]
 
 
 def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
@@ -114,20 +115,20 @@ def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
 
 
 def resize_level(
-    band: np.ndarray, level: int, shape: Sequence[int], wavelet: str, mode: str
+    bands: dict[str, np.ndarray], level: int, shape: Sequence[int], wavelet: str, mode: str
 ) -> np.ndarray:
     """
-    Bring a band to the input's size by (bi-, tri-)linear interpolation.
+    Bring the bands of a level to the input's size by (bi-, tri-)linear interpolation; sum them.
 
-    A coefficient stands where its filter's support is centred. Modes other than periodization
-    make coefficients outside the input too, which shift the others.
+    A coefficient stands where the energy of its basis function is centred.
 
     Parameters
     ----------
-    band
-        Array (N, ...) of one level, with the transformed axes next, and perhaps channels last.
+    bands
+        Arrays (N, ...) of one level by their keys, with the transformed axes next, and perhaps
+        channels last.
     level
-        Level of the band, 1 being the finest; 0 for a band that has the input's size.
+        Level of the bands, 1 being the finest; 0 for what has the input's size.
     shape
         Sizes of the input along the transformed axes.
     wavelet, mode
@@ -138,12 +139,25 @@ def resize_level(
     resized
         Array (N, *shape, ...).
     """
-    scale = 2.0**-level
-    outside = 0.0 if mode == "periodization" else as_wavelet(wavelet).dec_len / 2 - 1
-    offset = scale / 2 - 0.5 + outside * (1 - scale)
     for axis, size in enumerate(shape, start=1):
-        band = _interpolate(band, axis, np.arange(size) * scale + offset)
-    return band
+        merged: dict[str, np.ndarray] = {}
+        for key, band in bands.items():
+            centre = _centre(wavelet, mode, key[0], level)
+            resized = _interpolate(band, axis, (np.arange(size) - centre) / 2**level)
+            merged[key[1:]] = merged[key[1:]] + resized if key[1:] in merged else resized
+        bands = merged
+    return bands[""]
+
+
+@functools.lru_cache(maxsize=1024)
+def _centre(wavelet: str, mode: str, letter: str, level: int) -> float:
+    """Where the basis function of the first coefficient is centred, in samples of the input."""
+    if level == 0:
+        return 0.0
+    energy = pywt.upcoef(letter, [1.0], wavelet, level=level) ** 2
+    half = as_wavelet(wavelet).rec_len // 2 - 1
+    outside = (half if mode == "periodization" else 2 * half) * (2**level - 1)
+    return float(energy @ np.arange(len(energy)) / energy.sum() - outside)
 
 
 def _interpolate(x: np.ndarray, axis: int, positions: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -94,10 +95,12 @@ class WaveletExplanation:
             approximation first, then coarse to fine; channels last where they are kept.
         """
         maps = []
-        for index, bands in enumerate(levels(self.coefficients)):
-            magnitude = np.sum([np.abs(band) for band in bands], axis=0)
-            depth = self.level if index == 0 else self.level + 1 - index
-            maps.append(resize_level(magnitude, depth, self.spatial_shape, self.wavelet, self.mode))
+        for index, bands in enumerate(levels(self.coefficients, self.ndim)):
+            magnitudes = {key: np.abs(band) for key, band in bands.items()}
+            depth = self.level + 1 - max(index, 1)
+            maps.append(
+                resize_level(magnitudes, depth, self.spatial_shape, self.wavelet, self.mode)
+            )
         return np.stack(maps, axis=1)
 
     def scale_importance(self) -> np.ndarray:
@@ -110,13 +113,11 @@ class WaveletExplanation:
             Array (N, level + 1), approximation first, then coarse to fine: sums of magnitudes
             over a level's coefficients. Rows sum to 1, or to 0 where nothing has importance.
         """
-        sums = np.stack(
-            [
-                sum(np.abs(band, dtype=np.float64).reshape(len(self), -1).sum(1) for band in bands)
-                for bands in levels(self.coefficients)
-            ],
-            axis=1,
-        )
+        sums = np.zeros((len(self), self.level + 1))
+        for index, bands in enumerate(levels(self.coefficients, self.ndim)):
+            for band in bands.values():
+                magnitude = np.abs(band, dtype=np.float64)
+                sums[:, index] += magnitude.reshape(len(self), -1).sum(axis=1)
         total = sums.sum(axis=1, keepdims=True)
         return np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
 
@@ -180,18 +181,22 @@ class WaveletExplanation:
         ValueError
             If the file is not an archive that `save` wrote.
         """
-        with np.load(_with_suffix(path), allow_pickle=False) as archive:
-            if not {"header", "approximation"} <= set(archive.files):
-                raise ValueError(f"{path} does not hold a WaveletExplanation.")
-            header: dict[str, Any] = json.loads(str(archive["header"]))
-            details: dict[int, dict[str, np.ndarray]] = {}
-            for name in archive.files:
-                index, _, key = name.partition(".")
-                if key:
+        try:
+            with np.load(_with_suffix(path), allow_pickle=False) as archive:
+                header: dict[str, Any] = json.loads(str(archive["header"]))
+                details: dict[int, dict[str, np.ndarray]] = {}
+                for name in set(archive.files) - {"header", "approximation"}:
+                    index, _, key = name.partition(".")
                     details.setdefault(int(index), {})[key] = archive[name]
-            coefficients = [archive["approximation"], *(details[i] for i in sorted(details))]
-        header["input_shape"] = tuple(header["input_shape"])
-        return cls(coefficients, **header)
+                coefficients = [archive["approximation"], *(details[i] for i in sorted(details))]
+                header["input_shape"] = tuple(header["input_shape"])
+                return cls(coefficients, **header)
+        except _FOREIGN as error:
+            raise ValueError(f"{path} does not hold a WaveletExplanation.") from error
+
+
+_FOREIGN = (AttributeError, BadZipFile, EOFError, KeyError, TypeError, ValueError)
+"""What reading a file raises that is no archive, or holds something else."""
 
 
 def _with_suffix(path: str | Path) -> Path:

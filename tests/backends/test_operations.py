@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
+
 from wam_xplique.backends import get_backend
 
 from .helpers import dtype_name, to_framework, to_numpy

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
+
 from wam_xplique.backends import Backend, get_backend
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import pywt
 import tensorflow as tf
+
 from wam_xplique.backends import wavedecn, waverecn
 
 from .helpers import (

@@ -10,6 +10,7 @@ import pytest
 import pywt
 import tensorflow as tf
 import torch
+
 from wam_xplique.backends import pullback, wavedecn, waverecn
 
 from .helpers import (

@@ -11,6 +11,7 @@ import tensorflow as tf
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from wam_xplique.backends import pullback, wavedecn, waverecn
 
 from .helpers import (

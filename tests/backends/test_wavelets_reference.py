@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import pywt
+
 from wam_xplique.backends import wavedecn, waverecn
 
 from .helpers import (

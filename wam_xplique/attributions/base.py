@@ -17,7 +17,7 @@ from ..backends.wavelets import as_wavelet, check_mode
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from . import models
-from .inputs import Layout, check_targets, is_torch_tensor, sanitize
+from .inputs import Layout, check_targets, check_zone, is_torch_tensor, sanitize
 
 REDUCERS = ("mean", "sum", "min", "max")
 NORMALIZATIONS = ("band",)
@@ -85,6 +85,8 @@ class WaveletExplainer(WhiteBoxExplainer):
         check_integer("seed", seed, lowest=0)
         check_choice("reducer", reducer, REDUCERS)
         check_choice("normalize", normalize, NORMALIZATIONS)
+        if not isinstance(wavelet, str):
+            raise TypeError(f"wavelet must be the name of a wavelet, got {wavelet!r}.")
         as_wavelet(wavelet)
         check_mode(mode)
         self._operator = models.check_operator(operator)
@@ -102,6 +104,10 @@ class WaveletExplainer(WhiteBoxExplainer):
         self.seed = seed
         self.verbose = verbose
         self._gradients()
+
+    def __call__(self, inputs: Any, targets: Any = None) -> Any:
+        """`explain`."""
+        return self.explain(inputs, targets)
 
     def explain(self, inputs: Any, targets: Any = None) -> Any:
         """
@@ -185,6 +191,8 @@ class WaveletExplainer(WhiteBoxExplainer):
         layout = Layout.of(x.shape, channels_first=is_torch_tensor(x))
         if self._operator in models.NATIVE_OPERATORS:
             check_targets(y, models.output_shape(self.model, x.shape))
+        if self._operator is models.semantic_segmentation_operator:
+            check_zone(y)
         if native:
             first = models.takes_channels_first(self.model) and layout.channel_axis is not None
             if first and not is_torch_tensor(x):

@@ -103,14 +103,7 @@ def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
         inputs, targets = _unpack(inputs, model)
     if targets is None:
         raise ValueError("targets must be given: one-hot classes of shape (N, classes).")
-    if is_torch_tensor(inputs):
-        torch = sys.modules["torch"]
-        targets = torch.as_tensor(np.asarray(targets) if tf.is_tensor(targets) else targets)
-        inputs = inputs.detach()
-        if inputs.is_complex():
-            raise TypeError(f"inputs must be real numbers, got dtype {inputs.dtype}.")
-    else:
-        inputs, targets = _numbers("inputs", inputs), _numbers("targets", targets)
+    inputs, targets = _numbers("inputs", inputs), _numbers("targets", targets)
     if not inputs.shape or not all(inputs.shape):
         raise ValueError(f"inputs must not be empty, got shape {tuple(inputs.shape)}.")
     if not targets.shape or len(targets) != len(inputs):
@@ -119,6 +112,20 @@ def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
             f"{tuple(targets.shape)}."
         )
     return inputs, targets
+
+
+def check_zone(targets: Any) -> None:
+    """
+    Check that each target of a segmentation has a zone of interest.
+
+    Raises
+    ------
+    ValueError
+        If one is zero everywhere: a mean over nothing.
+    """
+    empty = [i for i, target in enumerate(targets) if not (target != 0).any()]
+    if empty:
+        raise ValueError(f"targets must have a zone that is not zero; those at {empty} have none.")
 
 
 def check_targets(targets: Any, output_shape: tuple[int | None, ...] | None) -> None:
@@ -176,14 +183,16 @@ def _is_batched(dataset: tf.data.Dataset) -> bool:
     return False
 
 
-def _numbers(name: str, values: Any) -> np.ndarray:
+def _numbers(name: str, values: Any) -> Any:
+    if is_torch_tensor(values) and not values.is_complex():
+        return values.detach()
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biufV":
             raise TypeError
         return np.asarray(array, np.float32)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
-            f"{name} must be an array of numbers that can be float32, got {type(values).__name__}"
-            f" of dtype {getattr(values, 'dtype', 'unknown')}."
+            f"{name} must be an array of real numbers that fit float32, got a "
+            f"{type(values).__name__} of dtype {getattr(values, 'dtype', 'unknown')}."
         ) from error

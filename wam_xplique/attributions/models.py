@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from operator import index as operator_index
 from typing import Any
 
 import tensorflow as tf
 from xplique.commons import find_layer, get_operator
+from xplique.commons.exceptions import InvalidOperatorException
 from xplique.commons.operators import predictions_operator, semantic_segmentation_operator
 from xplique.wrappers import TorchWrapper
 
@@ -34,13 +36,18 @@ def check_operator(operator: Any) -> Any:
     Raises
     ------
     ValueError
-        If no operator has this name.
+        If no operator has this name, or a callable does not take a model, inputs and targets.
     """
     if operator is None:
         return predictions_operator
     if isinstance(operator, str) and operator not in _OPERATORS:
         raise ValueError(f"operator={operator!r} is unknown; expected one of {_OPERATORS}.")
-    return get_operator(operator)
+    try:
+        return get_operator(operator)
+    except (InvalidOperatorException, TypeError) as error:
+        raise ValueError(
+            f"operator must be a task or a callable g(model, inputs, targets), got {operator!r}."
+        ) from error
 
 
 def cut(model: Any, output_layer: str | int | None) -> Any:
@@ -62,8 +69,11 @@ def cut(model: Any, output_layer: str | int | None) -> Any:
             "PyTorch, hand in a module that ends where you want."
         )
     try:
-        layer = find_layer(model, output_layer)
-    except (ValueError, IndexError) as error:
+        if isinstance(output_layer, bool):
+            raise TypeError
+        name = output_layer if isinstance(output_layer, str) else operator_index(output_layer)
+        layer = find_layer(model, name)
+    except (ValueError, IndexError, TypeError) as error:
         names = [layer.name for layer in model.layers]
         raise ValueError(f"output_layer={output_layer!r} is not among {names}.") from error
     return tf.keras.Model(model.inputs, layer.output)
@@ -147,15 +157,26 @@ def tensorflow_gradients(model: Any, gradient: Callable[..., Any]) -> ScoreFunct
 
 
 def output_shape(model: Any, input_shape: tuple[int, ...]) -> tuple[int | None, ...] | None:
-    """The shape of a TensorFlow model's outputs, None where it is not known beforehand."""
+    """
+    The shape of a TensorFlow model's outputs, None where it is not known beforehand.
+
+    Raises
+    ------
+    ValueError
+        If the model has several outputs.
+    """
     try:
         if is_keras(model):
             shape = model.compute_output_shape(input_shape)
         elif isinstance(model, tf.Module) and not isinstance(model, TorchWrapper):
             traced = tf.function(model).get_concrete_function(tf.TensorSpec(input_shape))
-            shape = traced.output_shapes.as_list()
+            shape = tuple(traced.output_shapes.as_list())
         else:
             return None
     except Exception:  # a model of one's own may not know its shapes; running it will tell
         return None
-    return tuple(shape)
+    if not isinstance(shape, tuple) or not all(s is None or isinstance(s, int) for s in shape):
+        raise ValueError(
+            "The model has several outputs; choose one by output_layer, or give an operator."
+        )
+    return shape

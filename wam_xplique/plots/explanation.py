@@ -43,7 +43,7 @@ def plot_mosaic(explanation: WaveletExplanation, index: int = 0, ax: Axes | None
     ax = _axes(ax)
     _check_images(explanation)
     magnitudes = map_bands(lambda band: _magnitude(band[index]), explanation.coefficients)
-    tops = [_top(np.stack(bands)) for bands in levels(magnitudes)]
+    tops = [_top(np.stack(list(bands.values()))) for bands in levels(magnitudes, 2)]
     shown: Coefficients = [_unit(magnitudes[0], tops[0])]
     for level, top in zip(magnitudes[1:], tops[1:], strict=True):
         shown.append({key: _unit(band, top) for key, band in level.items()})

@@ -1,0 +1,155 @@
+"""The algorithms with NumPy alone: signals, images and volumes, and statistics that keep digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import pywt
+
+from wam_xplique.algorithms import gradients
+from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath, Unperturbed
+from wam_xplique.backends.registry import load_backend
+from wam_xplique.coefficients import WaveletTransform
+
+SHAPES = {1: (3, 33, 2), 2: (3, 17, 16, 2), 3: (2, 8, 9, 8, 2)}
+NOISE = GaussianNoise(6, 0.3, seed=4)
+
+each_dimension = pytest.mark.parametrize("ndim", SHAPES)
+each_batch_size = pytest.mark.parametrize("batch_size", [1, 4, 5, None])
+
+
+def problem(
+    ndim: int, batch_size: int | None = None, offset: float = 0.0, mode: str = "symmetric"
+) -> gradients.GradientProblem:
+    """Explain f(x) = Σ y (x³ / 3 + offset x), whose gradient is y (x² + offset)."""
+    shape = SHAPES[ndim]
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(shape), rng.standard_normal((shape[0], *[1] * (ndim + 1)))
+    transform = WaveletTransform("db2", 1, mode, tuple(range(1, 1 + ndim)))
+    return gradients.GradientProblem(
+        load_backend("numpy"),
+        lambda x, y: y * (x**2 + offset),
+        x,
+        y,
+        transform,
+        batch_size,
+    )
+
+
+def pulled_back(gradient: np.ndarray, ndim: int, mode: str = "symmetric") -> list:
+    """(W⁻¹)ᵀ by its definition: inner products with the basis functions, one unit at a time."""
+    axes = tuple(range(1, 1 + ndim))
+    template = pywt.wavedecn(np.zeros(gradient.shape), "db2", mode, 1, axes)
+    array, slices = pywt.coeffs_to_array(template, axes=axes)
+    cut = (slice(None), *(slice(size) for size in gradient.shape[1:-1]))
+    result = np.zeros_like(array)
+    for index in np.ndindex(*array.shape[1:-1]):
+        unit = np.zeros_like(array)
+        unit[(slice(None), *index)] = 1
+        coefficients = pywt.array_to_coeffs(unit, slices, "wavedecn")
+        basis = pywt.waverecn(coefficients, "db2", mode, axes)[cut]
+        result[(slice(None), *index)] = (gradient * basis).sum(axis=axes)
+    return pywt.array_to_coeffs(result, slices, "wavedecn")
+
+
+def assert_equal(actual: list, expected: list, tolerance: float = 1e-10) -> None:
+    np.testing.assert_allclose(actual[0], expected[0], atol=tolerance)
+    for ours, theirs in zip(actual[1:], expected[1:], strict=True):
+        assert ours.keys() == theirs.keys()
+        for key in ours:
+            np.testing.assert_allclose(ours[key], theirs[key], atol=tolerance)
+
+
+@each_dimension
+def test_saliency_is_the_magnitude_of_the_inner_products_with_the_basis(ndim):
+    task = problem(ndim)
+    expected = pulled_back(task.gradients(task.x, task.y), ndim)
+    magnitudes = [
+        abs(expected[0]),
+        *({k: abs(v) for k, v in level.items()} for level in expected[1:]),
+    ]
+    assert_equal(gradients.saliency(task), magnitudes)
+
+
+@each_dimension
+@each_batch_size
+def test_smooth_grad_is_the_mean_over_the_draws(ndim, batch_size):
+    task = problem(ndim, batch_size)
+    mean = np.mean(
+        [task.gradients(NOISE(task.backend, task.x, i), task.y) for i in range(6)], axis=0
+    )
+    assert_equal(gradients.smooth_grad(task, NOISE), task.transform.pullback(mean))
+
+
+@each_dimension
+@each_batch_size
+def test_square_and_var_grad_are_moments_over_the_draws(ndim, batch_size):
+    task = problem(ndim, batch_size)
+    pulls = [
+        task.transform.pullback(task.gradients(NOISE(task.backend, task.x, i), task.y))
+        for i in range(6)
+    ]
+
+    def over_draws(statistic):
+        details = [
+            {k: statistic([p[i][k] for p in pulls]) for k in pulls[0][i]}
+            for i in range(1, len(pulls[0]))
+        ]
+        return [statistic([p[0] for p in pulls]), *details]
+
+    squares = over_draws(lambda values: np.mean(np.square(values), axis=0))
+    variances = over_draws(lambda values: np.var(values, axis=0, ddof=1))
+    assert_equal(gradients.square_grad(task, NOISE), squares)
+    assert_equal(gradients.var_grad(task, NOISE), variances)
+
+
+def test_the_variance_keeps_its_digits_beside_a_large_mean():
+    """A naive mean of squares minus square of means has an error of about 1e4 here."""
+    plain, shifted = problem(2), problem(2, offset=1e10)
+    expected = gradients.var_grad(plain, NOISE)
+    actual = gradients.var_grad(shifted, NOISE)
+    np.testing.assert_allclose(actual[0], expected[0], rtol=1e-3, atol=1e-4)
+
+
+@each_dimension
+@each_batch_size
+def test_integrated_gradients_with_many_steps_are_the_integral(ndim, batch_size):
+    task = problem(ndim, batch_size)
+    baseline = 0.5
+    actual = gradients.integrated_gradients(task, StraightPath(200, baseline))
+    x, b = task.x, baseline
+    integral = task.y * (x**2 + x * b + b**2) / 3  # ∫ (b + α(x − b))² dα
+    difference = task.transform.forward(x - b)
+    gradient = task.transform.pullback(integral)
+    expected = [
+        gradient[0] * difference[0],
+        *({k: g[k] * d[k] for k in g} for g, d in zip(gradient[1:], difference[1:], strict=True)),
+    ]
+    assert_equal(actual, expected, tolerance=1e-3)
+
+
+@each_dimension
+def test_gradient_input_sums_to_gradient_times_input(ndim):
+    """<(W⁻¹)ᵀ g, W x> = <g, x> for any wavelet and mode, whatever the size."""
+    task = problem(ndim)
+    product = gradients.gradient_input(task)
+    total = product[0].sum() + sum(band.sum() for level in product[1:] for band in level.values())
+    expected = (task.gradients(task.x, task.y) * task.x).sum()
+    assert total == pytest.approx(expected)
+
+
+@each_batch_size
+def test_the_mean_gradient_of_the_input_itself_is_its_gradient(batch_size):
+    task = problem(2, batch_size)
+    mean = gradients.mean_gradient(task, Unperturbed())
+    np.testing.assert_allclose(mean, task.gradients(task.x, task.y))
+
+
+def test_progress_is_shown_only_when_asked_for(capfd):
+    import dataclasses
+
+    task = problem(2, 4)
+    gradients.smooth_grad(task, NOISE)
+    assert capfd.readouterr() == ("", "")
+    gradients.smooth_grad(dataclasses.replace(task, verbose=True), NOISE)
+    assert f"{6 * len(task.x)}/{6 * len(task.x)}" in capfd.readouterr().err

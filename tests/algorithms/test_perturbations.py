@@ -1,0 +1,142 @@
+"""Noise, paths, and how perturbed inputs are split into batches."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+
+from wam_xplique.algorithms.perturbations import (
+    GaussianNoise,
+    StraightPath,
+    Unperturbed,
+    batches,
+)
+from wam_xplique.backends.registry import load_backend
+
+SHAPES = [(6, 20), (4, 16, 2), (3, 8, 8, 2), (2, 4, 4, 4, 2)]
+
+
+@pytest.fixture(params=["numpy", "tensorflow", "torch"])
+def backend(request):
+    return load_backend(request.param)
+
+
+def tensor(backend, x: np.ndarray):
+    return {"numpy": np.asarray, "tensorflow": tf.constant, "torch": torch.tensor}[backend.name](x)
+
+
+def array(backend, x) -> np.ndarray:
+    return backend.to_numpy(x)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_unperturbed_is_the_input_once(backend, shape):
+    x = np.random.default_rng(0).random(shape)
+    np.testing.assert_array_equal(array(backend, Unperturbed()(backend, tensor(backend, x), 0)), x)
+    np.testing.assert_array_equal(Unperturbed().weights, [1])
+
+
+def test_noise_is_standard_normal_times_its_spread(backend):
+    noise, x = GaussianNoise(40, noise=0.5, seed=3), np.zeros((1, 50, 50, 2), np.float32)
+    draws = np.stack([array(backend, noise(backend, tensor(backend, x), i)) for i in range(40)])
+    values = draws.ravel() / 0.5
+    n = values.size
+    assert abs(values.mean()) < 4 / np.sqrt(n)
+    assert abs(values.var() - 1) < 4 * np.sqrt(2 / n)
+    assert abs((values**3).mean()) < 4 * np.sqrt(15 / n)
+    assert abs((values**4).mean() - 3) < 4 * np.sqrt(96 / n)
+    between = np.corrcoef(draws.reshape(40, -1))
+    assert np.abs(between - np.eye(40)).max() < 6 / np.sqrt(n / 40)
+
+
+def test_draws_and_seeds_are_independent(backend):
+    x = tensor(backend, np.zeros((1, 5000), np.float32))
+    rows = [
+        array(backend, GaussianNoise(3, 1.0, seed=seed)(backend, x, draw))[0]
+        for seed, draw in itertools.product(range(3), range(3))
+    ]
+    assert np.abs(np.corrcoef(rows) - np.eye(len(rows))).max() < 0.08
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_all_inputs_share_the_draw_whatever_their_number(backend, shape):
+    x = np.zeros(shape, np.float32)
+    noise = GaussianNoise(2, 0.3, seed=1)
+    together = array(backend, noise(backend, tensor(backend, x), 1))
+    alone = array(backend, noise(backend, tensor(backend, x[:1]), 1))
+    np.testing.assert_array_equal(together, np.broadcast_to(alone, shape))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_relative_noise_scales_with_each_inputs_range(backend, shape, dtype):
+    rng = np.random.default_rng(0)
+    scales = np.array([1, 10, 0.1, 3, 0, 7])[: shape[0]].reshape(-1, *[1] * (len(shape) - 1))
+    x = (rng.random(shape) * scales).astype(dtype)
+    relative = GaussianNoise(2, 99.0, relative_noise=0.2, seed=1)
+    unit = GaussianNoise(2, 1.0, seed=1)
+    given = array(backend, relative(backend, tensor(backend, x), 0))
+    noise = array(backend, unit(backend, tensor(backend, np.zeros_like(x)), 0))
+    ranges = np.ptp(x.reshape(len(x), -1), axis=1).reshape(scales.shape)
+    assert given.dtype == dtype
+    np.testing.assert_allclose(given, x + 0.2 * ranges * noise, rtol=1e-5, atol=1e-6)
+
+
+def test_noise_weights_are_those_of_a_mean():
+    np.testing.assert_allclose(GaussianNoise(8, 1.0).weights, np.full(8, 1 / 8))
+
+
+@pytest.mark.parametrize("steps", [2, 3, 10])
+def test_a_path_leads_from_the_baseline_to_the_input_in_equal_steps(backend, steps):
+    x = np.random.default_rng(0).random((3, 4, 4, 2)).astype(np.float32)
+    path = StraightPath(steps, baseline_value=0.7)
+    points = [array(backend, path(backend, tensor(backend, x), i)) for i in range(steps)]
+    expected = np.linspace(np.full_like(x, 0.7), x, steps)
+    np.testing.assert_allclose(points, expected, atol=1e-6)
+    np.testing.assert_array_equal(points[0], np.full_like(x, 0.7))
+
+
+@pytest.mark.parametrize("steps", [2, 3, 10, 64])
+def test_the_weights_of_a_path_are_the_trapezoidal_rule(steps):
+    alpha = np.linspace(0, 1, steps)
+    weights = StraightPath(steps, 0.0).weights
+    for function in (np.ones_like, np.sin, np.exp):
+        assert weights @ function(alpha) == pytest.approx(
+            np.trapezoid(function(alpha), alpha)
+            if hasattr(np, "trapezoid")
+            else np.trapz(function(alpha), alpha)  # noqa: NPY201
+        )
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 16, 33])
+@pytest.mark.parametrize("draws", [1, 2, 7, 50])
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 8, 16, 32, 1000, None])
+def test_batches_hold_each_perturbed_input_once_and_no_more_than_allowed(count, draws, batch_size):
+    seen, sizes = [], []
+    for block, runs in batches(count, draws, batch_size):
+        samples = range(count)[block]
+        order = [draw for run in runs for draw in run]
+        assert order == list(range(draws)), "the draws of a sample come in turn"
+        for run in runs:
+            assert len(run) > 0
+            sizes.append(len(samples) * len(run))
+            seen += itertools.product(samples, run)
+    assert sorted(seen) == list(itertools.product(range(count), range(draws)))
+    limit = batch_size or count * draws
+    assert max(sizes) <= limit
+    if batch_size is None:
+        assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 32])
+def test_batches_are_at_least_half_full_where_there_is_enough_to_fill_them(count):
+    sizes = [
+        len(range(count)[block]) * len(run)
+        for block, runs in batches(count, 50, 32)
+        for run in runs[:-1]
+    ]
+    assert min(sizes) > 16

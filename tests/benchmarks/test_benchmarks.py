@@ -1,0 +1,80 @@
+"""The benchmarks run, on tiny sizes; times are not judged."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks import gradients, kernels, timing
+
+TINY = gradients.Settings(nb_samples=2, batch_size=4, runs=1, size=32, small=True)
+
+
+def test_kernels_measure_all_contenders():
+    report = kernels.run({2: (1, 2, 32, 32)}, ("haar",), runs=1)
+    (rows,) = report.tables.values()
+    assert [row["contender"] for row in rows] == list(kernels.BUILDERS)
+    assert all(row["round trip ms"] > 0 for row in rows)
+    assert len(report.targets) == 4
+
+
+def test_kernels_leave_out_what_a_package_cannot_do():
+    report = kernels.run({3: (1, 1, 16, 16, 16)}, ("haar",), runs=1)
+    assert len(report.targets) == 3
+    assert any(kernels.TFWAVELETS in note for note in report.notes)
+
+
+def test_kernels_refuse_wrong_numbers():
+    cell = kernels.Cell(1, (2, 64), "haar")
+    right = kernels.pywavelets(cell)
+    wrong = right._replace(synthesis=lambda coefficients: 1.01 * right.synthesis(coefficients))
+    kernels.check(right, right, cell.signal())
+    with pytest.raises(ValueError, match="off by"):
+        kernels.check(wrong, right, cell.signal())
+
+
+def test_gradients_of_keras():
+    report = timing.Report("gradients", {})
+    gradients.keras_study(report, TINY)
+    contenders = [row["contender"] for row in next(iter(report.tables.values()))]
+    assert contenders == 2 * [gradients.WAM, gradients.PLAIN, gradients.XPLIQUE]
+    assert len(report.targets) == 6
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Xplique's TorchWrapper
+def test_gradients_of_torch():
+    report = timing.Report("gradients", {})
+    gradients.torch_study(report, TINY, "cpu")
+    assert len(report.targets) == 2 * 7
+    correlations = [target.ratio for target in report.targets if "rank" in target.what]
+    assert min(correlations) > 0.5
+
+
+def test_bare_gradients():
+    report = timing.Report("gradients", {})
+    gradients.bare_gradients(report, TINY)
+    (rows,) = report.tables.values()
+    assert len(rows) == 8
+
+
+def test_report(tmp_path, capsys):
+    report = timing.Report("nothing", {"runs": 1})
+    report.tables["Times"] = [{"call": "a", "ms": 1.234}, {"call": "b", "ms": None, "MB": 100.4}]
+    report.targets = [timing.Target("a", 2.0, 1.0), timing.Target("b", 2.0, 1.0, at_least=True)]
+    report.publish(tmp_path / "deep" / "report.json")
+    printed = capsys.readouterr().out
+    assert "| a | 1.23 | n/a |" in printed
+    assert "| b | n/a | 100 |" in printed
+    assert "1 of 2 targets missed:\n- a" in printed
+    written = json.loads((tmp_path / "deep" / "report.json").read_text())
+    assert [target["met"] for target in written["targets"]] == [False, True]
+
+
+def test_turns_take_all_runs():
+    calls: list[str] = []
+    times = timing.time_interleaved(
+        {name: lambda name=name: calls.append(name) for name in "ab"}, runs=3, turn=2, warm_up=0
+    )
+    assert "".join(calls) == "aabbbbaa"
+    assert {len(values) for values in times.values()} == {4}

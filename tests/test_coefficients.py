@@ -1,0 +1,209 @@
+"""Coefficients as data: mapping, packing, resizing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import pywt
+import tensorflow as tf
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import affine_transform
+
+from wam_xplique.coefficients import WaveletTransform, levels, map_bands, pack, resize_level
+
+MODES = tuple(pywt.Modes.modes)
+
+
+def coefficients(shape=(2, 16, 16), wavelet="haar", mode="periodization", level=2):
+    x = np.random.default_rng(0).standard_normal(shape)
+    return pywt.wavedecn(x, wavelet, mode, level, axes=range(1, len(shape)))
+
+
+# --- maps and layouts ----------------------------------------------------------------------
+
+
+def test_map_bands_maps_each_band_and_keeps_the_layout():
+    given_ = coefficients()
+    doubled = map_bands(lambda band: 2 * band, given_)
+    np.testing.assert_array_equal(doubled[0], 2 * given_[0])
+    for ours, theirs in zip(doubled[1:], given_[1:], strict=True):
+        assert list(ours) == list(theirs)
+        for key in ours:
+            np.testing.assert_array_equal(ours[key], 2 * theirs[key])
+
+
+def test_map_bands_joins_the_bands_in_the_same_place_of_several_lists():
+    one = coefficients()
+    other = [one[0] + 1, *({k: v + 1 for k, v in reversed(level.items())} for level in one[1:])]
+    difference = map_bands(lambda a, b: b - a, one, other)
+    np.testing.assert_allclose(difference[0], 1)
+    for level in difference[1:]:
+        for band in level.values():
+            np.testing.assert_allclose(band, 1)
+
+
+def test_map_bands_leaves_its_arguments_alone():
+    given_ = coefficients()
+    before = given_[1]["ad"].copy()
+    map_bands(np.zeros_like, given_)
+    np.testing.assert_array_equal(given_[1]["ad"], before)
+
+
+@pytest.mark.parametrize("make", [tf.constant, torch.tensor])
+def test_map_bands_takes_the_tensors_of_any_framework(make):
+    tensors = map_bands(make, coefficients())
+    magnitudes = map_bands(abs, tensors)
+    assert type(magnitudes[0]) is type(tensors[0])
+    expected = np.abs(coefficients()[2]["da"])
+    np.testing.assert_array_equal(np.asarray(magnitudes[2]["da"]), expected)
+
+
+def test_levels_are_the_approximation_then_the_details_coarse_to_fine():
+    given_ = coefficients()
+    parts = levels(given_, 2)
+    assert [set(part) for part in parts] == [{"aa"}, {"ad", "da", "dd"}, {"ad", "da", "dd"}]
+    assert parts[0]["aa"] is given_[0]
+    assert [part["dd"].shape for part in parts[1:]] == [(2, 4, 4), (2, 8, 8)]
+
+
+@pytest.mark.parametrize("shape", [(3, 33), (2, 17, 16), (2, 9, 8, 10)])
+@pytest.mark.parametrize("mode", ["periodization", "symmetric"])
+def test_pack_is_pywavelets_own(shape, mode):
+    given_ = coefficients(shape, "haar", mode)
+    axes = tuple(range(1, len(shape)))
+    np.testing.assert_array_equal(pack(given_, axes), pywt.coeffs_to_array(given_, axes=axes)[0])
+
+
+def test_pack_of_no_levels_is_the_approximation():
+    x = np.ones((2, 4, 4))
+    np.testing.assert_array_equal(pack([x], (1, 2)), x)
+
+
+# --- the transform -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("shape", "axes"), [((2, 33, 2), (1,)), ((2, 17, 18, 2), (1, 2))])
+def test_the_inverse_undoes_the_forward_transform_for_any_size(shape, axes, mode):
+    x = np.random.default_rng(0).standard_normal(shape)
+    transform = WaveletTransform("db2", 2, mode, axes)
+    np.testing.assert_allclose(transform.inverse(transform.forward(x), shape), x, atol=1e-10)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("shape", "axes"), [((2, 33, 2), (1,)), ((2, 17, 18, 2), (1, 2))])
+def test_the_pullback_is_the_transpose_of_the_inverse(shape, axes, mode):
+    """<W⁻¹ z, g> = <z, (W⁻¹)ᵀ g> for any coefficients z."""
+    rng = np.random.default_rng(0)
+    transform = WaveletTransform("bior2.2", 1, mode, axes)
+    g = rng.standard_normal(shape)
+    z = map_bands(lambda band: rng.standard_normal(band.shape), transform.forward(g))
+    product = map_bands(lambda a, b: float((a * b).sum()), z, transform.pullback(g))
+    assert product[0] + sum(sum(level.values()) for level in product[1:]) == pytest.approx(
+        float((transform.inverse(z, shape) * g).sum())
+    )
+
+
+def test_a_level_too_high_is_refused_with_the_highest_possible():
+    WaveletTransform("haar", 4, "zero", (1, 2)).check((2, 16, 32, 3))
+    with pytest.raises(ValueError, match=r"level=5 .*\(16, 32\).*'haar'.*highest.* is 4"):
+        WaveletTransform("haar", 5, "zero", (1, 2)).check((2, 16, 32, 3))
+
+
+@pytest.mark.parametrize("level", [-1, 1.0, "1"])
+def test_a_level_that_is_no_count_is_refused(level):
+    with pytest.raises(ValueError, match="level"):
+        WaveletTransform("haar", level, "zero", (1,)).check((2, 16))
+
+
+def test_unknown_names_are_refused_with_the_nearest():
+    with pytest.raises(ValueError, match=r"'har'.*haar"):
+        WaveletTransform("har", 1, "zero", (1,)).check((2, 16))
+    with pytest.raises(ValueError, match=r"'period'.*period"):
+        WaveletTransform("haar", 1, "period", (1,)).check((2, 16))
+
+
+# --- resizing ------------------------------------------------------------------------------
+
+
+def centre_of_energy(wavelet, mode, letter, level):
+    """Where PyWavelets puts the basis function of coefficient 0, read off one in the middle."""
+    signal = np.zeros(4096)
+    coefficients = pywt.wavedecn(signal, wavelet, mode, level)
+    band = coefficients[0] if letter == "a" else coefficients[1]["d"]
+    band[len(band) // 2] = 1
+    energy = pywt.waverecn(coefficients, wavelet, mode) ** 2
+    return (energy * np.arange(len(energy))).sum() / energy.sum() - len(band) // 2 * 2**level
+
+
+def scipys_resize(bands, level, shape, wavelet, mode):
+    """The resize as an affine map: where in the band does each sample of the input stand?"""
+    total = 0
+    for key, band in bands.items():
+        shift = [-centre_of_energy(wavelet, mode, letter, level) / 2**level for letter in key]
+        total += np.stack(
+            [
+                affine_transform(
+                    image,
+                    np.eye(len(shape)) / 2**level,
+                    shift,
+                    tuple(shape),
+                    order=1,
+                    mode="nearest",
+                )
+                for image in band
+            ]
+        )
+    return total
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    st.lists(st.integers(1, 25), min_size=3, max_size=3),
+    st.integers(1, 4),
+    st.sampled_from(["haar", "db2", "db5", "bior2.2", "sym4"]),
+    st.sampled_from(MODES),
+    st.integers(0, 2**31),
+)
+def test_resize_level_is_scipys_affine_transform(band_shape, sizes, level, wavelet, mode, seed):
+    generator = np.random.default_rng(seed)
+    ndim = len(band_shape)
+    keys = {"d" * ndim, "a" * (ndim - 1) + "d"}
+    bands = {key: generator.standard_normal((2, *band_shape)) for key in keys}
+    shape = tuple(sizes[:ndim])
+    actual = resize_level(bands, level, shape, wavelet, mode)
+    expected = scipys_resize(bands, level, shape, wavelet, mode)
+    assert actual.shape == (2, *shape)
+    np.testing.assert_allclose(actual, expected, atol=1e-9)
+
+
+def test_resize_level_takes_channels_last():
+    band = np.random.default_rng(0).standard_normal((2, 5, 6, 3))
+    resized = resize_level({"da": band}, 2, (20, 23), "haar", "periodization")
+    assert resized.shape == (2, 20, 23, 3)
+    for c in range(3):
+        alone = resize_level({"da": band[..., c]}, 2, (20, 23), "haar", "periodization")
+        np.testing.assert_allclose(resized[..., c], alone)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_resize_level_of_level_zero_is_the_band_itself(mode):
+    band = np.random.default_rng(0).standard_normal((2, 7, 9))
+    np.testing.assert_allclose(resize_level({"aa": band}, 0, (7, 9), "db3", mode), band)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_resize_level_keeps_the_precision(dtype):
+    band = np.ones((1, 4, 4), dtype)
+    assert resize_level({"dd": band}, 1, (8, 8), "haar", "zero").dtype == dtype
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_resize_level_stays_within_the_values_of_the_band(mode):
+    band = np.random.default_rng(0).standard_normal((1, 6, 6))
+    resized = resize_level({"aa": band}, 3, (40, 41), "db3", mode)
+    assert band.min() <= resized.min()
+    assert resized.max() <= band.max()

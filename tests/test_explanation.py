@@ -1,0 +1,417 @@
+"""What a `WaveletExplanation` tells, and that its maps lie where its coefficients act."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import pywt
+
+from wam_xplique import WaveletExplanation
+from wam_xplique.attributions.base import WaveletExplainer
+from wam_xplique.coefficients import map_bands
+
+MODES = tuple(pywt.Modes.modes)
+INPUTS = {  # (shape of the inputs, number of axes transformed, whether channels are kept)
+    "signal": ((3, 41), 1, False),
+    "signals": ((3, 41, 2), 1, True),
+    "image": ((3, 32, 24, 3), 2, False),
+    "odd image": ((3, 27, 35, 3), 2, False),
+    "image with channels": ((2, 27, 32, 3), 2, True),
+    "volume": ((2, 16, 12, 17, 1), 3, False),
+    "volume with channels": ((2, 16, 12, 17, 2), 3, True),
+}
+
+each_input = pytest.mark.parametrize(
+    ("input_shape", "ndim", "channels"), INPUTS.values(), ids=INPUTS
+)
+
+
+def make(
+    input_shape: tuple[int, ...],
+    ndim: int,
+    channels: bool = False,
+    wavelet: str = "db2",
+    mode: str = "symmetric",
+    level: int = 2,
+) -> WaveletExplanation:
+    """An explanation of random coefficients, of the shapes that PyWavelets makes."""
+    shape = input_shape if channels else input_shape[: 1 + ndim]
+    x = np.random.default_rng(0).standard_normal(shape)
+    coefficients = pywt.wavedecn(x, wavelet, mode, level, axes=range(1, 1 + ndim))
+    return WaveletExplanation(coefficients, wavelet, mode, input_shape, ndim)
+
+
+def expected_shape(input_shape: tuple[int, ...], ndim: int, channels: bool) -> tuple[int, ...]:
+    """The shape of a map in the input's domain."""
+    if ndim == 1 or channels:
+        return input_shape
+    return (*input_shape[:-1], 1)
+
+
+# --- shapes --------------------------------------------------------------------------------
+
+
+@each_input
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.filterwarnings("ignore:Level value of:UserWarning")
+def test_shapes_follow_the_inputs(input_shape, ndim, channels, mode):
+    explanation = make(input_shape, ndim, channels, mode=mode)
+    tail = input_shape[1 + ndim :] if channels else ()
+    assert len(explanation) == input_shape[0]
+    assert explanation.level == 2
+    assert explanation.mode == mode
+    assert explanation.wavelet == "db2"
+    assert explanation.input_shape == input_shape
+    assert explanation.spatial_shape == input_shape[1 : 1 + ndim]
+    assert explanation.pixels().shape == expected_shape(input_shape, ndim, channels)
+    assert explanation.by_scale().shape == (
+        input_shape[0],
+        3,
+        *input_shape[1 : 1 + ndim],
+        *tail,
+    )
+    assert explanation.scale_importance().shape == (input_shape[0], 3)
+    assert len(explanation.scales) == 3
+
+
+@each_input
+@pytest.mark.parametrize("mode", ["periodization", "symmetric"])
+@pytest.mark.filterwarnings("ignore:Level value of:UserWarning")
+def test_the_mosaic_is_pywavelets_packing_of_each_input(input_shape, ndim, channels, mode):
+    explanation = make(input_shape, ndim, channels, mode=mode)
+    mosaic = explanation.mosaic()
+    for i in range(len(explanation)):
+        one = map_bands(lambda band, i=i: band[i], explanation.coefficients)
+        packed, _ = pywt.coeffs_to_array(one, axes=range(ndim))
+        np.testing.assert_array_equal(mosaic[i], packed if channels else packed[..., np.newaxis])
+
+
+def test_the_mosaic_has_the_size_of_the_input_where_the_coefficients_are_as_many():
+    explanation = make((2, 32, 16, 3), 2, mode="periodization", wavelet="haar", level=3)
+    assert explanation.mosaic().shape == (2, 32, 16, 1)
+    signal = make((2, 32), 1, mode="periodization", wavelet="haar", level=3)
+    assert signal.mosaic().shape == (2, 32, 1)
+
+
+def test_the_mosaic_has_the_approximation_in_its_corner_and_keeps_signs():
+    explanation = make((2, 32, 32, 3), 2, mode="periodization", wavelet="haar")
+    mosaic = explanation.mosaic()[..., 0]
+    np.testing.assert_array_equal(mosaic[:, :8, :8], explanation.coefficients[0])
+    np.testing.assert_array_equal(mosaic[:, 16:, :16], explanation.coefficients[2]["da"])
+    np.testing.assert_array_equal(mosaic[:, :16, 16:], explanation.coefficients[2]["ad"])
+    np.testing.assert_array_equal(mosaic[:, 16:, 16:], explanation.coefficients[2]["dd"])
+    assert mosaic.min() < 0 < mosaic.max()
+
+
+def test_the_first_letter_of_a_key_is_the_vertical_axis():
+    """Horizontal stripes change along the vertical axis: their detail is "da"."""
+    stripes = np.tile(np.array([[1.0], [-1.0]]), (8, 16))[np.newaxis]
+    _, details = pywt.wavedecn(stripes, "haar", "periodization", 1, axes=(1, 2))
+    explanation = WaveletExplanation(
+        [np.zeros((1, 8, 8)), details], "haar", "periodization", (1, 16, 16, 1), 2
+    )
+    assert np.abs(explanation.coefficients[1]["da"]).min() > 1
+    assert not explanation.coefficients[1]["ad"].any()
+
+
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_a_transform_of_no_levels_is_the_input_itself(ndim):
+    values = np.random.default_rng(0).standard_normal((2, 9, 7)[: 1 + ndim])
+    shape = values.shape if ndim == 1 else (*values.shape, 1)
+    explanation = WaveletExplanation([values], "haar", "zero", shape, ndim)
+    assert explanation.level == 0
+    np.testing.assert_allclose(explanation.pixels().reshape(values.shape), np.abs(values))
+    np.testing.assert_array_equal(explanation.mosaic()[..., 0], values)
+    np.testing.assert_array_equal(explanation.scale_importance(), [[1], [1]])
+    assert explanation.scales == ["> 1 px"]
+
+
+# --- maps ----------------------------------------------------------------------------------
+
+
+@each_input
+def test_pixels_are_the_sum_of_the_maps_of_all_scales(input_shape, ndim, channels):
+    explanation = make(input_shape, ndim, channels, wavelet="haar")
+    total = explanation.by_scale().sum(axis=1)
+    np.testing.assert_allclose(explanation.pixels().reshape(total.shape), total)
+
+
+def test_maps_sum_the_magnitudes_of_the_orientations():
+    explanation = make((2, 16, 16, 1), 2, wavelet="haar", mode="periodization", level=1)
+    signless = WaveletExplanation(
+        map_bands(np.abs, explanation.coefficients), "haar", "periodization", (2, 16, 16, 1), 2
+    )
+    maps = explanation.by_scale()
+    assert maps.min() >= 0
+    np.testing.assert_array_equal(maps, signless.by_scale())
+    apart = [
+        WaveletExplanation(
+            [
+                0 * explanation.coefficients[0],
+                {k: v if k == key else 0 * v for k, v in explanation.coefficients[1].items()},
+            ],
+            "haar",
+            "periodization",
+            (2, 16, 16, 1),
+            2,
+        ).by_scale()[:, 1]
+        for key in ("ad", "da", "dd")
+    ]
+    np.testing.assert_allclose(sum(apart), maps[:, 1])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [(32, 32), (27, 35)])
+def test_a_constant_band_has_a_constant_map(mode, size):
+    explanation = make((2, *size, 1), 2, mode=mode, wavelet="db2")
+    ones = map_bands(np.ones_like, explanation.coefficients)
+    maps = WaveletExplanation(ones, "db2", mode, (2, *size, 1), 2).by_scale()
+    np.testing.assert_allclose(maps[:, 0], 1)
+    np.testing.assert_allclose(maps[:, 1:], 3)
+
+
+def test_by_scale_is_ordered_approximation_first_then_coarse_to_fine():
+    template = make((1, 32, 32, 1), 2, wavelet="haar", mode="periodization", level=3)
+    for index in range(4):
+        coefficients = map_bands(np.zeros_like, template.coefficients)
+        level = coefficients[index]
+        if index == 0:
+            level[:] = 1
+        else:
+            level["dd"][:] = 1
+        explanation = WaveletExplanation(coefficients, "haar", "periodization", (1, 32, 32, 1), 2)
+        present = explanation.by_scale()[0].any(axis=(1, 2))
+        np.testing.assert_array_equal(np.flatnonzero(present), [index])
+        np.testing.assert_array_equal(explanation.scale_importance()[0], np.eye(4)[index])
+
+
+def test_scales_are_named_by_their_pixels():
+    explanation = make((1, 64, 64, 1), 2, wavelet="haar", mode="periodization", level=3)
+    assert explanation.scales == ["> 8 px", "4-8 px", "2-4 px", "1-2 px"]
+
+
+def centroids(energy: np.ndarray) -> np.ndarray:
+    """The centre of mass along each axis."""
+    grids = np.meshgrid(*[np.arange(size) for size in energy.shape], indexing="ij")
+    return np.array([(grid * energy).sum() / energy.sum() for grid in grids])
+
+
+def one_coefficient(shape, wavelet, mode, level, index, key):
+    """An explanation with one coefficient in the middle of a band, and its basis function."""
+    ndim = len(shape)
+    axes = tuple(range(1, 1 + ndim))
+    coefficients = pywt.wavedecn(np.zeros((1, *shape)), wavelet, mode, level, axes)
+    band = coefficients[0] if index == 0 else coefficients[index][key]
+    middle = tuple(size // 2 for size in band.shape[1:])
+    band[(0, *middle)] = 1
+    basis = pywt.waverecn(coefficients, wavelet, mode, axes)[0][tuple(map(slice, shape))]
+    explanation = WaveletExplanation(coefficients, wavelet, mode, (1, *shape, 1), ndim)
+    return explanation.by_scale()[0, index], basis
+
+
+WAVELETS = ("haar", "db2", "db4", "sym4", "sym8", "coif1", "coif3", "bior2.2", "bior3.3", "bior4.4")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("wavelet", WAVELETS)
+@pytest.mark.parametrize("size", [256, 251])
+def test_a_coefficients_map_lies_on_its_basis_function_in_one_dimension(wavelet, mode, size):
+    level = 3
+    for index in range(level + 1):
+        depth = level if index == 0 else level + 1 - index
+        drawn, basis = one_coefficient((size,), wavelet, mode, level, index, "d")
+        centre = centroids(basis**2)[0]
+        peaks = np.flatnonzero(drawn >= drawn.max() - 1e-12)
+        assert abs(centroids(drawn)[0] - centre) <= 0.2, f"level {depth}"
+        assert abs(peaks.mean() - centre) <= 0.5 + 1e-6, f"level {depth}"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("wavelet", ["haar", "db3", "bior2.2"])
+@pytest.mark.parametrize("shape", [(64, 64), (61, 50)])
+def test_a_coefficients_map_lies_on_its_basis_function_in_two_dimensions(wavelet, mode, shape):
+    for index, key in ((0, ""), (1, "ad"), (1, "da"), (2, "dd")):
+        depth = (2, 2, 1)[index]
+        drawn, basis = one_coefficient(shape, wavelet, mode, 2, index, key)
+        distance = np.abs(centroids(drawn) - centroids(basis**2)).max()
+        assert distance <= 0.25, (index, key, depth)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_coefficients_map_lies_on_its_basis_function_in_three_dimensions(mode):
+    for index, key in ((0, ""), (1, "dad"), (2, "ddd")):
+        depth = (2, 2, 1)[index]
+        drawn, basis = one_coefficient((16, 20, 17), "haar", mode, 2, index, key)
+        assert np.abs(centroids(drawn) - centroids(basis**2)).max() / 2**depth <= 1e-6
+
+
+# --- importance of the scales --------------------------------------------------------------
+
+
+@each_input
+def test_scale_importance_is_a_share(input_shape, ndim, channels):
+    importance = make(input_shape, ndim, channels, wavelet="haar").scale_importance()
+    assert importance.min() >= 0
+    np.testing.assert_allclose(importance.sum(axis=1), 1)
+
+
+def test_scale_importance_sums_magnitudes_over_the_coefficients_of_a_level():
+    approximation = np.array([[[2.0, 0.0], [0.0, -1.0]]])  # 3
+    coarse = {
+        "ad": np.full((1, 2, 2), 0.5),  # 2
+        "da": np.full((1, 2, 2), -0.25),  # 1
+        "dd": np.zeros((1, 2, 2)),
+    }
+    fine = {key: np.full((1, 4, 4), sign / 8) for key, sign in (("ad", 1), ("da", -1), ("dd", 0))}
+    explanation = WaveletExplanation(
+        [approximation, coarse, fine], "haar", "periodization", (1, 8, 8, 3), 2
+    )
+    np.testing.assert_allclose(explanation.scale_importance(), [[0.3, 0.3, 0.4]])
+
+
+def test_the_importance_of_one_input_does_not_depend_on_the_others():
+    explanation = make((3, 32, 32, 1), 2, wavelet="haar")
+    scale = np.array([1, 1000, 0.001]).reshape(3, 1, 1)
+    scaled = WaveletExplanation(
+        map_bands(lambda band: band * scale, explanation.coefficients),
+        "haar",
+        "symmetric",
+        (3, 32, 32, 1),
+        2,
+    )
+    np.testing.assert_allclose(scaled.scale_importance(), explanation.scale_importance())
+
+
+@each_input
+@pytest.mark.filterwarnings("error")
+def test_an_explanation_of_zeros_has_zero_rows_and_no_nan(input_shape, ndim, channels):
+    template = make(input_shape, ndim, channels, wavelet="haar")
+    zeros = WaveletExplanation(
+        map_bands(np.zeros_like, template.coefficients), "haar", "symmetric", input_shape, ndim
+    )
+    assert not zeros.scale_importance().any()
+    assert not zeros.pixels().any()
+    assert not zeros.mosaic().any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_input_of_zeros_among_others_has_a_zero_row():
+    explanation = make((3, 32, 32, 1), 2, wavelet="haar")
+    for band in (explanation.coefficients[0], *explanation.coefficients[1].values()):
+        band[1] = 0
+    for band in explanation.coefficients[2].values():
+        band[1] = 0
+    np.testing.assert_allclose(explanation.scale_importance().sum(axis=1), [1, 0, 1])
+
+
+def test_the_shares_of_many_small_single_precision_coefficients_add_up():
+    coefficients = [
+        np.full((1, 512, 512), 1e-3, np.float32),
+        {key: np.full((1, 512, 512), 1e-3, np.float32) for key in ("ad", "da", "dd")},
+    ]
+    explanation = WaveletExplanation(coefficients, "haar", "periodization", (1, 1024, 1024, 1), 2)
+    np.testing.assert_allclose(explanation.scale_importance(), [[0.25, 0.75]], rtol=1e-12)
+
+
+# --- the band normalization ----------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("error")
+def test_normalizing_bands_leaves_a_band_of_zeros_at_zero(keras_model, images, targets):
+    from wam_xplique.attributions import WaveletSaliency
+
+    explanation = WaveletSaliency(keras_model, normalize="band").explain_wavelet(images, targets)
+    assert isinstance(WaveletSaliency(keras_model), WaveletExplainer)
+    assert not explanation.coefficients[0].any()  # the approximation is left out
+    for level in explanation.coefficients[1:]:
+        for band in level.values():
+            np.testing.assert_allclose(np.abs(band).max(axis=(1, 2)), 1, rtol=1e-6)
+    assert np.isfinite(explanation.pixels()).all()
+    assert not explanation.scale_importance()[:, 0].any()
+
+
+# --- files ---------------------------------------------------------------------------------
+
+
+@each_input
+@pytest.mark.parametrize("name", ["explanation", "explanation.npz", "run.v1", "a.b.npz"])
+def test_an_explanation_comes_back_from_its_file(input_shape, ndim, channels, name, tmp_path):
+    explanation = make(input_shape, ndim, channels, wavelet="haar")
+    explanation.save(tmp_path / name)
+    loaded = WaveletExplanation.load(tmp_path / name)
+
+    (file,) = tmp_path.iterdir()
+    assert file.name == (name if name.endswith(".npz") else f"{name}.npz")
+    for field in ("wavelet", "mode", "input_shape", "ndim", "level", "scales"):
+        assert getattr(loaded, field) == getattr(explanation, field)
+    assert isinstance(loaded.input_shape, tuple)
+    assert loaded.coefficients[0].dtype == explanation.coefficients[0].dtype
+    np.testing.assert_array_equal(loaded.coefficients[0], explanation.coefficients[0])
+    for ours, theirs in zip(loaded.coefficients[1:], explanation.coefficients[1:], strict=True):
+        assert ours.keys() == theirs.keys()
+        for key in ours:
+            np.testing.assert_array_equal(ours[key], theirs[key])
+    np.testing.assert_array_equal(loaded.pixels(), explanation.pixels())
+
+
+def test_paths_may_be_strings_and_many_levels_keep_their_order(tmp_path):
+    explanation = make((1, 2**12), 1, wavelet="haar", mode="periodization", level=12)
+    explanation.save(str(tmp_path / "deep"))
+    loaded = WaveletExplanation.load(str(tmp_path / "deep.npz"))
+    sizes = [level["d"].shape[1] for level in loaded.coefficients[1:]]
+    assert sizes == [2**i for i in range(12)]
+
+
+def test_an_explainers_answer_comes_back_from_its_file(keras_model, images, targets, tmp_path):
+    from wam_xplique.attributions import WaveletSaliency
+
+    explanation = WaveletSaliency(keras_model).explain_wavelet(images, targets)
+    explanation.save(tmp_path / "saliency")
+    loaded = WaveletExplanation.load(tmp_path / "saliency")
+    np.testing.assert_array_equal(loaded.mosaic(), explanation.mosaic())
+    assert loaded.input_shape == images.shape
+
+
+def test_a_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"):
+        WaveletExplanation.load(tmp_path / "absent")
+
+
+def test_an_archive_of_something_else_is_refused(tmp_path):
+    np.savez(tmp_path / "foreign.npz", weights=np.ones(3))
+    with pytest.raises(ValueError, match=r"foreign.* does not hold a WaveletExplanation"):
+        WaveletExplanation.load(tmp_path / "foreign.npz")
+
+
+def _text(path):
+    path.write_text("not an archive")
+
+
+def _array(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+
+
+def _other_header(path):
+    np.savez(path, header=np.array("{}"), approximation=np.ones((1, 2, 2)))
+
+
+def _header_of_text(path):
+    np.savez(path, header=np.array("hello"), approximation=np.ones((1, 2, 2)))
+
+
+def _objects(path):
+    np.savez(path, header=np.array([{}]), approximation=np.ones((1, 2, 2)))
+
+
+@pytest.mark.parametrize("write", [_text, _array, _other_header, _header_of_text, _objects])
+def test_any_other_file_is_refused_with_the_same_words(write, tmp_path, request):
+    write(tmp_path / "foreign.npz")
+    with pytest.raises(ValueError, match=r"foreign.* does not hold a WaveletExplanation"):
+        WaveletExplanation.load(tmp_path / "foreign.npz")
+
+
+def test_loading_never_unpickles(tmp_path):
+    np.savez(tmp_path / "pickled.npz", header=np.array([print], object), approximation=np.ones(1))
+    with pytest.raises(ValueError, match=r"pickle|does not hold"):
+        WaveletExplanation.load(tmp_path / "pickled.npz")

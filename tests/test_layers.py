@@ -1,0 +1,210 @@
+"""
+The layers of the house point one way.
+
+`backends` ← `coefficients`, `explanation` ← `algorithms` ← `attributions`, `metrics` ←
+`analysis`, `plots` ← `cli`, `demo`, `benchmarks`. The imports are read from the sources, wherever
+in a file they stand, so nothing needs to be installed or run.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+LAYERS = {
+    "wam_xplique.backends": 0,
+    "wam_xplique.coefficients": 1,
+    "wam_xplique.explanation": 1,
+    "wam_xplique.algorithms": 2,
+    "wam_xplique.attributions": 3,
+    "wam_xplique.metrics": 3,
+    "wam_xplique.registration": 4,
+    "wam_xplique.analysis": 4,
+    "wam_xplique.plots": 4,
+    "wam_xplique.demo": 5,
+    "wam_xplique.cli": 5,
+    "wam_xplique.__main__": 6,
+    "benchmarks": 6,
+    "wam_xplique": 6,  # the package itself, which gathers the public names
+}
+KNOWS_XPLIQUE = {
+    "wam_xplique.attributions",
+    "wam_xplique.metrics",
+    "wam_xplique.registration",
+    "wam_xplique.demo",
+    "wam_xplique.cli",
+    "benchmarks",
+}
+FRAMEWORKS = {"tensorflow", "keras", "torch", "jax", "tensorflow_wavelets"}
+KNOWS_NO_FRAMEWORK = {
+    "wam_xplique.algorithms",
+    "wam_xplique.coefficients",
+    "wam_xplique.explanation",
+}
+FRAMEWORKS_OF_BACKENDS = {
+    "wam_xplique.backends.tensorflow_backend": {"tensorflow"},
+    "wam_xplique.backends.tensorflow_wavelets": {"tensorflow", "tensorflow_wavelets"},
+    "wam_xplique.backends.torch_backend": {"torch"},
+    "wam_xplique.backends.torch_models": {"torch"},
+}
+
+
+def modules() -> dict[str, tuple[Path, bool]]:
+    """Each module of the project: its file, and whether it is a package."""
+    found = {}
+    for folder, package in (
+        ("backends", "wam_xplique.backends"),
+        ("wam_xplique", "wam_xplique"),
+        ("benchmarks", "benchmarks"),
+    ):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            is_package = parts[-1] == "__init__"
+            name = ".".join((package, *(parts[:-1] if is_package else parts)))
+            found[name] = (path, is_package)
+    return found
+
+
+def imports(source: str, module: str, is_package: bool) -> Iterator[str]:
+    """
+    The full names of all that `source` imports.
+
+    ``from a import b`` is told as ``a.b``, which is a module or a name in one.
+    """
+    package = module if is_package else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(relative, package) if node.level else relative
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def unit(name: str) -> str | None:
+    """The entry of `LAYERS` that `name` belongs to; None for what is not ours."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:length])
+        if prefix in LAYERS:
+            return prefix
+    return None
+
+
+def violations(source: str, module: str, is_package: bool = False) -> list[str]:
+    """What the imports of a module do that its layer must not."""
+    here, found = unit(module), []
+    if here is None or (here == "wam_xplique" and module != here):
+        return [f"{module} has no layer: give it one in {Path(__file__).name}"]
+    for name in imports(source, module, is_package):
+        there, top = unit(name), name.split(".")[0]
+        if there is not None and LAYERS[there] > LAYERS[here]:
+            found.append(f"{module} imports {name}: the arrow points back")
+        if top == "xplique" and here not in KNOWS_XPLIQUE:
+            found.append(f"{module} imports {name}: only {sorted(KNOWS_XPLIQUE)} know Xplique")
+        if top in FRAMEWORKS and here in KNOWS_NO_FRAMEWORK:
+            found.append(f"{module} imports {name}: it must know no framework")
+        if (
+            top in FRAMEWORKS
+            and here == "wam_xplique.backends"
+            and top not in FRAMEWORKS_OF_BACKENDS.get(module, ())
+        ):
+            found.append(f"{module} imports {name}: each framework has files of its own")
+        if top == "backends":
+            found.append(f"{module} imports {name}: the package is wam_xplique.backends")
+    return found
+
+
+@pytest.mark.parametrize("module", modules())
+def test_the_arrows_of_the_imports_point_one_way(module):
+    path, is_package = modules()[module]
+    assert violations(path.read_text(encoding="utf-8"), module, is_package) == []
+
+
+def test_the_walk_sees_the_whole_house():
+    expected = {
+        "wam_xplique",
+        "wam_xplique.backends",
+        "wam_xplique.backends.torch_backend",
+        "wam_xplique.coefficients",
+        "wam_xplique.algorithms.gradients",
+        "wam_xplique.attributions.base",
+        "wam_xplique.plots",
+        "wam_xplique.cli",
+    }
+    assert expected <= set(modules())
+
+
+def test_no_test_imports_the_bare_backends():
+    for path in (ROOT / "tests").rglob("*.py"):
+        is_package = path.name == "__init__.py"
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        module = ".".join(parts[:-1] if is_package else parts)
+        names = imports(path.read_text(encoding="utf-8"), module, is_package)
+        assert [name for name in names if name.split(".")[0] == "backends"] == [], path
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "complaint"),
+    [
+        ("wam_xplique.backends.base", "from ..explanation import X", "points back"),
+        ("wam_xplique.backends.base", "import wam_xplique.coefficients", "points back"),
+        ("wam_xplique.backends.base", "from wam_xplique import coefficients", "points back"),
+        ("wam_xplique.coefficients", "from .algorithms import gradients", "points back"),
+        ("wam_xplique.coefficients", "from . import attributions", "points back"),
+        ("wam_xplique.coefficients", "from . import WaveletSmoothGrad", "points back"),
+        ("wam_xplique.explanation", "import wam_xplique", "points back"),
+        ("wam_xplique.algorithms.gradients", "from ..attributions.base import X", "points back"),
+        ("wam_xplique.attributions.base", "from ..plots import plot_explanation", "points back"),
+        ("wam_xplique.attributions.base", "from .. import registration", "points back"),
+        ("wam_xplique.plots.explanation", "from ..demo import run", "points back"),
+        ("wam_xplique.demo.textures", "from benchmarks import kernels", "points back"),
+        ("wam_xplique.plots.explanation", "def f():\n    from ..cli import main", "points back"),
+        (
+            "wam_xplique.algorithms.gradients",
+            "if TYPE_CHECKING:\n    from ..attributions import WaveletSaliency",
+            "points back",
+        ),
+        ("wam_xplique.algorithms.gradients", "import torch.nn", "know no framework"),
+        ("wam_xplique.coefficients", "from tensorflow import keras", "know no framework"),
+        ("wam_xplique.explanation", "def f():\n    import keras", "know no framework"),
+        ("wam_xplique.backends.filterbank", "import torch", "files of its own"),
+        ("wam_xplique.backends.torch_backend", "import tensorflow as tf", "files of its own"),
+        ("wam_xplique.backends.base", "import xplique", "know Xplique"),
+        ("wam_xplique.algorithms.gradients", "from xplique.commons import Tasks", "know Xplique"),
+        ("wam_xplique.plots.explanation", "import xplique.plots", "know Xplique"),
+        ("wam_xplique.attributions.base", "from backends import wavedecn", "wam_xplique.backends"),
+        ("wam_xplique.attributions.base", "import backends.registry", "wam_xplique.backends"),
+        ("wam_xplique.surprise", "import numpy", "has no layer"),
+    ],
+)
+def test_the_walk_catches_a_violation(module, source, complaint):
+    (found,) = violations(source, module)
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "is_package"),
+    [
+        ("wam_xplique.backends.wavelets", "from .registry import get_backend", False),
+        ("wam_xplique.backends.torch_backend", "import torch", False),
+        ("wam_xplique.coefficients", "from .backends import Tensor\nimport pywt", False),
+        ("wam_xplique.explanation", "from .coefficients import levels", False),
+        ("wam_xplique.algorithms.gradients", "from ..backends import Backend", False),
+        ("wam_xplique.algorithms.gradients", "from . import perturbations", False),
+        ("wam_xplique.attributions.base", "from xplique.commons import Tasks", False),
+        ("wam_xplique.attributions", "from .saliency import WaveletSaliency", True),
+        ("wam_xplique.plots", "from .explanation import plot_mosaic", True),
+        ("wam_xplique", "from .attributions import *\nfrom . import registration", True),
+        ("benchmarks.kernels", "from wam_xplique.backends import wavedecn", False),
+        ("wam_xplique.cli", "def main():\n    from .demo import run", False),
+    ],
+)
+def test_the_walk_lets_pass_what_is_allowed(module, source, is_package):
+    assert violations(source, module, is_package) == []
