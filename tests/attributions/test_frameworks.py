@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import pytest
+import pywt
 import tensorflow as tf
 import torch
 from scipy.stats import spearmanr
@@ -312,3 +313,36 @@ def test_tensors_of_tensorflow_go_into_a_module_without_a_warning(torch_model, i
         WaveletSaliency(torch_model)(tf.constant(images), tf.constant(targets))
     finally:
         torch.set_warn_always(False)
+
+
+class Viewing(nn.Module):
+    """A model that insists on contiguous tensors, as older ones do."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.linear = nn.Linear(4 * 30 * 30, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.conv(x).view(len(x), -1))
+
+
+def test_a_module_that_views_its_tensors_is_given_contiguous_ones(images, targets):
+    torch.manual_seed(0)
+    model = Viewing().eval()
+    x = channels_first(images).requires_grad_()
+    (gradient,) = torch.autograd.grad((model(x) * torch.tensor(targets)).sum(), x)
+    options = {"level": 1, "reducer": None, "include_approximation": True}
+    explanation = WaveletSaliency(model, **options).explain_wavelet(images, targets)
+    expected = pywt.wavedecn(gradient.numpy(), "haar", "periodization", 1, axes=(2, 3))
+    actual = np.moveaxis(explanation.coefficients[1]["dd"], -1, 1)
+    np.testing.assert_allclose(actual, np.abs(expected[1]["dd"]), rtol=1e-4, atol=1e-7)
+
+
+def test_other_errors_of_a_module_are_its_own(images, targets):
+    class Broken(Viewing):
+        def forward(self, x):
+            raise RuntimeError("out of order")
+
+    with pytest.raises(RuntimeError, match="out of order"):
+        WaveletSaliency(Broken().eval())(images, targets)

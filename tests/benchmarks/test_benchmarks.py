@@ -11,6 +11,11 @@ from benchmarks import gradients, kernels, timing
 TINY = gradients.Settings(nb_samples=2, batch_size=4, runs=1, size=32, small=True)
 
 
+@pytest.fixture(autouse=True)
+def _few_samples(monkeypatch):
+    monkeypatch.setattr(gradients, "MEMORY_SHARES", (1, 2))
+
+
 def test_kernels_measure_all_contenders():
     report = kernels.run({2: (1, 2, 32, 32)}, ("haar",), runs=1)
     (rows,) = report.tables.values()
