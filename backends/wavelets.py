@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -287,9 +288,14 @@ def _steps(
     wavelets = _per_axis("wavelet", wavelet, (str, pywt.Wavelet), len(axes))
     modes = _per_axis("mode", mode, (str,), len(axes))
     return tuple(
-        _Step(axis, FilterBank.of(as_wavelet(w)), check_mode(m))
+        _Step(axis, _filter_bank(w), check_mode(m))
         for axis, w, m in zip(axes, wavelets, modes, strict=True)
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _filter_bank(wavelet: str | pywt.Wavelet) -> FilterBank:
+    return FilterBank.of(as_wavelet(wavelet))
 
 
 def _per_axis(name: str, value: Any, single: tuple[type, ...], count: int) -> list[Any]:

@@ -167,7 +167,8 @@ def output_shape(model: Any, input_shape: tuple[int, ...]) -> tuple[int | None, 
     """
     try:
         if is_keras(model):
-            shape = model.compute_output_shape(input_shape)
+            # Built models know it; computing it takes as long as a few gradients.
+            shape = getattr(model, "output_shape", None) or model.compute_output_shape(input_shape)
         elif isinstance(model, tf.Module) and not isinstance(model, TorchWrapper):
             traced = tf.function(model).get_concrete_function(tf.TensorSpec(input_shape))
             shape = tuple(traced.output_shapes.as_list())
