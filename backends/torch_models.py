@@ -9,8 +9,8 @@ from torch import nn
 
 from .base import ScoreFunction
 
-# On the CPU, activations that leave the cache cost more than small batches do
-# (``python -m benchmarks.gradients`` prints the times of 224x224 images by 32 and by 8).
+# On the CPU, the large activations of a large batch are mapped afresh at each call, which costs
+# more than small batches do (``python -m benchmarks.gradients`` prints both times).
 _CPU_ELEMENTS = 8 * 3 * 224 * 224
 
 Operator = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]

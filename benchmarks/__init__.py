@@ -1,0 +1,1 @@
+"""Speed and memory of the kernels and of the explainers, beside their peers."""

@@ -1,0 +1,91 @@
+"""Models with random weights, for the cost of an explanation; the weights do not change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+    from torch import nn
+
+
+def resnet18(classes: int = 1000) -> nn.Module:
+    """A ResNet-18 in PyTorch, in evaluation mode (He & al., 2015)."""
+    return _resnet([64, 64, 128, 128, 256, 256, 512, 512], classes)
+
+
+def small_resnet(classes: int = 10) -> nn.Module:
+    """A small ResNet in PyTorch, in evaluation mode."""
+    return _resnet([8, 16], classes)
+
+
+def _resnet(widths: list[int], classes: int) -> nn.Module:
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        """Two convolutions and a shortcut; halves the image where it widens it."""
+
+        def __init__(self, inputs: int, width: int):
+            super().__init__()
+            stride = 1 if inputs == width else 2
+            self.body = nn.Sequential(
+                *_convolution(inputs, width, 3, stride),
+                nn.ReLU(inplace=True),
+                *_convolution(width, width, 3, 1),
+            )
+            self.shortcut = nn.Sequential(
+                *(_convolution(inputs, width, 1, stride) if stride > 1 else ())
+            )
+            self.activation = nn.ReLU(inplace=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.activation(self.body(x) + self.shortcut(x))
+
+    torch.manual_seed(0)
+    return nn.Sequential(
+        *_convolution(3, widths[0], 7, 2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2, 1),
+        *(
+            Block(before, width)
+            for before, width in zip([widths[0], *widths], widths, strict=False)
+        ),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(widths[-1], classes),
+    ).eval()
+
+
+def _convolution(inputs: int, outputs: int, size: int, stride: int) -> tuple[nn.Module, nn.Module]:
+    from torch import nn
+
+    convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    return convolution, nn.BatchNorm2d(outputs)
+
+
+def mobilenet(size: int = 224, classes: int = 1000) -> keras.Model:
+    """MobileNetV2 in Keras, up to its logits."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return keras.applications.MobileNetV2(
+        (size, size, 3), weights=None, classes=classes, classifier_activation=None
+    )
+
+
+def small_cnn(size: int, classes: int = 10) -> keras.Model:
+    """A small convolutional network in Keras, up to its logits."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.layers.Input((size, size, 3)),
+            keras.layers.Conv2D(8, 3, strides=2, activation="relu"),
+            keras.layers.Conv2D(16, 3, strides=2, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(classes),
+        ]
+    )
