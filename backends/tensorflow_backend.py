@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 # it operation by operation is over in milliseconds.
 _WORTH_COMPILING = 2**16
 
+# What TensorFlow raises where it has no XLA compiler for a device, or one that is set up badly.
+_NO_XLA = (tf.errors.InternalError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
+
 
 class TensorFlowBackend(Backend):
     """TensorFlow as a tensor framework; its kernels are compiled by XLA."""
@@ -66,7 +69,7 @@ class TensorFlowBackend(Backend):
             return function(self, x, *static)
         try:
             return _compiled(function, static)(x)
-        except (tf.errors.InternalError, tf.errors.UnimplementedError) as error:
+        except _NO_XLA as error:
             logger.warning("XLA cannot compile here; the transform runs uncompiled. %s", error)
             _XlaBackend.available = False
             return function(self, x, *static)

@@ -84,16 +84,6 @@ def _check_outputs(outputs: torch.Tensor, targets: torch.Tensor) -> None:
         )
 
 
-def score_function(model: nn.Module, operator: Operator = predictions) -> ScoreFunction:
-    """The scores ``f(x, y)`` of `model`, without gradients."""
-
-    def scores(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            return operator(model, x, y)
-
-    return scores
-
-
 def gradient_function(model: nn.Module, operator: Operator = predictions) -> ScoreFunction:
     """
     The gradient of the scores of `model` with respect to the inputs.

@@ -17,6 +17,7 @@ from ..backends.wavelets import as_wavelet, check_mode
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from . import models
+from .checks import check_choice, check_integer
 from .inputs import Layout, check_targets, check_zone, is_torch_tensor, sanitize
 
 REDUCERS = ("mean", "sum", "min", "max")
@@ -194,12 +195,7 @@ class WaveletExplainer(WhiteBoxExplainer):
         if self._operator is models.semantic_segmentation_operator:
             check_zone(y)
         if native:
-            first = models.takes_channels_first(self.model) and layout.channel_axis is not None
-            if first and not is_torch_tensor(x):
-                x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1) if y.ndim == x.ndim else y
-                layout = Layout.of(x.shape, channels_first=True)
-            weight = _first_floating(models.torch_module(self.model, self._operator))
-            x, y = backend.asarray(_writable(x), weight), backend.asarray(_writable(y), weight)
+            x, y, layout = self._to_torch(backend, x, y, layout)
         else:
             x, y = backend.asarray(x), backend.asarray(y)
         for name, values in {"inputs": x, "targets": y}.items():
@@ -211,6 +207,18 @@ class WaveletExplainer(WhiteBoxExplainer):
             backend, gradients, x, y, transform, self.batch_size, self.verbose
         )
         return problem, layout
+
+    def _to_torch(
+        self, backend: Backend, x: Any, y: Any, layout: Layout
+    ) -> tuple[Any, Any, Layout]:
+        """Tensors on the module's device, with its channels where it takes them."""
+        first = models.takes_channels_first(self.model) and layout.channel_axis is not None
+        if first and not is_torch_tensor(x):
+            y = np.moveaxis(y, -1, 1) if y.ndim == x.ndim else y
+            x = np.moveaxis(x, -1, 1)
+            layout = Layout.of(x.shape, channels_first=True)
+        weight = _first_floating(models.torch_module(self.model, self._operator))
+        return backend.asarray(_writable(x), weight), backend.asarray(_writable(y), weight), layout
 
     def _finish(self, coefficients: Coefficients, layout: Layout) -> Coefficients:
         if self.reducer is not None and layout.channel_axis is not None and layout.ndim > 1:
@@ -237,50 +245,3 @@ def _first_floating(module: Any) -> Any:
     """A tensor of the module's device and dtype; None if it holds none."""
     tensors = (*module.parameters(), *module.buffers())
     return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
-
-
-def check_integer(name: str, value: Any, lowest: int, optional: bool = False) -> None:
-    """
-    Check an integer argument.
-
-    Raises
-    ------
-    ValueError
-        If `value` is no integer of at least `lowest` (nor None, where it is optional).
-    """
-    if optional and value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
-        kind = "None or an integer" if optional else "an integer"
-        raise ValueError(f"{name} must be {kind} of at least {lowest}, got {value!r}.")
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """
-    Check an argument that is None or one of a few names.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
-    if value is not None and value not in choices:
-        raise ValueError(f"{name} must be None or one of {choices}, got {value!r}.")
-
-
-def check_number(name: str, value: Any, lowest: float) -> None:
-    """
-    Check a real argument.
-
-    Raises
-    ------
-    ValueError
-        If `value` is not a finite number of at least `lowest`.
-    """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float, np.number))
-        or not np.isfinite(value)
-        or value < lowest
-    ):
-        raise ValueError(f"{name} must be a finite number of at least {lowest}, got {value!r}.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..algorithms.perturbations import GaussianNoise
-from .base import WaveletExplainer, check_integer, check_number
+from .base import WaveletExplainer
+from .checks import check_integer, check_number
 
 
 class WaveletGradientStatistic(WaveletExplainer):

@@ -7,7 +7,8 @@ from typing import Any
 from ..algorithms import gradients
 from ..algorithms.perturbations import StraightPath
 from ..coefficients import Coefficients
-from .base import WaveletExplainer, check_integer, check_number
+from .base import WaveletExplainer
+from .checks import check_integer, check_number
 
 
 class WaveletIntegratedGradients(WaveletExplainer):
