@@ -99,11 +99,12 @@ def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Tenso
         Mean gradient with respect to the input, of the inputs' shape.
     """
     backend, means = problem.backend, []
+    weight_of = perturbation.weights.tolist()
     for width, batches_of_block in _gradients(problem, perturbation):
         total: list[Tensor] = []
         for draws, gradients in batches_of_block:
             parts = [gradients[i : i + width] for i in range(0, len(gradients), width)]
-            weights = [float(perturbation.weights[draw]) for draw in draws]
+            weights = [weight_of[draw] for draw in draws]
             total = [backend.weighted_sum(parts + total, weights + [1.0] * len(total))]
         means += total
     return backend.concat(means, 0)

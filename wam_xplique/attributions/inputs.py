@@ -56,7 +56,7 @@ class Layout:
     @property
     def channels_first(self) -> bool:
         """Whether the channels stand before the spatial axes."""
-        return self.channel_axis == 1 and self.spatial_axes[0] == 2
+        return self.channel_axis == 1
 
     def to_channels_last(self, array: np.ndarray) -> np.ndarray:
         """Put the channels last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -88,7 +89,7 @@ def plot_pixels(
     """
     ax = _axes(ax)
     _check_images(explanation)
-    draw_map(ax, explanation.pixels()[index].mean(axis=-1), image)
+    draw_map(ax, _only(explanation, index).pixels()[0].mean(axis=-1), image)
     return ax
 
 
@@ -121,7 +122,7 @@ def plot_scales(
     if axes is None:
         count = explanation.level
         axes = plt.subplots(1, count, figsize=(2.4 * count, 2.6), squeeze=False)[1][0]
-    maps = explanation.by_scale()[index, 1:]
+    maps = _only(explanation, index).by_scale()[0, 1:]
     for ax, level, label in zip(axes, maps, explanation.scales[1:], strict=True):
         draw_map(ax, level if level.ndim == 2 else level.mean(axis=-1), image)
         ax.set_title(label, fontsize=9)
@@ -250,6 +251,13 @@ def _bare(ax: Axes) -> Axes:
 def _check_images(explanation: WaveletExplanation) -> None:
     if explanation.ndim != 2:
         raise ValueError(f"Expected an explanation of images, got {explanation.ndim} dimensions.")
+
+
+def _only(explanation: WaveletExplanation, index: int) -> WaveletExplanation:
+    """The explanation of one image, so that no maps of the others are made."""
+    coefficients = map_bands(lambda band: band[[index]], explanation.coefficients)
+    shape = (1, *explanation.input_shape[1:])
+    return replace(explanation, coefficients=coefficients, input_shape=shape)
 
 
 def _magnitude(band: np.ndarray) -> np.ndarray:
