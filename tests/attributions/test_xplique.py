@@ -346,6 +346,13 @@ def test_semantic_segmentation_runs_natively_in_pytorch(channels, segmenters, im
     assert relative_error(in_torch, in_keras) <= 1e-4
 
 
+@pytest.mark.parametrize("which", [0, 1], ids=["keras", "torch"])
+def test_targets_may_be_pytorch_tensors_beside_arrays(which, segmenters, images, zones):
+    explainer = WaveletSaliency(segmenters[which], operator="semantic segmentation")
+    expected = explainer(images, zones)
+    np.testing.assert_array_equal(explainer(images, torch.tensor(zones)), expected)
+
+
 # --- metrics -------------------------------------------------------------------------------
 
 

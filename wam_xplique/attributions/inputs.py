@@ -88,7 +88,7 @@ def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
     Returns
     -------
     inputs, targets
-        NumPy float32 arrays, or PyTorch tensors where `inputs` is one.
+        NumPy arrays, or PyTorch tensors where `inputs` is one (its targets may still be NumPy's).
 
     Raises
     ------
@@ -104,6 +104,8 @@ def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
     if targets is None:
         raise ValueError("targets must be given: one-hot classes of shape (N, classes).")
     inputs, targets = _numbers("inputs", inputs), _numbers("targets", targets)
+    if is_torch_tensor(targets) and not is_torch_tensor(inputs):
+        targets = targets.cpu().numpy()
     if not inputs.shape or not all(inputs.shape):
         raise ValueError(f"inputs must not be empty, got shape {tuple(inputs.shape)}.")
     if not targets.shape or len(targets) != len(inputs):
