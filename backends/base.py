@@ -15,6 +15,22 @@ ScoreFunction = Callable[[Tensor, Tensor], Tensor]
 """``f(x, y)``: one score per sample of `x`, or the gradient of these scores, shaped as `x`."""
 
 
+def check_scores(shape: Sequence[int], count: int) -> None:
+    """
+    Check that there is one score for each of `count` inputs.
+
+    Raises
+    ------
+    ValueError
+        If the scores have another shape.
+    """
+    if tuple(shape) != (count,):
+        raise ValueError(
+            f"The model and its operator must give one score for each input, of shape ({count},), "
+            f"got {tuple(shape)}."
+        )
+
+
 class Backend(ABC):
     """
     The operations of one tensor framework.
@@ -54,6 +70,22 @@ class Backend(ABC):
         """A NumPy copy of `x` (half types become float32), cut off from any gradient."""
 
     @abstractmethod
+    def asindex(self, x: np.ndarray, like: Tensor) -> Tensor:
+        """The integers `x` as a tensor that can index, on the device of `like`."""
+
+    @abstractmethod
+    def take(self, x: Tensor, index: Tensor, axis: int) -> Tensor:
+        """The entries of `x` at `index` along `axis`, which the axes of `index` replace."""
+
+    @abstractmethod
+    def rfftn(self, x: Tensor, axes: Sequence[int]) -> Tensor:
+        """Discrete Fourier transform of real `x`: the half spectrum, as `np.fft.rfftn` has it."""
+
+    @abstractmethod
+    def irfftn(self, x: Tensor, axes: Sequence[int], sizes: Sequence[int]) -> Tensor:
+        """Inverse of `rfftn`; `sizes` are those of the result along `axes`."""
+
+    @abstractmethod
     def value_range(self, x: Tensor) -> Tensor:
         """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""
 
@@ -64,6 +96,14 @@ class Backend(ABC):
     def packed(self, x: Tensor, axis: int) -> Tensor:
         """`x`, copied where reading it many times along `axis` would otherwise be slow."""
         return x
+
+    def is_out_of_memory(self, error: Exception) -> bool:
+        """Whether `error` says that the device has too little memory."""
+        return isinstance(error, MemoryError)
+
+    def batch_shape(self, count: int) -> int:
+        """The size to which to fill up a batch of `count`, where each new size costs much."""
+        return count
 
     def weighted_sum(self, tensors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
         """The sum of `tensors` times the Python numbers `weights`."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.fft
 
 from .base import Backend
 
@@ -37,6 +38,18 @@ class NumpyBackend(Backend):
 
     def to_numpy(self, x: np.ndarray) -> np.ndarray:
         return np.array(x)
+
+    def asindex(self, x: np.ndarray, like: np.ndarray) -> np.ndarray:
+        return x
+
+    def take(self, x: np.ndarray, index: np.ndarray, axis: int) -> np.ndarray:
+        return x.take(index, axis)
+
+    def rfftn(self, x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+        return scipy.fft.rfftn(x, axes=axes)
+
+    def irfftn(self, x: np.ndarray, axes: Sequence[int], sizes: Sequence[int]) -> np.ndarray:
+        return scipy.fft.irfftn(x, sizes, axes)
 
     def value_range(self, x: np.ndarray) -> np.ndarray:
         return np.ptp(x, axis=tuple(range(1, x.ndim)), keepdims=True)

@@ -23,6 +23,10 @@ _WORTH_COMPILING = 2**16
 _NO_XLA = (tf.errors.InternalError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
 
 
+_RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d, 3: tf.signal.rfft3d}
+_IRFFT = {1: tf.signal.irfft, 2: tf.signal.irfft2d, 3: tf.signal.irfft3d}
+
+
 class TensorFlowBackend(Backend):
     """TensorFlow as a tensor framework; its kernels are compiled by XLA."""
 
@@ -54,6 +58,18 @@ class TensorFlowBackend(Backend):
     def to_numpy(self, x: tf.Tensor) -> np.ndarray:
         return (tf.cast(x, tf.float32) if x.dtype.size < 4 else x).numpy()
 
+    def asindex(self, x: np.ndarray, like: tf.Tensor) -> tf.Tensor:
+        return tf.constant(x, tf.int32)
+
+    def take(self, x: tf.Tensor, index: tf.Tensor, axis: int) -> tf.Tensor:
+        return tf.gather(x, index, axis=axis)
+
+    def rfftn(self, x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
+        return _innermost(_RFFT[len(axes)], x, axes)
+
+    def irfftn(self, x: tf.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> tf.Tensor:
+        return _innermost(functools.partial(_IRFFT[len(axes)], fft_length=sizes), x, axes)
+
     def value_range(self, x: tf.Tensor) -> tf.Tensor:
         axes = list(range(1, len(x.shape)))
         return tf.reduce_max(x, axes, keepdims=True) - tf.reduce_min(x, axes, keepdims=True)
@@ -61,6 +77,12 @@ class TensorFlowBackend(Backend):
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: tf.Tensor) -> tf.Tensor:
         state = np.random.SeedSequence(list(seed)).generate_state(2, np.uint32).astype(np.int64)
         return tf.random.stateless_normal(shape, state, dtype=like.dtype)
+
+    def is_out_of_memory(self, error: Exception) -> bool:
+        return super().is_out_of_memory(error) or isinstance(error, tf.errors.ResourceExhaustedError)
+
+    def batch_shape(self, count: int) -> int:
+        return 1 << (count - 1).bit_length()
 
     def run(self, function: Callable[..., Any], x: Any, *static: Hashable) -> Any:
         eager = tf.executing_eagerly() and not tf.config.functions_run_eagerly()
@@ -91,4 +113,12 @@ class _XlaBackend(TensorFlowBackend):
 @functools.lru_cache(maxsize=256)
 def _compiled(function: Callable[..., Any], static: tuple[Hashable, ...]) -> Callable[[Any], Any]:
     backend = _XlaBackend()
-    return tf.function(lambda x: function(backend, x, *static), jit_compile=True)
+    compiled = tf.function(lambda x: function(backend, x, *static), jit_compile=True)
+    compiled._omit_frequent_tracing_warning = True  # one trace a shape is what is meant
+    return compiled
+
+
+def _innermost(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, axes: Any) -> tf.Tensor:
+    """Apply a function of the innermost axes to `axes`."""
+    order = [axis for axis in range(len(x.shape)) if axis not in axes] + list(axes)
+    return tf.transpose(function(tf.transpose(x, order)), np.argsort(order))

@@ -50,6 +50,19 @@ class TorchBackend(Backend):
         x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         return x.numpy().copy()
 
+    def asindex(self, x: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+        return torch.as_tensor(x, dtype=torch.int64, device=like.device)
+
+    def take(self, x: torch.Tensor, index: torch.Tensor, axis: int) -> torch.Tensor:
+        taken = x.index_select(axis, index.reshape(-1))
+        return taken.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+
+    def rfftn(self, x: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+        return torch.fft.rfftn(x, dim=tuple(axes))
+
+    def irfftn(self, x: torch.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> torch.Tensor:
+        return torch.fft.irfftn(x, tuple(sizes), tuple(axes))
+
     def value_range(self, x: torch.Tensor) -> torch.Tensor:
         axes = tuple(range(1, x.ndim))
         return x.amax(axes, keepdim=True) - x.amin(axes, keepdim=True)
@@ -61,6 +74,11 @@ class TorchBackend(Backend):
 
     def packed(self, x: torch.Tensor, axis: int) -> torch.Tensor:
         return x.contiguous() if math.prod(x.shape[axis + 1 :]) < _SHORT_RUN else x
+
+    def is_out_of_memory(self, error: Exception) -> bool:
+        if super().is_out_of_memory(error) or isinstance(error, torch.cuda.OutOfMemoryError):
+            return True
+        return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
     def weighted_sum(
         self, tensors: Sequence[torch.Tensor], weights: Sequence[float]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from .base import ScoreFunction
+from .base import ScoreFunction, check_scores
 
 # On the CPU, the large activations of a large batch are mapped afresh at each call, which costs
 # more than small batches do (``python -m benchmarks.gradients`` prints both times).
@@ -84,6 +84,39 @@ def _check_outputs(outputs: torch.Tensor, targets: torch.Tensor) -> None:
         )
 
 
+def score_function(model: nn.Module, operator: Operator = predictions) -> ScoreFunction:
+    """
+    The scores of `model`, without gradients.
+
+    Parameters
+    ----------
+    model
+        Module in evaluation mode.
+    operator
+        Scores that are explained.
+
+    Returns
+    -------
+    scores
+        ``scores(x, y)``, of shape (N,).
+
+    Raises
+    ------
+    ValueError
+        If `model` is in training mode; when called, if the operator does not give one score for
+        each input.
+    """
+    _check_evaluation(model)
+
+    def scores(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            result = operator(model, x, y)
+        check_scores(result.shape, len(x))
+        return result
+
+    return _in_parts(model, scores)
+
+
 def gradient_function(model: nn.Module, operator: Operator = predictions) -> ScoreFunction:
     """
     The gradient of the scores of `model` with respect to the inputs.
@@ -109,14 +142,9 @@ def gradient_function(model: nn.Module, operator: Operator = predictions) -> Sco
         If `model` is in training mode; when called, if the scores do not depend on the inputs
         through operations that have a gradient.
     """
-    training = [name or "the model" for name, m in model.named_modules() if m.training]
-    if training:
-        raise ValueError(
-            f"The model must be in evaluation mode, but {training[0]} is in training mode; "
-            "call model.eval() first."
-        )
+    _check_evaluation(model)
 
-    def gradient(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def gradients(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             scores = operator(model, x, y)
@@ -127,23 +155,38 @@ def gradient_function(model: nn.Module, operator: Operator = predictions) -> Sco
             raise ValueError("The model's scores do not depend on its inputs.")
         return of_x
 
-    def gradients(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return _in_parts(model, gradients)
+
+
+def _check_evaluation(model: nn.Module) -> None:
+    training = [name or "the model" for name, m in model.named_modules() if m.training]
+    if training:
+        raise ValueError(
+            f"The model must be in evaluation mode, but {training[0]} is in training mode; "
+            "call model.eval() first."
+        )
+
+
+def _in_parts(model: nn.Module, function: ScoreFunction) -> ScoreFunction:
+    """`function` in small parts on the CPU, in the memory layout that suits the model."""
+    layout = _Layout(model)
+
+    def in_parts(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         if x.device.type != "cpu":
-            return gradient(x, y)
+            return function(x, y)
         size = max(1, _CPU_ELEMENTS // x[0].numel())
         x = layout.apply(x)
         parts = []
         for part in zip(x.split(size), y.split(size), strict=True):
             try:
-                parts.append(gradient(*part))
+                parts.append(function(*part))
             except RuntimeError as error:
                 if not layout.is_to_blame(error):
                     raise
-                return gradients(x, y)
+                return in_parts(x, y)
         return torch.cat(parts)
 
-    layout = _Layout(model)
-    return gradients
+    return in_parts
 
 
 class _Layout:

@@ -19,7 +19,16 @@ import pywt
 from .backends import Tensor, pullback, wavedecn, waverecn
 from .backends.wavelets import Coefficients, as_wavelet, check_mode
 
-__all__ = ["Coefficients", "WaveletTransform", "levels", "map_bands", "pack", "resize_level"]
+__all__ = [
+    "Coefficients",
+    "WaveletTransform",
+    "flatten",
+    "levels",
+    "map_bands",
+    "pack",
+    "resize_level",
+    "unflatten",
+]
 
 
 @dataclass(frozen=True)
@@ -80,16 +89,34 @@ class WaveletTransform:
 def map_bands(function: Callable[..., Any], *coefficients: Coefficients) -> Coefficients:
     """Apply `function` to each band, or to the bands in the same place of several lists."""
     first, *_ = coefficients
+    approximation = function(*(c[0] for c in coefficients))
     details = [
         {key: function(*(c[index][key] for c in coefficients)) for key in level}
         for index, level in enumerate(first[1:], start=1)
     ]
-    return [function(*(c[0] for c in coefficients)), *details]
+    return [approximation, *details]
 
 
 def levels(coefficients: Coefficients, ndim: int) -> list[dict[str, Any]]:
     """The bands of each level: the approximation alone, then the details, coarse to fine."""
     return [{"a" * ndim: coefficients[0]}, *coefficients[1:]]
+
+
+def flatten(coefficients: Coefficients) -> dict[str, Any]:
+    """All bands by names that `unflatten` reads: "approximation", "1.ad", ..., coarse to fine."""
+    named = {"approximation": coefficients[0]}
+    for index, level in enumerate(coefficients[1:], start=1):
+        named.update({f"{index}.{key}": band for key, band in level.items()})
+    return named
+
+
+def unflatten(named: dict[str, Any]) -> Coefficients:
+    """The coefficients that `flatten` named."""
+    details: dict[int, dict[str, Any]] = {}
+    for name in named.keys() - {"approximation"}:
+        index, _, key = name.partition(".")
+        details.setdefault(int(index), {})[key] = named[name]
+    return [named["approximation"], *(details[index] for index in sorted(details))]
 
 
 def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from .coefficients import Coefficients, levels, pack, resize_level
+from .archive import read, write
+from .coefficients import Coefficients, flatten, levels, pack, resize_level, unflatten
+from .indices import SobolIndices
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,8 @@ class WaveletExplanation:
         Shape of the inputs, N first and channels last.
     ndim
         Number of axes transformed: 1 for signals, 2 for images, 3 for volumes.
+    sobol
+        The Sobol indices that the coefficients carry, for `WCAM`; None for gradients.
     """
 
     coefficients: Coefficients
@@ -43,6 +45,7 @@ class WaveletExplanation:
     mode: str
     input_shape: tuple[int, ...]
     ndim: int
+    sobol: SobolIndices | None = None
 
     def __len__(self) -> int:
         """The number of inputs explained."""
@@ -111,8 +114,11 @@ class WaveletExplanation:
         -------
         importance
             Array (N, level + 1), approximation first, then coarse to fine: sums of magnitudes
-            over a level's coefficients. Rows sum to 1, or to 0 where nothing has importance.
+            over a level's coefficients; sums of total Sobol indices over its cells for `WCAM`,
+            each cell once whatever its size. Rows sum to 1, or to 0 where nothing has importance.
         """
+        if self.sobol is not None:
+            return self.sobol.importance()
         sums = np.zeros((len(self), self.level + 1))
         for index, bands in enumerate(levels(self.coefficients, self.ndim)):
             for band in bands.values():
@@ -150,16 +156,16 @@ class WaveletExplanation:
         path
             File to write; ``.npz`` is added where it is missing.
         """
-        arrays = {"approximation": self.coefficients[0]}
-        for index, level in enumerate(self.coefficients[1:], start=1):
-            arrays.update({f"{index}.{key}": band for key, band in level.items()})
+        arrays = flatten(self.coefficients)
+        if self.sobol is not None:
+            arrays |= {f"sobol.{name}": array for name, array in self.sobol.arrays().items()}
         header = {
             "wavelet": self.wavelet,
             "mode": self.mode,
             "input_shape": [int(size) for size in self.input_shape],
             "ndim": self.ndim,
         }
-        np.savez_compressed(_with_suffix(path), header=np.array(json.dumps(header)), **arrays)
+        write(path, header, arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> WaveletExplanation:
@@ -181,24 +187,11 @@ class WaveletExplanation:
         ValueError
             If the file is not an archive that `save` wrote.
         """
-        try:
-            with np.load(_with_suffix(path), allow_pickle=False) as archive:
-                header: dict[str, Any] = json.loads(str(archive["header"]))
-                details: dict[int, dict[str, np.ndarray]] = {}
-                for name in set(archive.files) - {"header", "approximation"}:
-                    index, _, key = name.partition(".")
-                    details.setdefault(int(index), {})[key] = archive[name]
-                coefficients = [archive["approximation"], *(details[i] for i in sorted(details))]
-                header["input_shape"] = tuple(header["input_shape"])
-                return cls(coefficients, **header)
-        except _FOREIGN as error:
-            raise ValueError(f"{path} does not hold a WaveletExplanation.") from error
 
+        def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> WaveletExplanation:
+            header["input_shape"] = tuple(header["input_shape"])
+            sobol = {n[6:]: arrays.pop(n) for n in list(arrays) if n.startswith("sobol.")}
+            header["sobol"] = SobolIndices.of_arrays(sobol) if sobol else None
+            return cls(unflatten(arrays), **header)
 
-_FOREIGN = (AttributeError, BadZipFile, EOFError, KeyError, TypeError, ValueError)
-"""What reading a file raises that is no archive, or holds something else."""
-
-
-def _with_suffix(path: str | Path) -> Path:
-    path = Path(path)
-    return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
+        return read(path, build, "a WaveletExplanation")

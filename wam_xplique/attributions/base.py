@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from xplique.attributions.base import WhiteBoxExplainer
 
 from ..algorithms.gradients import GradientProblem
 from ..backends import Backend, ScoreFunction
 from ..backends.registry import load_backend
-from ..backends.wavelets import as_wavelet, check_mode
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from . import models
-from .checks import check_choice, check_integer
-from .inputs import Layout, check_targets, check_zone, is_torch_tensor, sanitize
+from .checks import check_choice, check_integer, check_wavelet
+from .inputs import Layout, as_given, prepare
 
 REDUCERS = ("mean", "sum", "min", "max")
 NORMALIZATIONS = ("band",)
@@ -86,10 +83,7 @@ class WaveletExplainer(WhiteBoxExplainer):
         check_integer("seed", seed, lowest=0)
         check_choice("reducer", reducer, REDUCERS)
         check_choice("normalize", normalize, NORMALIZATIONS)
-        if not isinstance(wavelet, str):
-            raise TypeError(f"wavelet must be the name of a wavelet, got {wavelet!r}.")
-        as_wavelet(wavelet)
-        check_mode(mode)
+        check_wavelet(wavelet, mode)
         self._operator = models.check_operator(operator)
         model = models.cut(model, output_layer)
         # Xplique shares one compiled gradient between all explainers of a Keras model.
@@ -134,13 +128,7 @@ class WaveletExplainer(WhiteBoxExplainer):
         ValueError, TypeError
             If inputs, targets and model do not fit together; see the message.
         """
-        pixels = self.explain_wavelet(inputs, targets).pixels()
-        if not is_torch_tensor(inputs):
-            return tf.convert_to_tensor(pixels)
-        if pixels.ndim > 2:
-            pixels = np.moveaxis(pixels, -1, 1)
-        torch = sys.modules["torch"]
-        return torch.as_tensor(np.ascontiguousarray(pixels), device=inputs.device)
+        return as_given(self.explain_wavelet(inputs, targets).pixels(), inputs)
 
     def explain_wavelet(self, inputs: Any, targets: Any = None) -> WaveletExplanation:
         """
@@ -161,8 +149,7 @@ class WaveletExplainer(WhiteBoxExplainer):
         ValueError, TypeError
             If inputs, targets and model do not fit together; see the message.
         """
-        x, y = sanitize(inputs, targets, self.model)
-        problem, layout = self._problem(x, y)
+        problem, layout = self._problem(inputs, targets)
         coefficients = map_bands(
             lambda band: layout.to_channels_last(problem.backend.to_numpy(band)),
             self._attribute(problem),
@@ -184,41 +171,15 @@ class WaveletExplainer(WhiteBoxExplainer):
         gradients = models.tensorflow_gradients(self.model, self.gradient)
         return load_backend("tensorflow"), gradients
 
-    def _problem(self, x: Any, y: Any) -> tuple[GradientProblem, Layout]:
+    def _problem(self, inputs: Any, targets: Any) -> tuple[GradientProblem, Layout]:
         backend, gradients = self._gradients()
-        native = backend.name == "torch"
-        if is_torch_tensor(x) and not native:
-            raise TypeError("inputs are PyTorch tensors, but the model runs in TensorFlow.")
-        layout = Layout.of(x.shape, channels_first=is_torch_tensor(x))
-        if self._operator in models.NATIVE_OPERATORS:
-            check_targets(y, models.output_shape(self.model, x.shape))
-        if self._operator is models.semantic_segmentation_operator:
-            check_zone(y)
-        if native:
-            x, y, layout = self._to_torch(backend, x, y, layout)
-        else:
-            x, y = backend.asarray(x), backend.asarray(y)
-        for name, values in {"inputs": x, "targets": y}.items():
-            if not backend.all_finite(values):
-                raise ValueError(f"{name} must be finite, got NaN or infinite values.")
+        x, y, layout = prepare(inputs, targets, self.model, self._operator, backend)
         transform = WaveletTransform(self.wavelet, self.level, self.mode, layout.spatial_axes)
         transform.check(x.shape)
         problem = GradientProblem(
             backend, gradients, x, y, transform, self.batch_size, self.verbose
         )
         return problem, layout
-
-    def _to_torch(
-        self, backend: Backend, x: Any, y: Any, layout: Layout
-    ) -> tuple[Any, Any, Layout]:
-        """Tensors on the module's device, with its channels where it takes them."""
-        first = models.takes_channels_first(self.model) and layout.channel_axis is not None
-        if first and not is_torch_tensor(x):
-            y = np.moveaxis(y, -1, 1) if y.ndim == x.ndim else y
-            x = np.moveaxis(x, -1, 1)
-            layout = Layout.of(x.shape, channels_first=True)
-        weight = _first_floating(models.torch_module(self.model, self._operator))
-        return backend.asarray(_writable(x), weight), backend.asarray(_writable(y), weight), layout
 
     def _finish(self, coefficients: Coefficients, layout: Layout) -> Coefficients:
         if self.reducer is not None and layout.channel_axis is not None and layout.ndim > 1:
@@ -234,14 +195,3 @@ class WaveletExplainer(WhiteBoxExplainer):
 def _divide_by_maximum(band: np.ndarray) -> np.ndarray:
     largest = np.abs(band).max(axis=tuple(range(1, band.ndim)), keepdims=True)
     return np.divide(band, largest, out=np.zeros_like(band), where=largest > 0)
-
-
-def _writable(x: Any) -> Any:
-    """An array that PyTorch can share; views of TensorFlow's tensors are read-only."""
-    return np.require(x, requirements=["C", "W"]) if isinstance(x, np.ndarray) else x
-
-
-def _first_floating(module: Any) -> Any:
-    """A tensor of the module's device and dtype; None if it holds none."""
-    tensors = (*module.parameters(), *module.buffers())
-    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from ..backends.wavelets import as_wavelet, check_mode
 
 
 def check_integer(name: str, value: Any, lowest: int, optional: bool = False) -> None:
@@ -23,17 +26,39 @@ def check_integer(name: str, value: Any, lowest: int, optional: bool = False) ->
         raise ValueError(f"{name} must be {kind} of at least {lowest}, got {value!r}.")
 
 
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_wavelet(wavelet: Any, mode: Any) -> None:
     """
-    Check an argument that is None or one of a few names.
+    Check the names of a wavelet and of a boundary mode.
+
+    Raises
+    ------
+    TypeError
+        If `wavelet` is no name.
+    ValueError
+        If PyWavelets has no discrete wavelet, or no mode, of the name.
+    """
+    if not isinstance(wavelet, str):
+        raise TypeError(f"wavelet must be the name of a wavelet, got {wavelet!r}.")
+    as_wavelet(wavelet)
+    check_mode(mode)
+
+
+def check_choice(
+    name: str, value: Any, choices: tuple[str, ...], optional: bool = True
+) -> None:
+    """
+    Check an argument that is one of a few names (or None, where it is optional).
 
     Raises
     ------
     ValueError
-        If it is neither.
+        If it is none of them.
     """
-    if value is not None and value not in choices:
-        raise ValueError(f"{name} must be None or one of {choices}, got {value!r}.")
+    if optional and value is None:
+        return
+    if value not in choices:
+        kind = "None or one" if optional else "one"
+        raise ValueError(f"{name} must be {kind} of {choices}, got {value!r}.")
 
 
 def check_number(name: str, value: Any, lowest: float) -> None:
@@ -52,3 +77,62 @@ def check_number(name: str, value: Any, lowest: float) -> None:
         or value < lowest
     ):
         raise ValueError(f"{name} must be a finite number of at least {lowest}, got {value!r}.")
+
+
+def check_fraction(name: str, value: Any) -> None:
+    """
+    Check an argument that is None or a fraction.
+
+    Raises
+    ------
+    ValueError
+        If `value` is neither None nor a number between 0 and 1, both excluded.
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (float, np.floating)) or not 0 < value < 1:
+        raise ValueError(f"{name} must be None or a number between 0 and 1, got {value!r}.")
+
+
+_UNTIL = ("interval", "rank_correlation", "forwards")
+
+
+def check_until(until: Any, intervals: bool) -> None:
+    """
+    Check the targets of a growing design.
+
+    Parameters
+    ----------
+    until
+        None, or targets by name.
+    intervals
+        Whether intervals are computed.
+
+    Raises
+    ------
+    ValueError
+        If a target is unknown or not positive, or needs intervals that are not computed.
+    """
+    if until is None:
+        return
+    if not isinstance(until, Mapping) or not until or not set(until) <= set(_UNTIL):
+        raise ValueError(f"until must be None or a dict with keys among {_UNTIL}, got {until!r}.")
+    for name, value in until.items():
+        check_number(f"until[{name!r}]", value, lowest=0)
+    if "interval" in until and not intervals:
+        raise ValueError("until={'interval': ...} needs intervals, but confidence is None.")
+
+
+def check_refine(refine: Any) -> None:
+    """
+    Check a tolerance or a budget of refinement.
+
+    Raises
+    ------
+    ValueError
+        If `refine` is neither None, nor a number between 0 and 1, nor an integer of at least 1.
+    """
+    if isinstance(refine, (int, np.integer)):
+        check_integer("refine", refine, lowest=1)
+    else:
+        check_fraction("refine", refine)

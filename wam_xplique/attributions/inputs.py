@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..backends import Backend
+from . import models
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -62,6 +65,12 @@ class Layout:
         """Put the channels last."""
         return np.moveaxis(array, 1, -1) if self.channels_first else array
 
+    def with_channels(self, array: np.ndarray) -> np.ndarray:
+        """An array over the spatial axes, with an axis of size 1 for the channels."""
+        if self.channel_axis is None:
+            return array
+        return np.expand_dims(array, self.channel_axis - 1)
+
     def shape_channels_last(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """`shape` with the channels last."""
         return self.to_channels_last(np.broadcast_to(False, shape)).shape
@@ -70,6 +79,63 @@ class Layout:
 def is_torch_tensor(x: Any) -> bool:
     """Whether `x` is a PyTorch tensor; imports nothing."""
     return "torch" in sys.modules and isinstance(x, sys.modules["torch"].Tensor)
+
+
+def prepare(
+    inputs: Any, targets: Any, model: Any, operator: Any, backend: Backend
+) -> tuple[Any, Any, Layout]:
+    """
+    Check inputs and targets, and bring them to where the model runs.
+
+    Parameters
+    ----------
+    inputs, targets
+        As a user hands them to an explainer.
+    model
+        The model as it was given.
+    operator
+        Operator of the explainer.
+    backend
+        Backend that runs the model; NumPy's for a callable.
+
+    Returns
+    -------
+    x, y
+        Native tensors.
+    layout
+        Layout of x.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If inputs, targets and model do not fit together, or are not finite.
+    """
+    x, y = sanitize(inputs, targets, model)
+    if is_torch_tensor(x) and backend.name == "tensorflow":
+        raise TypeError("inputs are PyTorch tensors, but the model runs in TensorFlow.")
+    layout = Layout.of(x.shape, channels_first=is_torch_tensor(x))
+    if operator in models.NATIVE_OPERATORS:
+        check_targets(y, models.output_shape(model, x.shape))
+    if operator is models.semantic_segmentation_operator:
+        check_zone(y)
+    if backend.name == "torch":
+        x, y, layout = _to_torch(x, y, layout, model, operator, backend)
+    else:
+        x, y = (backend.asarray(_on_host(values)) for values in (x, y))
+    for name, values in {"inputs": x, "targets": y}.items():
+        if not backend.all_finite(values):
+            raise ValueError(f"{name} must be finite, got NaN or infinite values.")
+    return x, y, layout
+
+
+def as_given(pixels: np.ndarray, inputs: Any) -> Any:
+    """A map, channels last, as the kind of tensor that the inputs were given as."""
+    if not is_torch_tensor(inputs):
+        return tf.convert_to_tensor(pixels)
+    if pixels.ndim > 2:
+        pixels = np.moveaxis(pixels, -1, 1)
+    torch = sys.modules["torch"]
+    return torch.as_tensor(np.ascontiguousarray(pixels), device=inputs.device)
 
 
 def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
@@ -198,3 +264,31 @@ def _numbers(name: str, values: Any) -> Any:
             f"{name} must be an array of real numbers that fit float32, got a "
             f"{type(values).__name__} of dtype {getattr(values, 'dtype', 'unknown')}."
         ) from error
+
+
+def _to_torch(
+    x: Any, y: Any, layout: Layout, model: Any, operator: Any, backend: Backend
+) -> tuple[Any, Any, Layout]:
+    """Tensors on the module's device, with their channels where it takes them."""
+    first = models.takes_channels_first(model) and layout.channel_axis is not None
+    if first and not is_torch_tensor(x):
+        y = np.moveaxis(y, -1, 1) if y.ndim == x.ndim else y
+        x = np.moveaxis(x, -1, 1)
+        layout = Layout.of(x.shape, channels_first=True)
+    weight = _first_floating(models.torch_module(model, operator))
+    return backend.asarray(_writable(x), weight), backend.asarray(_writable(y), weight), layout
+
+
+def _on_host(x: Any) -> Any:
+    return x.cpu().numpy() if is_torch_tensor(x) else x
+
+
+def _writable(x: Any) -> Any:
+    """An array that PyTorch can share; views of TensorFlow's tensors are read-only."""
+    return np.require(x, requirements=["C", "W"]) if isinstance(x, np.ndarray) else x
+
+
+def _first_floating(module: Any) -> Any:
+    """A tensor of the module's device and dtype; None if it holds none."""
+    tensors = (*module.parameters(), *module.buffers())
+    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)

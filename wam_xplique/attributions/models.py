@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from operator import index as operator_index
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from xplique.commons import find_layer, get_operator
+from xplique.commons.callable_operations import predictions_one_hot_callable
 from xplique.commons.exceptions import InvalidOperatorException
 from xplique.commons.operators import predictions_operator, semantic_segmentation_operator
 from xplique.wrappers import TorchWrapper
@@ -84,6 +87,11 @@ def is_keras(model: Any) -> bool:
     return isinstance(model, tf.keras.Model) and not isinstance(model, TorchWrapper)
 
 
+def is_tensorflow(model: Any) -> bool:
+    """Whether TensorFlow runs `model`."""
+    return isinstance(model, (tf.Module, tf.keras.layers.Layer))
+
+
 def torch_module(model: Any, operator: Any) -> Any:
     """
     The PyTorch module in `model`, or None if TensorFlow shall run it.
@@ -114,9 +122,7 @@ def check_differentiable(model: Any, operator: Any) -> None:
     TypeError
         If `model` is no TensorFlow model, and has no operator of its own that runs it.
     """
-    if operator is predictions_operator and not isinstance(
-        model, (tf.Module, tf.keras.layers.Layer)
-    ):
+    if operator is predictions_operator and not is_tensorflow(model):
         raise TypeError(
             f"A white-box method needs gradients, which a {type(model).__name__} does not give: "
             "expected a Keras model, a tf.Module, a TorchWrapper or a torch.nn.Module."
@@ -134,6 +140,26 @@ def torch_gradients(module: Any, operator: Any) -> ScoreFunction:
     """
     from ..backends import torch_models
 
+    return torch_models.gradient_function(module, _in_torch(operator))
+
+
+def torch_scores(module: Any, operator: Any) -> ScoreFunction:
+    """
+    The operator's scores of a PyTorch module.
+
+    Raises
+    ------
+    ValueError
+        If the module is in training mode, or the operator is one that only TensorFlow runs.
+    """
+    from ..backends import torch_models
+
+    return torch_models.score_function(module, _in_torch(operator))
+
+
+def _in_torch(operator: Any) -> Any:
+    from ..backends import torch_models
+
     natives = (torch_models.predictions, torch_models.semantic_segmentation)
     native = dict(zip(NATIVE_OPERATORS, natives, strict=True)).get(operator, operator)
     if getattr(native, "__module__", "").startswith("xplique."):
@@ -141,7 +167,65 @@ def torch_gradients(module: Any, operator: Any) -> ScoreFunction:
             "This operator of Xplique is written in TensorFlow: hand in a TorchWrapper of the "
             "module, or an operator g(model, inputs, targets) in PyTorch."
         )
-    return torch_models.gradient_function(module, native)
+    return native
+
+
+@functools.lru_cache(maxsize=8)
+def tensorflow_scores(model: Any, operator: Any) -> ScoreFunction:
+    """The operator's scores of a TensorFlow model, compiled once for all batch sizes."""
+    scores = tf.function(lambda x, y: operator(model, x, y), reduce_retracing=True)
+    scores._omit_frequent_tracing_warning = True  # each model has a trace of its own
+    return scores
+
+
+def callable_scores(model: Any, operator: Any) -> ScoreFunction:
+    """
+    The operator's scores of any other model, on arrays.
+
+    Parameters
+    ----------
+    model
+        A callable on arrays, an object with `predict_proba`, or a TFLite interpreter; outputs
+        (N, classes). With an operator of one's own, whatever it runs on TensorFlow's tensors.
+    operator
+        Operator.
+
+    Returns
+    -------
+    scores
+        Scores, which raise a ValueError if the outputs do not have the shape of the targets.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no model.
+    """
+    if operator is not predictions_operator:
+        return lambda x, y: np.asarray(operator(model, tf.constant(x), tf.constant(y)))
+    if isinstance(model, tf.lite.Interpreter):
+        return lambda x, y: predictions_one_hot_callable(
+            model, tf.constant(x), tf.constant(y)
+        ).numpy()
+    predict = getattr(model, "predict_proba", model)
+    if not callable(predict):
+        raise TypeError(
+            "model must be a Keras model, a tf.Module, a TorchWrapper, a torch.nn.Module, a "
+            "TFLite interpreter, an object with predict_proba or a callable, got "
+            f"{type(model).__name__}."
+        )
+
+    def scores(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        outputs = np.asarray(predict(x))
+        if outputs.shape == (len(y),) and y.shape[1:] == (1,):
+            outputs = outputs[:, np.newaxis]
+        if outputs.shape != y.shape:
+            raise ValueError(
+                f"The model's outputs must have the shape of the targets, {y.shape}, got "
+                f"{outputs.shape}."
+            )
+        return (outputs * y).sum(axis=-1)
+
+    return scores
 
 
 def tensorflow_gradients(model: Any, gradient: Callable[..., Any]) -> ScoreFunction:
@@ -158,7 +242,7 @@ def tensorflow_gradients(model: Any, gradient: Callable[..., Any]) -> ScoreFunct
 
 def output_shape(model: Any, input_shape: tuple[int, ...]) -> tuple[int | None, ...] | None:
     """
-    The shape of a TensorFlow model's outputs, None where it is not known beforehand.
+    The shape of a TensorFlow (or TFLite) model's outputs, None where it is not known beforehand.
 
     Raises
     ------
@@ -166,7 +250,9 @@ def output_shape(model: Any, input_shape: tuple[int, ...]) -> tuple[int | None, 
         If the model has several outputs.
     """
     try:
-        if is_keras(model):
+        if isinstance(model, tf.lite.Interpreter):
+            shape = (None, *(int(size) for size in model.get_output_details()[0]["shape"][1:]))
+        elif is_keras(model):
             # Built models know it; computing it takes as long as a few gradients.
             shape = getattr(model, "output_shape", None) or model.compute_output_shape(input_shape)
         elif isinstance(model, tf.Module) and not isinstance(model, TorchWrapper):

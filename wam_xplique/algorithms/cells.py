@@ -1,0 +1,327 @@
+"""
+Cells: the sets of coefficients that a mask perturbs together.
+
+A cell map has the layout of the coefficients, and the number of its cell in place of each
+coefficient; `HELD` where the coefficient keeps its value. Methods that need no more than cells
+(Sobol indices, masks) work for any transform, in any number of dimensions.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pywt
+
+from ..coefficients import Coefficients, WaveletTransform, levels, map_bands
+from ..spectrum import frequencies, radius
+
+HELD = -1
+PARTITIONS = ("mosaic", "subband", "band", "scale")
+PERTURBATIONS = ("circle", "square", "grid")
+
+
+def wavelet_cells(
+    transform: WaveletTransform,
+    shape: Sequence[int],
+    partition: str,
+    grid_size: int,
+    include_approximation: bool,
+) -> Coefficients:
+    """
+    Part the wavelet coefficients of an input into cells.
+
+    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
+    Attribution to the Wavelet Domain (2023), appendix A.1.1 (for "mosaic").
+
+    Parameters
+    ----------
+    transform
+        Wavelet transform; its axes are not looked at.
+    shape
+        Sizes of the input along the axes transformed.
+    partition
+        "mosaic": a grid of `grid_size` cells a side, laid over the packed coefficients; a cell
+        may straddle two bands. "subband": as many cells in every band of every level, about as
+        many in all. "band": one cell a band. "scale": one cell a level.
+    grid_size
+        Cells along each axis of the mosaic.
+    include_approximation
+        Whether the approximation belongs to cells; it is held otherwise.
+
+    Returns
+    -------
+    cells
+        Numbers of the cells, from 0 on without gaps.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer coefficients than cells along an axis, or no coefficient is left.
+    """
+    shapes = pywt.wavedecn_shapes(shape, transform.wavelet, transform.mode, transform.level)
+    bands = map_bands(lambda size: np.zeros(size, np.int64), shapes)
+    if partition == "mosaic":
+        cells = _mosaic(bands, grid_size)
+    elif partition == "scale":
+        cells = [bands[0], *({k: b + n for k, b in d.items()} for n, d in enumerate(bands[1:], 1))]
+    else:
+        cells = _bands(bands, _side(bands, grid_size, include_approximation, partition))
+    if not include_approximation:
+        cells[0] = np.full_like(cells[0], HELD)
+    return number(cells)
+
+
+def fourier_cells(shape: Sequence[int], perturbation: str, grid_size: int) -> Coefficients:
+    """
+    Part the centred spectrum of an input into cells.
+
+    A frequency and its negative, which are one component of a real input, share a cell.
+
+    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
+    Attribution to the Wavelet Domain (2023), appendix A.3.
+
+    Parameters
+    ----------
+    shape
+        Sizes of the input along the axes transformed.
+    perturbation
+        "circle": `grid_size` rings of equal width. "square": square rings. "grid": a grid of
+        `grid_size` cells a side over the Nyquist square, each joined to its mirror image.
+    grid_size
+        Number of rings, or of cells along each axis.
+
+    Returns
+    -------
+    cells
+        One array of `shape`: numbers of the cells, from 0 on without gaps.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer frequencies than cells along an axis.
+    """
+    most = min(shape) if perturbation == "grid" else min(shape) // 2
+    if grid_size > most:
+        raise ValueError(
+            f"grid_size={grid_size} is too large for the spectrum of inputs of size "
+            f"{tuple(shape)}; the largest possible with perturbation={perturbation!r} is {most}."
+        )
+    if perturbation == "grid":
+        return number([_mirrored_grid(shape, grid_size)])
+    return number([rings(shape, grid_size, 2 if perturbation == "circle" else np.inf)])
+
+
+def rings(shape: Sequence[int], count: int, norm: float = 2) -> np.ndarray:
+    """The ring of each frequency of the centred spectrum, among `count` of equal width."""
+    distance = radius(shape, norm)
+    return np.minimum((distance / distance.max() * count).astype(int), count - 1)
+
+
+def _mirrored_grid(shape: Sequence[int], count: int) -> np.ndarray:
+    """The lower of the numbers that a grid gives a frequency and its negative."""
+
+    def numbered(sign: int) -> np.ndarray:
+        # At -1/2 the two are one frequency.
+        axes = [np.where(f == -0.5, f, sign * f) for f in frequencies(shape)]
+        places = [np.minimum(((f + 0.5) * count).astype(int), count - 1) for f in axes]
+        return np.ravel_multi_index(np.broadcast_arrays(*places), [count] * len(shape))
+
+    return np.minimum(numbered(1), numbered(-1))
+
+
+def number(cells: Coefficients) -> Coefficients:
+    """Number the cells from 0 on, without gaps, in the order of their numbers."""
+    found = np.unique(np.concatenate([band.ravel() for band in _all_bands(cells)]))
+    found = found[found != HELD]
+    if not len(found):
+        raise ValueError(
+            "level=0 leaves nothing to perturb while the approximation is held; give a higher "
+            "level, or include_approximation=True."
+        )
+    return map_bands(
+        lambda band: np.where(band == HELD, HELD, np.searchsorted(found, band)), cells
+    )
+
+
+def grid(shape: Sequence[int], count: int) -> np.ndarray:
+    """
+    A grid of `count` cells along each axis of an array of `shape`.
+
+    Cells are as even as can be: entry i belongs to cell floor((i + 1/2) count / size), as in a
+    nearest-neighbour enlargement of the grid.
+
+    Raises
+    ------
+    ValueError
+        If the array is smaller than the grid.
+    """
+    if count > min(shape):
+        raise ValueError(
+            f"grid_size={count} is larger than the {'×'.join(map(str, shape))} coefficients it "
+            f"is laid over; the largest possible is {min(shape)}."
+        )
+    places = [((2 * np.arange(size) + 1) * count) // (2 * size) for size in shape]
+    return np.ravel_multi_index(np.meshgrid(*places, indexing="ij"), [count] * len(shape))
+
+
+def count_cells(cells: Coefficients) -> int:
+    """The number of cells."""
+    return 1 + max(int(band.max()) for band in _all_bands(cells))
+
+
+def cell_sums(cells: Coefficients, values: Coefficients) -> np.ndarray:
+    """
+    Sum values over each cell.
+
+    Parameters
+    ----------
+    cells
+        Cell map.
+    values
+        Arrays of the shapes of the cell map.
+
+    Returns
+    -------
+    sums
+        Array (cells,).
+    """
+    count, total = count_cells(cells), 0
+    for band, weights in zip(_all_bands(cells), _all_bands(values), strict=True):
+        total += np.bincount(
+            band.ravel() + 1, np.broadcast_to(weights, band.shape).ravel(), count + 1
+        )
+    return total[1:]
+
+
+def shares(cells: Coefficients, members: Sequence[Coefficients]) -> np.ndarray:
+    """
+    The part of each cell that lies in each of several regions.
+
+    Parameters
+    ----------
+    cells
+        Cell map.
+    members
+        For each region, how much of each coefficient it holds, from 0 to 1.
+
+    Returns
+    -------
+    shares
+        Array (regions, cells), between 0 and 1.
+    """
+    sizes = cell_sums(cells, map_bands(np.ones_like, cells))
+    return np.stack([cell_sums(cells, member) for member in members]) / sizes
+
+
+def level_shares(cells: Coefficients, ndim: int) -> np.ndarray:
+    """The part of each cell that lies in each level, approximation first: (level + 1, cells)."""
+    regions = []
+    for chosen in range(len(cells)):
+        region = map_bands(np.zeros_like, cells)
+        ones = {key: np.ones_like(band) for key, band in levels(region, ndim)[chosen].items()}
+        region[chosen] = ones if chosen else ones["a" * ndim]
+        regions.append(region)
+    return shares(cells, regions)
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """
+    A set of cells, and the sets that it is parted into.
+
+    Parameters
+    ----------
+    cells
+        Numbers of its cells.
+    children
+        Disjoint groups that make it up; none for a single cell.
+    """
+
+    cells: np.ndarray
+    children: tuple[Group, ...] = ()
+
+
+def group_tree(cells: Coefficients) -> list[Group]:
+    """
+    Group the cells by band, and each band's cells by place: halved along each axis, again and again.
+
+    A cell that straddles bands counts to the one which has most of it.
+
+    Parameters
+    ----------
+    cells
+        Cell map.
+
+    Returns
+    -------
+    groups
+        One for each band that has cells, down to single cells.
+    """
+    count, bands = count_cells(cells), list(_all_bands(cells))
+    sizes = [np.bincount(band.ravel() + 1, minlength=count + 1)[1:] for band in bands]
+    owners = np.argmax(sizes, axis=0)
+    groups = []
+    for number, band in enumerate(bands):
+        members = np.flatnonzero(owners == number)
+        if len(members):
+            groups.append(_group(members, _places(band, count)[members]))
+    return groups
+
+
+def _places(band: np.ndarray, count: int) -> np.ndarray:
+    """The mean place of each cell's coefficients in a band: (cells, axes)."""
+    labels = band.ravel() + 1
+    sizes = np.maximum(np.bincount(labels, minlength=count + 1), 1)
+    sums = [np.bincount(labels, axis.ravel(), count + 1) for axis in np.indices(band.shape)]
+    return (np.stack(sums, axis=-1) / sizes[:, np.newaxis])[1:]
+
+
+def _group(cells: np.ndarray, places: np.ndarray) -> Group:
+    if len(cells) == 1:
+        return Group(cells)
+    middle = (places.min(axis=0) + places.max(axis=0)) / 2
+    quadrants = (places > middle) @ (1 << np.arange(places.shape[1]))
+    if np.all(quadrants == quadrants[0]):
+        quadrants = np.arange(len(cells))
+    parts = [quadrants == quadrant for quadrant in np.unique(quadrants)]
+    return Group(cells, tuple(_group(cells[part], places[part]) for part in parts))
+
+
+def _mosaic(bands: Coefficients, grid_size: int) -> Coefficients:
+    if len(bands) == 1:
+        return [grid(bands[0].shape, grid_size)]
+    packed, slices = pywt.coeffs_to_array(bands)
+    return pywt.array_to_coeffs(grid(packed.shape, grid_size), slices, output_format="wavedecn")
+
+
+def _bands(bands: Coefficients, side: int) -> Coefficients:
+    numbers = itertools.count()
+    return map_bands(lambda band: grid(band.shape, side) + next(numbers) * side**band.ndim, bands)
+
+
+def _side(
+    bands: Coefficients, grid_size: int, include_approximation: bool, partition: str
+) -> int:
+    """The number of cells along each axis of each band."""
+    if partition == "band":
+        return 1
+    count = sum(1 for _ in _all_bands(bands)) - (not include_approximation)
+    root = max(count, 1) ** (1 / bands[0].ndim)
+    smallest = min(min(band.shape) for band in _all_bands(bands))
+    lowest, highest = int(np.ceil(root)), int(np.ceil((smallest + 1) * root)) - 1
+    if not lowest <= grid_size <= highest:
+        raise ValueError(
+            f"grid_size={grid_size} does not part {count} bands, the smallest of which has "
+            f"{smallest} coefficients a side, into as many cells each; it must be between "
+            f"{lowest} and {highest}."
+        )
+    return int(grid_size / root)
+
+
+def _all_bands(coefficients: Coefficients) -> Iterator[np.ndarray]:
+    yield coefficients[0]
+    for level in coefficients[1:]:
+        yield from level.values()

@@ -1,0 +1,243 @@
+"""The base of the black-box explainers from Sobol indices."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from xplique.attributions.base import BlackBoxExplainer
+from xplique.attributions.global_sensitivity_analysis import JansenEstimator
+from xplique.attributions.global_sensitivity_analysis.replicated_designs import ReplicatedSampler
+from xplique.attributions.global_sensitivity_analysis.sobol_estimators import SobolEstimator
+
+from ..algorithms.cells import count_cells
+from ..algorithms.masking import BatchSize, MaskingProblem, Transform, answer
+from ..algorithms.sobol import Estimate, Estimator, SobolProblem, estimate, jansen
+from ..backends import Backend, ScoreFunction
+from ..backends.registry import load_backend
+from ..coefficients import Coefficients, map_bands
+from ..indices import SobolIndices
+from . import models
+from .checks import check_fraction, check_integer, check_until
+from .inputs import Layout, as_given, prepare
+from .samplers import Rows, ScrambledSobolSequenceRS, check_sampler
+
+
+class SobolExplainer(BlackBoxExplainer):
+    """
+    Base class of the explainers from total Sobol indices of masked coefficients.
+
+    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
+    Attribution to the Wavelet Domain (2023).
+
+    Parameters
+    ----------
+    model
+        Keras model, `tf.Module`, Xplique's `TorchWrapper`, `torch.nn.Module`, TFLite interpreter,
+        object with `predict_proba`, or any callable on arrays. The transform runs in the model's
+        framework, on its device.
+    grid_size
+        Cells along each axis.
+    nb_design
+        Rows of A (and of B): at least 2; a power of two for a Sobol sequence. An input takes
+        nb_design · (cells + 2) forwards.
+    sampler
+        One of Xplique's replicated samplers, or of `wam_xplique.attributions.samplers`; a Sobol
+        sequence scrambled by `seed` by default.
+    estimator
+        One of Xplique's Sobol estimators; Jansen's by default.
+    batch_size
+        Most perturbed inputs at once; None for no limit. It is halved, and stays so, where the
+        device has too little memory.
+    operator
+        What is explained: the name of a task, a member of `xplique.Tasks`, or a callable
+        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
+        by default.
+    until
+        Doubles `nb_design`, along the same sequence and with no forward made twice, until one of
+        these is met: ``{"interval": half width}``, the widest interval of a total index;
+        ``{"rank_correlation": r}``, Spearman's, of the total indices before and after a doubling;
+        ``{"forwards": n}``, for each input. At most 4096 designs.
+    confidence
+        Confidence level of the bootstrap intervals, over designs; None for no intervals.
+    seed
+        Seed of the default sampler and of the bootstrap.
+    verbose
+        Whether to show the progress.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        grid_size: int = 28,
+        nb_design: int = 8,
+        sampler: ReplicatedSampler | None = None,
+        estimator: SobolEstimator | None = None,
+        batch_size: int | None = 256,
+        operator: Any = None,
+        *,
+        until: Mapping[str, float] | None = None,
+        confidence: float | None = 0.95,
+        seed: int = 0,
+        verbose: bool = False,
+    ):
+        check_integer("grid_size", grid_size, lowest=1)
+        check_integer("nb_design", nb_design, lowest=2)
+        check_integer("batch_size", batch_size, lowest=1, optional=True)
+        check_integer("seed", seed, lowest=0)
+        check_fraction("confidence", confidence)
+        check_until(until, intervals=confidence is not None)
+        sampler = ScrambledSobolSequenceRS(seed) if sampler is None else sampler
+        check_sampler(sampler, nb_design)
+        self._estimator = _as_function(JansenEstimator() if estimator is None else estimator)
+        self._operator = models.check_operator(operator)
+        super().__init__(model, batch_size, None if operator is None else self._operator)
+        self.grid_size = grid_size
+        self.nb_design = nb_design
+        self.sampler = sampler
+        self.estimator = estimator
+        self.until = until
+        self.confidence = confidence
+        self.seed = seed
+        self.verbose = verbose
+        self._batch_size = BatchSize(batch_size)
+        self._backend, self._scores = self._model_scores()
+
+    def __call__(self, inputs: Any, targets: Any = None) -> Any:
+        """`explain`."""
+        return self.explain(inputs, targets)
+
+    def explain(self, inputs: Any, targets: Any = None) -> Any:
+        """
+        Explain the model by a map.
+
+        Parameters
+        ----------
+        inputs
+            Array, tensor or `tf.data.Dataset` (batched or not). Images (N, H, W, C), signals
+            (N, T) or (N, T, W), volumes (N, D, H, W, C); PyTorch tensors have channels first.
+        targets
+            One-hot classes, or what the operator takes, one for each input; None with a
+            dataset.
+
+        Returns
+        -------
+        explanations
+            Maps (N, H, W, 1) for images, (N, D, H, W, 1) for volumes, of the input's shape for
+            signals; `tf.Tensor`, or PyTorch tensors with channels first if these came in.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If inputs, targets and model do not fit together; see the message.
+        """
+        return as_given(self._map(inputs, targets), inputs)
+
+    @abstractmethod
+    def _map(self, inputs: Any, targets: Any) -> np.ndarray:
+        """The map that `explain` returns, as an array with channels last."""
+
+    def _model_scores(self) -> tuple[Backend, ScoreFunction]:
+        module = models.torch_module(self.model, self._operator)
+        if module is not None:
+            return load_backend("torch"), models.torch_scores(module, self._operator)
+        if models.is_tensorflow(self.model):
+            return load_backend("tensorflow"), models.tensorflow_scores(self.model, self._operator)
+        return load_backend("numpy"), models.callable_scores(self.model, self._operator)
+
+    def _prepare(self, inputs: Any, targets: Any) -> tuple[Any, Any, Layout]:
+        return prepare(inputs, targets, self.model, self._operator, self._backend)
+
+    def _indices(
+        self,
+        x: Any,
+        y: Any,
+        layout: Layout,
+        transform: Transform,
+        cells: Coefficients,
+        shares: np.ndarray,
+        masked: Coefficients | None = None,
+        refine: float | int | None = None,
+    ) -> SobolIndices:
+        """
+        The Sobol indices of the cells, and the parts of them that lie in regions.
+
+        The cell map of the explanation may differ from that of the transform, `masked`.
+        """
+        masked = cells if masked is None else masked
+        rows = Rows(self.sampler, count_cells(cells))
+        rows(self.nb_design)
+        if self.until is not None:
+            rows(2 * self.nb_design)  # what is no sequence is refused before the first forward
+        if self.batch_size != self._batch_size.asked:
+            self._batch_size = BatchSize(self.batch_size)
+        masking = MaskingProblem(
+            self._backend,
+            self._scores,
+            x,
+            y,
+            transform,
+            map_bands(layout.with_channels, masked),
+            self._batch_size,
+            self.verbose,
+        )
+        problem = SobolProblem(
+            masking.cells,
+            shares,
+            self.nb_design,
+            self._estimator,
+            self.until,
+            self.confidence,
+            self.seed,
+            refine,
+        )
+        together = -(-(self.batch_size or 1) // (2 * self.nb_design))
+        estimates = answer(masking, rows, [partial(estimate, problem)] * len(x), together)
+        indices = _stack(estimates, cells, shares, self.confidence)
+        constant = np.flatnonzero(indices.variance == 0)
+        if len(constant):
+            warnings.warn(
+                f"The scores of inputs {constant.tolist()} do not vary over the designs: their "
+                "indices are 0. A saturated softmax does this; explain the logits.",
+                stacklevel=4,
+            )
+        return indices
+
+
+def _as_function(estimator: Any) -> Estimator:
+    """
+    One of Xplique's estimators, as a function of the scores of A, B and C.
+
+    Raises
+    ------
+    TypeError
+        If it is no Sobol estimator.
+    """
+    if not isinstance(estimator, SobolEstimator):
+        raise TypeError(
+            "estimator must be a Sobol estimator, such as Xplique's JansenEstimator, got "
+            f"{estimator!r}."
+        )
+    if type(estimator) is JansenEstimator:
+        return jansen
+
+    def function(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+        masks = np.zeros((1, len(c)), np.float32)  # estimators look at the dimension alone
+        scores = np.concatenate([a, b, c.ravel()])
+        return np.asarray(estimator(masks, scores, len(a)), np.float64)
+
+    return function
+
+
+def _stack(
+    estimates: list[Estimate], cells: Coefficients, shares: np.ndarray, confidence: float | None
+) -> SobolIndices:
+    fields = {
+        name: None if values[0] is None else np.stack(values)
+        for name, values in zip(Estimate._fields, zip(*estimates, strict=True), strict=True)
+    }
+    return SobolIndices(**fields, cells=cells, shares=shares, confidence=confidence)

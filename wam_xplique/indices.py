@@ -1,0 +1,117 @@
+"""Sobol indices as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from .coefficients import Coefficients, flatten, map_bands, unflatten
+
+
+@dataclass(frozen=True, eq=False)
+class SobolIndices:
+    """
+    Sobol indices of K cells of N inputs, and how sure they are.
+
+    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
+    Attribution to the Wavelet Domain (2023), eq. 5 to 7.
+
+    Parameters
+    ----------
+    total
+        Total indices (N, K): the share of the variance of the scores in which a cell has a part.
+    first_order
+        First-order indices (N, K): the share that a cell explains by itself.
+    interval
+        Bootstrap intervals (N, K, 2) of the total indices over the designs; None if not asked for.
+        A cell that was not evaluated by itself lies between 0 and the index of its group.
+    importance_interval
+        Bootstrap intervals (N, L, 2) of `importance`; None if not asked for.
+    evaluated
+        Whether a cell was evaluated by itself (N, K); the others share the index of a group which
+        refinement dropped.
+    variance
+        Variance (N,) of the scores over the designs.
+    nb_design
+        Rows of the designs used (N,).
+    forwards
+        Forwards of the model used (N,).
+    cells
+        Cell map: the number of its cell in place of each coefficient of an input, -1 where the
+        coefficient is held.
+    shares
+        The part (L, K) of each cell that lies in each of L regions: the levels of a wavelet
+        transform, the bands of a Fourier transform.
+    confidence
+        Confidence level of the intervals; None where there are none.
+    """
+
+    total: np.ndarray
+    first_order: np.ndarray
+    interval: np.ndarray | None
+    importance_interval: np.ndarray | None
+    evaluated: np.ndarray
+    variance: np.ndarray
+    nb_design: np.ndarray
+    forwards: np.ndarray
+    cells: Coefficients
+    shares: np.ndarray
+    confidence: float | None
+
+    def importance(self) -> np.ndarray:
+        """
+        The share of each region in the sum of all total indices (WCAM tables 1, 4 and 5).
+
+        Each cell counts once, whatever its size; one that straddles regions is shared by area.
+
+        Returns
+        -------
+        importance
+            Array (N, L); rows sum to 1, or to 0 where all indices are 0.
+        """
+        return importance(self.total, self.shares)
+
+    def spread(self, values: np.ndarray) -> Coefficients:
+        """
+        Give each coefficient the value of its cell, and those that are held 0.
+
+        Parameters
+        ----------
+        values
+            Array (N, K), such as `total` or `first_order`.
+
+        Returns
+        -------
+        coefficients
+            Arrays in the layout of the coefficients, N first.
+        """
+        padded = np.concatenate([values, np.zeros_like(values[:, :1])], axis=1)
+        return map_bands(lambda band: padded[:, band], self.cells)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All fields as arrays by name, for `of_arrays`."""
+        named = {f"cells.{name}": band for name, band in flatten(self.cells).items()}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name != "cells" and value is not None:
+                named[field.name] = np.asarray(value)
+        return named
+
+    @classmethod
+    def of_arrays(cls, named: dict[str, np.ndarray]) -> SobolIndices:
+        """The indices that `arrays` named."""
+        cells = {name[6:]: band for name, band in named.items() if name.startswith("cells.")}
+        values: dict[str, Any] = {f.name: named.get(f.name) for f in fields(cls)}
+        values["cells"] = unflatten(cells)
+        if values["confidence"] is not None:
+            values["confidence"] = float(values["confidence"])
+        return cls(**values)
+
+
+def importance(total: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Sums (..., L) of the total indices (..., K) over regions, as fractions of their sum."""
+    sums = np.maximum(total, 0) @ shares.T
+    whole = sums.sum(axis=-1, keepdims=True)
+    return np.divide(sums, whole, out=np.zeros_like(sums), where=whole > 0)

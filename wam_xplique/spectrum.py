@@ -1,0 +1,213 @@
+"""The Fourier transform of inputs, and the answer of the Fourier attribution method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .archive import read, write
+from .backends import Tensor, get_backend
+from .coefficients import Coefficients
+from .indices import SobolIndices
+
+
+@dataclass(frozen=True)
+class FourierTransform:
+    """
+    The discrete Fourier transform of real inputs over given axes (WCAM eq. 11 and 12).
+
+    Its coefficients are one band: the half spectrum that determines the other half.
+
+    Parameters
+    ----------
+    axes
+        Axes that are transformed.
+    """
+
+    axes: tuple[int, ...]
+
+    def forward(self, x: Tensor) -> Coefficients:
+        """The coefficients of `x`, as `np.fft.rfftn` has them."""
+        return [get_backend(x).rfftn(x, self.axes)]
+
+    def inverse(self, coefficients: Coefficients, shape: Sequence[int]) -> Tensor:
+        """The input of `shape` that has these coefficients."""
+        sizes = [shape[axis] for axis in self.axes]
+        return get_backend(coefficients[0]).irfftn(coefficients[0], self.axes, sizes)
+
+
+def frequencies(shape: Sequence[int]) -> list[np.ndarray]:
+    """
+    The frequencies of the centred spectrum along each axis.
+
+    Parameters
+    ----------
+    shape
+        Sizes of the input along the axes transformed.
+
+    Returns
+    -------
+    frequencies
+        Arrays that broadcast to `shape`, in cycles/pixel, from -1/2 on (from above it where a
+        size is odd).
+    """
+    axes = [np.fft.fftshift(np.fft.fftfreq(size)) for size in shape]
+    return np.meshgrid(*axes, indexing="ij", sparse=True)
+
+
+def radius(shape: Sequence[int], norm: float = 2) -> np.ndarray:
+    """The norm of each frequency of the centred spectrum, an array of `shape` in cycles/pixel."""
+    return np.linalg.norm(np.stack(np.broadcast_arrays(*frequencies(shape))), norm, axis=0)
+
+
+def octaves(shape: Sequence[int], level: int) -> np.ndarray:
+    """
+    The octave of each frequency: 0 below 2^-(level + 1) cycles/pixel, then coarse to fine.
+
+    Octave of level j: frequencies between 2^-(j + 1) and 2^-j cycles/pixel along the axis where
+    they are highest. Level j of a wavelet transform sees about these.
+    """
+    highest = np.maximum(radius(shape, np.inf), np.finfo(float).tiny)
+    return np.clip(np.ceil(np.log2(highest) + 1 + level), 0, level).astype(int)
+
+
+@dataclass(frozen=True, eq=False)
+class FourierExplanation:
+    """
+    Importance of the frequencies of every input.
+
+    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
+    Attribution to the Wavelet Domain (2023), appendix A.3.
+
+    Parameters
+    ----------
+    sobol
+        Sobol indices of the cells of the spectrum; its cell map is one array over the centred
+        spectrum, its regions are rings.
+    radii
+        The frequency of the middle of each ring, in cycles/pixel.
+    input_shape
+        Shape of the inputs, N first and channels last.
+    ndim
+        Number of axes transformed: 1 for signals, 2 for images, 3 for volumes.
+    """
+
+    sobol: SobolIndices
+    radii: np.ndarray
+    input_shape: tuple[int, ...]
+    ndim: int
+
+    def __len__(self) -> int:
+        """The number of inputs explained."""
+        return self.input_shape[0]
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Sizes of the inputs along the axes transformed."""
+        return self.input_shape[1 : 1 + self.ndim]
+
+    def spectrum(self) -> np.ndarray:
+        """
+        The total index of each frequency's cell, over the centred spectrum (WCAM figure 12).
+
+        Returns
+        -------
+        spectrum
+            Array (N, H, W) for images, (N, T) for signals; frequency 0 in the middle, at index
+            size // 2 of each axis.
+        """
+        return self.sobol.spread(self.sobol.total)[0]
+
+    def pixels(self) -> np.ndarray:
+        """
+        What `FAM.explain` returns: the centred spectrum with the axes of the inputs.
+
+        Returns
+        -------
+        explanation
+            Array (N, H, W, 1) for images, of the input's shape for signals.
+        """
+        spectrum = self.spectrum()
+        if len(self.input_shape) == 1 + self.ndim:
+            return spectrum
+        channels = self.input_shape[-1] if self.ndim == 1 else 1
+        return np.repeat(spectrum[..., np.newaxis], channels, axis=-1)
+
+    def radial_importance(self) -> np.ndarray:
+        """
+        The share of each ring of frequencies in the sum of all total indices.
+
+        Returns
+        -------
+        importance
+            Array (N, rings), from low to high frequencies, those of `radii`; rows sum to 1, or to
+            0 where nothing has importance.
+        """
+        return self.sobol.importance()
+
+    def octave_importance(self, level: int) -> np.ndarray:
+        """
+        The mean total index over each octave: to set beside a wavelet's levels (WCAM figure 13).
+
+        Parameters
+        ----------
+        level
+            Number of octaves; lower frequencies are the approximation.
+
+        Returns
+        -------
+        importance
+            Array (N, level + 1), lowest frequencies first; rows sum to 1, or to 0 where nothing
+            has importance.
+        """
+        octave = octaves(self.spatial_shape, level)
+        spectrum = np.maximum(self.spectrum(), 0).reshape(len(self), -1)
+        counts = np.maximum(np.bincount(octave.ravel(), minlength=level + 1), 1)
+        sums = np.stack([np.bincount(octave.ravel(), s, level + 1) for s in spectrum]) / counts
+        whole = sums.sum(axis=1, keepdims=True)
+        return np.divide(sums, whole, out=np.zeros_like(sums), where=whole > 0)
+
+    def save(self, path: str | Path) -> None:
+        """
+        Write the explanation to a NumPy archive (``.npz``), which holds arrays and JSON only.
+
+        Parameters
+        ----------
+        path
+            File to write; ``.npz`` is added where it is missing.
+        """
+        header = {"input_shape": [int(size) for size in self.input_shape], "ndim": self.ndim}
+        write(path, header, {**self.sobol.arrays(), "radii": self.radii})
+
+    @classmethod
+    def load(cls, path: str | Path) -> FourierExplanation:
+        """
+        Read an explanation that `save` wrote.
+
+        Parameters
+        ----------
+        path
+            File to read; ``.npz`` is added where it is missing.
+
+        Returns
+        -------
+        explanation
+            The explanation, equal to the one saved.
+
+        Raises
+        ------
+        ValueError
+            If the file is not an archive that `save` wrote.
+        """
+
+        def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> FourierExplanation:
+            radii = arrays.pop("radii")
+            return cls(
+                SobolIndices.of_arrays(arrays), radii, tuple(header["input_shape"]), header["ndim"]
+            )
+
+        return read(path, build, "a FourierExplanation")
