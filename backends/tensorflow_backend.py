@@ -79,7 +79,9 @@ class TensorFlowBackend(Backend):
         return tf.random.stateless_normal(shape, state, dtype=like.dtype)
 
     def is_out_of_memory(self, error: Exception) -> bool:
-        return super().is_out_of_memory(error) or isinstance(error, tf.errors.ResourceExhaustedError)
+        return super().is_out_of_memory(error) or isinstance(
+            error, tf.errors.ResourceExhaustedError
+        )
 
     def batch_shape(self, count: int) -> int:
         return 1 << (count - 1).bit_length()

@@ -19,8 +19,11 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = {
     "wam_xplique.backends": 0,
+    "wam_xplique.archive": 1,
     "wam_xplique.coefficients": 1,
     "wam_xplique.explanation": 1,
+    "wam_xplique.indices": 1,
+    "wam_xplique.spectrum": 1,
     "wam_xplique.algorithms": 2,
     "wam_xplique.attributions": 3,
     "wam_xplique.metrics": 3,
@@ -44,8 +47,11 @@ KNOWS_XPLIQUE = {
 FRAMEWORKS = {"tensorflow", "keras", "torch", "jax", "tensorflow_wavelets"}
 KNOWS_NO_FRAMEWORK = {
     "wam_xplique.algorithms",
+    "wam_xplique.archive",
     "wam_xplique.coefficients",
     "wam_xplique.explanation",
+    "wam_xplique.indices",
+    "wam_xplique.spectrum",
 }
 FRAMEWORKS_OF_BACKENDS = {
     "wam_xplique.backends.tensorflow_backend": {"tensorflow"},

@@ -18,7 +18,8 @@ _FOREIGN = (AttributeError, BadZipFile, EOFError, KeyError, TypeError, ValueErro
 
 def write(path: str | Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Write arrays and a header to an archive; ``.npz`` is added to the name if it is missing."""
-    np.savez_compressed(_with_suffix(path), header=np.array(json.dumps(header)), **arrays)
+    content: dict[str, Any] = {**arrays, "header": np.array(json.dumps(header))}
+    np.savez_compressed(_with_suffix(path), **content)
 
 
 def read(

@@ -40,7 +40,7 @@ class FourierTransform:
         return get_backend(coefficients[0]).irfftn(coefficients[0], self.axes, sizes)
 
 
-def frequencies(shape: Sequence[int]) -> list[np.ndarray]:
+def frequencies(shape: Sequence[int]) -> Sequence[np.ndarray]:
     """
     The frequencies of the centred spectrum along each axis.
 

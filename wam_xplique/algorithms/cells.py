@@ -141,9 +141,7 @@ def number(cells: Coefficients) -> Coefficients:
             "level=0 leaves nothing to perturb while the approximation is held; give a higher "
             "level, or include_approximation=True."
         )
-    return map_bands(
-        lambda band: np.where(band == HELD, HELD, np.searchsorted(found, band)), cells
-    )
+    return map_bands(lambda band: np.where(band == HELD, HELD, np.searchsorted(found, band)), cells)
 
 
 def grid(shape: Sequence[int], count: int) -> np.ndarray:
@@ -188,7 +186,8 @@ def cell_sums(cells: Coefficients, values: Coefficients) -> np.ndarray:
     sums
         Array (cells,).
     """
-    count, total = count_cells(cells), 0
+    count = count_cells(cells)
+    total = np.zeros(count + 1)
     for band, weights in zip(_all_bands(cells), _all_bands(values), strict=True):
         total += np.bincount(
             band.ravel() + 1, np.broadcast_to(weights, band.shape).ravel(), count + 1
@@ -246,7 +245,7 @@ class Group:
 
 def group_tree(cells: Coefficients) -> list[Group]:
     """
-    Group the cells by band, and each band's cells by place: halved along each axis, again and again.
+    Group the cells by band, and each band's cells by place: halves of halves along each axis.
 
     A cell that straddles bands counts to the one which has most of it.
 
@@ -302,9 +301,7 @@ def _bands(bands: Coefficients, side: int) -> Coefficients:
     return map_bands(lambda band: grid(band.shape, side) + next(numbers) * side**band.ndim, bands)
 
 
-def _side(
-    bands: Coefficients, grid_size: int, include_approximation: bool, partition: str
-) -> int:
+def _side(bands: Coefficients, grid_size: int, include_approximation: bool, partition: str) -> int:
     """The number of cells along each axis of each band."""
     if partition == "band":
         return 1

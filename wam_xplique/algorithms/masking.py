@@ -215,32 +215,30 @@ class _Scorer:
             for row in p.rows
         )
         a, b = self.design(1 + max(max(p.rows) for points in asked.values() for p in points))
-        parts = []
-        while batch := list(itertools.islice(queue, self.problem.batch_size.most)):
-            parts.append(self._batch(batch, a, b))
-        return np.concatenate(parts)
+        return np.concatenate(list(self._in_batches(queue, a, b)))
 
-    def _batch(self, batch: list[tuple[int, np.ndarray, int]], a: np.ndarray, b: np.ndarray) -> Any:
-        numbers, groups, rows = zip(*batch, strict=True)
-        masks = np.ones((len(batch), self.held + 1), a.dtype)
-        masks[:, :-1] = a[list(rows)]
-        for mask, cells, row in zip(masks, groups, rows, strict=True):
-            mask[cells] = b[row, cells]
-        try:
-            scores = self._scores(np.array(numbers), masks)
-        except Exception as error:
-            if len(batch) == 1 or not self.problem.backend.is_out_of_memory(error):
-                raise
-        else:
-            self.problem.batch_size.tell()
-            self.progress.update(len(batch))
-            return scores
-        # Outside of the handler, whose traceback would keep the tensors of the failed batch.
-        self.problem.batch_size.halve(len(batch))
-        middle = len(batch) // 2
-        return np.concatenate(
-            [self._batch(part, a, b) for part in (batch[:middle], batch[middle:])]
-        )
+    def _in_batches(
+        self, queue: Iterator[tuple[int, np.ndarray, int]], a: np.ndarray, b: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        while batch := list(itertools.islice(queue, self.problem.batch_size.most)):
+            numbers, groups, rows = zip(*batch, strict=True)
+            masks = np.ones((len(batch), self.held + 1), a.dtype)
+            masks[:, :-1] = a[list(rows)]
+            for mask, cells, row in zip(masks, groups, rows, strict=True):
+                mask[cells] = b[row, cells]
+            try:
+                scores = self._scores(np.array(numbers), masks)
+            except Exception as error:
+                if len(batch) == 1 or not self.problem.backend.is_out_of_memory(error):
+                    raise
+            else:
+                self.problem.batch_size.tell()
+                self.progress.update(len(batch))
+                yield scores
+                continue
+            # Outside of the handler, whose traceback would keep the tensors that did not fit.
+            self.problem.batch_size.halve(len(batch))
+            yield from self._in_batches(iter(batch), a, b)
 
     def _scores(self, numbers: np.ndarray, masks: np.ndarray) -> np.ndarray:
         backend, count = self.problem.backend, len(masks)
@@ -250,9 +248,9 @@ class _Scorer:
         alone = np.all(numbers == numbers[0])
         index = backend.asindex(numbers, self.y)
         z = map_bands(
-            lambda band: band[numbers[0] : numbers[0] + 1]
-            if alone
-            else backend.take(band, index, 0),
+            lambda band: (
+                band[numbers[0] : numbers[0] + 1] if alone else backend.take(band, index, 0)
+            ),
             self.z,
         )
         mask = backend.asarray(masks, like=self.y)

@@ -131,9 +131,7 @@ class Responses:
         """Number of scores known."""
         return sum(int(np.isfinite(scores).sum()) for scores in self._known.values())
 
-    def ask(
-        self, wanted: Mapping[Group, np.ndarray]
-    ) -> Generator[list[Points], np.ndarray, None]:
+    def ask(self, wanted: Mapping[Group, np.ndarray]) -> Generator[list[Points], np.ndarray, None]:
         """
         Ask for the scores of rows of A in which the columns of a group come from B.
 
@@ -219,7 +217,7 @@ def _estimate(
 ) -> Generator[list[Points], np.ndarray, Estimate]:
     count = problem.shares.shape[1]
     ends, every = [responses.none, responses.all], np.arange(rows)
-    yield from responses.ask({group: every for group in (*ends, *problem.single)})
+    yield from responses.ask(dict.fromkeys((*ends, *problem.single), every))
     (a, b), c = responses.of(ends, rows), responses.of(problem.single, rows)
     variance = float(np.var(a, ddof=1))
     evaluated = np.ones(count, bool)
@@ -230,7 +228,13 @@ def _estimate(
             interval = np.zeros((count, 2))
             importance_interval = np.zeros((len(problem.shares), 2))
         return Estimate(
-            nothing, nothing, interval, importance_interval, evaluated, 0.0, rows,
+            nothing,
+            nothing,
+            interval,
+            importance_interval,
+            evaluated,
+            0.0,
+            rows,
             responses.forwards,
         )
     total = problem.estimator(a, b, c)
@@ -238,7 +242,13 @@ def _estimate(
     if problem.confidence is not None:
         interval, importance_interval = _intervals(problem, a, b, c)
     return Estimate(
-        total, first_order(a, b, c), interval, importance_interval, evaluated, variance, rows,
+        total,
+        first_order(a, b, c),
+        interval,
+        importance_interval,
+        evaluated,
+        variance,
+        rows,
         responses.forwards,
     )
 
@@ -263,7 +273,7 @@ def _intervals(
         random_state=np.random.default_rng(problem.seed),
     )
     interval = np.stack(result.confidence_interval, axis=-1)
-    return np.split(interval, [len(c)])
+    return interval[: len(c)], interval[len(c) :]
 
 
 def _resampled(

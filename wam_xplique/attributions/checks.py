@@ -43,9 +43,7 @@ def check_wavelet(wavelet: Any, mode: Any) -> None:
     check_mode(mode)
 
 
-def check_choice(
-    name: str, value: Any, choices: tuple[str, ...], optional: bool = True
-) -> None:
+def check_choice(name: str, value: Any, choices: tuple[str, ...], optional: bool = True) -> None:
     """
     Check an argument that is one of a few names (or None, where it is optional).
 

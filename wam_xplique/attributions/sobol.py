@@ -202,7 +202,8 @@ class SobolExplainer(BlackBoxExplainer):
         if len(constant):
             warnings.warn(
                 f"The scores of inputs {constant.tolist()} do not vary over the designs: their "
-                "indices are 0. A saturated softmax does this; explain the logits.",
+                "indices are 0. A saturated softmax does this (explain the logits), or a model "
+                "that does not see what is perturbed.",
                 stacklevel=4,
             )
         return indices
@@ -236,7 +237,7 @@ def _as_function(estimator: Any) -> Estimator:
 def _stack(
     estimates: list[Estimate], cells: Coefficients, shares: np.ndarray, confidence: float | None
 ) -> SobolIndices:
-    fields = {
+    fields: dict[str, Any] = {
         name: None if values[0] is None else np.stack(values)
         for name, values in zip(Estimate._fields, zip(*estimates, strict=True), strict=True)
     }
