@@ -23,15 +23,16 @@ class SobolIndices:
     total
         Total indices (N, K): the share of the variance of the scores in which a cell has a part.
     first_order
-        First-order indices (N, K): the share that a cell explains by itself.
+        First-order indices (N, K): the share that a cell explains by itself; NaN for a cell that
+        was not evaluated in full.
     interval
-        Bootstrap intervals (N, K, 2) of the total indices over the designs; None if not asked for.
-        A cell that was not evaluated by itself lies between 0 and the index of its group.
+        Bootstrap intervals (N, K, 2) of the total indices over the designs; None if not asked
+        for, NaN for a cell that was not evaluated in full.
     importance_interval
         Bootstrap intervals (N, L, 2) of `importance`; None if not asked for.
     evaluated
-        Whether a cell was evaluated by itself (N, K); the others share the index of a group which
-        refinement dropped.
+        Whether a cell was evaluated in full (N, K), by all rows of the design; the indices of the
+        others are estimates that refinement makes from few.
     variance
         Variance (N,) of the scores over the designs.
     nb_design

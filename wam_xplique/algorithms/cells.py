@@ -195,6 +195,16 @@ def cell_sums(cells: Coefficients, values: Coefficients) -> np.ndarray:
     return total[1:]
 
 
+def cell_energy(cells: Coefficients, coefficients: Coefficients) -> np.ndarray:
+    """The sum (cells,) of the squares of the coefficients of each cell, in all channels."""
+
+    def power(band: np.ndarray, z: np.ndarray) -> np.ndarray:
+        spread = tuple(axis for axis in range(z.ndim) if band.shape[axis] < z.shape[axis])
+        return np.sum(np.abs(z) ** 2, axis=spread, keepdims=True)
+
+    return cell_sums(cells, map_bands(power, cells, coefficients))
+
+
 def shares(cells: Coefficients, members: Sequence[Coefficients]) -> np.ndarray:
     """
     The part of each cell that lies in each of several regions.
@@ -241,6 +251,13 @@ class Group:
 
     cells: np.ndarray
     children: tuple[Group, ...] = ()
+
+    def leaves(self) -> Iterator[Group]:
+        """The single cells."""
+        if not self.children:
+            yield self
+        for child in self.children:
+            yield from child.leaves()
 
 
 def group_tree(cells: Coefficients) -> list[Group]:

@@ -11,7 +11,7 @@ import itertools
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -20,24 +20,9 @@ from ..backends import Backend, ScoreFunction, Tensor
 from ..backends.base import check_scores
 from ..coefficients import Coefficients, map_bands
 from .cells import HELD, count_cells
+from .responses import Points
 
 logger = logging.getLogger(__name__)
-
-
-class Points(NamedTuple):
-    """
-    Points of a replicated design: rows of A in which some columns come from B.
-
-    Parameters
-    ----------
-    cells
-        The columns that come from B: none for A itself, all for B, one for the C of a cell.
-    rows
-        Numbers of the rows.
-    """
-
-    cells: np.ndarray
-    rows: np.ndarray
 
 
 Asking = Generator[list[Points], np.ndarray, Any]

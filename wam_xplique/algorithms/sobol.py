@@ -8,8 +8,7 @@ to the Wavelet Domain (2023).
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,8 +17,10 @@ import scipy.stats
 
 from ..coefficients import Coefficients
 from ..indices import importance
-from .cells import Group, count_cells
-from .masking import Asking, Points
+from .cells import Group, cell_energy, group_tree
+from .masking import Asking, Design
+from .refinement import refine
+from .responses import Points, Responses
 
 Estimator = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """``estimator(a, b, c)``: total indices (G,) from scores (rows,), (rows,) and (G, rows)."""
@@ -67,6 +68,8 @@ class SobolProblem:
         Cell map, of the shape of the coefficients (or one that broadcasts to it).
     shares
         The part (L, K) of each cell in each of L regions.
+    design
+        The rows of A and B.
     nb_design
         Rows of A (and of B) to begin with.
     estimator
@@ -80,11 +83,12 @@ class SobolProblem:
     seed
         Seed of the bootstrap.
     refine
-        None for the full design.
+        None evaluates every cell in full; a tolerance below 1, or a budget of forwards.
     """
 
     cells: Coefficients
     shares: np.ndarray
+    design: Design
     nb_design: int
     estimator: Estimator = jansen
     until: Mapping[str, float] | None = None
@@ -93,9 +97,15 @@ class SobolProblem:
     refine: float | int | None = None
 
     @functools.cached_property
+    def roots(self) -> list[Group]:
+        """The groups that refinement starts from."""
+        return group_tree(self.cells)
+
+    @functools.cached_property
     def single(self) -> list[Group]:
-        """The cells."""
-        return [Group(np.array([cell])) for cell in range(count_cells(self.cells))]
+        """The cells, which are the leaves of the roots."""
+        leaves = (leaf for root in self.roots for leaf in root.leaves())
+        return sorted(leaves, key=lambda leaf: leaf.cells[0])
 
 
 class Estimate(NamedTuple):
@@ -109,57 +119,6 @@ class Estimate(NamedTuple):
     variance: float
     nb_design: int
     forwards: int
-
-
-class Responses:
-    """
-    The scores of one input at the points of a design, each asked for once.
-
-    Parameters
-    ----------
-    cells
-        Number of cells.
-    """
-
-    def __init__(self, cells: int):
-        self.none = Group(np.arange(0))
-        self.all = Group(np.arange(cells))
-        self._known: dict[Group, np.ndarray] = {}
-
-    @property
-    def forwards(self) -> int:
-        """Number of scores known."""
-        return sum(int(np.isfinite(scores).sum()) for scores in self._known.values())
-
-    def ask(self, wanted: Mapping[Group, np.ndarray]) -> Generator[list[Points], np.ndarray, None]:
-        """
-        Ask for the scores of rows of A in which the columns of a group come from B.
-
-        Parameters
-        ----------
-        wanted
-            The rows wanted of each group; those known are not asked for again.
-        """
-        new = {}
-        for group, rows in wanted.items():
-            known = self._known.get(group, np.empty(0))
-            size = max(len(known), rows.max(initial=-1) + 1)
-            known = np.pad(known, (0, size - len(known)), constant_values=np.nan)
-            self._known[group] = known
-            new[group] = rows[np.isnan(known[rows])]
-        points = [Points(group.cells, rows) for group, rows in new.items() if len(rows)]
-        if points:
-            scores = iter((yield points))
-            for group, rows in new.items():
-                self._known[group][rows] = list(itertools.islice(scores, len(rows)))
-
-    def of(self, groups: Sequence[Group], rows: int) -> np.ndarray:
-        """The scores (groups, rows) of the first rows; NaN where they are not known."""
-        scores = np.full((len(groups), rows), np.nan)
-        for line, group in zip(scores, groups, strict=True):
-            known = self._known.get(group, line)[:rows]
-            line[: len(known)] = known
-        return scores
 
 
 def estimate(problem: SobolProblem, coefficients: Coefficients) -> Asking:
@@ -183,9 +142,10 @@ def estimate(problem: SobolProblem, coefficients: Coefficients) -> Asking:
     estimate
         An `Estimate`.
     """
-    responses, rows, before = Responses(problem.shares.shape[1]), problem.nb_design, None
+    energy = cell_energy(problem.cells, coefficients)
+    responses, rows, before = Responses(len(energy)), problem.nb_design, None
     while True:
-        now = yield from _estimate(problem, responses, rows)
+        now = yield from _estimate(problem, responses, energy, rows)
         if _is_enough(problem.until, now, before):
             return now
         rows, before = 2 * rows, now
@@ -197,8 +157,8 @@ def _is_enough(until: Mapping[str, float] | None, now: Estimate, before: Estimat
     if 2 * now.forwards > until.get("forwards", np.inf):
         return True
     if now.interval is not None and "interval" in until:
-        widest = np.nanmax(np.ptp(now.interval, axis=-1)) / 2
-        if widest <= until["interval"]:
+        widths = np.ptp(now.interval[now.evaluated], axis=-1)
+        if widths.max(initial=0) / 2 <= until["interval"]:
             return True
     if before is not None and "rank_correlation" in until:
         return _rank_correlation(before.total, now.total) >= until["rank_correlation"]
@@ -213,54 +173,65 @@ def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _estimate(
-    problem: SobolProblem, responses: Responses, rows: int
+    problem: SobolProblem, responses: Responses, energy: np.ndarray, rows: int
 ) -> Generator[list[Points], np.ndarray, Estimate]:
-    count = problem.shares.shape[1]
     ends, every = [responses.none, responses.all], np.arange(rows)
-    yield from responses.ask(dict.fromkeys((*ends, *problem.single), every))
-    (a, b), c = responses.of(ends, rows), responses.of(problem.single, rows)
+    if problem.refine is None:
+        yield from responses.ask(dict.fromkeys([*ends, *problem.single], every))
+    else:
+        yield from responses.ask(dict.fromkeys(ends, every))
+    a, b = responses.of(ends, rows)
     variance = float(np.var(a, ddof=1))
-    evaluated = np.ones(count, bool)
     if np.sqrt(variance) <= RESOLUTION * np.abs(a).max():
-        nothing = np.zeros(count)
-        interval = importance_interval = None
-        if problem.confidence is not None:
-            interval = np.zeros((count, 2))
-            importance_interval = np.zeros((len(problem.shares), 2))
-        return Estimate(
-            nothing,
-            nothing,
-            interval,
-            importance_interval,
-            evaluated,
-            0.0,
-            rows,
-            responses.forwards,
+        return _nothing(problem, rows, responses.forwards)
+    total, evaluated = np.zeros(len(energy)), np.ones(len(energy), bool)
+    if problem.refine is not None:
+        design_a, design_b = problem.design(rows)
+        design = design_a[:rows], design_b[:rows]
+        total, evaluated = yield from refine(
+            responses, problem.roots, design, energy, problem.refine
         )
-    total = problem.estimator(a, b, c)
-    interval = importance_interval = None
+    chosen = np.flatnonzero(evaluated)
+    c = responses.of([problem.single[cell] for cell in chosen], rows)
+    first = np.full(len(total), np.nan)
+    if len(chosen):
+        total[chosen], first[chosen] = problem.estimator(a, b, c), first_order(a, b, c)
+    intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
-        interval, importance_interval = _intervals(problem, a, b, c)
-    return Estimate(
-        total,
-        first_order(a, b, c),
-        interval,
-        importance_interval,
-        evaluated,
-        variance,
-        rows,
-        responses.forwards,
-    )
+        intervals = _intervals(problem, a, b, c, total, chosen)
+    return Estimate(total, first, *intervals, evaluated, variance, rows, responses.forwards)
+
+
+def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
+    """The estimate where the scores do not vary."""
+    regions, count = problem.shares.shape
+    intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
+    if problem.confidence is not None:
+        intervals = np.zeros((count, 2)), np.zeros((regions, 2))
+    zeros = np.zeros(count)
+    return Estimate(zeros, zeros, *intervals, np.ones(count, bool), 0.0, rows, forwards)
 
 
 def _intervals(
-    problem: SobolProblem, a: np.ndarray, b: np.ndarray, c: np.ndarray
+    problem: SobolProblem,
+    a: np.ndarray,
+    b: np.ndarray,
+    c: np.ndarray,
+    total: np.ndarray,
+    chosen: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bootstrap intervals of the total indices and of the importance of each region."""
+    """
+    Bootstrap intervals of the total indices and of the importance of each region.
+
+    Those of the cells `chosen`, whose scores are c; the others are taken for sure.
+    """
 
     def statistic(rows: np.ndarray, axis: int) -> np.ndarray:
-        total = _resampled(problem.estimator, a, b, c, np.atleast_2d(rows))
-        values = np.concatenate([total, importance(total, problem.shares)], axis=-1).T
+        samples = np.atleast_2d(rows)
+        resampled = np.repeat(total[np.newaxis], len(samples), axis=0)
+        resampled[:, chosen] = _resampled(problem.estimator, a, b, c, samples)
+        parts = [resampled[:, chosen], importance(resampled, problem.shares)]
+        values = np.concatenate(parts, axis=-1).T
         return values[:, 0] if rows.ndim == 1 else values
 
     result = scipy.stats.bootstrap(
@@ -272,8 +243,10 @@ def _intervals(
         method="percentile",
         random_state=np.random.default_rng(problem.seed),
     )
-    interval = np.stack(result.confidence_interval, axis=-1)
-    return interval[: len(c)], interval[len(c) :]
+    found = np.stack(result.confidence_interval, axis=-1)
+    interval = np.full((len(total), 2), np.nan)
+    interval[chosen] = found[: len(chosen)]
+    return interval, found[len(chosen) :]
 
 
 def _resampled(

@@ -1,0 +1,78 @@
+"""Points of a replicated design, and the scores of the model at them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .cells import Group
+
+
+class Points(NamedTuple):
+    """
+    Points of a replicated design: rows of A in which some columns come from B.
+
+    Parameters
+    ----------
+    cells
+        The columns that come from B: none for A itself, all for B, one for the C of a cell.
+    rows
+        Numbers of the rows.
+    """
+
+    cells: np.ndarray
+    rows: np.ndarray
+
+
+class Responses:
+    """
+    The scores of one input at the points of a design, each asked for once.
+
+    Parameters
+    ----------
+    cells
+        Number of cells.
+    """
+
+    def __init__(self, cells: int):
+        self.none = Group(np.arange(0))
+        self.all = Group(np.arange(cells))
+        self._known: dict[Group, np.ndarray] = {}
+
+    @property
+    def forwards(self) -> int:
+        """Number of scores known."""
+        return sum(int(np.isfinite(scores).sum()) for scores in self._known.values())
+
+    def ask(self, wanted: Mapping[Group, np.ndarray]) -> Generator[list[Points], np.ndarray, None]:
+        """
+        Ask for the scores of rows of A in which the columns of a group come from B.
+
+        Parameters
+        ----------
+        wanted
+            The rows wanted of each group; those known are not asked for again.
+        """
+        new = {}
+        for group, rows in wanted.items():
+            known = self._known.get(group, np.empty(0))
+            size = max(len(known), rows.max(initial=-1) + 1)
+            known = np.pad(known, (0, size - len(known)), constant_values=np.nan)
+            self._known[group] = known
+            new[group] = rows[np.isnan(known[rows])]
+        points = [Points(group.cells, rows) for group, rows in new.items() if len(rows)]
+        if points:
+            scores = iter((yield points))
+            for group, rows in new.items():
+                self._known[group][rows] = list(itertools.islice(scores, len(rows)))
+
+    def of(self, groups: Sequence[Group], rows: int) -> np.ndarray:
+        """The scores (groups, rows) of the first rows; NaN where they are not known."""
+        scores = np.full((len(groups), rows), np.nan)
+        for line, group in zip(scores, groups, strict=True):
+            known = self._known.get(group, line)[:rows]
+            line[: len(known)] = known
+        return scores
