@@ -274,7 +274,8 @@ def group_tree(cells: Coefficients) -> list[Group]:
     Returns
     -------
     groups
-        One for each band that has cells, down to single cells.
+        One for each band that has cells (the parts of the band, if there is but one), down to
+        single cells.
     """
     count, bands = count_cells(cells), list(_all_bands(cells))
     sizes = [np.bincount(band.ravel() + 1, minlength=count + 1)[1:] for band in bands]
@@ -284,6 +285,8 @@ def group_tree(cells: Coefficients) -> list[Group]:
         members = np.flatnonzero(owners == number)
         if len(members):
             groups.append(_group(members, _places(band, count)[members]))
+    if len(groups) == 1 and groups[0].children:
+        return list(groups[0].children)  # all cells together are the rows of B
     return groups
 
 

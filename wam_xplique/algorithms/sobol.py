@@ -156,9 +156,9 @@ def _is_enough(until: Mapping[str, float] | None, now: Estimate, before: Estimat
         return True
     if 2 * now.forwards > until.get("forwards", np.inf):
         return True
-    if now.interval is not None and "interval" in until:
+    if now.interval is not None and now.evaluated.any() and "interval" in until:
         widths = np.ptp(now.interval[now.evaluated], axis=-1)
-        if widths.max(initial=0) / 2 <= until["interval"]:
+        if widths.max() / 2 <= until["interval"]:
             return True
     if before is not None and "rank_correlation" in until:
         return _rank_correlation(before.total, now.total) >= until["rank_correlation"]

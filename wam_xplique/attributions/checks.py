@@ -117,6 +117,8 @@ def check_until(until: Any, intervals: bool) -> None:
         raise ValueError(f"until must be None or a dict with keys among {_UNTIL}, got {until!r}.")
     for name, value in until.items():
         check_number(f"until[{name!r}]", value, lowest=0)
+    if until.get("rank_correlation", 0) > 1:
+        raise ValueError(f"until['rank_correlation'] must be at most 1, got {until!r}.")
     if "interval" in until and not intervals:
         raise ValueError("until={'interval': ...} needs intervals, but confidence is None.")
 

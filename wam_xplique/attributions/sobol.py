@@ -106,6 +106,7 @@ class SobolExplainer(BlackBoxExplainer):
         self.seed = seed
         self.verbose = verbose
         self._batch_size = BatchSize(batch_size)
+        self._rows: dict[tuple[ReplicatedSampler, int], Rows] = {}
         self._backend, self._scores = self._model_scores()
 
     def __call__(self, inputs: Any, targets: Any = None) -> Any:
@@ -170,7 +171,8 @@ class SobolExplainer(BlackBoxExplainer):
         The cell map of the explanation may differ from that of the transform, `masked`.
         """
         masked = cells if masked is None else masked
-        rows = Rows(self.sampler, count_cells(cells))
+        key = (self.sampler, count_cells(cells))
+        rows = self._rows.setdefault(key, Rows(*key))
         rows(self.nb_design)
         if self.until is not None:
             rows(2 * self.nb_design)  # what is no sequence is refused before the first forward

@@ -1,0 +1,235 @@
+"""Refinement: few forwards, the same indices where they are large."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import qmc
+
+from wam_xplique import WCAM
+from wam_xplique.algorithms.cells import cell_energy, group_tree
+from wam_xplique.algorithms.refinement import first_rows, refine, smallest_budget
+from wam_xplique.algorithms.responses import Responses
+
+SIDE, ROWS = 8, 32
+CELLS = [np.arange(SIDE * SIDE).reshape(SIDE, SIDE)]
+
+
+def design(rows: int = ROWS, cells: int = SIDE * SIDE) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.split(qmc.Sobol(2 * cells, seed=0).random(rows), 2, axis=1))
+
+
+def run(function, energy, limit, rows=ROWS, groups=None):
+    """Refine a function of masks; total, evaluated, and the masks it was called with."""
+    a, b = design(rows, len(energy))
+    responses, masks = Responses(len(energy)), []
+
+    def answer(points):
+        asked = []
+        for p in points:
+            mask = a[p.rows].copy()
+            mask[:, p.cells] = b[p.rows][:, p.cells]
+            asked.append(mask)
+        masks.extend(asked)
+        return function(np.concatenate(asked))
+
+    def drive(generator):
+        try:
+            points = next(generator)
+            while True:
+                points = generator.send(answer(points))
+        except StopIteration as stop:
+            return stop.value
+
+    every = np.arange(rows)
+    drive(responses.ask({responses.none: every, responses.all: every}))
+    groups = groups or group_tree(CELLS)
+    total, evaluated = drive(refine(responses, groups, (a, b), energy, limit))
+    return total, evaluated, np.concatenate(masks), responses
+
+
+def full(function, cells, rows=ROWS):
+    """Jansen's total indices of the full design, written down anew."""
+    a, b = design(rows, cells)
+    scores, total = function(a), []
+    for cell in range(cells):
+        c = a.copy()
+        c[:, cell] = b[:, cell]
+        total.append(np.mean((scores - function(c)) ** 2) / (2 * np.var(scores, ddof=1)))
+    return np.array(total)
+
+
+def interacting(weights):
+    return lambda m: (m @ weights) + 2 * m[:, 3] * m[:, 12] + np.cos(3 * m[:, 40])
+
+
+WEIGHTS = np.random.default_rng(0).exponential(1, SIDE * SIDE) ** 3
+
+
+@pytest.mark.parametrize("limit", [0.005, 0.05, 300, 800])
+def test_cells_evaluated_in_full_have_all_rows_of_the_full_design(limit):
+    groups, (a, b) = group_tree(CELLS), design()
+    function = interacting(WEIGHTS)
+    _, evaluated, _, responses = run(function, WEIGHTS**2, limit, groups=groups)
+    assert evaluated.any()
+    assert not evaluated.all()
+    for leaf in (leaf for root in groups for leaf in root.leaves()):
+        (cell,) = leaf.cells
+        c = a.copy()
+        c[:, cell] = b[:, cell]
+        scores = responses.of([leaf], ROWS)[0]
+        known = np.isfinite(scores)
+        assert known.all() == evaluated[cell]
+        np.testing.assert_allclose(scores[known], function(c)[known], rtol=1e-12)
+
+
+def test_large_indices_are_found():
+    total, evaluated, masks, _ = run(interacting(WEIGHTS), np.ones(SIDE * SIDE), 0.02)
+    reference = full(interacting(WEIGHTS), SIDE * SIDE)
+    assert (reference > 0.03).any()
+    assert evaluated[reference > 0.03].all()
+    assert np.corrcoef(total, reference)[0, 1] > 0.98
+    assert len(masks) < ROWS * (SIDE * SIDE + 2) / 2
+
+
+def test_one_row_tells_a_single_cell_of_a_linear_function():
+    weights = WEIGHTS[:4]
+    cells = group_tree([np.arange(4).reshape(2, 2)])
+    total, _, masks, _ = run(lambda m: m @ weights, weights**2, 0.99, 32, cells)
+    a, _ = design(32, 4)
+    exact = weights**2 / 6 / (2 * np.var(a @ weights, ddof=1))
+    small = exact < 0.01
+    np.testing.assert_allclose(total[small], exact[small], rtol=1e-6)
+    assert len(masks) < 32 * 6
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(100, 3000), st.integers(0, 1000))
+def test_a_budget_is_kept_and_spent(budget, seed):
+    weights = np.random.default_rng(seed).exponential(1, SIDE * SIDE)
+    _, _, masks, responses = run(interacting(weights), weights**2, budget)
+    assert responses.forwards == len(masks) <= budget
+    most = ROWS * (SIDE * SIDE + 2)
+    assert len(masks) > min(budget, most) * 0.8
+
+
+def test_no_mask_is_asked_for_twice():
+    _, _, masks, _ = run(interacting(WEIGHTS), WEIGHTS, 0.01)
+    assert len(np.unique(masks, axis=0)) == len(masks)
+
+
+def test_a_lower_tolerance_takes_more_forwards():
+    forwards = [run(interacting(WEIGHTS), WEIGHTS**2, t)[3].forwards for t in (0.3, 0.05, 0.005)]
+    assert forwards[0] < forwards[1] < forwards[2]
+
+
+def test_a_group_that_does_nothing_stays_closed():
+    weights = np.zeros((SIDE, SIDE))
+    weights[:4, :4] = 1
+    groups = group_tree(CELLS)
+    _, _, _, responses = run(lambda m: m @ weights.ravel(), np.ones(64), 0.05, groups=groups)
+    opened = {
+        int(leaf.cells[0])
+        for root in groups
+        for leaf in root.leaves()
+        if np.isfinite(responses.of([leaf], ROWS)).any()
+    }
+    assert opened == set(np.flatnonzero(weights))
+
+
+def test_energy_of_all_channels_counts():
+    cells = [np.array([[[0], [1]], [[1], [-1]]])]
+    z = [np.arange(12.0).reshape(2, 2, 3)]
+    expected = [0 + 1 + 4, sum(v**2 for v in range(3, 9))]
+    np.testing.assert_allclose(cell_energy(cells, z), expected)
+
+
+class Counted:
+    """A model that is linear in the image and its square, and counts its inputs."""
+
+    def __init__(self):
+        self.weights = np.random.default_rng(3).normal(size=(32, 32, 1))
+        self.calls = 0
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        self.calls += len(x)
+        score = (x * self.weights).sum((1, 2, 3)) + 0.1 * (x**2).sum((1, 2, 3))
+        return np.stack([score, -score], axis=1)
+
+
+@pytest.fixture
+def images():
+    x = np.random.default_rng(0).normal(size=(3, 32, 32, 1)).astype(np.float32)
+    x[:, 8:16, 8:16] *= 6
+    return x, np.eye(2, dtype=np.float32)[[0, 0, 1]]
+
+
+@pytest.mark.parametrize("partition", ["mosaic", "subband", "band", "scale"])
+@pytest.mark.parametrize("limit", [0.02, 200])
+def test_wcam_reports_forwards_and_reaches_the_full_design(images, partition, limit):
+    model, options = Counted(), {"nb_design": 16, "partition": partition, "level": 2}
+    reference = WCAM(model, 8, **options).explain_wavelet(*images).sobol
+    model.calls = 0
+    refined = WCAM(model, 8, **options, refine=limit).explain_wavelet(*images).sobol
+    assert refined.forwards.sum() == model.calls
+    assert (refined.forwards <= reference.forwards).all()
+    reached = refined.evaluated
+    np.testing.assert_allclose(refined.total[reached], reference.total[reached], rtol=1e-5)
+    np.testing.assert_allclose(
+        refined.first_order[reached], reference.first_order[reached], rtol=1e-4, atol=1e-6
+    )
+    np.testing.assert_allclose(refined.interval[reached], reference.interval[reached], rtol=1e-4)
+    assert np.isnan(refined.first_order[~reached]).all()
+    assert np.isnan(refined.interval[~reached]).all()
+    assert np.isfinite(refined.total).all()
+    assert np.isfinite(refined.importance_interval).all()
+
+
+def test_an_input_is_refined_as_if_it_were_alone(images):
+    x, y = images
+    explainer = WCAM(Counted(), 8, 16, level=2, refine=0.02)
+    together = explainer.explain_wavelet(x, y).sobol
+    alone = explainer.explain_wavelet(x[1:2], y[1:2]).sobol
+    np.testing.assert_allclose(together.total[1], alone.total[0], rtol=1e-6)
+    assert together.forwards[1] == alone.forwards[0]
+
+
+def test_a_growing_design_keeps_to_refinement(images):
+    model = Counted()
+    explainer = WCAM(model, 8, 8, level=2, refine=0.02, until={"rank_correlation": 0.99})
+    grown = explainer.explain_wavelet(*images).sobol
+    assert grown.forwards.sum() == model.calls
+    assert (grown.nb_design > 8).any()
+    assert (grown.forwards < grown.nb_design * (grown.total.shape[1] + 2)).all()
+
+
+def test_nothing_to_refine_where_scores_do_not_vary(images):
+    with pytest.warns(UserWarning, match="do not vary"):
+        sobol = (
+            WCAM(lambda x: np.ones((len(x), 2)), 8, level=2, refine=0.1)
+            .explain_wavelet(*images)
+            .sobol
+        )
+    assert not sobol.total.any()
+
+
+def test_a_budget_too_small_is_refused_before_the_first_forward(images):
+    model = Counted()
+    with pytest.raises(ValueError, match=r"refine=20 .* the smallest is"):
+        WCAM(model, 8, 16, level=2, refine=20)(*images)
+    assert model.calls == 0
+
+
+@pytest.mark.parametrize("refine", [0.0, 1.0, -0.1, 0, -5, True, "0.1", float("nan")])
+def test_what_is_neither_tolerance_nor_budget_is_refused(refine):
+    with pytest.raises(ValueError, match="refine"):
+        WCAM(Counted(), refine=refine)
+
+
+def test_the_smallest_budget_suffices():
+    roots = group_tree(CELLS)
+    least = smallest_budget(roots, ROWS)
+    _, _, masks, _ = run(interacting(WEIGHTS), WEIGHTS, least)
+    assert len(masks) == least == 2 * ROWS + first_rows(ROWS) * len(roots)
