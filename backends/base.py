@@ -79,7 +79,11 @@ class Backend(ABC):
 
     @abstractmethod
     def rfftn(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        """Discrete Fourier transform of real `x`: the half spectrum, as `np.fft.rfftn` has it."""
+        """
+        Discrete Fourier transform of real `x`: the half spectrum, as `np.fft.rfftn` has it.
+
+        Half types are transformed as float32.
+        """
 
     @abstractmethod
     def irfftn(self, x: Tensor, axes: Sequence[int], sizes: Sequence[int]) -> Tensor:

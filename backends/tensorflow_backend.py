@@ -65,6 +65,7 @@ class TensorFlowBackend(Backend):
         return tf.gather(x, index, axis=axis)
 
     def rfftn(self, x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
+        x = tf.cast(x, tf.float32) if x.dtype.size < 4 else x
         return _innermost(_RFFT[len(axes)], x, axes)
 
     def irfftn(self, x: tf.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> tf.Tensor:

@@ -16,6 +16,8 @@ from .base import Backend
 # copy that makes it contiguous (measured on CPU by ``python -m benchmarks.kernels``).
 _SHORT_RUN = 32
 
+_HALF = (torch.float16, torch.bfloat16)
+
 
 class TorchBackend(Backend):
     """PyTorch as a tensor framework, and the native way to score its modules."""
@@ -47,7 +49,7 @@ class TorchBackend(Backend):
 
     def to_numpy(self, x: torch.Tensor) -> np.ndarray:
         x = x.detach().cpu()
-        x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        x = x.float() if x.dtype in _HALF else x
         return x.numpy().copy()
 
     def asindex(self, x: np.ndarray, like: torch.Tensor) -> torch.Tensor:
@@ -58,6 +60,7 @@ class TorchBackend(Backend):
         return taken.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
 
     def rfftn(self, x: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+        x = x.float() if x.dtype in _HALF else x
         return torch.fft.rfftn(x, dim=tuple(axes))
 
     def irfftn(self, x: torch.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> torch.Tensor:

@@ -121,15 +121,17 @@ def rings(shape: Sequence[int], count: int, norm: float = 2) -> np.ndarray:
 
 
 def _mirrored_grid(shape: Sequence[int], count: int) -> np.ndarray:
-    """The lower of the numbers that a grid gives a frequency and its negative."""
-
-    def numbered(sign: int) -> np.ndarray:
-        # At -1/2 the two are one frequency.
-        axes = [np.where(f == -0.5, f, sign * f) for f in frequencies(shape)]
-        places = [np.minimum(((f + 0.5) * count).astype(int), count - 1) for f in axes]
-        return np.ravel_multi_index(np.broadcast_arrays(*places), [count] * len(shape))
-
-    return np.minimum(numbered(1), numbered(-1))
+    """A grid over the spectrum, in which a frequency and its negative have one number."""
+    lower = np.stack(np.broadcast_arrays(*frequencies(shape)))
+    mirrored = np.where(lower == -0.5, lower, -lower)  # at -1/2 the two are one
+    order = np.zeros(lower.shape[1:])
+    for f, opposite in zip(lower[::-1], mirrored[::-1], strict=True):
+        order = np.where(f == opposite, order, f - opposite)
+    lower = np.where(order > 0, mirrored, lower)
+    # Frequency 0 goes to the lower side of a border, where its neighbours are.
+    places = np.where(lower == 0, (count - 1) // 2, ((lower + 0.5) * count).astype(int))
+    cells = np.ravel_multi_index(tuple(np.minimum(places, count - 1)), [count] * len(shape))
+    return np.minimum(cells, count ** len(shape) - 1 - cells)
 
 
 def number(cells: Coefficients) -> Coefficients:

@@ -241,6 +241,7 @@ class _Scorer:
         mask = backend.asarray(masks, like=self.y)
         masked = backend.run(_masked, (mask, z, self.cells))
         x = self.problem.transform.inverse(masked, (len(masks), *self.shape))[:count]
+        x = backend.asarray(x, like=self.problem.x)
         y = backend.take(self.y, index[:count], 0)
         scores = backend.to_numpy(self.problem.scores(x, y))
         check_scores(scores.shape, count)

@@ -27,6 +27,8 @@ Estimator = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 RESAMPLES = 999
 MOST_DESIGNS = 4096
+TELLING = 0.05
+"""Of the variance over all rows: what a resample must have for its indices to mean anything."""
 RESOLUTION = 4 * float(np.finfo(np.float32).eps)
 """Scores whose spread is below this fraction of their size do not vary but by rounding."""
 
@@ -252,14 +254,19 @@ def _intervals(
 def _resampled(
     estimator: Estimator, a: np.ndarray, b: np.ndarray, c: np.ndarray, samples: np.ndarray
 ) -> np.ndarray:
-    """Total indices (samples, G) over the rows that each sample draws; 0 where nothing varies."""
-    varied = np.ptp(a[samples], axis=-1) > 0
-    total = np.zeros((len(samples), len(c)))
+    """
+    Total indices (samples, G) over the rows that each sample draws.
+
+    A sample in which the scores hardly vary tells nothing; it has the indices of all rows.
+    """
+    variances = np.var(a[samples], axis=-1, ddof=1)
+    telling = variances > TELLING * np.var(a, ddof=1)
+    total = np.repeat(estimator(a, b, c)[np.newaxis], len(samples), axis=0)
     if estimator is jansen:
         # The same sums as in `jansen`, as one product of matrices.
-        counts = np.stack([np.bincount(rows, minlength=len(a)) for rows in samples[varied]])
-        spread = 2 * np.var(a[samples[varied]], axis=-1, ddof=1, keepdims=True)
-        total[varied] = counts @ ((a - c) ** 2).T / (len(a) * spread)
+        counts = np.stack([np.bincount(rows, minlength=len(a)) for rows in samples])
+        changes = counts[telling] @ ((a - c) ** 2).T / len(a)
+        total[telling] = changes / (2 * variances[telling, np.newaxis])
     else:
-        total[varied] = [estimator(a[rows], b[rows], c[:, rows]) for rows in samples[varied]]
+        total[telling] = [estimator(a[rows], b[rows], c[:, rows]) for rows in samples[telling]]
     return total

@@ -87,8 +87,9 @@ class WaveletExplainer(WhiteBoxExplainer):
         self._operator = models.check_operator(operator)
         model = models.cut(model, output_layer)
         # Xplique shares one compiled gradient between all explainers of a Keras model.
-        shared = self._operator is models.predictions_operator and models.is_keras(model)
-        super().__init__(model, None, batch_size, None if shared else self._operator, reducer)
+        known = models.for_xplique(model)
+        shared = self._operator is models.predictions_operator and models.is_keras(known)
+        super().__init__(known, None, batch_size, None if shared else self._operator, reducer)
         self.model = model
         self.reducer = reducer
         self.wavelet = wavelet

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..backends.wavelets import as_wavelet, check_mode
+
+
+def warn(message: str) -> None:
+    """Warn the user, at the line that called into the package."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, stacklevel=depth)
+
+
+_PACKAGE = __name__.partition(".")[0] + "."
 
 
 def check_integer(name: str, value: Any, lowest: int, optional: bool = False) -> None:

@@ -87,6 +87,11 @@ def is_keras(model: Any) -> bool:
     return isinstance(model, tf.keras.Model) and not isinstance(model, TorchWrapper)
 
 
+def for_xplique(model: Any) -> Any:
+    """`model`, or its call if it is a Keras model without the inputs that Xplique's base reads."""
+    return model.__call__ if is_keras(model) and not hasattr(model, "inputs") else model
+
+
 def is_tensorflow(model: Any) -> bool:
     """Whether TensorFlow runs `model`."""
     return isinstance(model, (tf.Module, tf.keras.layers.Layer))
@@ -264,6 +269,7 @@ def output_shape(model: Any, input_shape: tuple[int, ...]) -> tuple[int | None, 
         return None
     if not isinstance(shape, tuple) or not all(s is None or isinstance(s, int) for s in shape):
         raise ValueError(
-            "The model has several outputs; choose one by output_layer, or give an operator."
+            "The model has several outputs; hand in a model of one (output_layer makes it, where "
+            "an explainer has it), or give an operator."
         )
     return shape

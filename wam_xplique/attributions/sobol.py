@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
@@ -23,7 +22,7 @@ from ..backends.registry import load_backend
 from ..coefficients import Coefficients, map_bands
 from ..indices import SobolIndices
 from . import models
-from .checks import check_fraction, check_integer, check_until
+from .checks import check_fraction, check_integer, check_until, warn
 from .inputs import Layout, as_given, prepare
 from .samplers import Rows, ScrambledSobolSequenceRS, check_sampler
 
@@ -96,7 +95,9 @@ class SobolExplainer(BlackBoxExplainer):
         check_sampler(sampler, nb_design)
         self._estimator = _as_function(JansenEstimator() if estimator is None else estimator)
         self._operator = models.check_operator(operator)
-        super().__init__(model, batch_size, None if operator is None else self._operator)
+        given = None if operator is None else self._operator
+        super().__init__(models.for_xplique(model), batch_size, given)
+        self.model = model
         self.grid_size = grid_size
         self.nb_design = nb_design
         self.sampler = sampler
@@ -210,11 +211,10 @@ class SobolExplainer(BlackBoxExplainer):
         indices = _stack(estimates, cells, shares, self.confidence)
         constant = np.flatnonzero(indices.variance == 0)
         if len(constant):
-            warnings.warn(
+            warn(
                 f"The scores of inputs {constant.tolist()} do not vary over the designs: their "
                 "indices are 0. A saturated softmax does this (explain the logits), or a model "
-                "that does not see what is perturbed.",
-                stacklevel=4,
+                "that does not see what is perturbed."
             )
         return indices
 

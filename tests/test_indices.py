@@ -1,0 +1,145 @@
+"""Sobol indices as data."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wam_xplique import WaveletExplanation
+from wam_xplique.indices import SobolIndices, importance
+
+CELLS = [np.full((2, 2), -1), {"ad": np.array([[0, 0], [1, 1]]), "da": np.array([[2, 2], [2, 3]])}]
+SHARES = np.array([[0.5, 0, 0, 0], [0.5, 1, 1, 1]])
+TOTAL = np.array([[0.5, 0.25, 0.0, 1.0], [0.125, 0.0, 0.0, 0.75], [0.0, 0.0, 0.0, 0.0]])
+
+
+def make(**changes: Any) -> SobolIndices:
+    values: dict[str, Any] = {
+        "total": TOTAL,
+        "first_order": TOTAL / 2,
+        "interval": np.stack([TOTAL - 0.1, TOTAL + 0.2], axis=-1),
+        "importance_interval": np.random.default_rng(0).random((3, 2, 2)),
+        "evaluated": TOTAL > 0,
+        "variance": np.array([1.0, 0.5, 0.0]),
+        "nb_design": np.array([8, 16, 8]),
+        "forwards": np.array([48, 96, 48]),
+        "cells": CELLS,
+        "shares": SHARES,
+        "confidence": 0.9,
+        **changes,
+    }
+    return SobolIndices(**values)
+
+
+def test_importance_sums_the_indices_of_each_region_and_shares_cells_that_straddle():
+    expected = [[0.25, 0.25 + 0.25 + 1], [0.0625, 0.0625 + 0.75], [0, 0]]
+    expected = np.array(expected) / [[1.75], [0.875], [1]]
+    np.testing.assert_allclose(make().importance(), expected)
+
+
+fractions = st.floats(0, 1)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(fractions, min_size=3, max_size=3), min_size=1, max_size=4),
+    st.lists(fractions, min_size=3, max_size=3),
+)
+def test_rows_of_the_importance_sum_to_one_or_zero(total, share):
+    total = np.array(total)
+    shares = np.stack([share, 1 - np.array(share)])
+    result = importance(total, shares)
+    assert result.shape == (len(total), 2)
+    assert (result >= 0).all()
+    for row, indices in zip(result, total, strict=True):
+        if indices.max() > 1e-300:
+            assert row.sum() == pytest.approx(1)
+        if not indices.any():
+            assert not row.any()
+
+
+def test_indices_below_zero_count_for_nothing():
+    result = importance(np.array([[-0.5, 0.5, 0.5, -0.1]]), SHARES)
+    np.testing.assert_allclose(result, [[0, 1]])
+    np.testing.assert_array_equal(importance(np.full((1, 4), -0.5), SHARES), [[0, 0]])
+
+
+def test_importance_takes_any_leading_axes():
+    stacked = np.stack([TOTAL, TOTAL[::-1]])
+    result = importance(stacked, SHARES)
+    np.testing.assert_array_equal(result[1], importance(TOTAL[::-1], SHARES))
+    assert result.shape == (2, 3, 2)
+
+
+def test_each_coefficient_gets_the_value_of_its_cell_and_zero_where_it_is_held():
+    approximation, details = make().spread(TOTAL)
+    np.testing.assert_array_equal(approximation, np.zeros((3, 2, 2)))
+    first = [[[0.5, 0.5], [0.25, 0.25]], [[0, 0], [0, 1]]]
+    np.testing.assert_array_equal(details["ad"][0], first[0])
+    np.testing.assert_array_equal(details["da"][0], first[1])
+    np.testing.assert_array_equal(details["da"][1], [[0, 0], [0, 0.75]])
+    assert make().spread(TOTAL.astype(np.float32))[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("missing", [(), ("interval", "importance_interval", "confidence")])
+def test_arrays_hold_everything_and_nothing_but_arrays(missing):
+    indices = make(**dict.fromkeys(missing))
+    named = indices.arrays()
+    assert all(isinstance(array, np.ndarray) and array.dtype != object for array in named.values())
+    back = SobolIndices.of_arrays(named)
+    for field in fields(SobolIndices):
+        actual, expected = getattr(back, field.name), getattr(indices, field.name)
+        if field.name in missing:
+            assert actual is None
+        elif field.name == "cells":
+            np.testing.assert_array_equal(actual[0], expected[0])
+            assert actual[1].keys() == expected[1].keys()
+            for key in expected[1]:
+                np.testing.assert_array_equal(actual[1][key], expected[1][key])
+        else:
+            np.testing.assert_array_equal(actual, expected)
+            assert np.asarray(actual).dtype == np.asarray(expected).dtype
+    assert back.confidence is None if missing else isinstance(back.confidence, float)
+
+
+def explanation(sobol: SobolIndices | None) -> WaveletExplanation:
+    coefficients = make().spread(TOTAL.astype(np.float32))
+    coefficients[1]["dd"] = np.ones((3, 2, 2), np.float32)
+    return WaveletExplanation(coefficients, "haar", "periodization", (3, 4, 4, 1), 2, sobol)
+
+
+@pytest.mark.parametrize("missing", [(), ("interval", "importance_interval", "confidence")])
+def test_indices_are_saved_with_the_explanation_that_carries_them(missing, tmp_path):
+    saved = explanation(make(**dict.fromkeys(missing)))
+    saved.save(tmp_path / "wcam")
+    loaded = WaveletExplanation.load(tmp_path / "wcam")
+    assert sorted(loaded.sobol.arrays()) == sorted(saved.sobol.arrays())
+    for name, array in saved.sobol.arrays().items():
+        np.testing.assert_array_equal(loaded.sobol.arrays()[name], array)
+    np.testing.assert_array_equal(loaded.scale_importance(), saved.scale_importance())
+    np.testing.assert_array_equal(loaded.mosaic(), saved.mosaic())
+    assert loaded.level == 1
+
+
+def test_an_explanation_without_indices_has_none_after_loading(tmp_path):
+    explanation(None).save(tmp_path / "gradients")
+    assert WaveletExplanation.load(tmp_path / "gradients").sobol is None
+
+
+def test_scales_are_weighed_by_cells_where_there_are_indices_and_by_coefficients_if_not():
+    np.testing.assert_allclose(explanation(make()).scale_importance(), make().importance())
+    np.testing.assert_allclose(explanation(None).scale_importance(), [[0, 1]] * 3)
+
+
+def test_an_archive_with_half_of_the_indices_is_refused(tmp_path):
+    explanation(make()).save(tmp_path / "whole")
+    with np.load(tmp_path / "whole.npz") as archive:
+        some = {name: archive[name] for name in archive.files if "sobol.cells" not in name}
+    np.savez(tmp_path / "half", **some)
+    with pytest.raises(ValueError, match="does not hold a WaveletExplanation"):
+        WaveletExplanation.load(tmp_path / "half")
