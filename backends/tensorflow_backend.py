@@ -89,7 +89,7 @@ class TensorFlowBackend(Backend):
 
     def run(self, function: Callable[..., Any], x: Any, *static: Hashable) -> Any:
         eager = tf.executing_eagerly() and not tf.config.functions_run_eagerly()
-        size = sum(tf.size(tensor) for tensor in tf.nest.flatten(x)) if eager else 0
+        size = sum(t.shape.num_elements() for t in tf.nest.flatten(x)) if eager else 0
         if size < _WORTH_COMPILING or not _XlaBackend.available:
             return function(self, x, *static)
         try:

@@ -8,6 +8,17 @@ if TYPE_CHECKING:
     import keras
     from torch import nn
 
+MOBILENET = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+"""Expansion, width, repeats and first stride of MobileNetV2's blocks, its table 2."""
+
 
 def resnet18(classes: int = 1000) -> nn.Module:
     """A ResNet-18 in PyTorch, in evaluation mode (He & al., 2015)."""
@@ -57,11 +68,55 @@ def _resnet(widths: list[int], classes: int) -> nn.Module:
     ).eval()
 
 
-def _convolution(inputs: int, outputs: int, size: int, stride: int) -> tuple[nn.Module, nn.Module]:
+def mobilenet_torch(classes: int = 1000) -> nn.Module:
+    """A MobileNetV2 in PyTorch, up to its logits, in evaluation mode (Sandler & al., 2018)."""
+    import torch
     from torch import nn
 
-    convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
-    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    class Block(nn.Module):
+        """Widens, filters each channel by itself, narrows; a shortcut where the shape is kept."""
+
+        def __init__(self, inputs: int, width: int, expansion: int, stride: int):
+            super().__init__()
+            inner = inputs * expansion
+            widen = (*_convolution(inputs, inner, 1, 1), nn.ReLU6(inplace=True))
+            self.body = nn.Sequential(
+                *(widen if expansion > 1 else ()),
+                *_convolution(inner, inner, 3, stride, groups=inner),
+                nn.ReLU6(inplace=True),
+                *_convolution(inner, width, 1, 1),
+            )
+            self.has_shortcut = stride == 1 and inputs == width
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + self.body(x) if self.has_shortcut else self.body(x)
+
+    torch.manual_seed(0)
+    blocks, before = [], 32
+    for expansion, width, repeats, stride in MOBILENET:
+        for number in range(repeats):
+            blocks.append(Block(before, width, expansion, stride if number == 0 else 1))
+            before = width
+    return nn.Sequential(
+        *_convolution(3, 32, 3, 2),
+        nn.ReLU6(inplace=True),
+        *blocks,
+        *_convolution(before, 1280, 1, 1),
+        nn.ReLU6(inplace=True),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(1280, classes),
+    ).eval()
+
+
+def _convolution(
+    inputs: int, outputs: int, size: int, stride: int, groups: int = 1
+) -> tuple[nn.Module, nn.Module]:
+    from torch import nn
+
+    convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=False)
+    # Kaiming's, by the outputs that an input has; PyTorch's own takes those of all groups.
+    nn.init.normal_(convolution.weight, std=(2 * groups / (outputs * size**2)) ** 0.5)
     return convolution, nn.BatchNorm2d(outputs)
 
 

@@ -442,7 +442,7 @@ def test_each_input_grows_by_itself():
         return np.prod(1 + images.reshape(len(images), -1), axis=1)
 
     explainer = WCAM(
-        model, 4, 4, level=0, include_approximation=True, until={"interval": 0.25}, seed=3
+        model, 4, 4, level=0, include_approximation=True, until={"interval": 0.2}, seed=3
     )
     nb_design = explainer.explain_wavelet(x, np.ones((2, 1))).sobol.nb_design
     assert nb_design[0] != nb_design[1]

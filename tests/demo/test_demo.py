@@ -11,6 +11,7 @@ from PIL import Image
 from wam_xplique import WaveletExplanation
 from wam_xplique.cli import main
 from wam_xplique.demo import data, imagenet, networks, textures
+from wam_xplique.spectrum import FourierExplanation
 
 mpl.use("Agg")
 
@@ -44,6 +45,10 @@ def test_demo_writes_its_figures_explanations_and_table(tmp_path, monkeypatch, c
     monkeypatch.setattr(networks, "EPOCHS", 1)
     monkeypatch.setattr(textures, "NB_SAMPLES", 2)
     monkeypatch.setattr(textures, "STEPS", 2)
+    monkeypatch.setitem(textures.COARSE, "nb_design", 2)
+    monkeypatch.setattr(textures, "FINE", {"grid_size": 8, "nb_design": 2})
+    monkeypatch.setitem(textures.RINGS, "nb_design", 2)
+    monkeypatch.setattr(textures, "PHOTOGRAPH_GRID", 8)
     monkeypatch.setattr(
         textures, "crops", lambda half, count, seed: data.crops(half, min(count, 8), seed)
     )
@@ -51,11 +56,79 @@ def test_demo_writes_its_figures_explanations_and_table(tmp_path, monkeypatch, c
     printed = capsys.readouterr().out
     assert printed.count("accuracy on the held-out halves") == 2
     table = [line for line in printed.splitlines() if line.startswith(("Keras ", "PyTorch "))]
-    assert len(table) == 8
-    for name in ("textures.png", "photograph.png"):
+    assert [line.split()[:2] for line in table] == [
+        [framework, method] for framework in ("Keras", "PyTorch") for method in textures.METHODS
+    ]
+    assert "WCAM" in textures.METHODS
+    assert all(np.isfinite([float(number) for number in line.split()[2:]]).all() for line in table)
+    for name in ("textures.png", "photograph.png", "wcam.png"):
         assert Image.open(tmp_path / name).size[0] > 500
-    for name in ("keras_wam_sg", "keras_wam_ig", "torch_wam_sg", "torch_wam_ig"):
-        assert len(WaveletExplanation.load(tmp_path / f"{name}.npz")) == 6
+    for framework in ("keras", "torch"):
+        for method in ("wam_sg", "wam_ig", "wcam"):
+            explanation = WaveletExplanation.load(tmp_path / f"{framework}_{method}.npz")
+            assert len(explanation) == 6
+            assert (explanation.sobol is not None) == (method == "wcam")
+    fine = WaveletExplanation.load(tmp_path / "keras_wcam_fine.npz")
+    assert fine.sobol.total.shape == (3, 8 * 8 - 1)
+    assert FourierExplanation.load(tmp_path / "keras_fam.npz").sobol.total.shape == (3, 16)
+    for method in ("wam_sg", "wcam"):
+        photographed = WaveletExplanation.load(tmp_path / f"photograph_{method}.npz")
+        assert photographed.spatial_shape == (512, 512)
+
+
+def test_the_maps_that_are_scored_are_what_the_explainers_return(tmp_path, monkeypatch):
+    images, labels = data.crops("left", 1, seed=0)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.build((None, *images.shape[1:]))
+    scored = []
+    for name in ("Deletion", "Insertion", "MuFidelity"):
+        monkeypatch.setattr(textures, name, lambda *_, **__: lambda m: scored.append(m) or 0.0)
+    rows, found = textures._compare("Keras", model, images, labels, tmp_path)
+    assert [row[1] for row in rows] == list(textures.METHODS)
+    assert list(found) == ["WAM-SG", "WAM-IG", "WCAM"]
+    for name, (maps, *_) in zip(
+        textures.METHODS, zip(*[iter(scored)] * 3, strict=True), strict=True
+    ):
+        expected = textures.METHODS[name](model)(images, labels)
+        assert np.shape(maps) == (3, 64, 64, 1)
+        if name != "SmoothGrad":  # its noise is drawn anew
+            np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_figures_of_crops_have_a_row_for_each_class_and_explanation(count, tmp_path, monkeypatch):
+    images, labels = data.crops("left", 1, seed=0)
+    x, y = images[:count], labels[:count]
+
+    def model(inputs):
+        return np.abs(np.asarray(inputs).reshape(len(inputs), -1)[:, :3])
+
+    wcam = textures.WCAM(model, 8, 2).explain_wavelet(x, y)
+    fam = textures.FAM(model, 4, 2).explain_fourier(x, y)
+    drawn = {}
+
+    def keep(figure, path, **_):
+        drawn[path.name] = [
+            [ax.get_ylabel(), ax.get_title(), len(ax.child_axes)] for ax in figure.axes
+        ]
+
+    monkeypatch.setattr(mpl.figure.Figure, "savefig", keep)
+    textures._draw_crops(x, {"one": wcam, "two": wcam}, tmp_path)
+    textures._draw_sobol(x, wcam, fam, tmp_path)
+    names = data.CLASSES[:count]
+    crops, sobol = drawn["textures.png"], drawn["wcam.png"]
+    assert [ax[0] for ax in crops[::7]] == [f"{c}\n{n}" for c in names for n in ("one", "two")]
+    assert [ax[1] for ax in crops[1:7]] == [
+        "wavelet coefficients",
+        "4-8 px",
+        "2-4 px",
+        "1-2 px",
+        "all scales",
+        "importance",
+    ]
+    assert not any(ax[1] for ax in crops[7:])
+    assert [ax[0] for ax in sobol[: 6 * count : 6]] == list(names)
+    assert [ax[2] for ax in sobol[:6]] == [0, 1, 0, 0, 1, 0]  # bars of colours
 
 
 def photo(path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib as mpl
 
 mpl.use("Agg")
@@ -10,8 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import pywt
+from matplotlib.colors import to_rgba
 
-from wam_xplique import WaveletExplanation
 from wam_xplique.plots import (
     plot_explanation,
     plot_mosaic,
@@ -19,18 +21,15 @@ from wam_xplique.plots import (
     plot_scale_importance,
     plot_scales,
 )
+from wam_xplique.plots.explanation import HELD_COLOR
+
+from .helpers import explanation_of, fam_of, wcam_of
 
 
 @pytest.fixture(autouse=True)
 def _close_figures():
     yield
     plt.close("all")
-
-
-def explanation_of(size=(24, 17), mode="periodization", wavelet="haar", level=2, ndim=2):
-    noise = np.random.default_rng(0).standard_normal((2, *size))
-    coefficients = pywt.wavedecn(noise, wavelet, mode, level, axes=range(1, 1 + ndim))
-    return WaveletExplanation(coefficients, wavelet, mode, (2, *size, 1), ndim)
 
 
 def test_mosaic_shows_the_magnitude_of_every_coefficient_where_pywavelets_packs_it():
@@ -44,10 +43,173 @@ def test_mosaic_shows_the_magnitude_of_every_coefficient_where_pywavelets_packs_
     assert finest.max() == 1
 
 
-def test_mosaic_draws_two_lines_and_a_label_for_each_level():
-    ax = plot_mosaic(explanation_of(level=3))
-    assert len(ax.lines) == 6
-    assert [text.get_text() for text in ax.texts] == ["4-8 px", "2-4 px", "1-2 px"]
+def test_each_level_of_gradients_reaches_the_brightest_colour():
+    explanation = explanation_of((16, 16))
+    explanation.coefficients[1]["ad"] *= 1000
+    ax = plot_mosaic(explanation)
+    shown = ax.images[0].get_array()
+    assert ax.images[0].get_clim() == (0, 1)
+    assert shown[4:8, 4:8].max() < 0.1  # "dd" of the level that was raised in "ad"
+    assert shown[:4, 4:8].max() == 1
+    assert max(shown[8:].max(), shown[:, 8:].max()) == 1
+    assert not ax.child_axes
+
+
+@pytest.mark.parametrize("explanation", [explanation_of((32, 32)), wcam_of((32, 32))])
+def test_mosaic_names_every_band_in_its_corner_and_every_scale_in_its_level(explanation):
+    ax = plot_mosaic(explanation)
+    written = {(text.get_text(), *text.xy) for text in ax.texts}
+    assert written == {
+        ("a", -0.5, -0.5),
+        ("v", 7.5, -0.5),  # above on the right: details along the horizontal axis
+        ("h", -0.5, 7.5),
+        ("d", 7.5, 7.5),
+        ("v", 15.5, -0.5),
+        ("h", -0.5, 15.5),
+        ("d", 15.5, 15.5),
+        ("2-4 px", 15.5, 15.5),
+        ("1-2 px", 31.5, 31.5),
+    }
+    assert len(ax.lines) == 4
+
+
+def test_the_band_called_h_answers_to_horizontal_edges():
+    stripes = np.zeros((2, 16, 16))
+    stripes[:, 1::2] = 1
+    explanation = explanation_of((16, 16), level=1)
+    explanation.coefficients[:] = pywt.wavedecn(stripes, "haar", "periodization", 1, axes=(1, 2))
+    explanation.coefficients[0][:] = 0
+    ax = plot_mosaic(explanation)
+    row, column = np.argwhere(ax.images[0].get_array() > 0.5).min(axis=0)
+    (named,) = (text for text in ax.texts if text.xy == (column - 0.5, row - 0.5))
+    assert named.get_text() == "h"
+
+
+def test_labels_stay_inside_a_mosaic_of_many_levels():
+    ax = plot_mosaic(explanation_of((64, 64), level=5))
+    ax.figure.canvas.draw()
+    inside = ax.get_window_extent()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert [text.get_text() for text in ax.texts if "px" in text.get_text()] == [
+        "16-32 px",
+        "8-16 px",
+        "4-8 px",
+        "2-4 px",
+        "1-2 px",
+    ]
+    assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
+    assert all(inside.y0 <= box.y0 and box.y1 <= inside.y1 + 4 for box in boxes)
+    letters = [text.get_text() for text in ax.texts if "px" not in text.get_text()]
+    assert len(letters) == 9  # the narrow bands of the coarse levels have no room for one
+
+
+def test_indices_are_drawn_as_they_are_with_one_scale_of_colours():
+    explanation = wcam_of()
+    ax = plot_mosaic(explanation, 1)
+    shown = ax.images[0].get_array()
+    kept = ~np.ma.getmaskarray(shown)
+    np.testing.assert_array_equal(shown[kept], explanation.mosaic()[1, ..., 0][kept])
+    assert ax.images[0].get_clim() == (0, explanation.sobol.total[1].max())
+    (bar,) = ax.child_axes
+    assert bar.get_ylabel() == "total Sobol index"
+    assert bar.get_ylim() == ax.images[0].get_clim()
+
+
+def test_no_bar_of_colours_is_set_beside_axes_that_are_given():
+    figure, ax = plt.subplots()
+    plot_mosaic(wcam_of(), ax=ax)
+    assert not ax.child_axes
+    assert figure.axes == [ax]
+
+
+@pytest.mark.parametrize(("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")])
+def test_what_is_held_and_what_is_no_coefficient_is_grey(wavelet, mode):
+    explanation = wcam_of((40, 40), mode, wavelet)
+    picture = plot_mosaic(explanation).images[0]
+    mask = np.ma.getmaskarray(picture.get_array())
+    corner = explanation.coefficients[0].shape[1]
+    assert mask[:corner, :corner].all()
+    cells = sum(band.size for level in explanation.sobol.cells[1:] for band in level.values())
+    assert (~mask).sum() == cells
+    np.testing.assert_allclose(picture.to_rgba(picture.get_array())[0, 0], to_rgba(HELD_COLOR))
+
+
+def test_negative_indices_of_other_estimators_do_not_turn_the_colours_round():
+    explanation = wcam_of()
+    for level in explanation.coefficients[1:]:
+        for band in level.values():
+            band[:] = -1
+    assert plot_mosaic(explanation).images[0].get_clim() == (0, 1)
+
+
+def test_maps_of_scales_have_one_scale_of_colours_where_they_are_indices():
+    explanation = wcam_of()
+    for factor, level in zip((1, 0.01), explanation.coefficients[1:], strict=True):
+        for band in level.values():
+            band[:] = factor
+    coarse, fine = (ax.images[0].get_array() for ax in plot_scales(explanation))
+    assert coarse.max() == 1
+    assert fine.max() == pytest.approx(0.01)
+    gradients = replace(explanation, sobol=None)
+    coarse, fine = (ax.images[0].get_array() for ax in plot_scales(gradients))
+    assert coarse.max() == fine.max() == 1
+
+
+def test_spatial_wcam_is_the_sum_of_the_levels():
+    explanation = wcam_of()
+    shown = plot_pixels(explanation, index=1).images[0].get_array()
+    pixels = explanation.pixels()[1, ..., 0]
+    np.testing.assert_allclose(shown, pixels / pixels.max(), rtol=1e-6)
+    over = plot_pixels(explanation, np.ones((16, 16, 3)), 1).images[0].get_array()
+    assert over.shape == (16, 16, 3)
+
+
+def whiskers(ax):
+    (lines,) = ax.containers[1].lines[2]
+    return np.array([segment[:, 0] for segment in lines.get_segments()])
+
+
+@pytest.mark.parametrize("index", [0, 1, None])
+def test_whiskers_are_the_intervals_of_the_shares(index):
+    explanation = wcam_of(level=3)
+    ax = plot_scale_importance(explanation, index)
+    interval = explanation.sobol.importance_interval
+    expected = interval.mean(axis=0) if index is None else interval[index]
+    np.testing.assert_allclose(whiskers(ax), expected[1:])
+    shares = explanation.scale_importance()
+    expected = shares.mean(axis=0) if index is None else shares[index]
+    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], expected[1:])
+    places = [segment[0, 1] for segment in ax.containers[1].lines[2][0].get_segments()]
+    assert places == [bar.get_y() + bar.get_height() / 2 for bar in ax.patches]
+
+
+def test_labels_of_bars_stand_beyond_the_whiskers_and_inside_the_axes():
+    ax = plot_scale_importance(wcam_of(level=3), 1)
+    ax.figure.canvas.draw()
+    for text, (_, high) in zip(ax.texts, whiskers(ax), strict=True):
+        box = text.get_window_extent()
+        assert box.x0 > ax.transData.transform((high, 0))[0] + 2
+        assert box.x1 <= ax.figure.bbox.x1
+
+
+def test_an_interval_that_does_not_hold_its_share_is_drawn_where_it_lies():
+    explanation = wcam_of()
+    explanation.sobol.importance_interval[0] = [[0, 0], [0.8, 0.9], [0, 0]]
+    np.testing.assert_allclose(whiskers(plot_scale_importance(explanation, 0))[0], [0.8, 0.9])
+
+
+def test_no_whiskers_are_drawn_without_intervals():
+    for explanation in (explanation_of(), wcam_of(intervals=False)):
+        assert len(plot_scale_importance(explanation).containers) == 1
+
+
+@pytest.mark.parametrize(
+    "draw", [plot_mosaic, plot_pixels, plot_scales, plot_scale_importance], ids=lambda f: f.__name__
+)
+def test_an_explanation_of_frequencies_is_refused(draw):
+    with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExplanation"):
+        draw(fam_of())
+    assert not plt.get_fignums()
 
 
 @pytest.mark.parametrize(("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")])
@@ -107,3 +269,4 @@ def test_signals_are_refused_where_an_image_is_drawn():
     signals = explanation_of((16,), ndim=1)
     with pytest.raises(ValueError, match="1 dimensions"):
         plot_mosaic(signals)
+    assert not plt.get_fignums()

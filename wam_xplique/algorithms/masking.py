@@ -179,6 +179,7 @@ class _Scorer:
         x = problem.x[block]
         self.shape = tuple(x.shape[1:])
         self.z = problem.transform.forward(x)
+        self.alone: dict[int, Coefficients] = {}
         self.held = count_cells(problem.cells)
         self.cells = map_bands(
             lambda band: problem.backend.asindex(np.where(band == HELD, self.held, band), x),
@@ -230,14 +231,8 @@ class _Scorer:
         filled = min(backend.batch_shape(count), self.problem.batch_size.most or count)
         masks = np.pad(masks, ((0, filled - count), (0, 0)))
         numbers = np.pad(numbers, (0, filled - count), mode="edge")
-        alone = np.all(numbers == numbers[0])
         index = backend.asindex(numbers, self.y)
-        z = map_bands(
-            lambda band: (
-                band[numbers[0] : numbers[0] + 1] if alone else backend.take(band, index, 0)
-            ),
-            self.z,
-        )
+        z = self._coefficients_of(numbers, index)
         mask = backend.asarray(masks, like=self.y)
         masked = backend.run(_masked, (mask, z, self.cells))
         x = self.problem.transform.inverse(masked, (len(masks), *self.shape))[:count]
@@ -251,6 +246,15 @@ class _Scorer:
                 f"{count} perturbed inputs."
             )
         return scores.astype(np.float64)
+
+    def _coefficients_of(self, numbers: np.ndarray, index: Tensor) -> Coefficients:
+        """The coefficients of the inputs of a batch; those of one input broadcast over it."""
+        first = int(numbers[0])
+        if np.any(numbers != first):
+            return map_bands(lambda band: self.problem.backend.take(band, index, 0), self.z)
+        if first not in self.alone:
+            self.alone = {first: map_bands(lambda band: band[first : first + 1], self.z)}
+        return self.alone[first]
 
 
 def _masked(backend: Backend, tensors: Any) -> Coefficients:

@@ -48,8 +48,8 @@ def refine(
     """
     Estimate total indices from few forwards, best where they are large.
 
-    Groups are opened from the roots on, in rounds. With index S, a single cell gets rows √(S /
-    tolerance) of all rows of the design: from the tolerance on it is evaluated as in the full
+    Groups are opened from the roots on, in rounds. A single cell gets rows of the design in
+    proportion to its index, all of them from the tolerance on: it is then evaluated as in the full
     design. A larger group is opened if by this rule it would get more than one row. The index of a
     group that stays closed is shared by its cells in proportion to the energy of their
     coefficients.
@@ -217,7 +217,7 @@ class _Search:
     def _counts(self, nodes: list[_Node], tolerance: float) -> np.ndarray:
         """The forwards that closed groups take at a tolerance."""
         indices = np.array([node.index for node in nodes])
-        wanted = np.ceil(self.rows * np.sqrt(indices / tolerance))
+        wanted = np.ceil(self.rows * indices / tolerance)
         known = np.array([node.known for node in nodes])
         cost = np.array([sum(map(self._first, node.group.children)) for node in nodes])
         more = np.clip(wanted, known, self.rows) - known

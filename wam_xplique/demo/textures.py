@@ -16,14 +16,30 @@ from xplique.attributions import IntegratedGradients, SmoothGrad
 from xplique.metrics import Deletion, Insertion, MuFidelity
 from xplique.wrappers import TorchWrapper
 
-from ..attributions import WaveletIntegratedGradients, WaveletSmoothGrad
+from ..attributions import FAM, WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
 from ..explanation import WaveletExplanation
+from ..plots import (
+    plot_mosaic,
+    plot_pixels,
+    plot_radial_importance,
+    plot_scale_importance,
+    plot_scales,
+    plot_spectrum,
+)
+from ..plots.common import draw_colorbar
 from ..plots.explanation import draw_image, draw_map, draw_row
+from ..spectrum import FourierExplanation
 from .data import CLASSES, crops, photograph
 from .networks import train_keras, train_torch
 
 NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 32, 0.5, 32, 64
-PHOTOGRAPH = "brick"
+# WCAM takes nb_design · (cells + 2) forwards: four cells a band to score it on many crops, the
+# finer grid of the paper to draw it on few.
+COARSE: dict[str, Any] = {"grid_size": 8, "nb_design": 8, "partition": "subband"}
+FINE: dict[str, Any] = {"grid_size": 16, "nb_design": 16}
+RINGS: dict[str, Any] = {"grid_size": 16, "nb_design": 64}
+PHOTOGRAPH, PHOTOGRAPH_GRID = "brick", 12
+FILES = {"Keras": "keras", "PyTorch": "torch"}
 
 Method = Callable[[Any], Any]
 METHODS: dict[str, Method] = {
@@ -31,6 +47,7 @@ METHODS: dict[str, Method] = {
         model, batch_size=BATCH_SIZE, nb_samples=NB_SAMPLES, noise=NOISE
     ),
     "WAM-IG": lambda model: WaveletIntegratedGradients(model, batch_size=BATCH_SIZE, steps=STEPS),
+    "WCAM": lambda model: WCAM(model, batch_size=BATCH_SIZE, **COARSE),
     "SmoothGrad": lambda model: SmoothGrad(
         model, batch_size=BATCH_SIZE, nb_samples=NB_SAMPLES, noise=NOISE
     ),
@@ -60,25 +77,29 @@ def run(out: Path, samples: int) -> None:
     print(
         f"Keras: accuracy on the held-out halves {_accuracy(model, held_out, held_out_labels):.1%}"
     )
-    rows = _compare("Keras", model, x, y)
-    explanation = _explain(METHODS["WAM-SG"](model), x, y, out / "keras_wam_sg.npz")
-    _explain(METHODS["WAM-IG"](model), x, y, out / "keras_wam_ig.npz")
+    rows, found = _compare("Keras", model, x, y, out)
+    drawn = {"WAM-SG, Keras": found["WAM-SG"]}
+    few = min(len(x), len(CLASSES))
+    wcam = WCAM(model, **FINE).explain_wavelet(x[:few], y[:few])
+    fam = FAM(model, **RINGS).explain_fourier(x[:few], y[:few])
+    wcam.save(out / "keras_wcam_fine.npz")
+    fam.save(out / "keras_fam.npz")
+    _draw_sobol(x, wcam, fam, out)
     _draw_photograph(model, out)
 
     if importlib.util.find_spec("torch") is None:
         print("PyTorch is not installed; its part is left out (pip install 'wam-xplique[torch]').")
-        twin = None
     else:
         module = train_torch(images, labels)
         eager = tf.config.functions_run_eagerly()
         wrapped = TorchWrapper(module, "cpu")
         accuracy = _accuracy(wrapped, held_out, held_out_labels)
         print(f"PyTorch: accuracy on the held-out halves {accuracy:.1%}")
-        rows += _compare("PyTorch", wrapped, x, y)
-        twin = _explain(METHODS["WAM-SG"](module), x, y, out / "torch_wam_sg.npz")
-        _explain(METHODS["WAM-IG"](module), x, y, out / "torch_wam_ig.npz")
+        more, found = _compare("PyTorch", wrapped, x, y, out)
+        rows += more
+        drawn["WAM-SG, PyTorch"] = found["WAM-SG"]
         tf.config.run_functions_eagerly(eager)
-    _draw_crops(x, {"Keras": explanation, "PyTorch": twin}, out)
+    _draw_crops(x[:few], {**drawn, "WCAM, Keras": wcam}, out)
     print(_table(rows))
     print(f"Figures and explanations are in {out}/")
 
@@ -88,43 +109,85 @@ def _accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean(np.concatenate(predicted) == np.argmax(y, -1)))
 
 
-def _compare(framework: str, model: Any, x: np.ndarray, y: np.ndarray) -> list[tuple[Any, ...]]:
-    """Explain `x` by every method, and score the explanations by Xplique's metrics."""
-    rows = []
+def _compare(
+    framework: str, model: Any, x: np.ndarray, y: np.ndarray, out: Path
+) -> tuple[list[tuple[Any, ...]], dict[str, WaveletExplanation]]:
+    """
+    Explain `x` by every method, and score the explanations by Xplique's metrics.
+
+    Returns
+    -------
+    rows
+        Rows of the table.
+    found
+        The wavelet explanations by their methods; they are saved as well.
+    """
+    rows, found = [], {}
     for name, method in tqdm(METHODS.items(), desc=f"explain in {framework}", unit="method"):
+        explainer = method(model)
         start = time.perf_counter()
-        explanations = method(model)(x, y)
+        if hasattr(explainer, "explain_wavelet"):
+            found[name] = explainer.explain_wavelet(x, y)
+            maps = found[name].pixels()  # what the explainer returns when it is called
+        else:
+            maps = explainer(x, y)
         seconds = time.perf_counter() - start
         common = (model, x, y)
         scores = [
-            Deletion(*common, BATCH_SIZE, activation="softmax")(explanations),
-            Insertion(*common, BATCH_SIZE, activation="softmax")(explanations),
-            MuFidelity(*common, BATCH_SIZE, nb_samples=100, activation="softmax")(explanations),
+            Deletion(*common, BATCH_SIZE, activation="softmax")(maps),
+            Insertion(*common, BATCH_SIZE, activation="softmax")(maps),
+            MuFidelity(*common, BATCH_SIZE, nb_samples=100, activation="softmax")(maps),
         ]
         rows.append((framework, name, *scores, seconds))
-    return rows
+    for name, explanation in found.items():
+        explanation.save(out / f"{FILES[framework]}_{name.lower().replace('-', '_')}.npz")
+    return rows, found
 
 
-def _explain(explainer: Any, x: np.ndarray, y: np.ndarray, path: Path) -> WaveletExplanation:
-    explanation = explainer.explain_wavelet(x, y)
-    explanation.save(path)
-    return explanation
-
-
-def _draw_crops(
-    x: np.ndarray, explanations: dict[str, WaveletExplanation | None], out: Path
-) -> None:
-    """One row a class and a framework: the figure of the README."""
-    rows = [(f, e, i) for i in range(len(CLASSES)) for f, e in explanations.items() if e]
+def _draw_crops(x: np.ndarray, explanations: dict[str, WaveletExplanation], out: Path) -> None:
+    """One row a class, a method and a framework: the figure of the README."""
+    rows = [(n, e, i) for i in range(len(x)) for n, e in explanations.items()]
     count = rows[0][1].level + 4
     size = (2.1 * count, 2.2 * len(rows))
     figure, axes = plt.subplots(len(rows), count, figsize=size, layout="constrained")
-    for row, (framework, explanation, index) in zip(axes, rows, strict=True):
+    for row, (name, explanation, index) in zip(axes, rows, strict=True):
         draw_row(row, explanation, x[index], index)
-        row[0].set_ylabel(f"{CLASSES[index]}\n{framework}", fontsize=10)
+        row[0].set_ylabel(f"{CLASSES[index]}\n{name}", fontsize=10)
     for ax in axes[1:].ravel():
         ax.set_title("")
     figure.savefig(out / "textures.png", dpi=110)
+    plt.close(figure)
+
+
+def _draw_sobol(
+    x: np.ndarray, wcam: WaveletExplanation, fam: FourierExplanation, out: Path
+) -> None:
+    """One row a crop: what the Sobol indices of its wavelets and of its frequencies tell."""
+    titles = (
+        "input",
+        "WCAM",
+        "spatial WCAM",
+        "importance of scales",
+        "FAM",
+        "importance of frequencies",
+    )
+    size = (2.7 * len(titles), 2.5 * len(wcam))
+    figure, axes = plt.subplots(
+        len(wcam), len(titles), figsize=size, layout="constrained", squeeze=False
+    )
+    for index, row in enumerate(axes):
+        draw_image(row[0], x[index])
+        row[0].set_ylabel(CLASSES[index], fontsize=10)
+        plot_mosaic(wcam, index, row[1])
+        plot_pixels(wcam, x[index], index, row[2])
+        plot_scale_importance(wcam, index, row[3])
+        plot_spectrum(fam, index, row[4])
+        plot_radial_importance(fam, index, row[5])
+        for ax in row[[1, 4]]:
+            draw_colorbar(ax.images[0], ax, "total Sobol index")
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title, fontsize=9)
+    figure.savefig(out / "wcam.png", dpi=110)
     plt.close(figure)
 
 
@@ -132,22 +195,29 @@ def _draw_photograph(model: Any, out: Path) -> None:
     """A whole photograph, explained by all methods: pixels alone, and scale by scale."""
     image = photograph(PHOTOGRAPH)[np.newaxis]
     target = np.eye(len(CLASSES), dtype=np.float32)[[CLASSES.index(PHOTOGRAPH)]]
-    figure, axes = plt.subplots(2, 4, figsize=(11, 5.8), layout="constrained")
-    for ax, (name, method) in zip(axes[:, :2].ravel(), METHODS.items(), strict=True):
+    size = (2.75 * len(METHODS), 5.8)
+    figure, axes = plt.subplots(2, len(METHODS), figsize=size, layout="constrained")
+    found = {}
+    for ax, (name, method) in zip(axes[0], METHODS.items(), strict=True):
         explainer = method(model)
         explainer.batch_size = 4
-        draw_map(ax, np.asarray(explainer(image, target))[0, ..., 0], image[0])
+        if isinstance(explainer, WCAM):
+            explainer.grid_size = PHOTOGRAPH_GRID
+        if name in ("WAM-SG", "WCAM"):
+            found[name] = explainer.explain_wavelet(image, target)
+            found[name].save(out / f"photograph_{name.lower().replace('-', '_')}.npz")
+            plot_pixels(found[name], image[0], ax=ax)
+        else:
+            draw_map(ax, np.asarray(explainer(image, target))[0, ..., 0], image[0])
         ax.set_title(name)
-        if name == "WAM-SG":
-            explanation = _explain(explainer, image, target, out / "photograph_wam_sg.npz")
-    draw_image(axes[0, 2], image[0])
-    axes[0, 2].set_title("photograph")
-    maps = zip(
-        axes[:, 2:].ravel()[1:], explanation.by_scale()[0, 1:], explanation.scales[1:], strict=True
-    )
-    for ax, values, label in maps:
-        draw_map(ax, values, image[0])
+    first, *middle, last = axes[1]
+    draw_image(first, image[0])
+    first.set_title("photograph")
+    plot_scales(found["WAM-SG"], image[0], axes=middle)
+    for ax, label in zip(middle, found["WAM-SG"].scales[1:], strict=True):
         ax.set_title(f"WAM-SG, {label}")
+    plot_scale_importance(found["WCAM"], 0, last)
+    last.set_title("WCAM, importance of scales")
     figure.savefig(out / "photograph.png", dpi=110)
     plt.close(figure)
 

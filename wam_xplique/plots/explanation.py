@@ -8,24 +8,42 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..coefficients import Coefficients, levels, map_bands, pack
 from ..explanation import WaveletExplanation
+from ..indices import SobolIndices
+from .common import (
+    BAR_COLOR,
+    COLORMAP,
+    WHISKER_COLOR,
+    brightest,
+    draw_colorbar,
+    new_axes,
+    shares_of,
+)
 
-COLORMAP = "magma"
 GRID_COLOR = "0.55"
-BAR_COLOR = "#b5367a"  # the middle of the color map
+HELD_COLOR = "0.3"
 CLIP_PERCENTILE = 99.5
+ORIENTATIONS = {"da": "h", "ad": "v", "dd": "d"}  # as WCAM figure 10 has them
+# Of the mosaic's side: what is narrower has no room for a letter, or for a scale.
+LETTER_ROOM, SCALE_ROOM = 1 / 10, 1 / 5
 
 
 def plot_mosaic(explanation: WaveletExplanation, index: int = 0, ax: Axes | None = None) -> Axes:
     """
-    Draw the mosaic of an image's explanation with its level grid (WCAM figure 3).
+    Draw the mosaic of an image's explanation with its level grid (WCAM figures 3 and 10).
 
-    Magnitudes are shown, those of each level divided by the level's largest, so that all levels
-    can be seen at once. The share of each level is told by `plot_scale_importance`.
+    Of gradients, magnitudes are shown, those of each level divided by the level's largest, so
+    that all levels can be seen at once; the share of each level is told by
+    `plot_scale_importance`. The Sobol indices of `WCAM` are shown as they are, by one scale of
+    colours: they may be compared across levels. Coefficients that were held are grey.
+
+    Each level is labelled by its scale, and each band by what it answers to: horizontal edges
+    "h", vertical ones "v", diagonal ones "d"; "a" is the approximation.
 
     Parameters
     ----------
@@ -34,31 +52,28 @@ def plot_mosaic(explanation: WaveletExplanation, index: int = 0, ax: Axes | None
     index
         Which image.
     ax
-        Axes to draw on; new ones by default.
+        Axes to draw on; new ones by default, with a bar of colours where there is one scale.
 
     Returns
     -------
     ax
         The axes.
     """
-    ax = _axes(ax)
     _check_images(explanation)
-    magnitudes = map_bands(lambda band: _magnitude(band[index]), explanation.coefficients)
-    tops = [_top(np.stack(list(bands.values()))) for bands in levels(magnitudes, 2)]
-    shown: Coefficients = [_unit(magnitudes[0], tops[0])]
-    for level, top in zip(magnitudes[1:], tops[1:], strict=True):
-        shown.append({key: _unit(band, top) for key, band in level.items()})
-    packed = pack(shown, axes=(0, 1))
-    ax.imshow(packed, cmap=COLORMAP, vmin=0, vmax=1, interpolation="nearest")
-    row, column = magnitudes[0].shape
-    for level, label in zip(magnitudes[1:], explanation.scales[1:], strict=True):
-        height, width = level["dd"].shape
-        ax.plot([-0.5, column + width - 0.5], [row - 0.5] * 2, **_GRID)
-        ax.plot([column - 0.5] * 2, [-0.5, row + height - 0.5], **_GRID)
-        row, column = row + height, column + width
-        ax.text(column - 1, 0, label, color="white", fontsize=7, ha="right", va="top")
-    ax.set_xlim(-0.5, packed.shape[1] - 0.5)
-    ax.set_ylim(packed.shape[0] - 0.5, -0.5)
+    given, ax = ax, new_axes(3.6, 3) if ax is None else ax
+    chosen = map_bands(lambda band: band[index], explanation.coefficients)
+    if explanation.sobol is None:
+        shown, top = pack(_by_level(map_bands(_magnitude, chosen)), axes=(0, 1)), 1.0
+    else:
+        shown = np.ma.masked_where(_held(explanation.sobol), pack(chosen, axes=(0, 1)))
+        top = brightest(shown)
+    colors = plt.get_cmap(COLORMAP).with_extremes(bad=HELD_COLOR)
+    picture = ax.imshow(shown, cmap=colors, vmin=0, vmax=top, interpolation="nearest")
+    _draw_level_grid(ax, explanation)
+    ax.set_xlim(-0.5, shown.shape[1] - 0.5)
+    ax.set_ylim(shown.shape[0] - 0.5, -0.5)
+    if given is None and explanation.sobol is not None:
+        draw_colorbar(picture, ax, "total Sobol index")
     return _bare(ax)
 
 
@@ -87,8 +102,8 @@ def plot_pixels(
     ax
         The axes.
     """
-    ax = _axes(ax)
     _check_images(explanation)
+    ax = new_axes() if ax is None else ax
     draw_map(ax, _only(explanation, index).pixels()[0].mean(axis=-1), image)
     return ax
 
@@ -101,6 +116,9 @@ def plot_scales(
 ) -> Sequence[Axes]:
     """
     Draw one map a level, from coarse to fine: where the model looks at which scale.
+
+    Each map of gradients has its own scale of colours; those of `WCAM` have one, as Sobol indices
+    may be compared across levels.
 
     Parameters
     ----------
@@ -121,10 +139,13 @@ def plot_scales(
     _check_images(explanation)
     if axes is None:
         count = explanation.level
-        axes = plt.subplots(1, count, figsize=(2.4 * count, 2.6), squeeze=False)[1][0]
+        size = (2.4 * count, 2.6)
+        axes = plt.subplots(1, count, figsize=size, squeeze=False, layout="constrained")[1][0]
     maps = _only(explanation, index).by_scale()[0, 1:]
+    maps = maps if maps.ndim == 3 else maps.mean(axis=-1)
+    top = None if explanation.sobol is None else float(maps.max(initial=0))
     for ax, level, label in zip(axes, maps, explanation.scales[1:], strict=True):
-        draw_map(ax, level if level.ndim == 2 else level.mean(axis=-1), image)
+        draw_map(ax, level, image, top)
         ax.set_title(label, fontsize=9)
     return axes
 
@@ -134,6 +155,10 @@ def plot_scale_importance(
 ) -> Axes:
     """
     Draw the share of each level in the explanation as bars.
+
+    Whiskers are the bootstrap intervals of `WCAM`, where there are any; those of the mean over
+    all inputs are the means of their bounds. They are about the error of the estimate, which all
+    inputs share with their design, and not about how the inputs differ.
 
     Parameters
     ----------
@@ -149,15 +174,29 @@ def plot_scale_importance(
     ax
         The axes.
     """
-    ax = _axes(ax)
-    shares = explanation.scale_importance()
-    shares, labels = (shares.mean(axis=0) if index is None else shares[index]), explanation.scales
-    if not np.any(explanation.coefficients[0]):
-        shares, labels = shares[1:], labels[1:]
-    bars = ax.barh(labels, shares, color=BAR_COLOR)
-    ax.bar_label(bars, [f"{share:.0%}" for share in shares], padding=2, fontsize=8)
+    _check_wavelets(explanation)
+    ax = new_axes() if ax is None else ax
+    shares, interval = shares_of(explanation.scale_importance(), explanation.sobol, index)
+    kept = slice(0 if np.any(explanation.coefficients[0]) else 1, None)
+    shares, labels, places = shares[kept], explanation.scales[kept], np.arange(len(shares[kept]))
+    ends = shares
+    ax.barh(labels, shares, color=BAR_COLOR)
+    if interval is not None:
+        low, high = interval[kept].T
+        ends = np.maximum(shares, high)
+        # About its middle, since a percentile interval need not hold the estimate.
+        ax.errorbar((low + high) / 2, places, xerr=(high - low) / 2, **_WHISKERS)
+    for share, end, place in zip(shares, ends, places, strict=True):
+        ax.annotate(
+            f"{share:.0%}",
+            (end, place),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
     ax.invert_yaxis()
-    ax.set_xlim(0, max(1.25 * shares.max(), 1e-6))
+    ax.set_xlim(0, max(1.3 * ends.max(), 1e-6))
     ax.set_xticks([])
     ax.tick_params(labelsize=8, length=0)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
@@ -211,17 +250,32 @@ def draw_row(
     axes[-1].set_title("importance", fontsize=9)
 
 
-def draw_map(ax: Axes, values: np.ndarray, image: np.ndarray | None = None) -> None:
-    """Draw the magnitude of a map, over the image in grey if it is given."""
+def draw_map(
+    ax: Axes, values: np.ndarray, image: np.ndarray | None = None, top: float | None = None
+) -> None:
+    """
+    Draw the magnitude of a map, over the image in grey if it is given.
+
+    Parameters
+    ----------
+    ax
+        Axes to draw on.
+    values
+        Map (H, W).
+    image
+        The image (H, W), (H, W, 1) or (H, W, 3).
+    top
+        What is shown brightest; the largest magnitudes of the map by default.
+    """
     magnitude = np.abs(values)
-    shown = _unit(magnitude, _top(magnitude))
+    shown = _unit(magnitude, _top(magnitude) if top is None else top)
     if image is None:
         ax.imshow(shown, cmap=COLORMAP, vmin=0, vmax=1)
     else:
         grey = np.asarray(image, dtype=float)
         grey = _stretch(grey.mean(axis=-1) if grey.ndim == 3 else grey)
         color = plt.get_cmap(COLORMAP)(shown)[..., :3]
-        opacity = (0.25 + 0.75 * np.sqrt(shown))[..., np.newaxis]
+        opacity = (0.25 + 0.6 * np.sqrt(shown))[..., np.newaxis]
         ax.imshow(np.clip(opacity * color + (1 - opacity) * grey[..., np.newaxis], 0, 1))
     _bare(ax)
 
@@ -236,10 +290,58 @@ def draw_image(ax: Axes, image: np.ndarray) -> None:
 
 
 _GRID: dict[str, Any] = {"color": GRID_COLOR, "linewidth": 0.6}
+_WHISKERS: dict[str, Any] = {
+    "fmt": "none",
+    "ecolor": WHISKER_COLOR,
+    "elinewidth": 1.2,
+    "capsize": 3,
+}
+# Readable on dark and on bright coefficients alike.
+_LABEL: dict[str, Any] = {
+    "color": "white",
+    "fontsize": 6,
+    "textcoords": "offset points",
+    "path_effects": [patheffects.withStroke(linewidth=1.4, foreground="black")],
+}
 
 
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(figsize=(3, 3))[1] if ax is None else ax
+def _draw_level_grid(ax: Axes, explanation: WaveletExplanation) -> None:
+    """Draw the borders of the levels; write the orientations of the bands, and the scales."""
+    approximation, *details = explanation.coefficients
+    row, column = approximation.shape[1:3]
+    side = max(explanation.mosaic().shape[1:3])
+    if min(row, column) >= LETTER_ROOM * side:
+        _write(ax, "a", 0, 0)
+    for level, scale in zip(details, explanation.scales[1:], strict=True):
+        height, width = level["dd"].shape[1:3]
+        ax.plot([-0.5, column + width - 0.5], [row - 0.5] * 2, **_GRID)
+        ax.plot([column - 0.5] * 2, [-0.5, row + height - 0.5], **_GRID)
+        if min(height, width) >= LETTER_ROOM * side:
+            for key, letter in ORIENTATIONS.items():
+                _write(ax, letter, row * (key[0] == "d"), column * (key[1] == "d"))
+        row, column = row + height, column + width
+        fits = column >= SCALE_ROOM * side
+        end, shift, align = (column - 0.5, -1.5, "right") if fits else (-0.5, 1.5, "left")
+        ax.annotate(scale, (end, row - 0.5), (shift, 2), ha=align, va="bottom", **_LABEL)
+
+
+def _write(ax: Axes, letter: str, row: int, column: int) -> None:
+    """Write a letter into the upper left corner of the band that begins at a coefficient."""
+    ax.annotate(letter, (column - 0.5, row - 0.5), (1.5, -1), ha="left", va="top", **_LABEL)
+
+
+def _by_level(magnitudes: Coefficients) -> Coefficients:
+    """Magnitudes divided by the largest of their level."""
+    tops = [_top(np.stack(list(bands.values()))) for bands in levels(magnitudes, 2)]
+    shown: Coefficients = [_unit(magnitudes[0], tops[0])]
+    for level, top in zip(magnitudes[1:], tops[1:], strict=True):
+        shown.append({key: _unit(band, top) for key, band in level.items()})
+    return shown
+
+
+def _held(sobol: SobolIndices) -> np.ndarray:
+    """Where the mosaic has coefficients that are in no cell, or none at all."""
+    return pack(map_bands(lambda cells: cells + 1, sobol.cells), axes=(0, 1)) == 0
 
 
 def _bare(ax: Axes) -> Axes:
@@ -248,7 +350,13 @@ def _bare(ax: Axes) -> Axes:
     return ax
 
 
+def _check_wavelets(explanation: WaveletExplanation) -> None:
+    if not isinstance(explanation, WaveletExplanation):
+        raise ValueError(f"Expected a WaveletExplanation, got {type(explanation).__name__}.")
+
+
 def _check_images(explanation: WaveletExplanation) -> None:
+    _check_wavelets(explanation)
     if explanation.ndim != 2:
         raise ValueError(f"Expected an explanation of images, got {explanation.ndim} dimensions.")
 

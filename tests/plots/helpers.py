@@ -1,0 +1,66 @@
+"""Explanations made by hand, so that what is drawn can be told from them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pywt
+
+from wam_xplique import WaveletExplanation
+from wam_xplique.coefficients import map_bands
+from wam_xplique.indices import SobolIndices
+from wam_xplique.spectrum import FourierExplanation
+
+
+def explanation_of(size=(24, 17), mode="periodization", wavelet="haar", level=2, ndim=2):
+    """An explanation of two inputs by gradients."""
+    noise = np.random.default_rng(0).standard_normal((2, *size))
+    coefficients = pywt.wavedecn(noise, wavelet, mode, level, axes=range(1, 1 + ndim))
+    return WaveletExplanation(coefficients, wavelet, mode, (2, *size, 1), ndim)
+
+
+def indices_of(cells, shares, total, intervals=True):
+    """Sobol indices of two inputs; intervals of the importance lie about it, not symmetrically."""
+    zeros = np.zeros_like(total)
+    indices = SobolIndices(
+        total=total,
+        first_order=zeros,
+        interval=None,
+        importance_interval=None,
+        evaluated=np.ones(total.shape, bool),
+        variance=np.ones(2),
+        nb_design=np.full(2, 8),
+        forwards=np.full(2, 8),
+        cells=cells,
+        shares=shares,
+        confidence=0.95 if intervals else None,
+    )
+    if not intervals:
+        return indices
+    importance = indices.importance()
+    interval = np.stack([importance * 0.9, importance + np.array([[0.1], [0.3]])], axis=-1)
+    return SobolIndices(**{**vars(indices), "importance_interval": interval})
+
+
+def wcam_of(size=(16, 16), mode="periodization", wavelet="haar", level=2, intervals=True):
+    """An explanation of two images by indices: a cell a band, the approximation held."""
+    shapes = pywt.wavedecn_shapes(size, wavelet, mode, level)
+    numbers = iter(range(-1, 3 * level))
+    cells = map_bands(lambda shape: np.full(shape, next(numbers)), shapes)
+    shares = np.zeros((level + 1, 3 * level))
+    for cell in range(3 * level):
+        shares[1 + cell // 3, cell] = 1
+    total = np.random.default_rng(0).random((2, 3 * level))
+    indices = indices_of(cells, shares, total, intervals)
+    coefficients = indices.spread(total)
+    return WaveletExplanation(coefficients, wavelet, mode, (2, *size, 1), len(size), indices)
+
+
+def fam_of(size=(8, 8), intervals=True, count=4):
+    """An explanation of two inputs by the indices of single frequencies."""
+    total = np.random.default_rng(0).random((2, int(np.prod(size))))
+    cells = [np.arange(total.shape[1]).reshape(size)]
+    shares = np.random.default_rng(1).random((count, total.shape[1]))
+    shares /= shares.sum(axis=0)
+    radii = (np.arange(count) + 0.5) * 0.7 / count
+    indices = indices_of(cells, shares, total, intervals)
+    return FourierExplanation(indices, radii, (2, *size, 1), len(size))

@@ -1,0 +1,142 @@
+"""Pictures of the frequencies that matter: over the Nyquist square, and by their radius."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+
+from ..spectrum import FourierExplanation
+from .common import BAR_COLOR, COLORMAP, brightest, draw_colorbar, new_axes, shares_of
+
+TICKS = (-0.5, -0.25, 0, 0.25, 0.5)
+
+
+def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | None = None) -> Axes:
+    """
+    Draw the importance of the frequencies of an input over the Nyquist square (WCAM figure 12).
+
+    The vertical axis points down, as that of images does: stripes cross the image along the
+    direction in which they lie here from the middle. Of signals, steps are drawn.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of images or of signals.
+    index
+        Which input.
+    ax
+        Axes to draw on; new ones by default, with a bar of colours.
+
+    Returns
+    -------
+    ax
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no `FourierExplanation`, or one of volumes.
+    """
+    _check(explanation)
+    if explanation.ndim > 2:
+        raise ValueError(
+            "Expected an explanation of images or of signals, got "
+            f"{explanation.ndim} dimensions; plot_radial_importance draws those."
+        )
+    # At even sizes the first frequency is -1/2, which is 1/2 as well: half of it at either end.
+    ends = [(0, 1 - size % 2) for size in explanation.spatial_shape]
+    spectrum = np.pad(explanation.spectrum()[index], ends, mode="wrap")
+    bounds = [size // 2 / size + 1 / (2 * size) for size in explanation.spatial_shape]
+    if explanation.ndim == 1:
+        ax = new_axes(4, 2.5) if ax is None else ax
+        _draw_signal(ax, spectrum, bounds[0])
+        return ax
+    given, ax = ax, new_axes(3.4, 3) if ax is None else ax
+    bottom, right = bounds
+    picture = ax.imshow(
+        spectrum,
+        cmap=COLORMAP,
+        vmin=0,
+        vmax=brightest(spectrum),
+        extent=(-right, right, bottom, -bottom),
+        interpolation="nearest",
+    )
+    ax.set_xlim(-0.5, 0.5)
+    ax.set_ylim(0.5, -0.5)
+    ax.set_yticks(TICKS)
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.set_ylabel("vertical (cycles/pixel)", fontsize=8)
+    _label_frequencies(ax, "horizontal (cycles/pixel)")
+    if given is None:
+        draw_colorbar(picture, ax, "total Sobol index")
+    return ax
+
+
+def plot_radial_importance(
+    explanation: FourierExplanation, index: int | None = None, ax: Axes | None = None
+) -> Axes:
+    """
+    Draw the share of each ring of frequencies in the sum of all total indices.
+
+    The band is the bootstrap interval, where there is one; that of the mean over all inputs has
+    the means of their bounds. It is about the error of the estimate, which all inputs share with
+    their design, and not about how the inputs differ.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of images, signals or volumes.
+    index
+        Which input; the mean over all inputs by default.
+    ax
+        Axes to draw on; new ones by default.
+
+    Returns
+    -------
+    ax
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no `FourierExplanation`.
+    """
+    _check(explanation)
+    ax = new_axes(3.6, 2.5) if ax is None else ax
+    shares, interval = shares_of(explanation.radial_importance(), explanation.sobol, index)
+    edges = 2 * explanation.radii[0] * np.arange(len(shares) + 1)
+    if interval is not None:
+        low, high = interval.T
+        ax.stairs(high, edges, baseline=low, fill=True, color=BAR_COLOR, alpha=0.3, linewidth=0)
+    ax.stairs(shares, edges, color=BAR_COLOR, linewidth=1.5, baseline=None)
+    ax.set_xlim(0, edges[-1])
+    ax.set_ylim(0)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_xlabel("frequency (cycles/pixel)", fontsize=8)
+    ax.set_ylabel("importance", fontsize=8)
+    ax.tick_params(labelsize=7)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _draw_signal(ax: Axes, spectrum: np.ndarray, bound: float) -> None:
+    edges = np.linspace(-bound, bound, len(spectrum) + 1)
+    ax.stairs(spectrum, edges, color=BAR_COLOR, linewidth=1.5, baseline=None)
+    ax.set_xlim(-0.5, 0.5)
+    ax.set_ylim(0)
+    ax.set_ylabel("total Sobol index", fontsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+    _label_frequencies(ax, "frequency (cycles/pixel)")
+
+
+def _label_frequencies(ax: Axes, label: str) -> None:
+    ax.set_xticks(TICKS)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.set_xlabel(label, fontsize=8)
+    ax.tick_params(labelsize=7)
+
+
+def _check(explanation: FourierExplanation) -> None:
+    if not isinstance(explanation, FourierExplanation):
+        raise ValueError(f"Expected a FourierExplanation, got {type(explanation).__name__}.")
