@@ -10,7 +10,7 @@ from scipy.stats import qmc
 
 from wam_xplique import WCAM
 from wam_xplique.algorithms.cells import cell_energy, group_tree
-from wam_xplique.algorithms.refinement import first_rows, refine, smallest_budget
+from wam_xplique.algorithms.refinement import check_budget, first_rows, refine
 from wam_xplique.algorithms.responses import Responses
 
 SIDE, ROWS = 8, 32
@@ -230,6 +230,9 @@ def test_what_is_neither_tolerance_nor_budget_is_refused(refine):
 
 def test_the_smallest_budget_suffices():
     roots = group_tree(CELLS)
-    least = smallest_budget(roots, ROWS)
+    least = 2 * ROWS + first_rows(ROWS) * len(roots)
+    check_budget(least, roots, ROWS)
+    with pytest.raises(ValueError, match=f"the smallest is {least}"):
+        check_budget(least - 1, roots, ROWS)
     _, _, masks, _ = run(interacting(WEIGHTS), WEIGHTS, least)
-    assert len(masks) == least == 2 * ROWS + first_rows(ROWS) * len(roots)
+    assert len(masks) == least

@@ -33,9 +33,21 @@ def first_rows(rows: int) -> int:
     return max(2, rows // 8)
 
 
-def smallest_budget(roots: Sequence[Group], rows: int) -> int:
-    """The forwards that refinement takes at least: A, B, and the first rows of each root."""
-    return rows * 2 + first_rows(rows) * len(roots)
+def check_budget(budget: float, roots: Sequence[Group], rows: int) -> None:
+    """
+    Check that a budget suffices for A, B, and the first rows of each root.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    least = 2 * rows + first_rows(rows) * len(roots)
+    if budget < least:
+        raise ValueError(
+            f"refine={budget} is too small a budget for {rows} designs of {len(roots)} bands; the "
+            f"smallest is {least} forwards an input."
+        )
 
 
 def refine(

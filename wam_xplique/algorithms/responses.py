@@ -27,6 +27,9 @@ class Points(NamedTuple):
     rows: np.ndarray
 
 
+_NOTHING = np.empty(0)
+
+
 class Responses:
     """
     The scores of one input at the points of a design, each asked for once.
@@ -58,9 +61,9 @@ class Responses:
         """
         new = {}
         for group, rows in wanted.items():
-            known = self._known.get(group, np.empty(0))
-            size = max(len(known), rows.max(initial=-1) + 1)
-            known = np.pad(known, (0, size - len(known)), constant_values=np.nan)
+            before = self._known.get(group, _NOTHING)
+            known = np.full(max(len(before), rows.max(initial=-1) + 1), np.nan)
+            known[: len(before)] = before
             self._known[group] = known
             new[group] = rows[np.isnan(known[rows])]
         points = [Points(group.cells, rows) for group, rows in new.items() if len(rows)]

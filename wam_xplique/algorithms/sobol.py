@@ -105,7 +105,9 @@ class SobolProblem:
 
     @functools.cached_property
     def single(self) -> list[Group]:
-        """The cells, which are the leaves of the roots."""
+        """The cells, which are the leaves of the roots where there is refinement."""
+        if self.refine is None:
+            return [Group(np.array([cell])) for cell in range(self.shares.shape[1])]
         leaves = (leaf for root in self.roots for leaf in root.leaves())
         return sorted(leaves, key=lambda leaf: leaf.cells[0])
 

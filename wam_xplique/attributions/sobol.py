@@ -15,7 +15,7 @@ from xplique.attributions.global_sensitivity_analysis.sobol_estimators import So
 
 from ..algorithms.cells import count_cells
 from ..algorithms.masking import BatchSize, MaskingProblem, Transform, answer
-from ..algorithms.refinement import smallest_budget
+from ..algorithms.refinement import check_budget
 from ..algorithms.sobol import Estimate, Estimator, SobolProblem, estimate, jansen
 from ..backends import Backend, ScoreFunction
 from ..backends.registry import load_backend
@@ -200,12 +200,8 @@ class SobolExplainer(BlackBoxExplainer):
             self.seed,
             refine,
         )
-        least = smallest_budget(problem.roots, self.nb_design)
-        if refine is not None and 1 <= refine < least:
-            raise ValueError(
-                f"refine={refine} is too small a budget for {self.nb_design} designs of "
-                f"{len(problem.roots)} bands; the smallest is {least} forwards an input."
-            )
+        if refine is not None and refine >= 1:
+            check_budget(refine, problem.roots, self.nb_design)
         together = -(-(self.batch_size or 1) // (2 * self.nb_design))
         estimates = answer(masking, rows, [partial(estimate, problem)] * len(x), together)
         indices = _stack(estimates, cells, shares, self.confidence)
