@@ -32,6 +32,8 @@ unit: $(INSTALLED)
 benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.kernels
 	$(PYTHON) -m benchmarks.gradients
+	$(PYTHON) -m benchmarks.wcam
+	$(PYTHON) -m benchmarks.wcam_parameters
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
