@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Hashable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,8 @@ class TensorFlowBackend(Backend):
         return 1 << (count - 1).bit_length()
 
     def run(self, function: Callable[..., Any], x: Any, *static: Hashable) -> Any:
+        if _XlaBackend.tracing.get():
+            return function(_XlaBackend(), x, *static)
         eager = tf.executing_eagerly() and not tf.config.functions_run_eagerly()
         size = sum(t.shape.num_elements() for t in tf.nest.flatten(x)) if eager else 0
         if size < _WORTH_COMPILING or not _XlaBackend.available:
@@ -104,6 +107,7 @@ class _XlaBackend(TensorFlowBackend):
     """TensorFlow under XLA, which would otherwise recompute one axis for each tap of the next."""
 
     available = True
+    tracing: ContextVar[bool] = ContextVar("tracing", default=False)
 
     def packed(self, x: tf.Tensor, axis: int) -> tf.Tensor:
         @tf.custom_gradient
@@ -116,7 +120,15 @@ class _XlaBackend(TensorFlowBackend):
 @functools.lru_cache(maxsize=256)
 def _compiled(function: Callable[..., Any], static: tuple[Hashable, ...]) -> Callable[[Any], Any]:
     backend = _XlaBackend()
-    compiled = tf.function(lambda x: function(backend, x, *static), jit_compile=True)
+
+    def traced(x: Any) -> Any:
+        token = backend.tracing.set(True)
+        try:
+            return function(backend, x, *static)
+        finally:
+            backend.tracing.reset(token)
+
+    compiled = tf.function(traced, jit_compile=True)
     compiled._omit_frequent_tracing_warning = True  # one trace a shape is what is meant
     return compiled
 

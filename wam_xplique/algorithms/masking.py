@@ -234,9 +234,10 @@ class _Scorer:
         index = backend.asindex(numbers, self.y)
         z = self._coefficients_of(numbers, index)
         mask = backend.asarray(masks, like=self.y)
-        masked = backend.run(_masked, (mask, z, self.cells))
-        x = self.problem.transform.inverse(masked, (len(masks), *self.shape))[:count]
-        x = backend.asarray(x, like=self.problem.x)
+        x = backend.run(
+            _perturbed, (mask, z, self.cells), self.problem.transform, (filled, *self.shape)
+        )
+        x = backend.asarray(x if filled == count else x[:count], like=self.problem.x)
         y = backend.take(self.y, index[:count], 0)
         scores = backend.to_numpy(self.problem.scores(x, y))
         check_scores(scores.shape, count)
@@ -257,10 +258,14 @@ class _Scorer:
         return self.alone[first]
 
 
-def _masked(backend: Backend, tensors: Any) -> Coefficients:
+def _perturbed(
+    backend: Backend, tensors: Any, transform: Transform, shape: tuple[int, ...]
+) -> Tensor:
+    """The inputs whose coefficients are masked."""
     masks, coefficients, cells = tensors
-    return map_bands(
+    masked = map_bands(
         lambda band, index: band * backend.asarray(backend.take(masks, index, 1), like=band),
         coefficients,
         cells,
     )
+    return transform.inverse(masked, shape)
