@@ -48,6 +48,8 @@ class Transform(Protocol):
         """The input of `shape` that has these coefficients."""
         ...
 
+    def __hash__(self) -> int: ...
+
 
 class BatchSize:
     """

@@ -15,13 +15,14 @@ from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from . import models
 from .checks import check_choice, check_integer, check_wavelet
-from .inputs import Layout, as_given, prepare
+from .drop_in import DropIn
+from .inputs import Layout, prepare
 
 REDUCERS = ("mean", "sum", "min", "max")
 NORMALIZATIONS = ("band",)
 
 
-class WaveletExplainer(WhiteBoxExplainer):
+class WaveletExplainer(DropIn, WhiteBoxExplainer):
     """
     Base class of the explainers from gradients with respect to wavelet coefficients.
 
@@ -101,36 +102,6 @@ class WaveletExplainer(WhiteBoxExplainer):
         self.verbose = verbose
         self._gradients()
 
-    def __call__(self, inputs: Any, targets: Any = None) -> Any:
-        """`explain`."""
-        return self.explain(inputs, targets)
-
-    def explain(self, inputs: Any, targets: Any = None) -> Any:
-        """
-        Explain the model in the input's own domain.
-
-        Parameters
-        ----------
-        inputs
-            Array, tensor or `tf.data.Dataset` (batched or not). Images (N, H, W, C), signals
-            (N, T) or (N, T, W), volumes (N, D, H, W, C); PyTorch tensors have channels first.
-        targets
-            One-hot classes, or what the operator takes, one for each input; None with a
-            dataset.
-
-        Returns
-        -------
-        explanations
-            Maps (N, H, W, 1) for images, (N, D, H, W, 1) for volumes, of the input's shape for
-            signals; `tf.Tensor`, or PyTorch tensors with channels first if these came in.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If inputs, targets and model do not fit together; see the message.
-        """
-        return as_given(self.explain_wavelet(inputs, targets).pixels(), inputs)
-
     def explain_wavelet(self, inputs: Any, targets: Any = None) -> WaveletExplanation:
         """
         Explain the model in the wavelet domain.
@@ -159,6 +130,9 @@ class WaveletExplainer(WhiteBoxExplainer):
         return WaveletExplanation(
             self._finish(coefficients, layout), self.wavelet, self.mode, shape, layout.ndim
         )
+
+    def _map(self, inputs: Any, targets: Any) -> np.ndarray:
+        return self.explain_wavelet(inputs, targets).pixels()
 
     @abstractmethod
     def _attribute(self, problem: GradientProblem) -> Coefficients:

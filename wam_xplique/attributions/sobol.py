@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -23,11 +22,12 @@ from ..coefficients import Coefficients, map_bands
 from ..indices import SobolIndices
 from . import models
 from .checks import check_fraction, check_integer, check_until, warn
-from .inputs import Layout, as_given, prepare
+from .drop_in import DropIn
+from .inputs import Layout, prepare
 from .samplers import Rows, ScrambledSobolSequenceRS, check_sampler
 
 
-class SobolExplainer(BlackBoxExplainer):
+class SobolExplainer(DropIn, BlackBoxExplainer):
     """
     Base class of the explainers from total Sobol indices of masked coefficients.
 
@@ -109,40 +109,6 @@ class SobolExplainer(BlackBoxExplainer):
         self._batch_size = BatchSize(batch_size)
         self._rows: dict[tuple[ReplicatedSampler, int], Rows] = {}
         self._backend, self._scores = self._model_scores()
-
-    def __call__(self, inputs: Any, targets: Any = None) -> Any:
-        """`explain`."""
-        return self.explain(inputs, targets)
-
-    def explain(self, inputs: Any, targets: Any = None) -> Any:
-        """
-        Explain the model by a map.
-
-        Parameters
-        ----------
-        inputs
-            Array, tensor or `tf.data.Dataset` (batched or not). Images (N, H, W, C), signals
-            (N, T) or (N, T, W), volumes (N, D, H, W, C); PyTorch tensors have channels first.
-        targets
-            One-hot classes, or what the operator takes, one for each input; None with a
-            dataset.
-
-        Returns
-        -------
-        explanations
-            Maps (N, H, W, 1) for images, (N, D, H, W, 1) for volumes, of the input's shape for
-            signals; `tf.Tensor`, or PyTorch tensors with channels first if these came in.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If inputs, targets and model do not fit together; see the message.
-        """
-        return as_given(self._map(inputs, targets), inputs)
-
-    @abstractmethod
-    def _map(self, inputs: Any, targets: Any) -> np.ndarray:
-        """The map that `explain` returns, as an array with channels last."""
 
     def _model_scores(self) -> tuple[Backend, ScoreFunction]:
         module = models.torch_module(self.model, self._operator)
