@@ -36,7 +36,7 @@ NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 32, 0.5, 32, 64
 # WCAM takes nb_design · (cells + 2) forwards: four cells a band to score it on many crops, the
 # finer grid of the paper to draw it on few.
 COARSE: dict[str, Any] = {"grid_size": 8, "nb_design": 8, "partition": "subband"}
-FINE: dict[str, Any] = {"grid_size": 16, "nb_design": 8}
+FINE: dict[str, Any] = {"grid_size": 16, "nb_design": 16}
 RINGS: dict[str, Any] = {"grid_size": 16, "nb_design": 64}
 PHOTOGRAPH, PHOTOGRAPH_GRID = "brick", 9
 FILES = {"Keras": "keras", "PyTorch": "torch"}
