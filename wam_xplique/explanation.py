@@ -10,7 +10,7 @@ import numpy as np
 
 from .archive import read, write
 from .coefficients import Coefficients, flatten, levels, pack, resize_level, unflatten
-from .indices import SobolIndices
+from .indices import SobolIndices, fractions
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +124,7 @@ class WaveletExplanation:
             for band in bands.values():
                 magnitude = np.abs(band, dtype=np.float64)
                 sums[:, index] += magnitude.reshape(len(self), -1).sum(axis=1)
-        total = sums.sum(axis=1, keepdims=True)
-        return np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+        return fractions(sums)
 
     def pixels(self) -> np.ndarray:
         """

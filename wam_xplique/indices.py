@@ -113,6 +113,10 @@ class SobolIndices:
 
 def importance(total: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Sums (..., L) of the total indices (..., K) over regions, as fractions of their sum."""
-    sums = np.maximum(total, 0) @ shares.T
+    return fractions(np.maximum(total, 0) @ shares.T)
+
+
+def fractions(sums: np.ndarray) -> np.ndarray:
+    """Each of the `sums` (..., L) as a fraction of all L; 0 where they are 0."""
     whole = sums.sum(axis=-1, keepdims=True)
     return np.divide(sums, whole, out=np.zeros_like(sums), where=whole > 0)

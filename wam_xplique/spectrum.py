@@ -12,7 +12,7 @@ import numpy as np
 from .archive import read, write
 from .backends import Tensor, get_backend
 from .coefficients import Coefficients
-from .indices import SobolIndices
+from .indices import SobolIndices, fractions
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,7 @@ class FourierExplanation:
         spectrum = np.maximum(self.spectrum(), 0).reshape(len(self), -1)
         counts = np.maximum(np.bincount(octave.ravel(), minlength=level + 1), 1)
         sums = np.stack([np.bincount(octave.ravel(), s, level + 1) for s in spectrum]) / counts
-        whole = sums.sum(axis=1, keepdims=True)
-        return np.divide(sums, whole, out=np.zeros_like(sums), where=whole > 0)
+        return fractions(sums)
 
     def save(self, path: str | Path) -> None:
         """

@@ -162,7 +162,7 @@ def test_no_cell_but_of_the_mosaic_mixes_levels(
     shape, wavelet, mode, level, size, partition, approximation
 ):
     cells = make(shape, wavelet, mode, level, size, partition, approximation)
-    parts = level_shares(cells, len(shape))
+    parts = level_shares(cells)
     assert set(np.unique(parts)) == {0.0, 1.0}
     np.testing.assert_array_equal(parts.sum(axis=0), 1)
 
@@ -317,7 +317,7 @@ def test_shares_of_the_levels_are_areas_and_sum_to_one(
     shape, wavelet, mode, level, size, partition, approximation
 ):
     cells = make(shape, wavelet, mode, level, size, partition, approximation)
-    parts = level_shares(cells, len(shape))
+    parts = level_shares(cells)
     assert parts.shape == (level + 1, count_cells(cells))
     np.testing.assert_allclose(parts.sum(axis=0), 1)
     expected = np.zeros_like(parts)
@@ -332,10 +332,10 @@ def test_shares_of_the_levels_are_areas_and_sum_to_one(
 def test_shares_of_a_cell_that_straddles_two_levels_are_its_areas():
     """16 coefficients (4 + 4 + 8) under a grid of three: the cells have 5, 6 and 5 of them."""
     cells = make((16,), level=2, size=3, approximation=True)
-    parts = level_shares(cells, 1)
+    parts = level_shares(cells)
     np.testing.assert_allclose(parts, [[4 / 5, 0, 0], [1 / 5, 3 / 6, 0], [0, 3 / 6, 1]])
     held = make((16,), level=2, size=3)
-    np.testing.assert_allclose(level_shares(held, 1), [[0, 0, 0], [1, 3 / 6, 0], [0, 3 / 6, 1]])
+    np.testing.assert_allclose(level_shares(held), [[0, 0, 0], [1, 3 / 6, 0], [0, 3 / 6, 1]])
 
 
 def test_shares_take_parts_of_coefficients():

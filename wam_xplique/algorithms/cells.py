@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pywt
 
-from ..coefficients import Coefficients, WaveletTransform, levels, map_bands
+from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..spectrum import frequencies, radius
 
 HELD = -1
@@ -66,7 +66,7 @@ def wavelet_cells(
     if partition == "mosaic":
         cells = _mosaic(bands, grid_size)
     elif partition == "scale":
-        cells = [bands[0], *({k: b + n for k, b in d.items()} for n, d in enumerate(bands[1:], 1))]
+        cells = _level_numbers(bands)
     else:
         cells = _bands(bands, _side(bands, grid_size, include_approximation, partition))
     if not include_approximation:
@@ -227,15 +227,20 @@ def shares(cells: Coefficients, members: Sequence[Coefficients]) -> np.ndarray:
     return np.stack([cell_sums(cells, member) for member in members]) / sizes
 
 
-def level_shares(cells: Coefficients, ndim: int) -> np.ndarray:
+def level_shares(cells: Coefficients) -> np.ndarray:
     """The part of each cell that lies in each level, approximation first: (level + 1, cells)."""
-    regions = []
-    for chosen in range(len(cells)):
-        region = map_bands(np.zeros_like, cells)
-        ones = {key: np.ones_like(band) for key, band in levels(region, ndim)[chosen].items()}
-        region[chosen] = ones if chosen else ones["a" * ndim]
-        regions.append(region)
-    return shares(cells, regions)
+    numbers = _level_numbers(cells)
+    members = [map_bands(lambda band, n=n: band == n, numbers) for n in range(len(cells))]
+    return shares(cells, members)
+
+
+def _level_numbers(bands: Coefficients) -> Coefficients:
+    """The level of each coefficient: 0 for the approximation, then from coarse to fine."""
+    details = [
+        {key: np.full(band.shape, number) for key, band in level.items()}
+        for number, level in enumerate(bands[1:], start=1)
+    ]
+    return [np.zeros(bands[0].shape, int), *details]
 
 
 @dataclass(frozen=True, eq=False)

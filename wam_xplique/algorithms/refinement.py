@@ -167,6 +167,7 @@ class _Search:
         self.moves = (a.astype(float) - b) ** 2 * self.energy
         self.scores = responses.of([responses.none], self.rows)
         self.scale = 2 * np.var(self.scores, ddof=1)
+        self.costs: dict[Group, int] = {}
         self.opened: list[_Node] = []
         self.closed: list[_Node] = []
 
@@ -177,6 +178,7 @@ class _Search:
             for g in groups
         ]
         self.closed += nodes
+        self.costs |= {group: sum(map(self._first, group.children)) for group in groups}
         return {node.group: node.left[: self._first(node.group)] for node in nodes}
 
     def look(self) -> None:
@@ -231,7 +233,7 @@ class _Search:
         indices = np.array([node.index for node in nodes])
         wanted = np.ceil(self.rows * indices / tolerance)
         known = np.array([node.known for node in nodes])
-        cost = np.array([sum(map(self._first, node.group.children)) for node in nodes])
+        cost = np.array([self.costs[node.group] for node in nodes])
         more = np.clip(wanted, known, self.rows) - known
         return np.where(cost > 0, np.where(wanted > 1, cost, 0), more).astype(int)
 

@@ -125,7 +125,7 @@ class WCAM(SobolExplainer):
             self.grid_size,
             self.include_approximation,
         )
-        shares = level_shares(cells, layout.ndim)
+        shares = level_shares(cells)
         indices = self._indices(x, y, layout, transform, cells, shares, refine=self.refine)
         coefficients = indices.spread(indices.total.astype(np.float32))
         if layout.ndim == 1 and layout.channel_axis is not None:
