@@ -97,6 +97,10 @@ class Backend(ABC):
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: Tensor) -> Tensor:
         """Standard normal noise of `shape`, determined by the integers of `seed` alone."""
 
+    def slice(self, x: Tensor, axis: int, part: slice) -> Tensor:
+        """A part of `x` along `axis`."""
+        return x[(slice(None),) * axis + (part,)]
+
     def packed(self, x: Tensor, axis: int) -> Tensor:
         """`x`, copied where reading it many times along `axis` would otherwise be slow."""
         return x
@@ -116,6 +120,12 @@ class Backend(ABC):
             total = total + tensor * weight
         return total
 
-    def run(self, function: Callable[..., Any], x: Any, *static: Hashable) -> Any:
-        """Call ``function(backend, x, *static)``, compiled where the framework gains by it."""
+    def run(
+        self, function: Callable[..., Any], x: Any, *static: Hashable, size: int | None = None
+    ) -> Any:
+        """
+        Call ``function(backend, x, *static)``, compiled where the framework gains by it.
+
+        `size` is the number of elements that it works on, those of `x` by default.
+        """
         return function(self, x, *static)

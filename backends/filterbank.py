@@ -54,7 +54,7 @@ def analysis(
     right = 2 * count + length - 2 - left - size
     phases = _phases(backend, x, axis, left, right, mode)
     starts = [divmod(length - 1 - tap, 2) for tap in range(length)]
-    windows = [_window(phases[phase], axis, start, count) for start, phase in starts]
+    windows = [_window(backend, phases[phase], axis, start, count) for start, phase in starts]
     return _filter(backend, windows, bank.dec_lo), _filter(backend, windows, bank.dec_hi)
 
 
@@ -88,7 +88,7 @@ def synthesis(
         taps: list[float] = []
         for band, filters in bands:
             starts = range(delay + half - 1, delay - 1, -1)
-            windows += [_window(band, axis, start, count) for start in starts]
+            windows += [_window(backend, band, axis, start, count) for start in starts]
             taps += filters[phase::2]
         phases.append(_filter(backend, windows, taps))
     even, odd = phases
@@ -102,11 +102,12 @@ def _filter(backend: Backend, windows: list[Tensor], taps: Sequence[float]) -> T
     return backend.weighted_sum([window for window, _ in kept], [tap for _, tap in kept])
 
 
-def _window(x: Tensor, axis: int, start: int, size: int | None, step: int = 1) -> Tensor:
+def _window(
+    backend: Backend, x: Tensor, axis: int, start: int, size: int | None, step: int = 1
+) -> Tensor:
     if start == 0 and step == 1 and size == x.shape[axis]:
         return x
-    stop = None if size is None else start + size
-    return x[(slice(None),) * axis + (slice(start, stop, step),)]
+    return backend.slice(x, axis, slice(start, None if size is None else start + size, step))
 
 
 def _phases(
@@ -118,7 +119,7 @@ def _phases(
     phases = []
     for phase in (0, 1):
         samples = [
-            _window(part, axis, (phase - offset) % 2, None, step=2)
+            _window(backend, part, axis, (phase - offset) % 2, None, step=2)
             for part, offset in parts
             if part is not None
         ]
@@ -215,7 +216,7 @@ def _pick(backend: Backend, x: Tensor, axis: int, indices: tuple[int, ...]) -> T
     """The samples at `indices`, as slices: a run of indices is one slice, perhaps reversed."""
     steps = {after - before for before, after in itertools.pairwise(indices)}
     if steps <= {1}:
-        return _window(x, axis, indices[0], len(indices))
+        return _window(backend, x, axis, indices[0], len(indices))
     if steps == {-1}:
-        return backend.flip(_window(x, axis, indices[-1], len(indices)), axis)
-    return backend.concat([_window(x, axis, index, 1) for index in indices], axis)
+        return backend.flip(_window(backend, x, axis, indices[-1], len(indices)), axis)
+    return backend.concat([_window(backend, x, axis, index, 1) for index in indices], axis)

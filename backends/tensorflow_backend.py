@@ -44,6 +44,18 @@ class TensorFlowBackend(Backend):
         shape[axis] = 2 * shape[axis]
         return tf.reshape(tf.stack((even, odd), axis + 1), shape)
 
+    def slice(self, x: tf.Tensor, axis: int, part: slice) -> tf.Tensor:
+        # As x[...] does, in a tenth of the time: that is what eager transforms are made of.
+        whole = 2**axis - 1
+        return tf.raw_ops.StridedSlice(
+            input=x,
+            begin=np.array([0] * axis + [part.start], np.int32),
+            end=np.array([0] * axis + [part.stop or 0], np.int32),
+            strides=np.array([1] * axis + [part.step], np.int32),
+            begin_mask=whole,
+            end_mask=2 * whole + 1 if part.stop is None else whole,
+        )
+
     def is_floating(self, x: tf.Tensor) -> bool:
         return x.dtype.is_floating
 
@@ -88,12 +100,15 @@ class TensorFlowBackend(Backend):
     def batch_shape(self, count: int) -> int:
         return 1 << (count - 1).bit_length()
 
-    def run(self, function: Callable[..., Any], x: Any, *static: Hashable) -> Any:
+    def run(
+        self, function: Callable[..., Any], x: Any, *static: Hashable, size: int | None = None
+    ) -> Any:
         if _XlaBackend.tracing.get():
             return function(_XlaBackend(), x, *static)
         eager = tf.executing_eagerly() and not tf.config.functions_run_eagerly()
-        size = sum(t.shape.num_elements() for t in tf.nest.flatten(x)) if eager else 0
-        if size < _WORTH_COMPILING or not _XlaBackend.available:
+        if eager and size is None:
+            size = sum(t.shape.num_elements() for t in tf.nest.flatten(x))
+        if not eager or size < _WORTH_COMPILING or not _XlaBackend.available:
             return function(self, x, *static)
         try:
             return _compiled(function, static)(x)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -197,25 +198,20 @@ class _Scorer:
     def __call__(self, asked: dict[int, list[Points]]) -> np.ndarray:
         """The scores of all points asked for, in their order."""
         queue = (
-            (number, p.cells, row)
+            _Point(number, p.cells, row)
             for number, points in asked.items()
             for p in points
-            for row in p.rows
+            for row in p.rows.tolist()
         )
         a, b = self.design(1 + max(max(p.rows) for points in asked.values() for p in points))
         return np.concatenate(list(self._in_batches(queue, a, b)))
 
     def _in_batches(
-        self, queue: Iterator[tuple[int, np.ndarray, int]], a: np.ndarray, b: np.ndarray
+        self, queue: Iterator[_Point], a: np.ndarray, b: np.ndarray
     ) -> Iterator[np.ndarray]:
         while batch := list(itertools.islice(queue, self.problem.batch_size.most)):
-            numbers, groups, rows = zip(*batch, strict=True)
-            masks = np.ones((len(batch), self.held + 1), a.dtype)
-            masks[:, :-1] = a[list(rows)]
-            for mask, cells, row in zip(masks, groups, rows, strict=True):
-                mask[cells] = b[row, cells]
             try:
-                scores = self._scores(np.array(numbers), masks)
+                scores = self._scores(np.array([p.number for p in batch]), _combine(batch, a, b))
             except Exception as error:
                 if len(batch) == 1 or not self.problem.backend.is_out_of_memory(error):
                     raise
@@ -228,19 +224,11 @@ class _Scorer:
             self.problem.batch_size.halve(len(batch))
             yield from self._in_batches(iter(batch), a, b)
 
-    def _scores(self, numbers: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        backend, count = self.problem.backend, len(masks)
-        filled = min(backend.batch_shape(count), self.problem.batch_size.most or count)
-        masks = np.pad(masks, ((0, filled - count), (0, 0)))
-        numbers = np.pad(numbers, (0, filled - count), mode="edge")
-        index = backend.asindex(numbers, self.y)
-        z = self._coefficients_of(numbers, index)
-        mask = backend.asarray(masks, like=self.y)
-        x = backend.run(
-            _perturbed, (mask, z, self.cells), self.problem.transform, (filled, *self.shape)
-        )
-        x = backend.asarray(x if filled == count else x[:count], like=self.problem.x)
-        y = backend.take(self.y, index[:count], 0)
+    def _scores(self, numbers: np.ndarray, combination: _Combination) -> np.ndarray:
+        backend, count = self.problem.backend, len(numbers)
+        x = self._perturbed(combination)
+        x = backend.asarray(x if len(x) == count else x[:count], like=self.problem.x)
+        y = backend.take(self.y, backend.asindex(numbers, self.y), 0)
         scores = backend.to_numpy(self.problem.scores(x, y))
         check_scores(scores.shape, count)
         if not np.isfinite(scores).all():
@@ -250,24 +238,113 @@ class _Scorer:
             )
         return scores.astype(np.float64)
 
-    def _coefficients_of(self, numbers: np.ndarray, index: Tensor) -> Coefficients:
+    def _perturbed(self, combination: _Combination) -> Tensor:
+        """The perturbed inputs, filled up to a size that is compiled already."""
+        backend, like = self.problem.backend, self.y
+        numbers, masks, bases, parts, weights = map(self._filled, combination)
+        tensors = (
+            backend.asarray(masks, like=like),
+            self._coefficients_of(numbers),
+            self.cells,
+            *(backend.asindex(index, like) for index in (bases, parts)),
+            backend.asarray(weights, like=like),
+        )
+        shape = (len(masks), *self.shape)
+        size = len(weights) * math.prod(self.shape)
+        return backend.run(_combined, tensors, self.problem.transform, shape, size=size)
+
+    def _filled(self, array: np.ndarray) -> np.ndarray:
+        count = len(array)
+        filled = min(self.problem.backend.batch_shape(count), self.problem.batch_size.most or count)
+        return np.pad(array, [(0, filled - count)] + [(0, 0)] * (array.ndim - 1), mode="edge")
+
+    def _coefficients_of(self, numbers: np.ndarray) -> Coefficients:
         """The coefficients of the inputs of a batch; those of one input broadcast over it."""
         first = int(numbers[0])
         if np.any(numbers != first):
+            index = self.problem.backend.asindex(numbers, self.y)
             return map_bands(lambda band: self.problem.backend.take(band, index, 0), self.z)
         if first not in self.alone:
             self.alone = {first: map_bands(lambda band: band[first : first + 1], self.z)}
         return self.alone[first]
 
 
-def _perturbed(
+class _Point(NamedTuple):
+    """A perturbed input: the number of the input, the columns that come from B, the row."""
+
+    number: int
+    cells: np.ndarray
+    row: int
+
+
+class _Combination(NamedTuple):
+    """
+    Perturbed inputs, as sums of inputs that they share.
+
+    An input is linear in its mask: that of a row of A in which one cell comes from B is the row's
+    own, plus a multiple of what the cell alone holds. A batch of few rows and many cells so takes
+    far fewer inverse transforms than it has inputs.
+
+    Parameters
+    ----------
+    numbers, masks
+        What is shared: the numbers (M,) of the inputs, and the factors (M, cells + 1) of their
+        cells and of what is held.
+    bases, parts, weights
+        The perturbed inputs: the shared ones of the numbers `bases` (N,), plus `weights` (N,)
+        times those of the numbers `parts` (N,).
+    """
+
+    numbers: np.ndarray
+    masks: np.ndarray
+    bases: np.ndarray
+    parts: np.ndarray
+    weights: np.ndarray
+
+
+def _combine(
+    batch: list[_Point], a: np.ndarray, b: np.ndarray, sharing: bool = True
+) -> _Combination:
+    """The perturbed inputs of a batch, from no more inverse transforms than it has inputs."""
+    shared: dict[tuple[int, int | None, bytes], tuple[int, np.ndarray]] = {}
+    none = np.arange(0)
+
+    def place(number: int, row: int | None, cells: np.ndarray) -> int:
+        """The place of a row in which `cells` come from B, or of the cells alone."""
+        found = shared.setdefault((number, row, cells.tobytes()), (len(shared), cells))
+        return found[0]
+
+    bases, parts = np.zeros((2, len(batch)), int)
+    weights = np.zeros(len(batch), a.dtype)
+    for index, (number, cells, row) in enumerate(batch):
+        single = sharing and len(cells) == 1
+        bases[index] = place(number, row, none if single else cells)
+        if single:
+            parts[index] = place(number, None, cells)
+            weights[index] = b.item(row, cells[0]) - a.item(row, cells[0])
+    if len(shared) > len(batch):
+        return _combine(batch, a, b, sharing=False)
+    masks = np.zeros((len(shared), a.shape[1] + 1), a.dtype)
+    for mask, ((_, row, _), (_, cells)) in zip(masks, shared.items(), strict=True):
+        if row is None:
+            mask[cells] = 1
+        else:
+            mask[:-1], mask[-1] = a[row], 1
+            mask[cells] = b[row, cells]
+    numbers = np.array([number for number, _, _ in shared])
+    return _Combination(numbers, masks, bases, parts, weights)
+
+
+def _combined(
     backend: Backend, tensors: Any, transform: Transform, shape: tuple[int, ...]
 ) -> Tensor:
-    """The inputs whose coefficients are masked."""
-    masks, coefficients, cells = tensors
-    masked = map_bands(
-        lambda band, index: band * backend.asarray(backend.take(masks, index, 1), like=band),
-        coefficients,
-        cells,
-    )
-    return transform.inverse(masked, shape)
+    """The perturbed inputs that a `_Combination` tells of, from the inputs' coefficients."""
+    masks, coefficients, cells, bases, parts, weights = tensors
+
+    def masked(band: Tensor, index: Tensor) -> Tensor:
+        factors = backend.asarray(backend.take(masks, index, 1), like=band)
+        return backend.packed(band * factors, 0)
+
+    shared = backend.packed(transform.inverse(map_bands(masked, coefficients, cells), shape), 0)
+    factors = backend.asarray(weights, like=shared)[(..., *(None,) * (len(shape) - 1))]
+    return backend.take(shared, bases, 0) + factors * backend.take(shared, parts, 0)
