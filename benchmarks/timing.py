@@ -123,6 +123,11 @@ def medians(times: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def ratio(times: Sequence[float], others: Sequence[float]) -> float:
+    """The median ratio of the times of two calls that were timed in turns."""
+    return statistics.median(a / b for a, b in zip(times, others, strict=True))
+
+
 def peak_memory(call: Callable[[], Any]) -> float | None:
     """
     Most memory that a call holds at once beyond what was held before, its result included.

@@ -217,6 +217,34 @@ def test_spectra_are_masked_as_by_the_full_transform(framework, size):
 
 
 @each_backend
+@pytest.mark.parametrize(
+    ("points", "most"),
+    [
+        pytest.param([Points(np.array([c]), np.arange(2)) for c in range(6)], 2 + 6, id="cells"),
+        pytest.param(
+            [Points(np.array([0, c]), np.arange(2)) for c in range(1, 7)], 12, id="groups"
+        ),
+        pytest.param([Points(np.array([c]), np.array([c])) for c in range(8)], 8, id="diagonal"),
+        pytest.param([Points(np.arange(0), np.arange(4))], 4, id="rows of A"),
+    ],
+)
+def test_perturbed_inputs_share_inverse_transforms(framework, points, most):
+    """Six cells of two rows are two rows and six cells; no batch takes more than it has inputs."""
+    recorder, inverted = Recorder(framework), []
+
+    class Counting(Identity):
+        def inverse(self, coefficients: list[Any], shape: Any) -> Any:
+            inverted.append(shape[0])
+            return super().inverse(coefficients, shape)
+
+    problem = make(framework, recorder, batch_size=None, transform=Counting())
+    answer(problem, design, [asks(points)] + [asks([Points(np.arange(0), np.arange(1))])] * 2, 1)
+    assert inverted[0] == most
+    expected = masks(points, *matrices())[:, BLOCKS][..., np.newaxis]
+    np.testing.assert_allclose(recorder.calls[0], inputs()[0] * expected, rtol=1e-6)
+
+
+@each_backend
 def test_what_is_held_keeps_its_value(framework):
     cells = np.where(BLOCKS < 8, BLOCKS, HELD)
     recorder = Recorder(framework)

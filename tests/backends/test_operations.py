@@ -38,6 +38,20 @@ def test_concat_joins_along_an_axis(framework, axis):
 
 @everywhere
 @axes
+@pytest.mark.parametrize(
+    "part",
+    [slice(0, 2, 1), slice(1, None, 2), slice(0, 0, 1), slice(1, 9, 1), slice(2, 3, 1)],
+    ids=str,
+)
+def test_slice_takes_a_part_of_an_axis(framework, axis, part):
+    x = array(3, 4, 5)
+    backend, tensor = tensors(framework, x)
+    expected = np.moveaxis(np.moveaxis(x, axis, 0)[part], 0, axis)
+    np.testing.assert_array_equal(to_numpy(backend.slice(tensor, axis, part)), expected)
+
+
+@everywhere
+@axes
 def test_flip_reverses_one_axis(framework, axis):
     x = array(2, 3, 4)
     backend, tensor = tensors(framework, x)
