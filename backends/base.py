@@ -97,6 +97,10 @@ class Backend(ABC):
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: Tensor) -> Tensor:
         """Standard normal noise of `shape`, determined by the integers of `seed` alone."""
 
+    @abstractmethod
+    def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
+        """`x` in another shape, -1 in place of one size."""
+
     def slice(self, x: Tensor, axis: int, part: slice) -> Tensor:
         """A part of `x` along `axis`."""
         return x[(slice(None),) * axis + (part,)]

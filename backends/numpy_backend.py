@@ -27,6 +27,9 @@ class NumpyBackend(Backend):
         shape[axis] *= 2
         return np.stack((even, odd), axis + 1).reshape(shape)
 
+    def reshape(self, x: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+        return x.reshape(shape)
+
     def is_floating(self, x: np.ndarray) -> bool:
         return np.issubdtype(x.dtype, np.floating)
 

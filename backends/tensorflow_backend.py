@@ -56,6 +56,9 @@ class TensorFlowBackend(Backend):
             end_mask=2 * whole + 1 if part.stop is None else whole,
         )
 
+    def reshape(self, x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+        return tf.reshape(x, shape)
+
     def is_floating(self, x: tf.Tensor) -> bool:
         return x.dtype.is_floating
 

@@ -35,6 +35,9 @@ class TorchBackend(Backend):
         shape[axis] *= 2
         return torch.stack((even, odd), axis + 1).reshape(shape)
 
+    def reshape(self, x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+        return x.reshape(tuple(shape))
+
     def is_floating(self, x: torch.Tensor) -> bool:
         return x.is_floating_point()
 

@@ -16,6 +16,9 @@ _CPU_ELEMENTS = 8 * 3 * 224 * 224
 Operator = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
 """``g(model, inputs, targets)``: one score per input, as Xplique's operators."""
 
+FrontEnd = Callable[[torch.Tensor], torch.Tensor]
+"""What stands between the inputs and the model, such as a spectrogram."""
+
 
 def predictions(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """
@@ -84,7 +87,9 @@ def _check_outputs(outputs: torch.Tensor, targets: torch.Tensor) -> None:
         )
 
 
-def score_function(model: nn.Module, operator: Operator = predictions) -> ScoreFunction:
+def score_function(
+    model: nn.Module, operator: Operator = predictions, front_end: FrontEnd | None = None
+) -> ScoreFunction:
     """
     The scores of `model`, without gradients.
 
@@ -94,6 +99,8 @@ def score_function(model: nn.Module, operator: Operator = predictions) -> ScoreF
         Module in evaluation mode.
     operator
         Scores that are explained.
+    front_end
+        What stands between the inputs and the model.
 
     Returns
     -------
@@ -110,14 +117,16 @@ def score_function(model: nn.Module, operator: Operator = predictions) -> ScoreF
 
     def scores(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            result = operator(model, x, y)
+            result = operator(model, x if front_end is None else front_end(x), y)
         check_scores(result.shape, len(x))
         return result
 
     return _in_parts(model, scores)
 
 
-def gradient_function(model: nn.Module, operator: Operator = predictions) -> ScoreFunction:
+def gradient_function(
+    model: nn.Module, operator: Operator = predictions, front_end: FrontEnd | None = None
+) -> ScoreFunction:
     """
     The gradient of the scores of `model` with respect to the inputs.
 
@@ -130,11 +139,14 @@ def gradient_function(model: nn.Module, operator: Operator = predictions) -> Sco
         Module in evaluation mode.
     operator
         Scores that are explained.
+    front_end
+        What stands between the inputs and the model.
 
     Returns
     -------
     gradients
-        ``gradients(x, y)``, of the shape of x.
+        ``gradients(x, y)``, of the shape of x; with a front end (N, P), the gradient with respect
+        to x and then that with respect to ``front_end(x)``, both flat.
 
     Raises
     ------
@@ -143,27 +155,33 @@ def gradient_function(model: nn.Module, operator: Operator = predictions) -> Sco
         through operations that have a gradient.
     """
     _check_evaluation(model)
+    if isinstance(front_end, nn.Module):
+        _check_evaluation(front_end, "front_end")
 
     def gradients(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            scores = operator(model, x, y)
+            seen = x if front_end is None else front_end(x)
+            if not seen.requires_grad:
+                raise ValueError("front_end must be differentiable: its output has no gradient.")
+            scores = operator(model, seen, y)
             if not scores.requires_grad:
                 raise ValueError("The model gives no gradient with respect to its inputs.")
-            (of_x,) = torch.autograd.grad(scores.sum(), x, allow_unused=True)
-        if of_x is None:
+            wanted = (x,) if front_end is None else (x, seen)
+            found = torch.autograd.grad(scores.sum(), wanted, allow_unused=True)
+        if any(gradient is None for gradient in found):
             raise ValueError("The model's scores do not depend on its inputs.")
-        return of_x
+        return found[0] if front_end is None else torch.cat([g.flatten(1) for g in found], 1)
 
     return _in_parts(model, gradients)
 
 
-def _check_evaluation(model: nn.Module) -> None:
-    training = [name or "the model" for name, m in model.named_modules() if m.training]
+def _check_evaluation(model: nn.Module, what: str = "The model") -> None:
+    training = [name or what for name, m in model.named_modules() if m.training]
     if training:
         raise ValueError(
-            f"The model must be in evaluation mode, but {training[0]} is in training mode; "
-            "call model.eval() first."
+            f"{what} must be in evaluation mode, but {training[0]} is in training mode; call its "
+            "eval() first."
         )
 
 

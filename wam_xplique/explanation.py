@@ -38,6 +38,9 @@ class WaveletExplanation:
         Number of axes transformed: 1 for signals, 2 for images, 3 for volumes.
     sobol
         The Sobol indices that the coefficients carry, for `WCAM`; None for gradients.
+    front_end
+        Importance of the front end's outputs, by the same equation on the same samples; an array
+        of their shape. None where the explainer has no front end, or uses no gradients.
     """
 
     coefficients: Coefficients
@@ -46,6 +49,7 @@ class WaveletExplanation:
     input_shape: tuple[int, ...]
     ndim: int
     sobol: SobolIndices | None = None
+    front_end: np.ndarray | None = None
 
     def __len__(self) -> int:
         """The number of inputs explained."""
@@ -158,6 +162,8 @@ class WaveletExplanation:
         arrays = flatten(self.coefficients)
         if self.sobol is not None:
             arrays |= {f"sobol.{name}": array for name, array in self.sobol.arrays().items()}
+        if self.front_end is not None:
+            arrays["front_end"] = self.front_end
         header = {
             "wavelet": self.wavelet,
             "mode": self.mode,
@@ -191,6 +197,7 @@ class WaveletExplanation:
             header["input_shape"] = tuple(header["input_shape"])
             sobol = {n[6:]: arrays.pop(n) for n in list(arrays) if n.startswith("sobol.")}
             header["sobol"] = SobolIndices.of_arrays(sobol) if sobol else None
+            header["front_end"] = arrays.pop("front_end", None)
             return cls(unflatten(arrays), **header)
 
         return read(path, build, "a WaveletExplanation")

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, WaveletTransform, map_bands
+from .front_end import WithFrontEnd
 from .perturbations import GaussianNoise, Perturbation, StraightPath, Unperturbed, batches
 
 
@@ -32,13 +33,14 @@ class GradientProblem:
     backend
         Backend of all tensors.
     gradients
-        ``gradients(x, y)``: the gradient of the scores with respect to x.
+        ``gradients(x, y)``: the gradient of the scores with respect to x; with a front end, what
+        its transform pulls back.
     x
         Inputs, N first.
     y
         Targets, one for each input.
     transform
-        Wavelet transform of the inputs.
+        Wavelet transform of the inputs, perhaps beside a front end.
     batch_size
         Most perturbed inputs at once; None for all.
     verbose
@@ -49,7 +51,7 @@ class GradientProblem:
     gradients: ScoreFunction
     x: Tensor
     y: Tensor
-    transform: WaveletTransform
+    transform: WaveletTransform | WithFrontEnd
     batch_size: int | None = None
     verbose: bool = False
 
@@ -85,8 +87,9 @@ def var_grad(problem: GradientProblem, noise: GaussianNoise) -> Coefficients:
 def integrated_gradients(problem: GradientProblem, path: StraightPath) -> Coefficients:
     """WAM-IG: z − z₀ times the mean gradient on the path from z₀ to z (eq. 3)."""
     gradient = problem.transform.pullback(mean_gradient(problem, path))
-    difference = problem.transform.forward(problem.x - path.baseline_value)
-    return map_bands(lambda g, z: g * z, gradient, difference)
+    z = problem.transform.forward(problem.x)
+    z0 = problem.transform.forward(path(problem.backend, problem.x, 0))
+    return map_bands(lambda g, z, z0: g * (z - z0), gradient, z, z0)
 
 
 def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Tensor:

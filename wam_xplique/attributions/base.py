@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from xplique.attributions.base import WhiteBoxExplainer
 
+from ..algorithms.front_end import FRONT_END, WithFrontEnd
 from ..algorithms.gradients import GradientProblem
 from ..backends import Backend, ScoreFunction
 from ..backends.registry import load_backend
-from ..coefficients import Coefficients, WaveletTransform, map_bands
+from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
 from ..explanation import WaveletExplanation
 from . import models
-from .checks import check_choice, check_integer, check_wavelet
+from .checks import check_choice, check_front_end, check_integer, check_wavelet
 from .drop_in import DropIn
-from .inputs import Layout, prepare
+from .inputs import Layout, front_end_shape, prepare
 
 REDUCERS = ("mean", "sum", "min", "max")
 NORMALIZATIONS = ("band",)
@@ -59,6 +62,10 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         by its largest magnitude, as the figures of the WAM paper do.
     seed
         Seed of all random draws.
+    front_end
+        What stands between the inputs and the model, such as a spectrogram: any differentiable
+        callable in the model's framework, which takes the inputs as they come. The explanation
+        then tells of its output as well.
     verbose
         Whether to show the progress.
     """
@@ -77,6 +84,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         include_approximation: bool = False,
         normalize: str | None = None,
         seed: int = 0,
+        front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
     ):
         check_integer("batch_size", batch_size, lowest=1, optional=True)
@@ -85,6 +93,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         check_choice("reducer", reducer, REDUCERS)
         check_choice("normalize", normalize, NORMALIZATIONS)
         check_wavelet(wavelet, mode)
+        check_front_end(front_end)
         self._operator = models.check_operator(operator)
         model = models.cut(model, output_layer)
         # Xplique shares one compiled gradient between all explainers of a Keras model.
@@ -99,6 +108,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         self.include_approximation = include_approximation
         self.normalize = normalize
         self.seed = seed
+        self.front_end = front_end
         self.verbose = verbose
         self._gradients()
 
@@ -122,13 +132,13 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
             If inputs, targets and model do not fit together; see the message.
         """
         problem, layout = self._problem(inputs, targets)
-        coefficients = map_bands(
-            lambda band: layout.to_channels_last(problem.backend.to_numpy(band)),
-            self._attribute(problem),
-        )
+        found = map_bands(problem.backend.to_numpy, self._attribute(problem))
+        _check_finite(found)
+        of_front_end = None if self.front_end is None else found.pop()[FRONT_END]
+        coefficients = self._finish(map_bands(layout.to_channels_last, found), layout)
         shape = layout.shape_channels_last(tuple(problem.x.shape))
         return WaveletExplanation(
-            self._finish(coefficients, layout), self.wavelet, self.mode, shape, layout.ndim
+            coefficients, self.wavelet, self.mode, shape, layout.ndim, front_end=of_front_end
         )
 
     def _map(self, inputs: Any, targets: Any) -> np.ndarray:
@@ -141,19 +151,29 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
     def _gradients(self) -> tuple[Backend, ScoreFunction]:
         module = models.torch_module(self.model, self._operator)
         if module is not None:
-            return load_backend("torch"), models.torch_gradients(module, self._operator)
+            gradients = models.torch_gradients(module, self._operator, self.front_end)
+            return load_backend("torch"), gradients
         models.check_differentiable(self.model, self._operator)
-        gradients = models.tensorflow_gradients(self.model, self.gradient)
+        if self.front_end is None:
+            gradients = models.tensorflow_gradients(self.model, self.gradient)
+        else:
+            gradients = models.tensorflow_front_end_gradients(
+                self.model, self._operator, self.front_end
+            )
         return load_backend("tensorflow"), gradients
 
     def _problem(self, inputs: Any, targets: Any) -> tuple[GradientProblem, Layout]:
         backend, gradients = self._gradients()
-        x, y, layout = prepare(inputs, targets, self.model, self._operator, backend)
+        x, y, layout = prepare(inputs, targets, self.model, self._operator, backend, self.front_end)
         transform = WaveletTransform(self.wavelet, self.level, self.mode, layout.spatial_axes)
         transform.check(x.shape)
         problem = GradientProblem(
             backend, gradients, x, y, transform, self.batch_size, self.verbose
         )
+        if self.front_end is not None:
+            shapes = tuple(x.shape[1:]), front_end_shape(self.front_end, x, backend)
+            beside = WithFrontEnd(backend, transform, self.front_end, shapes, self.batch_size)
+            problem = replace(problem, transform=beside)
         return problem, layout
 
     def _finish(self, coefficients: Coefficients, layout: Layout) -> Coefficients:
@@ -165,6 +185,24 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         if self.normalize == "band":
             coefficients = map_bands(_divide_by_maximum, coefficients)
         return coefficients
+
+
+def _check_finite(coefficients: Coefficients) -> None:
+    """
+    Check that gradients are finite.
+
+    Raises
+    ------
+    ValueError
+        If they are NaN or infinite, as those of the logarithm of zero are.
+    """
+    finite = [
+        np.isfinite(band).all(axis=tuple(range(1, band.ndim)))
+        for band in flatten(coefficients).values()
+    ]
+    if not np.all(finite):
+        bad = np.flatnonzero(~np.all(finite, axis=0)).tolist()
+        raise ValueError(f"The model's gradients are NaN or infinite for the inputs {bad}.")
 
 
 def _divide_by_maximum(band: np.ndarray) -> np.ndarray:

@@ -90,6 +90,19 @@ def check_number(name: str, value: Any, lowest: float) -> None:
         raise ValueError(f"{name} must be a finite number of at least {lowest}, got {value!r}.")
 
 
+def check_front_end(front_end: Any) -> None:
+    """
+    Check what stands between the inputs and the model.
+
+    Raises
+    ------
+    TypeError
+        If `front_end` is neither None nor callable.
+    """
+    if front_end is not None and not callable(front_end):
+        raise TypeError(f"front_end must be None or a callable, got {front_end!r}.")
+
+
 def check_fraction(name: str, value: Any) -> None:
     """
     Check an argument that is None or a fraction.

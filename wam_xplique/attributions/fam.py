@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,7 @@ class FAM(SobolExplainer):
         until: Mapping[str, float] | None = None,
         confidence: float | None = 0.95,
         seed: int = 0,
+        front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
     ):
         check_choice("perturbation", perturbation, PERTURBATIONS, optional=False)
@@ -64,6 +65,7 @@ class FAM(SobolExplainer):
             until=until,
             confidence=confidence,
             seed=seed,
+            front_end=front_end,
             verbose=verbose,
         )
         self.perturbation = perturbation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..algorithms.perturbations import GaussianNoise
@@ -49,6 +50,7 @@ class WaveletGradientStatistic(WaveletExplainer):
         include_approximation: bool = False,
         normalize: str | None = None,
         seed: int = 0,
+        front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
     ):
         check_integer("nb_samples", nb_samples, lowest=self.fewest_samples)
@@ -67,6 +69,7 @@ class WaveletGradientStatistic(WaveletExplainer):
             include_approximation=include_approximation,
             normalize=normalize,
             seed=seed,
+            front_end=front_end,
             verbose=verbose,
         )
         self.nb_samples = nb_samples

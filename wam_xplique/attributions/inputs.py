@@ -82,7 +82,7 @@ def is_torch_tensor(x: Any) -> bool:
 
 
 def prepare(
-    inputs: Any, targets: Any, model: Any, operator: Any, backend: Backend
+    inputs: Any, targets: Any, model: Any, operator: Any, backend: Backend, front_end: Any = None
 ) -> tuple[Any, Any, Layout]:
     """
     Check inputs and targets, and bring them to where the model runs.
@@ -97,6 +97,8 @@ def prepare(
         Operator of the explainer.
     backend
         Backend that runs the model; NumPy's for a callable.
+    front_end
+        What the inputs go through before the model; it takes their axes as they come.
 
     Returns
     -------
@@ -119,13 +121,39 @@ def prepare(
     if operator is models.semantic_segmentation_operator:
         check_zone(y)
     if backend.name == "torch":
-        x, y, layout = _to_torch(x, y, layout, model, operator, backend)
+        first = front_end is None and models.takes_channels_first(model)
+        x, y, layout = _to_torch(x, y, layout, first, models.torch_module(model, operator), backend)
     else:
         x, y = (backend.asarray(_on_host(values)) for values in (x, y))
     for name, values in {"inputs": x, "targets": y}.items():
         if not backend.all_finite(values):
             raise ValueError(f"{name} must be finite, got NaN or infinite values.")
     return x, y, layout
+
+
+def front_end_shape(front_end: Any, x: Any, backend: Backend) -> tuple[int, ...]:
+    """
+    The shape, without N, of a front end's outputs.
+
+    Raises
+    ------
+    TypeError
+        If it gives no tensor of the backend's framework.
+    ValueError
+        If it does not give one output for each input.
+    """
+    seen = front_end(x[:1])
+    if not isinstance(seen, type(x)):
+        raise TypeError(
+            f"front_end must be differentiable: a function of {backend.name}'s tensors that gives "
+            f"one, got {type(seen).__name__}."
+        )
+    if len(seen.shape) < 2 or seen.shape[0] != 1:
+        raise ValueError(
+            f"front_end must give one output for each input, got shape {tuple(seen.shape)} for "
+            f"inputs of shape {tuple(x[:1].shape)}."
+        )
+    return tuple(seen.shape[1:])
 
 
 def as_given(pixels: np.ndarray, inputs: Any) -> Any:
@@ -267,15 +295,14 @@ def _numbers(name: str, values: Any) -> Any:
 
 
 def _to_torch(
-    x: Any, y: Any, layout: Layout, model: Any, operator: Any, backend: Backend
+    x: Any, y: Any, layout: Layout, channels_first: bool, module: Any, backend: Backend
 ) -> tuple[Any, Any, Layout]:
     """Tensors on the module's device, with their channels where it takes them."""
-    first = models.takes_channels_first(model) and layout.channel_axis is not None
-    if first and not is_torch_tensor(x):
+    if channels_first and layout.channel_axis is not None and not is_torch_tensor(x):
         y = np.moveaxis(y, -1, 1) if y.ndim == x.ndim else y
         x = np.moveaxis(x, -1, 1)
         layout = Layout.of(x.shape, channels_first=True)
-    weight = _first_floating(models.torch_module(model, operator))
+    weight = _first_floating(module)
     return backend.asarray(_writable(x), weight), backend.asarray(_writable(y), weight), layout
 
 

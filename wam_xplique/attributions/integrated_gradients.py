@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..algorithms import gradients
@@ -47,6 +48,7 @@ class WaveletIntegratedGradients(WaveletExplainer):
         include_approximation: bool = False,
         normalize: str | None = None,
         seed: int = 0,
+        front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
     ):
         check_integer("steps", steps, lowest=2)
@@ -63,6 +65,7 @@ class WaveletIntegratedGradients(WaveletExplainer):
             include_approximation=include_approximation,
             normalize=normalize,
             seed=seed,
+            front_end=front_end,
             verbose=verbose,
         )
         self.steps = steps

@@ -134,9 +134,9 @@ def check_differentiable(model: Any, operator: Any) -> None:
         )
 
 
-def torch_gradients(module: Any, operator: Any) -> ScoreFunction:
+def torch_gradients(module: Any, operator: Any, front_end: Any = None) -> ScoreFunction:
     """
-    The gradient of the operator's scores of a PyTorch module.
+    The gradient of the operator's scores of a PyTorch module, perhaps behind a front end.
 
     Raises
     ------
@@ -145,12 +145,12 @@ def torch_gradients(module: Any, operator: Any) -> ScoreFunction:
     """
     from ..backends import torch_models
 
-    return torch_models.gradient_function(module, _in_torch(operator))
+    return torch_models.gradient_function(module, _in_torch(operator), front_end)
 
 
-def torch_scores(module: Any, operator: Any) -> ScoreFunction:
+def torch_scores(module: Any, operator: Any, front_end: Any = None) -> ScoreFunction:
     """
-    The operator's scores of a PyTorch module.
+    The operator's scores of a PyTorch module, perhaps behind a front end.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def torch_scores(module: Any, operator: Any) -> ScoreFunction:
     """
     from ..backends import torch_models
 
-    return torch_models.score_function(module, _in_torch(operator))
+    return torch_models.score_function(module, _in_torch(operator), front_end)
 
 
 def _in_torch(operator: Any) -> Any:
@@ -176,11 +176,18 @@ def _in_torch(operator: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
-def tensorflow_scores(model: Any, operator: Any) -> ScoreFunction:
+def tensorflow_scores(model: Any, operator: Any, front_end: Any = None) -> ScoreFunction:
     """The operator's scores of a TensorFlow model, compiled once for all batch sizes."""
-    scores = tf.function(lambda x, y: operator(model, x, y), reduce_retracing=True)
+    scores = tf.function(
+        lambda x, y: operator(model, behind(front_end, x), y), reduce_retracing=True
+    )
     scores._omit_frequent_tracing_warning = True  # each model has a trace of its own
     return scores
+
+
+def behind(front_end: Any, x: Tensor) -> Tensor:
+    """What a model sees of `x`."""
+    return x if front_end is None else front_end(x)
 
 
 def callable_scores(model: Any, operator: Any) -> ScoreFunction:
@@ -241,6 +248,40 @@ def tensorflow_gradients(model: Any, gradient: Callable[..., Any]) -> ScoreFunct
         if result is None:
             raise ValueError("The model gives no gradient with respect to its inputs.")
         return result
+
+    return gradients
+
+
+@functools.lru_cache(maxsize=8)
+def tensorflow_front_end_gradients(model: Any, operator: Any, front_end: Any) -> ScoreFunction:
+    """
+    The gradients of an operator's scores of a TensorFlow model behind a front end.
+
+    Returns
+    -------
+    gradients
+        ``gradients(x, y)``, (N, P): the gradient with respect to x and then that with respect to
+        ``front_end(x)``, both flat; raises a ValueError where there is none.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def both(x: Tensor, y: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            seen = front_end(x)
+            tape.watch(seen)
+            scores = operator(model, seen, y)
+        return tape.gradient(scores, (x, seen))
+
+    both._omit_frequent_tracing_warning = True  # each model has a trace of its own
+
+    def gradients(x: Tensor, y: Tensor) -> Tensor:
+        of_x, of_seen = both(x, y)
+        if of_seen is None:
+            raise ValueError("The model gives no gradient with respect to its inputs.")
+        if of_x is None:
+            raise ValueError("front_end must be differentiable: its output has no gradient.")
+        return tf.concat([tf.reshape(g, (len(x), -1)) for g in (of_x, of_seen)], 1)
 
     return gradients
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..backends.registry import load_backend
 from ..coefficients import Coefficients, map_bands
 from ..indices import SobolIndices
 from . import models
-from .checks import check_fraction, check_integer, check_until, warn
+from .checks import check_fraction, check_front_end, check_integer, check_until, warn
 from .drop_in import DropIn
 from .inputs import Layout, prepare
 from .samplers import Rows, ScrambledSobolSequenceRS, check_sampler
@@ -66,6 +66,9 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         Confidence level of the bootstrap intervals, over designs; None for no intervals.
     seed
         Seed of the default sampler and of the bootstrap.
+    front_end
+        What stands between the inputs and the model, such as a spectrogram: any callable in the
+        model's framework (on arrays, for a callable model). The inputs are what it takes.
     verbose
         Whether to show the progress.
     """
@@ -83,8 +86,10 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         until: Mapping[str, float] | None = None,
         confidence: float | None = 0.95,
         seed: int = 0,
+        front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
     ):
+        check_front_end(front_end)
         check_integer("grid_size", grid_size, lowest=1)
         check_integer("nb_design", nb_design, lowest=2)
         check_integer("batch_size", batch_size, lowest=1, optional=True)
@@ -105,6 +110,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         self.until = until
         self.confidence = confidence
         self.seed = seed
+        self.front_end = front_end
         self.verbose = verbose
         self._batch_size = BatchSize(batch_size)
         self._rows: dict[tuple[ReplicatedSampler, int], Rows] = {}
@@ -113,13 +119,16 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
     def _model_scores(self) -> tuple[Backend, ScoreFunction]:
         module = models.torch_module(self.model, self._operator)
         if module is not None:
-            return load_backend("torch"), models.torch_scores(module, self._operator)
+            scores = models.torch_scores(module, self._operator, self.front_end)
+            return load_backend("torch"), scores
         if models.is_tensorflow(self.model):
-            return load_backend("tensorflow"), models.tensorflow_scores(self.model, self._operator)
-        return load_backend("numpy"), models.callable_scores(self.model, self._operator)
+            scores = models.tensorflow_scores(self.model, self._operator, self.front_end)
+            return load_backend("tensorflow"), scores
+        scores = models.callable_scores(self.model, self._operator)
+        return load_backend("numpy"), lambda x, y: scores(models.behind(self.front_end, x), y)
 
     def _prepare(self, inputs: Any, targets: Any) -> tuple[Any, Any, Layout]:
-        return prepare(inputs, targets, self.model, self._operator, self._backend)
+        return prepare(inputs, targets, self.model, self._operator, self._backend, self.front_end)
 
     def _indices(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,7 @@ class WCAM(SobolExplainer):
         until: Mapping[str, float] | None = None,
         confidence: float | None = 0.95,
         seed: int = 0,
+        front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
     ):
         check_integer("level", level, lowest=0)
@@ -85,6 +86,7 @@ class WCAM(SobolExplainer):
             until=until,
             confidence=confidence,
             seed=seed,
+            front_end=front_end,
             verbose=verbose,
         )
         self.wavelet = wavelet
