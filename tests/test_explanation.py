@@ -8,7 +8,7 @@ import pywt
 
 from wam_xplique import WaveletExplanation
 from wam_xplique.attributions.base import WaveletExplainer
-from wam_xplique.coefficients import map_bands
+from wam_xplique.coefficients import flatten, levels, map_bands
 
 MODES = tuple(pywt.Modes.modes)
 INPUTS = {  # (shape of the inputs, number of axes transformed, whether channels are kept)
@@ -415,3 +415,89 @@ def test_loading_never_unpickles(tmp_path):
     np.savez(tmp_path / "pickled.npz", header=np.array([print], object), approximation=np.ones(1))
     with pytest.raises(ValueError, match=r"pickle|does not hold"):
         WaveletExplanation.load(tmp_path / "pickled.npz")
+
+
+# --- the most important coefficients -----------------------------------------------------------
+
+
+def inputs_of(explanation: WaveletExplanation) -> np.ndarray:
+    return np.random.default_rng(1).standard_normal(explanation.input_shape).astype(np.float32)
+
+
+@each_input
+@pytest.mark.parametrize("keep", [1, 7, 0.1, 0.5, 1.0])
+def test_as_many_coefficients_are_kept_as_asked_for(input_shape, ndim, channels, keep):
+    explanation = make(input_shape, ndim, channels)
+    values, kept = (
+        np.concatenate([band.reshape(len(band), -1) for band in flatten(bands).values()], axis=1)
+        for bands in (explanation.coefficients, explanation.kept(keep))
+    )
+    count = keep if isinstance(keep, int) else round(keep * values.shape[1])
+    assert set(kept.sum(axis=1)) == {count}
+    for magnitudes, chosen in zip(np.abs(values), kept, strict=True):
+        assert magnitudes[chosen].min() >= magnitudes[~chosen].max(initial=0)
+
+
+@each_input
+@pytest.mark.parametrize("keep", [2, 0.25])
+def test_levels_keep_as_many_each(input_shape, ndim, channels, keep):
+    explanation = make(input_shape, ndim, channels)
+    kept = explanation.kept(keep, per_level=True)
+    for bands in levels(kept, ndim):
+        sizes = sum(band[0].size for band in bands.values())
+        counts = sum(band.reshape(len(band), -1).sum(axis=1) for band in bands.values())
+        assert set(counts) == {keep if isinstance(keep, int) else round(keep * sizes)}
+
+
+def test_what_has_no_importance_is_never_kept():
+    explanation = make((3, 64), 1)
+    explanation.coefficients[0][:] = 0
+    assert not explanation.kept(1.0)[0].any()
+    assert not explanation.kept(1.0, per_level=True)[0].any()
+    assert explanation.kept(0.1, approximation=True)[0].all()
+
+
+@each_input
+@pytest.mark.parametrize("mode", ["periodization", "symmetric"])
+def test_all_coefficients_give_the_inputs_back(input_shape, ndim, channels, mode):
+    explanation = make(input_shape, ndim, channels, mode=mode)
+    x = inputs_of(explanation)
+    result = explanation.reconstruct(x, 1.0)
+    np.testing.assert_allclose(result, x, atol=1e-5)
+    assert result.dtype == np.float32
+
+
+def test_a_reconstruction_is_the_inverse_of_what_is_kept():
+    """PyWavelets' inverse of the ten coefficients of largest importance, whatever their size."""
+    explanation = make((3, 41, 2), 1, channels=True)
+    x = inputs_of(explanation)
+    bands = pywt.wavedec(x, "db2", "symmetric", 2, axis=1)
+    importance = [explanation.coefficients[0], *(d["d"] for d in explanation.coefficients[1:])]
+    for index in range(3):
+        flat = np.sort(np.concatenate([np.abs(band[index]).ravel() for band in importance]))
+        kept = [
+            band[index] * (np.abs(values[index]) >= flat[-10])
+            for band, values in zip(bands, importance, strict=True)
+        ]
+        expected = pywt.waverec(kept, "db2", "symmetric", axis=0)[:41]
+        np.testing.assert_allclose(explanation.reconstruct(x, 10)[index], expected, atol=1e-5)
+
+
+def test_importance_without_channels_chooses_for_all_of_them():
+    explanation = make((2, 32, 24, 3), 2)
+    x = inputs_of(explanation)
+    grey = explanation.reconstruct(np.repeat(x[..., :1], 3, axis=-1), 0.1)
+    np.testing.assert_allclose(grey[..., 0], grey[..., 2], atol=1e-6)
+    np.testing.assert_allclose(explanation.reconstruct(x, 0.1)[..., 0], grey[..., 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("keep", [0, 0.0, 1.5, -1, -0.5, True, None, "all", float("nan")])
+def test_keep_is_a_share_or_a_count(keep):
+    with pytest.raises(ValueError, match=r"keep must be a share in \(0, 1\] or a count"):
+        make((2, 64), 1).kept(keep)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((2, 63)), np.zeros((1, 64)), np.full((2, 64), np.nan)])
+def test_other_inputs_are_not_reconstructed(bad):
+    with pytest.raises(ValueError, match="inputs must be those explained"):
+        make((2, 64), 1).reconstruct(bad, 0.5)

@@ -23,6 +23,7 @@ __all__ = [
     "Coefficients",
     "WaveletTransform",
     "flatten",
+    "largest",
     "levels",
     "map_bands",
     "pack",
@@ -113,10 +114,36 @@ def flatten(coefficients: Coefficients) -> dict[str, Any]:
 def unflatten(named: dict[str, Any]) -> Coefficients:
     """The coefficients that `flatten` named."""
     details: dict[int, dict[str, Any]] = {}
-    for name in named.keys() - {"approximation"}:
-        index, _, key = name.partition(".")
-        details.setdefault(int(index), {})[key] = named[name]
+    for name, band in named.items():
+        if name != "approximation":
+            index, _, key = name.partition(".")
+            details.setdefault(int(index), {})[key] = band
     return [named["approximation"], *(details[index] for index in sorted(details))]
+
+
+def largest(bands: dict[str, np.ndarray], keep: float | int) -> dict[str, np.ndarray]:
+    """
+    Which coefficients of each input are the largest in magnitude.
+
+    Parameters
+    ----------
+    bands
+        Arrays by name, N first.
+    keep
+        How many of all: a share (float), or a count (int). Zeros are never among them.
+
+    Returns
+    -------
+    chosen
+        Boolean arrays.
+    """
+    flat = np.concatenate([np.abs(b).reshape(len(b), -1) for b in bands.values()], axis=1)
+    count = keep if isinstance(keep, (int, np.integer)) else round(keep * flat.shape[1])
+    chosen = np.zeros(flat.shape, bool)
+    np.put_along_axis(chosen, np.argsort(-flat, axis=1, kind="stable")[:, :count], True, axis=1)
+    ends = np.cumsum([band[0].size for band in bands.values()])[:-1]
+    parts = np.split(chosen & (flat > 0), ends, axis=1)
+    return {key: part.reshape(bands[key].shape) for key, part in zip(bands, parts, strict=True)}
 
 
 def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from .archive import read, write
-from .coefficients import Coefficients, flatten, levels, pack, resize_level, unflatten
+from .coefficients import (
+    Coefficients,
+    WaveletTransform,
+    flatten,
+    largest,
+    levels,
+    map_bands,
+    pack,
+    resize_level,
+    unflatten,
+)
 from .indices import SobolIndices, fractions
 
 
@@ -145,6 +155,95 @@ class WaveletExplanation:
         """
         pixels = self.by_scale().sum(axis=1)
         return pixels if self.ndim == 1 or self._has_channels else pixels[..., np.newaxis]
+
+    def kept(
+        self, keep: float | int, *, per_level: bool = False, approximation: bool = False
+    ) -> Coefficients:
+        """
+        The most important coefficients of each input.
+
+        Parameters
+        ----------
+        keep
+            How many: a share in (0, 1], or a count (an int of at least 1). Coefficients without
+            importance are never kept.
+        per_level
+            Whether to take as many from each level; from all levels together if not.
+        approximation
+            Whether to keep the whole approximation besides.
+
+        Returns
+        -------
+        kept
+            Boolean arrays of the shapes of `coefficients`.
+
+        Raises
+        ------
+        ValueError
+            If `keep` is none of these.
+        """
+        integer = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool)
+        share = isinstance(keep, (float, np.floating)) and 0 < keep <= 1
+        if not share and not (integer and keep >= 1):
+            raise ValueError(
+                f"keep must be a share in (0, 1] or a count of at least 1, got {keep!r}."
+            )
+        if per_level:
+            first, *details = (largest(b, keep) for b in levels(self.coefficients, self.ndim))
+            chosen = [first["a" * self.ndim], *details]
+        else:
+            chosen = unflatten(largest(flatten(self.coefficients), keep))
+        if approximation:
+            chosen[0] = np.ones_like(chosen[0])
+        return chosen
+
+    def reconstruct(
+        self,
+        inputs: Any,
+        keep: float | int,
+        *,
+        per_level: bool = False,
+        approximation: bool = False,
+    ) -> np.ndarray:
+        """
+        What is left of the inputs when only the most important coefficients are.
+
+        Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
+        Attribution (2025), section 4.2 and figure 7.
+
+        Parameters
+        ----------
+        inputs
+            The inputs explained, of `input_shape` (channels last).
+        keep, per_level, approximation
+            As for `kept`.
+
+        Returns
+        -------
+        reconstruction
+            Inverse transform of the coefficients kept, the others zero; an array of
+            `input_shape`.
+
+        Raises
+        ------
+        ValueError
+            If the inputs are not those explained, or `keep` is not valid.
+        """
+        x = np.asarray(inputs, np.float32)
+        if x.shape != tuple(self.input_shape) or not np.isfinite(x).all():
+            raise ValueError(
+                f"inputs must be those explained, finite and of shape {tuple(self.input_shape)}, "
+                f"got shape {x.shape}."
+            )
+        kept = self.kept(keep, per_level=per_level, approximation=approximation)
+        axes = tuple(range(1, 1 + self.ndim))
+        transform = WaveletTransform(self.wavelet, self.level, self.mode, axes)
+
+        def masked(band: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+            return band * (chosen if chosen.ndim == band.ndim else chosen[..., np.newaxis])
+
+        z = map_bands(masked, transform.forward(x), kept)
+        return transform.inverse(z, x.shape)
 
     @property
     def _has_channels(self) -> bool:
