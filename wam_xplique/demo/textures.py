@@ -38,7 +38,8 @@ NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 32, 0.5, 32, 64
 COARSE: dict[str, Any] = {"grid_size": 8, "nb_design": 8, "partition": "subband"}
 FINE: dict[str, Any] = {"grid_size": 16, "nb_design": 16}
 RINGS: dict[str, Any] = {"grid_size": 16, "nb_design": 64}
-PHOTOGRAPH, PHOTOGRAPH_GRID = "brick", 9
+PHOTOGRAPH = "brick"
+WHOLE: dict[str, Any] = {"grid_size": 9, "nb_design": 32, "partition": "subband", "refine": 0.03}
 FILES = {"Keras": "keras", "PyTorch": "torch"}
 
 Method = Callable[[Any], Any]
@@ -199,10 +200,8 @@ def _draw_photograph(model: Any, out: Path) -> None:
     figure, axes = plt.subplots(2, len(METHODS), figsize=size, layout="constrained")
     found = {}
     for ax, (name, method) in zip(axes[0], METHODS.items(), strict=True):
-        explainer = method(model)
+        explainer = WCAM(model, **WHOLE) if name == "WCAM" else method(model)
         explainer.batch_size = 4
-        if isinstance(explainer, WCAM):
-            explainer.grid_size = PHOTOGRAPH_GRID
         if name in ("WAM-SG", "WCAM"):
             found[name] = explainer.explain_wavelet(image, target)
             found[name].save(out / f"photograph_{name.lower().replace('-', '_')}.npz")
