@@ -7,14 +7,23 @@ from .explanation import (
     plot_scale_importance,
     plot_scales,
 )
+from .signals import plot_scalogram, plot_spectrogram, plot_waveform
 from .spectrum import plot_radial_importance, plot_spectrum
+from .volumes import interactive, plot_projections, plot_slices, save_interactive
 
 __all__ = [
+    "interactive",
     "plot_explanation",
     "plot_mosaic",
     "plot_pixels",
+    "plot_projections",
     "plot_radial_importance",
     "plot_scale_importance",
     "plot_scales",
+    "plot_scalogram",
+    "plot_slices",
+    "plot_spectrogram",
     "plot_spectrum",
+    "plot_waveform",
+    "save_interactive",
 ]

@@ -1,17 +1,82 @@
-"""What all pictures share: colours, new axes, bars of colours, shares with their intervals."""
+"""What all pictures share: colours, axes, maps, labels of scales, shares with their intervals."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
+from ..coefficients import map_bands
+from ..explanation import WaveletExplanation
 from ..indices import SobolIndices
 
 COLORMAP = "magma"
 BAR_COLOR = "#b5367a"  # the middle of the color map
 WHISKER_COLOR = "0.15"
+CLIP_PERCENTILE = 99.5
+
+KINDS = ("signals", "images", "volumes")  # by their number of dimensions
+# What draws a view of each of these kinds.
+PLACES = ("plot_waveform", "plot_pixels", "plot_slices")
+SCALES = ("plot_scalogram", "plot_scales", "plot_projections")
+
+
+def check_wavelets(explanation: WaveletExplanation) -> None:
+    """
+    Check that an explanation is one in the wavelet domain.
+
+    Raises
+    ------
+    ValueError
+        If it is no `WaveletExplanation`.
+    """
+    if not isinstance(explanation, WaveletExplanation):
+        raise ValueError(f"Expected a WaveletExplanation, got {type(explanation).__name__}.")
+
+
+def check_kind(explanation: WaveletExplanation, kind: str, views: Sequence[str]) -> None:
+    """
+    Check that an explanation is of what a picture is made for.
+
+    Parameters
+    ----------
+    explanation
+        What is to be drawn.
+    kind
+        One of `KINDS`.
+    views
+        The functions that draw such a view of signals, of images and of volumes.
+
+    Raises
+    ------
+    ValueError
+        If it is no `WaveletExplanation`, or one of another kind; names the function to use.
+    """
+    check_wavelets(explanation)
+    found = KINDS[explanation.ndim - 1]
+    if found != kind:
+        raise ValueError(
+            f"Expected an explanation of {kind}, got one of {found} ({explanation.ndim} "
+            f"dimensions); {views[explanation.ndim - 1]} draws those."
+        )
+
+
+def check_rate(name: str, rate: float) -> None:
+    """
+    Check a number that time is measured by.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive, finite number.
+    """
+    if not 0 < rate < np.inf:
+        raise ValueError(f"{name} must be a positive, finite number, got {rate!r}.")
 
 
 def new_axes(width: float = 3, height: float = 3) -> Axes:
@@ -19,17 +84,141 @@ def new_axes(width: float = 3, height: float = 3) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def draw_colorbar(mappable: ScalarMappable, ax: Axes, label: str) -> None:
-    """Set a bar of colours beside the axes of a picture."""
-    place = ax.inset_axes((1.04, 0, 0.05, 1))  # as high as the picture, whatever its shape
+def bare(ax: Axes) -> Axes:
+    """Take the ticks from axes."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return ax
+
+
+def draw_colorbar(mappable: ScalarMappable, ax: Axes, label: str, width: float = 0.05) -> None:
+    """Set a bar of colours beside the axes of a picture; `width` is a part of the picture's."""
+    place = ax.inset_axes((1 + 0.8 * width, 0, width, 1))  # as high as the picture, at any shape
     bar = ax.figure.colorbar(mappable, cax=place)
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=7)
 
 
+def draw_map(
+    ax: Axes,
+    values: np.ndarray,
+    image: np.ndarray | None = None,
+    top: float | None = None,
+    span: tuple[float, float] | None = None,
+) -> None:
+    """
+    Draw the magnitude of a map, over the image in grey if it is given.
+
+    Parameters
+    ----------
+    ax
+        Axes to draw on.
+    values
+        Map (H, W).
+    image
+        The image (H, W), (H, W, 1) or (H, W, 3).
+    top
+        What is shown brightest; the largest magnitudes of the map by default.
+    span
+        The values of the image shown black and white; its least and its largest by default.
+    """
+    magnitude = np.abs(values)
+    shown = unit(magnitude, top_of(magnitude) if top is None else top)
+    if image is None:
+        ax.imshow(shown, cmap=COLORMAP, vmin=0, vmax=1)
+    else:
+        grey = np.asarray(image, dtype=float)
+        grey = _stretch(grey.mean(axis=-1) if grey.ndim == 3 else grey, span)
+        color = plt.get_cmap(COLORMAP)(shown)[..., :3]
+        opacity = (0.25 + 0.6 * np.sqrt(shown))[..., np.newaxis]
+        ax.imshow(np.clip(opacity * color + (1 - opacity) * grey[..., np.newaxis], 0, 1))
+    bare(ax)
+
+
+def draw_image(ax: Axes, image: np.ndarray) -> None:
+    """Draw an image, its values stretched to the range that can be shown."""
+    image = np.asarray(image, dtype=float)
+    if image.ndim == 3 and image.shape[-1] == 1:
+        image = image[..., 0]
+    ax.imshow(_stretch(image), cmap="gray", vmin=0, vmax=1)
+    bare(ax)
+
+
+def only(explanation: WaveletExplanation, index: int) -> WaveletExplanation:
+    """The explanation of one input, so that no maps of the others are made."""
+    coefficients = map_bands(lambda band: band[[index]], explanation.coefficients)
+    shape = (1, *explanation.input_shape[1:])
+    return replace(explanation, coefficients=coefficients, input_shape=shape)
+
+
+def maps_of(explanation: WaveletExplanation, index: int) -> np.ndarray:
+    """The maps (level + 1, ...) of one input by scale, their channels averaged."""
+    maps = only(explanation, index).by_scale()[0]
+    return maps if maps.ndim == 1 + explanation.ndim else maps.mean(axis=-1)
+
+
+def first_drawn(explanation: WaveletExplanation) -> int:
+    """1 where the approximation takes no part beside details, else 0."""
+    return int(explanation.level > 0 and not np.any(explanation.coefficients[0]))
+
+
+def scale_labels(explanation: WaveletExplanation, sample_rate: float | None = None) -> list[str]:
+    """
+    What each level stands for, approximation first, then coarse to fine.
+
+    Parameters
+    ----------
+    explanation
+        Any explanation.
+    sample_rate
+        Samples a second, of signals.
+
+    Returns
+    -------
+    labels
+        Frequencies, level j holding about those from ``sample_rate / 2**(j + 1)`` to
+        ``sample_rate / 2**j`` Hz; without a rate the explanation's `scales`, which for signals
+        are in samples.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not positive, or one is given with no signals.
+    """
+    if sample_rate is None:
+        unit_name = "samples" if explanation.ndim == 1 else "px"
+        return [scale.replace("px", unit_name) for scale in explanation.scales]
+    check_rate("sample_rate", sample_rate)
+    if explanation.ndim != 1:
+        kind = KINDS[explanation.ndim - 1]
+        raise ValueError(f"sample_rate must be None for {kind}, got {sample_rate!r}.")
+    edges = [sample_rate / 2 ** (level + 1) for level in range(explanation.level, -1, -1)]
+    return [f"< {_hertz(edges[0])}", *(_hertz(*band) for band in pairwise(edges))]
+
+
+def top_of(values: np.ndarray) -> float:
+    """What is shown as 1; the few largest lie above, so that one outlier hides nothing."""
+    return float(np.percentile(values, CLIP_PERCENTILE) or values.max())
+
+
+def unit(values: np.ndarray, top: float) -> np.ndarray:
+    """Values as parts of the `top`, between 0 and 1; 0 where that is not positive."""
+    return np.clip(values / top, 0, 1) if top > 0 else np.zeros_like(values)
+
+
 def brightest(indices: np.ndarray) -> float:
     """The end of a scale of colours that begins at 0: the largest index, if one is above 0."""
     return max(float(indices.max()), 0.0) or 1.0
+
+
+def top_color(explanation: WaveletExplanation, values: np.ndarray) -> float:
+    """The end of a scale of colours from 0 for maps: of Sobol indices the very largest."""
+    return brightest(values) if explanation.sobol is not None else top_of(values) or 1.0
+
+
+def importance_name(explanation: WaveletExplanation) -> str:
+    """What the values of an explanation are called on a bar of colours."""
+    return "importance" if explanation.sobol is None else "total Sobol index"
 
 
 def shares_of(
@@ -62,3 +251,14 @@ def shares_of(
     if index is None:
         return importance.mean(axis=0), None if interval is None else interval.mean(axis=0)
     return importance[index], None if interval is None else interval[index]
+
+
+def _hertz(*edges: float) -> str:
+    """Frequencies as text: "2-4 kHz"."""
+    factor, name = (1000, "kHz") if max(edges) >= 1000 else (1, "Hz")
+    return "-".join(f"{edge / factor:.3g}" for edge in edges) + f" {name}"
+
+
+def _stretch(image: np.ndarray, span: tuple[float, float] | None = None) -> np.ndarray:
+    low, high = (image.min(), image.max()) if span is None else span
+    return (image - low) / (high - low) if high > low else np.zeros_like(image)

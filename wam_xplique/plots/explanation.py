@@ -1,9 +1,8 @@
-"""Pictures of one explained image: the mosaic, the scales, the pixels and their shares."""
+"""Pictures of one explained input: of images the mosaic, scales and pixels; shares of any."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -18,16 +17,29 @@ from ..indices import SobolIndices
 from .common import (
     BAR_COLOR,
     COLORMAP,
+    PLACES,
+    SCALES,
     WHISKER_COLOR,
+    bare,
     brightest,
+    check_kind,
+    check_wavelets,
     draw_colorbar,
+    draw_image,
+    draw_map,
+    first_drawn,
+    maps_of,
     new_axes,
+    scale_labels,
     shares_of,
+    top_of,
+    unit,
 )
+from .signals import plot_scalogram, plot_waveform
+from .volumes import plot_projections, plot_slices
 
 GRID_COLOR = "0.55"
 HELD_COLOR = "0.3"
-CLIP_PERCENTILE = 99.5
 ORIENTATIONS = {"da": "h", "ad": "v", "dd": "d"}  # as WCAM figure 10 has them
 # Of the mosaic's side: what is narrower has no room for a letter, or for a scale.
 LETTER_ROOM, SCALE_ROOM = 1 / 10, 1 / 5
@@ -58,8 +70,14 @@ def plot_mosaic(explanation: WaveletExplanation, index: int = 0, ax: Axes | None
     -------
     ax
         The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no `WaveletExplanation`, or one of signals or volumes, for which there are
+        `plot_scalogram` and `plot_projections`.
     """
-    _check_images(explanation)
+    check_kind(explanation, "images", SCALES)
     given, ax = ax, new_axes(3.6, 3) if ax is None else ax
     chosen = map_bands(lambda band: band[index], explanation.coefficients)
     if explanation.sobol is None:
@@ -74,7 +92,7 @@ def plot_mosaic(explanation: WaveletExplanation, index: int = 0, ax: Axes | None
     ax.set_ylim(shown.shape[0] - 0.5, -0.5)
     if given is None and explanation.sobol is not None:
         draw_colorbar(picture, ax, "total Sobol index")
-    return _bare(ax)
+    return bare(ax)
 
 
 def plot_pixels(
@@ -101,10 +119,16 @@ def plot_pixels(
     -------
     ax
         The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no `WaveletExplanation`, or one of signals or volumes, for which there are
+        `plot_waveform` and `plot_slices`.
     """
-    _check_images(explanation)
+    check_kind(explanation, "images", PLACES)
     ax = new_axes() if ax is None else ax
-    draw_map(ax, _only(explanation, index).pixels()[0].mean(axis=-1), image)
+    draw_map(ax, maps_of(explanation, index).sum(axis=0), image)
     return ax
 
 
@@ -135,14 +159,19 @@ def plot_scales(
     -------
     axes
         The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no `WaveletExplanation`, or one of signals or volumes, for which there are
+        `plot_scalogram` and `plot_projections`.
     """
-    _check_images(explanation)
+    check_kind(explanation, "images", SCALES)
     if axes is None:
         count = explanation.level
         size = (2.4 * count, 2.6)
         axes = plt.subplots(1, count, figsize=size, squeeze=False, layout="constrained")[1][0]
-    maps = _only(explanation, index).by_scale()[0, 1:]
-    maps = maps if maps.ndim == 3 else maps.mean(axis=-1)
+    maps = maps_of(explanation, index)[1:]
     top = None if explanation.sobol is None else float(maps.max(initial=0))
     for ax, level, label in zip(axes, maps, explanation.scales[1:], strict=True):
         draw_map(ax, level, image, top)
@@ -151,10 +180,16 @@ def plot_scales(
 
 
 def plot_scale_importance(
-    explanation: WaveletExplanation, index: int | None = None, ax: Axes | None = None
+    explanation: WaveletExplanation,
+    index: int | None = None,
+    ax: Axes | None = None,
+    sample_rate: float | None = None,
 ) -> Axes:
     """
     Draw the share of each level in the explanation as bars.
+
+    They stand in the order of the other pictures: from coarse down to fine, but for signals from
+    fine down to coarse, as `plot_scalogram` has them.
 
     Whiskers are the bootstrap intervals of `WCAM`, where there are any; those of the mean over
     all inputs are the means of their bounds. They are about the error of the estimate, which all
@@ -168,18 +203,26 @@ def plot_scale_importance(
         Which input; the mean over all inputs by default.
     ax
         Axes to draw on; new ones by default.
+    sample_rate
+        Samples a second of signals, whose levels are then labelled by their frequencies.
 
     Returns
     -------
     ax
         The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no `WaveletExplanation`, or a sample rate is not positive, or not of signals.
     """
-    _check_wavelets(explanation)
-    ax = new_axes() if ax is None else ax
+    check_wavelets(explanation)
+    kept = slice(first_drawn(explanation), None)
+    labels = scale_labels(explanation, sample_rate)[kept]
     shares, interval = shares_of(explanation.scale_importance(), explanation.sobol, index)
-    kept = slice(0 if np.any(explanation.coefficients[0]) else 1, None)
-    shares, labels, places = shares[kept], explanation.scales[kept], np.arange(len(shares[kept]))
+    shares, places = shares[kept], np.arange(len(labels))
     ends = shares
+    ax = new_axes() if ax is None else ax
     ax.barh(labels, shares, color=BAR_COLOR)
     if interval is not None:
         low, high = interval[kept].T
@@ -195,7 +238,8 @@ def plot_scale_importance(
             va="center",
             fontsize=8,
         )
-    ax.invert_yaxis()
+    if explanation.ndim > 1:
+        ax.invert_yaxis()
     ax.set_xlim(0, max(1.3 * ends.max(), 1e-6))
     ax.set_xticks([])
     ax.tick_params(labelsize=8, length=0)
@@ -205,32 +249,53 @@ def plot_scale_importance(
 
 def plot_explanation(
     explanation: WaveletExplanation,
-    image: np.ndarray,
+    inputs: np.ndarray,
     index: int = 0,
     title: str | None = None,
+    sample_rate: float | None = None,
 ) -> Figure:
     """
-    Draw all views of one explained image: image, mosaic, scales, pixels and shares.
+    Draw all views of one explained input.
+
+    Of an image: itself, mosaic, scales, pixels and shares. Of a signal: waveform, scalogram and
+    shares. Of a volume: slices, projections and shares.
 
     Parameters
     ----------
     explanation
-        Explanation of images.
-    image
-        The image (H, W), (H, W, 1) or (H, W, 3).
+        Explanation of images, signals or volumes.
+    inputs
+        What is explained: an image (H, W), (H, W, 1) or (H, W, 3), a signal (T,) or (T, W), or a
+        volume (D, H, W) or (D, H, W, C).
     index
-        Which image of the explanation.
+        Which input of the explanation.
     title
         Title of the figure.
+    sample_rate
+        Samples a second of signals, for axes in seconds and Hz.
 
     Returns
     -------
     figure
         The figure.
+
+    Raises
+    ------
+    ValueError
+        If it is no `WaveletExplanation`, the input does not fit it, or a sample rate is not
+        positive, or not of signals.
     """
-    count = explanation.level + 4
-    figure, axes = plt.subplots(1, count, figsize=(2.3 * count, 2.6), layout="constrained")
-    draw_row(axes, explanation, image, index)
+    check_wavelets(explanation)
+    scale_labels(explanation, sample_rate)
+    figure = plt.figure(layout="constrained")
+    if explanation.ndim == 1:
+        _draw_signal(figure, explanation, inputs, index, sample_rate)
+    elif explanation.ndim == 2:
+        count = explanation.level + 4
+        figure.set_size_inches(2.3 * count, 2.6)
+        draw_row(figure.subplots(1, count), explanation, inputs, index)
+    else:
+        _draw_volume(figure, explanation, inputs, index)
     figure.suptitle(title or "")
     return figure
 
@@ -238,7 +303,7 @@ def plot_explanation(
 def draw_row(
     axes: Sequence[Axes], explanation: WaveletExplanation, image: np.ndarray, index: int = 0
 ) -> None:
-    """Draw the views of `plot_explanation` on a row of ``explanation.level + 4`` axes."""
+    """Draw the views of an image by `plot_explanation` on ``explanation.level + 4`` axes."""
     draw_image(axes[0], image)
     axes[0].set_title("input", fontsize=9)
     plot_mosaic(explanation, index, axes[1])
@@ -246,47 +311,7 @@ def draw_row(
     plot_scales(explanation, image, index, axes[2:-2])
     plot_pixels(explanation, image, index, axes[-2])
     axes[-2].set_title("all scales", fontsize=9)
-    plot_scale_importance(explanation, index, axes[-1])
-    axes[-1].set_title("importance", fontsize=9)
-
-
-def draw_map(
-    ax: Axes, values: np.ndarray, image: np.ndarray | None = None, top: float | None = None
-) -> None:
-    """
-    Draw the magnitude of a map, over the image in grey if it is given.
-
-    Parameters
-    ----------
-    ax
-        Axes to draw on.
-    values
-        Map (H, W).
-    image
-        The image (H, W), (H, W, 1) or (H, W, 3).
-    top
-        What is shown brightest; the largest magnitudes of the map by default.
-    """
-    magnitude = np.abs(values)
-    shown = _unit(magnitude, _top(magnitude) if top is None else top)
-    if image is None:
-        ax.imshow(shown, cmap=COLORMAP, vmin=0, vmax=1)
-    else:
-        grey = np.asarray(image, dtype=float)
-        grey = _stretch(grey.mean(axis=-1) if grey.ndim == 3 else grey)
-        color = plt.get_cmap(COLORMAP)(shown)[..., :3]
-        opacity = (0.25 + 0.6 * np.sqrt(shown))[..., np.newaxis]
-        ax.imshow(np.clip(opacity * color + (1 - opacity) * grey[..., np.newaxis], 0, 1))
-    _bare(ax)
-
-
-def draw_image(ax: Axes, image: np.ndarray) -> None:
-    """Draw an image, its values stretched to the range that can be shown."""
-    image = np.asarray(image, dtype=float)
-    if image.ndim == 3 and image.shape[-1] == 1:
-        image = image[..., 0]
-    ax.imshow(_stretch(image), cmap="gray", vmin=0, vmax=1)
-    _bare(ax)
+    _draw_bars(axes[-1], explanation, index)
 
 
 _GRID: dict[str, Any] = {"color": GRID_COLOR, "linewidth": 0.6}
@@ -303,6 +328,47 @@ _LABEL: dict[str, Any] = {
     "textcoords": "offset points",
     "path_effects": [patheffects.withStroke(linewidth=1.4, foreground="black")],
 }
+
+
+def _draw_signal(
+    figure: Figure,
+    explanation: WaveletExplanation,
+    signal: np.ndarray,
+    index: int,
+    sample_rate: float | None,
+) -> None:
+    """Draw the waveform, the scalogram beneath, and beside each level of it its bar."""
+    figure.set_size_inches(9, 4.5)
+    (above, beside), (below, bars) = figure.subplots(2, 2, width_ratios=(3.5, 1))
+    beside.remove()
+    plot_waveform(explanation, signal, sample_rate, index, above)
+    above.set_title("input and its importance", fontsize=9)
+    plot_scalogram(explanation, sample_rate, index, below)
+    below.set_title("scales", fontsize=9)
+    _draw_bars(bars, explanation, index, sample_rate)
+    bars.set_ylim(below.get_ylim())
+    bars.tick_params(labelleft=False)
+
+
+def _draw_volume(
+    figure: Figure, explanation: WaveletExplanation, volume: np.ndarray, index: int
+) -> None:
+    """Draw slices across each axis, the levels projected along it, and the bars."""
+    count = explanation.level + 1 - first_drawn(explanation)
+    figure.set_size_inches(2.1 * (count + 2), 6)
+    grid = figure.add_gridspec(3, count + 2)
+    places = [[grid[row, column] for column in range(count + 1)] for row in range(3)]
+    axes = np.array([[figure.add_subplot(place) for place in row] for row in places])
+    plot_slices(explanation, volume, index, axes=list(axes[:, 0]))
+    plot_projections(explanation, index, axes[:, 1:])
+    _draw_bars(figure.add_subplot(grid[:, -1]), explanation, index)
+
+
+def _draw_bars(
+    ax: Axes, explanation: WaveletExplanation, index: int, sample_rate: float | None = None
+) -> None:
+    plot_scale_importance(explanation, index, ax, sample_rate)
+    ax.set_title("importance", fontsize=9)
 
 
 def _draw_level_grid(ax: Axes, explanation: WaveletExplanation) -> None:
@@ -332,10 +398,10 @@ def _write(ax: Axes, letter: str, row: int, column: int) -> None:
 
 def _by_level(magnitudes: Coefficients) -> Coefficients:
     """Magnitudes divided by the largest of their level."""
-    tops = [_top(np.stack(list(bands.values()))) for bands in levels(magnitudes, 2)]
-    shown: Coefficients = [_unit(magnitudes[0], tops[0])]
+    tops = [top_of(np.stack(list(bands.values()))) for bands in levels(magnitudes, 2)]
+    shown: Coefficients = [unit(magnitudes[0], tops[0])]
     for level, top in zip(magnitudes[1:], tops[1:], strict=True):
-        shown.append({key: _unit(band, top) for key, band in level.items()})
+        shown.append({key: unit(band, top) for key, band in level.items()})
     return shown
 
 
@@ -344,44 +410,6 @@ def _held(sobol: SobolIndices) -> np.ndarray:
     return pack(map_bands(lambda cells: cells + 1, sobol.cells), axes=(0, 1)) == 0
 
 
-def _bare(ax: Axes) -> Axes:
-    ax.set_xticks([])
-    ax.set_yticks([])
-    return ax
-
-
-def _check_wavelets(explanation: WaveletExplanation) -> None:
-    if not isinstance(explanation, WaveletExplanation):
-        raise ValueError(f"Expected a WaveletExplanation, got {type(explanation).__name__}.")
-
-
-def _check_images(explanation: WaveletExplanation) -> None:
-    _check_wavelets(explanation)
-    if explanation.ndim != 2:
-        raise ValueError(f"Expected an explanation of images, got {explanation.ndim} dimensions.")
-
-
-def _only(explanation: WaveletExplanation, index: int) -> WaveletExplanation:
-    """The explanation of one image, so that no maps of the others are made."""
-    coefficients = map_bands(lambda band: band[[index]], explanation.coefficients)
-    shape = (1, *explanation.input_shape[1:])
-    return replace(explanation, coefficients=coefficients, input_shape=shape)
-
-
 def _magnitude(band: np.ndarray) -> np.ndarray:
     magnitude = np.abs(band)
     return magnitude.mean(axis=-1) if magnitude.ndim == 3 else magnitude
-
-
-def _top(values: np.ndarray) -> float:
-    """What is shown as 1; the few largest lie above, so that one outlier hides nothing."""
-    return float(np.percentile(values, CLIP_PERCENTILE) or values.max())
-
-
-def _unit(values: np.ndarray, top: float) -> np.ndarray:
-    return np.clip(values / top, 0, 1) if top > 0 else np.zeros_like(values)
-
-
-def _stretch(image: np.ndarray) -> np.ndarray:
-    low, high = image.min(), image.max()
-    return (image - low) / (high - low) if high > low else np.zeros_like(image)

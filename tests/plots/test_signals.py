@@ -1,0 +1,391 @@
+"""The pictures of signals show what the explanation says, where and at which frequency it does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import pywt
+from matplotlib.colors import to_rgba
+
+from wam_xplique import WCAM, WaveletExplanation, WaveletGradientInput
+from wam_xplique.coefficients import map_bands
+from wam_xplique.plots import (
+    plot_explanation,
+    plot_mosaic,
+    plot_pixels,
+    plot_scale_importance,
+    plot_scales,
+    plot_scalogram,
+    plot_slices,
+    plot_spectrogram,
+    plot_waveform,
+)
+from wam_xplique.plots.signals import MASK_COLOR, MOST_COLUMNS
+
+from .helpers import explanation_of, fam_of
+
+RATE = 1000
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def signals_of(shape=(64,), level=3, wavelet="haar", approximation=False):
+    """An explanation of two signals (T,) or (T, W)."""
+    noise = np.random.default_rng(0).standard_normal((2, *shape))
+    coefficients = pywt.wavedecn(noise, wavelet, "periodization", level, axes=(1,))
+    if not approximation:
+        coefficients[0][:] = 0
+    return WaveletExplanation(coefficients, wavelet, "periodization", (2, *shape), 1)
+
+
+def nothing_of(explanation):
+    return replace(explanation, coefficients=map_bands(np.zeros_like, explanation.coefficients))
+
+
+def signal_of(shape=(64,)):
+    return np.random.default_rng(1).standard_normal(shape)
+
+
+def written(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+@pytest.mark.parametrize("shape", [(64,), (64, 1), (64, 3)])
+def test_a_waveform_has_the_importance_of_each_channel_at_its_samples(shape):
+    explanation, signal = signals_of(shape), signal_of(shape)
+    ax = plot_waveform(explanation, signal, RATE, index=1)
+    (picture,) = ax.images
+    expected = explanation.pixels()[1].reshape(64, -1).T
+    np.testing.assert_array_equal(picture.get_array(), expected)
+    left, right, bottom, top = picture.get_extent()
+    lane = (top - bottom) / len(expected)
+    for channel, (line, values) in enumerate(zip(ax.lines, signal.reshape(64, -1).T, strict=True)):
+        np.testing.assert_allclose(line.get_xdata(), np.arange(64) / RATE)
+        np.testing.assert_allclose(np.diff(line.get_ydata()), np.diff(values))
+        highest = top - channel * lane
+        assert highest - lane < line.get_ydata().min() <= line.get_ydata().max() < highest
+    columns = left + (np.arange(64) + 0.5) * (right - left) / 64
+    np.testing.assert_allclose(columns, np.arange(64) / RATE, atol=1e-12)
+
+
+def test_one_channel_is_drawn_in_its_unit_and_several_by_their_number():
+    signal = signal_of()
+    ax = plot_waveform(signals_of(), signal)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), signal)
+    assert ax.get_ylabel() == "amplitude"
+    ax = plot_waveform(signals_of((64, 3)), signal_of((64, 3)))
+    assert ax.get_ylabel() == "channel"
+    assert written(ax.yaxis) == ["0", "1", "2"]
+    assert len(plot_waveform(signals_of((64, 20)), signal_of((64, 20))).get_yticks()) <= 8
+
+
+def test_a_signal_of_one_channel_may_lack_the_axis_or_have_it():
+    for explained, drawn in (((64,), (64, 1)), ((64, 1), (64,))):
+        assert len(plot_waveform(signals_of(explained), signal_of(drawn)).lines) == 1
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [lambda explanation, rate: plot_waveform(explanation, signal_of(), rate), plot_scalogram],
+)
+def test_time_is_in_seconds_with_a_rate_and_in_samples_without(draw):
+    ax = draw(signals_of(), RATE)
+    assert ax.get_xlabel() == "time (s)"
+    np.testing.assert_allclose(ax.get_xlim(), (-0.0005, 0.0635))
+    ax = draw(signals_of(), None)
+    assert ax.get_xlabel() == "time (samples)"
+    np.testing.assert_allclose(ax.get_xlim(), (-0.5, 63.5))
+
+
+@pytest.mark.parametrize("shape", [(64,), (64, 1), (64, 3)])
+@pytest.mark.parametrize("approximation", [True, False])
+def test_a_scalogram_has_the_map_of_each_level_the_finest_at_the_top(shape, approximation):
+    explanation = signals_of(shape, approximation=approximation)
+    ax = plot_scalogram(explanation, index=1)
+    (picture,) = ax.images
+    maps = explanation.by_scale()[1].reshape(4, 64, -1).mean(axis=-1)
+    kept = maps if approximation else maps[1:]
+    np.testing.assert_allclose(picture.get_array(), kept[::-1], rtol=1e-6)
+    *_, bottom, top = picture.get_extent()
+    assert (bottom, top) == ax.get_ylim() == (-0.5, len(kept) - 0.5)
+    names = ["> 8 samples", "4-8 samples", "2-4 samples", "1-2 samples"]
+    assert written(ax.yaxis) == names[-len(kept) :]
+    assert (ax.get_yticks() == np.arange(len(kept))).all()
+    assert ax.get_ylabel() == "scale"
+
+
+@pytest.mark.parametrize(
+    ("rate", "labels"),
+    [
+        (1000, ["< 62.5 Hz", "62.5-125 Hz", "125-250 Hz", "250-500 Hz"]),
+        (8000, ["< 500 Hz", "0.5-1 kHz", "1-2 kHz", "2-4 kHz"]),
+        (1, ["< 0.0625 Hz", "0.0625-0.125 Hz", "0.125-0.25 Hz", "0.25-0.5 Hz"]),
+    ],
+)
+def test_levels_are_labelled_by_their_frequencies(rate, labels):
+    explanation = signals_of(approximation=True)
+    ax = plot_scalogram(explanation, rate)
+    assert written(ax.yaxis) == labels
+    assert ax.get_ylabel() == "frequency"
+    bars = plot_scale_importance(explanation, sample_rate=rate)
+    assert written(bars.yaxis) == labels
+
+
+@pytest.mark.parametrize(("frequency", "label"), [(400, "250-500 Hz"), (90, "62.5-125 Hz")])
+def test_a_tone_is_where_its_frequency_is_written(frequency, label):
+    time = np.arange(512) / RATE
+    tone = np.sin(2 * np.pi * frequency * time) * (np.abs(time - 0.3) < 0.05)
+    coefficients = pywt.wavedecn(tone[np.newaxis], "sym8", "periodization", 3, axes=(1,))
+    explanation = WaveletExplanation(coefficients, "sym8", "periodization", (1, 512), 1)
+    ax = plot_scalogram(explanation, RATE)
+    rows = ax.images[0].get_array()[::-1]
+    left, right, *_ = ax.images[0].get_extent()
+    row, column = np.unravel_index(rows.argmax(), rows.shape)
+    assert written(ax.yaxis)[row] == label
+    assert 0.24 < left + (column + 0.5) * (right - left) / rows.shape[1] < 0.36
+
+
+def test_a_long_signal_keeps_its_peaks_and_their_times():
+    length = 4 * MOST_COLUMNS - 2
+    coefficients = [np.zeros((1, length // 2)), {"d": np.zeros((1, length // 2))}]
+    coefficients[1]["d"][0, 600] = 1
+    explanation = WaveletExplanation(coefficients, "haar", "periodization", (1, length), 1)
+    for ax in (plot_scalogram(explanation), plot_waveform(explanation, np.zeros(length))):
+        (picture,) = ax.images
+        rows = picture.get_array()
+        assert rows.shape == (1, MOST_COLUMNS)
+        assert rows.max() == explanation.pixels().max()
+        assert picture.get_extent()[:2] == [-0.5, 4 * MOST_COLUMNS - 0.5]
+        assert rows.argmax() == 1200 // 4
+        assert ax.get_xlim() == (-0.5, length - 0.5)
+
+
+def test_levels_may_have_colours_of_their_own():
+    explanation = signals_of()
+    explanation.coefficients[1]["d"] *= 1000
+    assert (plot_scalogram(explanation).images[0].get_array()[0] < 10).all()
+    ax = plot_scalogram(explanation, by_level=True)
+    assert ax.images[0].get_clim() == (0, 1)
+    np.testing.assert_array_equal(ax.images[0].get_array().max(axis=1), 1)
+    assert "within the level" in ax.child_axes[0].get_ylabel()
+
+
+@pytest.mark.parametrize(
+    "draw", [lambda explanation, ax: plot_waveform(explanation, signal_of(), ax=ax), plot_scalogram]
+)
+def test_a_bar_of_colours_is_set_beside_new_axes_only(draw):
+    (bar,) = draw(signals_of(), ax=None).child_axes
+    assert bar.get_ylabel() == "importance"
+    figure, ax = plt.subplots()
+    assert draw(signals_of(), ax=ax) is ax
+    assert figure.axes == [ax]
+    assert not ax.child_axes
+
+
+def test_bars_of_signals_stand_as_the_rows_of_the_scalogram_do():
+    explanation = signals_of(approximation=True)
+    ax = plot_scale_importance(explanation, 1)
+    np.testing.assert_allclose(
+        [bar.get_width() for bar in ax.patches], explanation.scale_importance()[1]
+    )
+    assert not ax.yaxis_inverted()
+    assert written(ax.yaxis) == written(plot_scalogram(explanation).yaxis)
+
+
+@pytest.mark.parametrize("shape", [(64,), (64, 1), (64, 3)])
+@pytest.mark.parametrize("level", [0, 1, 3])
+def test_all_views_of_a_signal(shape, level):
+    explanation = signals_of(shape, level)
+    figure = plot_explanation(explanation, signal_of(shape), 1, "title", RATE)
+    figure.canvas.draw()
+    waveform, scalogram, bars = figure.axes
+    assert waveform.lines
+    assert len(scalogram.images[0].get_array()) == len(bars.patches) == max(level, 1)
+    assert scalogram.get_ylim() == bars.get_ylim()
+    assert bars.get_window_extent().y0 == pytest.approx(scalogram.get_window_extent().y0)
+    assert bars.get_window_extent().y1 == pytest.approx(scalogram.get_window_extent().y1)
+    assert waveform.get_xlabel() == scalogram.get_xlabel() == "time (s)"
+
+
+def test_an_explanation_of_nothing_is_drawn_without_colour():
+    explanation = nothing_of(signals_of())
+    for signal in (signal_of(), np.zeros(64)):
+        figure = plot_explanation(explanation, signal, sample_rate=RATE)
+        figure.canvas.draw()
+        for ax in figure.axes[:2]:
+            assert not ax.images[0].get_array().any()
+            assert ax.images[0].get_clim() == (0, 1)
+    assert not plot_scalogram(explanation, by_level=True).images[0].get_array().any()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_explainers_of_signals_can_be_drawn(channels):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((32, channels)),
+            keras.layers.Conv1D(2, 3, activation="relu"),
+            keras.layers.GlobalMaxPooling1D(),
+            keras.layers.Dense(2),
+        ]
+    )
+    signals = signal_of((2, 32, channels)).astype("float32")
+    for explainer in (WaveletGradientInput(model), WCAM(model, grid_size=4, nb_design=4)):
+        explanation = explainer.explain_wavelet(signals, np.eye(2))
+        plot_explanation(explanation, signals[1], 1).canvas.draw()
+    ax = plot_scalogram(explanation, index=1)
+    assert ax.child_axes[0].get_ylabel() == "total Sobol index"
+    assert ax.images[0].get_clim()[1] == pytest.approx(ax.images[0].get_array().max())
+
+
+@pytest.mark.parametrize(
+    ("draw", "use"),
+    [
+        (plot_mosaic, "plot_scalogram"),
+        (plot_scales, "plot_scalogram"),
+        (plot_pixels, "plot_waveform"),
+        (plot_slices, "plot_waveform"),
+    ],
+)
+def test_what_draws_no_signals_names_what_does(draw, use):
+    with pytest.raises(ValueError, match=f"signals.*; {use} draws those"):
+        draw(signals_of())
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("draw", "use"),
+    [(lambda e: plot_waveform(e, signal_of()), "plot_pixels"), (plot_scalogram, "plot_scales")],
+)
+def test_images_are_refused(draw, use):
+    with pytest.raises(ValueError, match=f"Expected an explanation of signals.*{use}"):
+        draw(explanation_of())
+    with pytest.raises(ValueError, match="Expected a WaveletExplanation"):
+        draw(fam_of())
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("shape", [(63,), (64, 2), (64, 1, 1), ()])
+def test_a_signal_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match=r"signal must be of the shape \(64,\)"):
+        plot_waveform(signals_of(), np.zeros(shape))
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("rate", [0, -1, np.nan, np.inf])
+def test_a_rate_that_is_none_is_refused(rate):
+    explanation = signals_of()
+    for draw in (
+        lambda: plot_waveform(explanation, signal_of(), rate),
+        lambda: plot_scalogram(explanation, rate),
+        lambda: plot_scale_importance(explanation, sample_rate=rate),
+        lambda: plot_explanation(explanation, signal_of(), sample_rate=rate),
+        lambda: plot_spectrogram(np.eye(3), sample_rate=rate, hop=1),
+    ):
+        with pytest.raises(ValueError, match="sample_rate must be a positive, finite number"):
+            draw()
+    assert not plt.get_fignums()
+
+
+def test_images_have_no_sample_rate():
+    for draw in (
+        lambda: plot_scale_importance(explanation_of(), sample_rate=RATE),
+        lambda: plot_explanation(explanation_of(), np.eye(24, 17), sample_rate=RATE),
+    ):
+        with pytest.raises(ValueError, match="sample_rate must be None for images, got 1000"):
+            draw()
+    assert not plt.get_fignums()
+
+
+# --- spectrograms ----------------------------------------------------------------------------
+
+
+def spectrogram_of(mels=5, frames=20):
+    return np.random.default_rng(2).standard_normal((mels, frames))
+
+
+def test_a_spectrogram_has_low_frequencies_at_the_bottom_and_frames_at_their_seconds():
+    spectrogram = spectrogram_of()
+    ax = plot_spectrogram(spectrogram, sample_rate=100, hop=50)
+    (picture,) = ax.images
+    np.testing.assert_array_equal(picture.get_array(), spectrogram)
+    assert not np.ma.getmaskarray(picture.get_array()).any()
+    assert picture.origin == "lower"
+    assert picture.get_extent() == [-0.25, 9.75, -0.5, 4.5]  # frame n in the middle of its column
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "mel band")
+
+
+@pytest.mark.parametrize("mask", [0, 0.5, 0.9])
+def test_the_least_important_part_is_masked(mask):
+    spectrogram = spectrogram_of()
+    importance = np.random.default_rng(3).permutation(np.arange(1.0, 101)).reshape(5, 20)
+    importance[:, ::2] *= -1
+    ax = plot_spectrogram(spectrogram, importance, 100, 50, mask=mask)
+    shown = ax.images[0].get_array()
+    np.testing.assert_array_equal(shown.mask, np.abs(importance) <= 100 * mask)
+    np.testing.assert_array_equal(shown.data, spectrogram)
+    assert ax.images[0].get_clim() == (spectrogram.min(), spectrogram.max())
+    assert ax.get_facecolor() == to_rgba(MASK_COLOR)
+
+
+def test_what_has_no_importance_is_masked_even_where_that_is_most():
+    importance = np.zeros((5, 20))
+    assert plot_spectrogram(spectrogram_of(), importance, 1, 1).images[0].get_array().mask.all()
+    importance[2, 3] = 1
+    shown = plot_spectrogram(spectrogram_of(), importance, 1, 1, mask=0.5).images[0].get_array()
+    assert np.argwhere(~shown.mask).tolist() == [[2, 3]]
+
+
+def test_a_mel_spectrogram_of_keras_is_drawn_as_it_is_given():
+    mel = keras.layers.MelSpectrogram(
+        fft_length=64, sequence_stride=16, sampling_rate=RATE, num_mel_bins=8
+    )
+    click = np.zeros(1024, "float32")
+    click[512] = 1
+    ax = plot_spectrogram(mel(click[np.newaxis])[0], sample_rate=RATE, hop=16)
+    shown = ax.images[0].get_array()
+    left, right, *_ = ax.images[0].get_extent()
+    column = shown.sum(axis=0).argmax()
+    assert len(shown) == 8
+    assert left + (column + 0.5) * (right - left) / shown.shape[1] == pytest.approx(0.512)
+
+
+@pytest.mark.parametrize("given", [{}, {"sample_rate": 100}, {"hop": 50}])
+def test_a_spectrogram_needs_a_rate_and_a_hop(given):
+    with pytest.raises(ValueError, match=r"sample_rate and hop must be given.*None"):
+        plot_spectrogram(spectrogram_of(), **given)
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"spectrogram": np.zeros((1, 5, 20))}, r"spectrogram must be .*\(1, 5, 20\)"),
+        ({"importance": np.zeros((20, 5))}, r"importance must be .*\(5, 20\), got \(20, 5\)"),
+        ({"mask": 1}, r"mask must be a fraction in \[0, 1\), got 1"),
+        ({"mask": -0.1}, r"mask must be a fraction in \[0, 1\), got -0.1"),
+        ({"hop": 0}, "hop must be a positive, finite number, got 0"),
+    ],
+)
+def test_a_spectrogram_of_another_kind_is_refused(changed, message):
+    given = {
+        "spectrogram": spectrogram_of(),
+        "importance": np.ones((5, 20)),
+        "sample_rate": 100,
+        "hop": 50,
+    }
+    with pytest.raises(ValueError, match=message):
+        plot_spectrogram(**(given | changed))
+    assert not plt.get_fignums()

@@ -1,0 +1,305 @@
+"""The pictures of volumes show what the explanation says, where it says it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import pywt
+
+from wam_xplique import WaveletExplanation
+from wam_xplique.coefficients import map_bands
+from wam_xplique.plots import (
+    interactive,
+    plot_explanation,
+    plot_mosaic,
+    plot_pixels,
+    plot_projections,
+    plot_scale_importance,
+    plot_scales,
+    plot_scalogram,
+    plot_slices,
+    plot_waveform,
+    save_interactive,
+)
+
+from .helpers import explanation_of, fam_of, wcam_of
+
+SIZE = (8, 12, 16)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def volumes_of(size=SIZE, level=2, approximation=False, channels=()):
+    """An explanation of two volumes."""
+    noise = np.random.default_rng(0).standard_normal((2, *size, *channels))
+    coefficients = pywt.wavedecn(noise, "haar", "periodization", level, axes=(1, 2, 3))
+    if not approximation:
+        coefficients[0][:] = 0
+    return WaveletExplanation(coefficients, "haar", "periodization", (2, *size, 1), 3)
+
+
+def nothing_of(explanation):
+    return replace(explanation, coefficients=map_bands(np.zeros_like, explanation.coefficients))
+
+
+def volume_wcam():
+    """Indices of two volumes: the finest level has a tenth of the other's."""
+    explanation = wcam_of((16, 16))
+    coefficients = nothing_of(volumes_of()).coefficients
+    for value, level in zip((0.5, 0.05), coefficients[1:], strict=True):
+        for band in level.values():
+            band[:] = value
+    return replace(volumes_of(), coefficients=coefficients, sobol=explanation.sobol)
+
+
+def shown(ax):
+    return np.asarray(ax.images[0].get_array())
+
+
+def clipped(values, whole):
+    return np.clip(values / np.percentile(whole, 99.5), 0, 1)
+
+
+@pytest.mark.parametrize("level", [None, 0, 1, 2])
+def test_slices_pass_through_the_most_important_voxel_of_a_level(level):
+    explanation = volumes_of(approximation=True)
+    maps = explanation.by_scale()[1]
+    values = maps.sum(axis=0) if level is None else maps[[0, 2, 1][level]]
+    voxel = np.unravel_index(values.argmax(), SIZE)
+    axes = plot_slices(explanation, index=1, level=level)
+    for axis, ax in enumerate(axes):
+        expected = clipped(values.take(voxel[axis], axis), values)
+        np.testing.assert_allclose(shown(ax), expected, rtol=1e-5)
+        assert ax.get_title() == f"slice {'DHW'[axis]} = {voxel[axis]}"
+        across, along = ax.lines
+        vertical, horizontal = voxel[:axis] + voxel[axis + 1 :]
+        assert across.get_ydata()[0] == vertical
+        assert along.get_xdata()[0] == horizontal
+        assert shown(ax)[vertical, horizontal] == 1
+    assert [(ax.get_ylabel(), ax.get_xlabel()) for ax in axes] == [
+        ("H", "W"),
+        ("D", "W"),
+        ("D", "H"),
+    ]
+
+
+def test_slices_pass_through_the_voxel_asked_for():
+    explanation = volumes_of()
+    axes = plot_slices(explanation, centre=(1, 2, 3))
+    values = explanation.pixels()[0, ..., 0]
+    for ax, expected in zip(axes, (values[1], values[:, 2], values[:, :, 3]), strict=True):
+        np.testing.assert_allclose(shown(ax), clipped(expected, values), rtol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+def test_the_volume_lies_beneath_by_one_scale_of_greys(channels):
+    volume = np.zeros((*SIZE, *channels))
+    volume[0] = 1
+    volume[1] = 0.5
+    explanation = nothing_of(volumes_of())
+    pictures = [shown(plot_slices(explanation, volume, centre=(d, 0, 0))[0]) for d in range(3)]
+    assert all(picture.shape == (12, 16, 3) for picture in pictures)
+    assert all(np.ptp(picture, axis=(0, 1)).max() == 0 for picture in pictures)
+    white, middle, black = (picture[0, 0] for picture in pictures)
+    np.testing.assert_allclose(white - middle, middle - black)
+    assert (white - black > 0.7).all()
+    assert black.max() < 0.01
+
+
+@pytest.mark.parametrize("approximation", [True, False])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_projections_are_the_largest_values_of_each_level_along_each_axis(approximation, channels):
+    explanation = volumes_of(approximation=approximation, channels=channels)
+    maps = explanation.by_scale()[1].reshape(3, *SIZE, -1).mean(axis=-1)
+    labels = explanation.scales
+    if not approximation:
+        maps, labels = maps[1:], labels[1:]
+    axes = plot_projections(explanation, 1)
+    assert axes.shape == (3, len(maps))
+    assert [ax.get_title() for ax in axes[0]] == labels
+    for axis, row in enumerate(axes):
+        for ax, values in zip(row, maps, strict=True):
+            np.testing.assert_allclose(shown(ax), clipped(values, values).max(axis=axis), rtol=1e-5)
+    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["along D\nH", "along H\nD", "along W\nD"]
+    assert [ax.get_xlabel() for ax in axes[:, 0]] == ["W", "W", "H"]
+
+
+def test_projections_of_indices_have_one_scale_of_colours():
+    coarse, fine = plot_projections(volume_wcam())[0]
+    assert shown(coarse).max() == 1
+    assert shown(fine).max() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_all_views_of_a_volume(level):
+    explanation = volumes_of(level=level)
+    columns = max(level, 1)
+    figure = plot_explanation(explanation, np.ones((*SIZE, 1)), 1, "title")
+    figure.canvas.draw()
+    assert len(figure.axes) == 3 * (1 + columns) + 1
+    assert all(np.isfinite(shown(ax)).all() for ax in figure.axes[:-1])
+    bars = figure.axes[-1]
+    assert [label.get_text() for label in bars.get_yticklabels()] == explanation.scales[-columns:]
+    assert bars.yaxis_inverted()
+
+
+def test_bars_are_the_shares_of_the_scales():
+    explanation = volumes_of(approximation=True)
+    ax = plot_scale_importance(explanation, 1)
+    widths = [bar.get_width() for bar in ax.patches]
+    np.testing.assert_allclose(widths, explanation.scale_importance()[1])
+
+
+def test_an_explanation_of_nothing_is_drawn_as_zeros():
+    explanation = nothing_of(volumes_of())
+    figure = plot_explanation(explanation, np.zeros(SIZE))
+    figure.canvas.draw()
+    assert all(shown(ax).max() < 0.01 for ax in figure.axes[:-1])
+    assert not any(shown(ax).any() for ax in plot_slices(explanation))
+
+
+def test_axes_that_are_given_are_drawn_on():
+    figure, axes = plt.subplots(4, 3)
+    plot_slices(volumes_of(), axes=axes[0])
+    plot_projections(volumes_of(), axes=axes[1:, :2])
+    drawn = [[len(ax.images) for ax in row] for row in axes]
+    assert drawn == [[1, 1, 1], [1, 1, 0], [1, 1, 0], [1, 1, 0]]
+    assert plt.get_fignums() == [figure.number]
+
+
+@pytest.mark.parametrize(
+    ("draw", "use"),
+    [
+        (plot_mosaic, "plot_projections"),
+        (plot_scales, "plot_projections"),
+        (plot_pixels, "plot_slices"),
+        (plot_scalogram, "plot_projections"),
+        (lambda explanation: plot_waveform(explanation, np.zeros(8)), "plot_slices"),
+    ],
+)
+def test_what_draws_no_volumes_names_what_does(draw, use):
+    with pytest.raises(ValueError, match=f"volumes.*; {use} draws those"):
+        draw(volumes_of())
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("draw", "use"),
+    [
+        (plot_slices, "plot_pixels"),
+        (plot_projections, "plot_scales"),
+        (interactive, "plot_pixels"),
+    ],
+)
+def test_images_are_refused(draw, use):
+    with pytest.raises(ValueError, match=f"Expected an explanation of volumes.*{use}"):
+        draw(explanation_of())
+    with pytest.raises(ValueError, match="Expected a WaveletExplanation"):
+        draw(fam_of())
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"level": 3}, "level must be from 1, the finest, to 2.*got 3"),
+        ({"level": -1}, "level must be .*got -1"),
+        ({"volume": np.zeros((8, 12, 15))}, r"volume must be .*\(8, 12, 16\).*\(8, 12, 15\)"),
+        ({"centre": (0, 12, 0)}, r"centre must be a voxel .*\(0, 12, 0\)"),
+        ({"centre": (0, -1, 0)}, r"centre must be a voxel .*\(0, -1, 0\)"),
+        ({"centre": (0, 0)}, r"centre must be a voxel .*got \(0, 0\)"),
+    ],
+)
+def test_what_does_not_fit_the_volume_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        plot_slices(volumes_of(), **given)
+    if "centre" not in given:
+        with pytest.raises(ValueError, match=message):
+            interactive(volumes_of(), **given)
+    assert not plt.get_fignums()
+
+
+def test_a_volume_has_no_sample_rate():
+    with pytest.raises(ValueError, match="sample_rate must be None for volumes"):
+        plot_explanation(volumes_of(), np.zeros(SIZE), sample_rate=10)
+
+
+# --- figures to be turned --------------------------------------------------------------------
+
+
+@pytest.fixture
+def _plotly():
+    pytest.importorskip("plotly")
+
+
+@pytest.mark.usefixtures("_plotly")
+@pytest.mark.parametrize("level", [None, 1])
+def test_every_voxel_stands_where_it_is(level):
+    explanation = volumes_of()
+    volume = np.random.default_rng(1).random(SIZE)
+    figure = interactive(explanation, volume, 1, level)
+    maps = explanation.by_scale()[1]
+    expected = maps.sum(axis=0) if level is None else maps[-1]
+    for surface, values in zip(figure.data, (expected, volume), strict=True):
+        places = tuple(np.asarray(axis, int) for axis in (surface.z, surface.y, surface.x))
+        np.testing.assert_allclose(surface.value, values[places], rtol=1e-6)
+        assert len(set(zip(*places, strict=True))) == values.size
+    importance, faint = figure.data
+    assert 0 < importance.isomin < importance.isomax <= importance.cmax
+    assert faint.isomin == pytest.approx((volume.min() + volume.max()) / 2)
+    assert faint.opacity < importance.opacity
+    scene = figure.layout.scene
+    titles = [axis.title.text for axis in (scene.zaxis, scene.yaxis, scene.xaxis)]
+    assert titles == ["D", "H", "W"]
+
+
+@pytest.mark.usefixtures("_plotly")
+def test_a_large_volume_is_drawn_by_the_largest_values_of_blocks():
+    explanation = nothing_of(volumes_of((100, 48, 4), level=1))
+    explanation.coefficients[1]["ddd"][0, 25, 3, 1] = 1
+    (surface,) = interactive(explanation).data
+    assert len(surface.value) == 34 * 48 * 4
+    assert max(surface.value) == explanation.pixels()[0].max()
+    peak = np.argwhere(explanation.pixels()[0, ..., 0] == max(surface.value))[0]
+    place = np.argmax(surface.value)
+    drawn = surface.z[place], surface.y[place], surface.x[place]
+    np.testing.assert_allclose(drawn, peak, atol=1)
+
+
+@pytest.mark.usefixtures("_plotly")
+def test_an_explanation_of_nothing_has_finite_surfaces():
+    for volume in (None, np.zeros(SIZE)):
+        figure = interactive(nothing_of(volumes_of()), volume)
+        assert all(np.isfinite(surface.value).all() for surface in figure.data)
+        assert figure.data[0].isomin > max(figure.data[0].value)
+
+
+@pytest.mark.usefixtures("_plotly")
+def test_a_page_needs_no_other_file(tmp_path):
+    path = tmp_path / "bar.html"
+    save_interactive(volumes_of(), path, np.ones(SIZE), level=1)
+    page = path.read_text(encoding="utf-8")
+    assert not re.findall(r"<(?:script|link)[^>]*\b(?:src|href)=", page)
+    assert len(page) > 1e6
+    assert "Plotly.newPlot" in page
+
+
+def test_without_plotly_the_way_to_install_it_is_told(monkeypatch, tmp_path):
+    for name in ("plotly", "plotly.graph_objects"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=re.escape('pip install "wam-xplique[interactive]"')):
+        save_interactive(volumes_of(), tmp_path / "none.html")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,312 @@
+"""Pictures of one explained signal: its waveform, its scales over time, its spectrogram."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.image import AxesImage
+
+from ..explanation import WaveletExplanation
+from .common import (
+    BAR_COLOR,
+    COLORMAP,
+    PLACES,
+    SCALES,
+    check_kind,
+    check_rate,
+    draw_colorbar,
+    first_drawn,
+    importance_name,
+    maps_of,
+    new_axes,
+    only,
+    scale_labels,
+    top_color,
+    top_of,
+    unit,
+)
+
+WAVE_COLOR = "0.25"
+MASK_COLOR = "0.85"
+# Lies over the waveform, which shows through where it matters most, too.
+VEIL = LinearSegmentedColormap.from_list("veil", [to_rgba(BAR_COLOR, 0), to_rgba(BAR_COLOR, 0.7)])
+MOST_COLUMNS = 500  # about as many as a screen shows; of what is longer, peaks are drawn
+MOST_TICKS = 8
+
+
+def plot_waveform(
+    explanation: WaveletExplanation,
+    signal: np.ndarray,
+    sample_rate: float | None = None,
+    index: int = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """
+    Draw a signal, coloured where it matters (after WAM figure 4).
+
+    The channels of a signal (T, W) are drawn beneath each other, each with its own importance.
+    Of signals longer than a screen is wide, the largest importance within each column is drawn.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of signals.
+    signal
+        The signal (T,) or (T, W).
+    sample_rate
+        Samples a second, for an axis in seconds; it counts samples by default.
+    index
+        Which signal of the explanation.
+    ax
+        Axes to draw on; new ones by default, with a bar of colours.
+
+    Returns
+    -------
+    ax
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no explanation of signals, the signal is not of the shape of those explained, or
+        the sample rate is not positive.
+    """
+    check_kind(explanation, "signals", PLACES)
+    signal = _check_signal(explanation, signal)
+    period = _period(sample_rate)
+    importance = np.abs(only(explanation, index).pixels()[0]).reshape(signal.shape).T
+    top = top_color(explanation, importance)
+    given, ax = ax, new_axes(7, 2.2) if ax is None else ax
+
+    low, high = float(signal.min()), float(signal.max())
+    margin = 0.05 * (high - low) or 1.0
+    low, height = low - margin, high - low + 2 * margin
+    lanes = -height * np.arange(signal.shape[1])
+    ax.plot(period * np.arange(len(signal)), signal + lanes, color=WAVE_COLOR, linewidth=0.8)
+    heights = (low + lanes[-1], low + height)
+    veil = _draw_rows(ax, importance, len(signal), period, heights, cmap=VEIL, vmax=top)
+    veil.set_zorder(3)
+    _name_lanes(ax, lanes + low + height / 2)
+    _label_time(ax, sample_rate)
+    if given is None:
+        draw_colorbar(veil, ax, importance_name(explanation), width=0.02)
+    return ax
+
+
+def plot_scalogram(
+    explanation: WaveletExplanation,
+    sample_rate: float | None = None,
+    index: int = 0,
+    ax: Axes | None = None,
+    by_level: bool = False,
+) -> Axes:
+    """
+    Draw the importance of a signal over time and scale: one row a level, the finest at the top.
+
+    Level j holds about the frequencies from ``sample_rate / 2**(j + 1)`` to
+    ``sample_rate / 2**j`` Hz, the approximation what is below; it is left out where it takes no
+    part. The channels of a signal (T, W) are averaged. Of signals longer than a screen is wide,
+    the largest importance within each column is drawn.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of signals.
+    sample_rate
+        Samples a second, for an axis in seconds and levels in Hz; both are in samples by default.
+    index
+        Which signal of the explanation.
+    ax
+        Axes to draw on; new ones by default, with a bar of colours.
+    by_level
+        Whether each level has its own scale of colours, so that those that matter little can be
+        seen as well; by default all levels may be compared.
+
+    Returns
+    -------
+    ax
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no explanation of signals, or the sample rate is not positive.
+    """
+    check_kind(explanation, "signals", SCALES)
+    period = _period(sample_rate)
+    first = first_drawn(explanation)
+    maps, labels = maps_of(explanation, index)[first:], scale_labels(explanation, sample_rate)
+    maps = np.stack([unit(row, top_of(row)) for row in maps]) if by_level else maps
+    top = 1.0 if by_level else top_color(explanation, maps)
+    given, ax = ax, new_axes(7, 0.8 + 0.3 * len(maps)) if ax is None else ax
+
+    heights = (-0.5, len(maps) - 0.5)
+    picture = _draw_rows(
+        ax, maps[::-1], explanation.spatial_shape[0], period, heights, cmap=COLORMAP, vmax=top
+    )
+    ax.set_yticks(range(len(maps)), labels[first:])
+    ax.set_ylabel("scale" if sample_rate is None else "frequency", fontsize=8)
+    ax.tick_params(axis="y", length=0)
+    _label_time(ax, sample_rate)
+    if given is None:
+        name = importance_name(explanation)
+        draw_colorbar(picture, ax, f"{name}\nwithin the level" if by_level else name, width=0.02)
+    return ax
+
+
+def plot_spectrogram(
+    spectrogram: np.ndarray,
+    importance: np.ndarray | None = None,
+    sample_rate: float | None = None,
+    hop: int | None = None,
+    ax: Axes | None = None,
+    mask: float = 0.9,
+) -> Axes:
+    """
+    Draw a mel-spectrogram, or only what matters of it (WAM figure 4).
+
+    Frame n stands at ``n * hop / sample_rate`` seconds, where a centred transform has its middle.
+
+    Parameters
+    ----------
+    spectrogram
+        The spectrogram (mels, frames), lowest frequencies first, as `keras.layers.MelSpectrogram`
+        gives it; in any unit.
+    importance
+        Importance (mels, frames), such as one of an explanation's `front_end`; what has little
+        magnitude is masked. All is shown by default.
+    sample_rate
+        Samples a second.
+    hop
+        Samples from one frame to the next.
+    ax
+        Axes to draw on; new ones by default, with a bar of colours.
+    mask
+        The fraction of the spectrogram that is masked, in [0, 1); what has no importance at all
+        is masked in any case.
+
+    Returns
+    -------
+    ax
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If the sample rate or the hop is missing, the shapes are not (mels, frames), or the
+        fraction is outside [0, 1).
+    """
+    spectrogram = np.asarray(spectrogram, dtype=float)
+    if spectrogram.ndim != 2:
+        raise ValueError(f"spectrogram must be of shape (mels, frames), got {spectrogram.shape}.")
+    period = _frame_period(sample_rate, hop)
+    shown = np.ma.masked_array(spectrogram)
+    if importance is not None:
+        shown.mask = ~_matters(importance, spectrogram.shape, mask)
+    given, ax = ax, new_axes(5, 2.6) if ax is None else ax
+    mels, frames = spectrogram.shape
+    picture = ax.imshow(
+        shown,
+        cmap=COLORMAP,
+        vmin=spectrogram.min(),  # the same colours with the mask and without
+        vmax=spectrogram.max(),
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        extent=(-0.5 * period, (frames - 0.5) * period, -0.5, mels - 0.5),
+    )
+    ax.set_facecolor(MASK_COLOR)
+    ax.set_ylabel("mel band", fontsize=8)
+    _label_time(ax, sample_rate)
+    if given is None:
+        draw_colorbar(picture, ax, "spectrogram", width=0.03)
+    return ax
+
+
+def _draw_rows(
+    ax: Axes,
+    rows: np.ndarray,
+    length: int,
+    period: float,
+    heights: tuple[float, float],
+    **colors: Any,
+) -> AxesImage:
+    """Draw rows (R, T) over time, the first at the top, by colours that begin at 0."""
+    run = -(-length // MOST_COLUMNS)
+    peaks = np.maximum.reduceat(rows, np.arange(0, length, run), axis=1)
+    start, end = -0.5 * period, (length - 0.5) * period
+    picture = ax.imshow(
+        peaks,
+        vmin=0,
+        aspect="auto",
+        interpolation="nearest",
+        extent=(start, start + peaks.shape[1] * run * period, *heights),
+        **colors,
+    )
+    ax.set_xlim(start, end)
+    ax.set_ylim(*heights)
+    return picture
+
+
+def _name_lanes(ax: Axes, middles: np.ndarray) -> None:
+    """Number the channels where there are several; else the axis has the signal's unit."""
+    if len(middles) == 1:
+        ax.set_ylabel("amplitude", fontsize=8)
+        return
+    chosen = np.arange(0, len(middles), -(-len(middles) // MOST_TICKS))
+    ax.set_yticks(middles[chosen], [str(channel) for channel in chosen])
+    ax.set_ylabel("channel", fontsize=8)
+
+
+def _label_time(ax: Axes, sample_rate: float | None) -> None:
+    ax.set_xlabel("time (samples)" if sample_rate is None else "time (s)", fontsize=8)
+    ax.tick_params(labelsize=7)
+
+
+def _period(sample_rate: float | None) -> float:
+    """What the axis of time counts from one sample to the next."""
+    if sample_rate is None:
+        return 1.0
+    check_rate("sample_rate", sample_rate)
+    return 1 / sample_rate
+
+
+def _frame_period(sample_rate: float | None, hop: int | None) -> float:
+    """Seconds from one frame to the next."""
+    if sample_rate is None or hop is None:
+        raise ValueError(
+            "sample_rate and hop must be given for an axis in seconds, got "
+            f"sample_rate={sample_rate!r} and hop={hop!r}."
+        )
+    check_rate("sample_rate", sample_rate)
+    check_rate("hop", hop)
+    return hop / sample_rate
+
+
+def _matters(importance: np.ndarray, shape: tuple[int, ...], mask: float) -> np.ndarray:
+    """Where the magnitude of the importance reaches its quantile `mask`."""
+    magnitude = np.abs(np.asarray(importance, dtype=float))
+    if magnitude.shape != shape:
+        raise ValueError(
+            f"importance must be of the spectrogram's shape {shape}, got {magnitude.shape}."
+        )
+    if not 0 <= mask < 1:
+        raise ValueError(f"mask must be a fraction in [0, 1), got {mask!r}.")
+    return (magnitude > 0) & (magnitude >= np.quantile(magnitude, mask))
+
+
+def _check_signal(explanation: WaveletExplanation, signal: np.ndarray) -> np.ndarray:
+    """The signal as (T, W)."""
+    signal = np.asarray(signal, dtype=float)
+    length, *channels = explanation.input_shape[1:]
+    expected = (length, *channels) if channels else (length, 1)
+    shaped = signal[:, np.newaxis] if signal.ndim == 1 else signal
+    if shaped.shape != expected:
+        raise ValueError(
+            f"signal must be of the shape {explanation.input_shape[1:]} of those explained, got "
+            f"{signal.shape}."
+        )
+    return shaped

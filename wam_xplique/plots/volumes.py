@@ -1,0 +1,309 @@
+"""Pictures of one explained volume: slices, projections, and a figure that can be turned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..explanation import WaveletExplanation
+from .common import (
+    COLORMAP,
+    PLACES,
+    SCALES,
+    check_kind,
+    draw_map,
+    first_drawn,
+    importance_name,
+    maps_of,
+    scale_labels,
+    top_color,
+    top_of,
+)
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+AXES = "DHW"
+MOST_VOXELS = 48  # along each axis of a figure that a browser turns smoothly
+
+
+def plot_slices(
+    explanation: WaveletExplanation,
+    volume: np.ndarray | None = None,
+    index: int = 0,
+    level: int | None = None,
+    centre: Sequence[int] | None = None,
+    axes: Sequence[Axes] | None = None,
+) -> Sequence[Axes]:
+    """
+    Draw the slices of an explanation through a voxel, over those of the volume in grey.
+
+    The slices lie across D, H and W, and have one scale of colours. Lines mark the voxel.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of volumes.
+    volume
+        The volume (D, H, W) or (D, H, W, C).
+    index
+        Which volume of the explanation.
+    level
+        Level that is drawn, 1 being the finest and 0 the approximation; all by default.
+    centre
+        The voxel (d, h, w); the most important one by default.
+    axes
+        Three axes; new ones by default.
+
+    Returns
+    -------
+    axes
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no explanation of volumes, it has no such level, or the volume or the voxel does
+        not fit it.
+    """
+    check_kind(explanation, "volumes", PLACES)
+    values = _map(explanation, index, level)
+    grey = _grey(explanation, volume)
+    centre = _voxel(values, centre)
+    if axes is None:
+        axes = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")[1]
+    top = top_color(explanation, values)
+    span = None if grey is None else (float(grey.min()), float(grey.max()))
+    for axis, (ax, place) in enumerate(zip(axes, centre, strict=True)):
+        below = None if grey is None else grey.take(place, axis)
+        draw_map(ax, values.take(place, axis), below, top, span)
+        vertical, horizontal = centre[:axis] + centre[axis + 1 :]
+        ax.axhline(vertical, **_CROSS)
+        ax.axvline(horizontal, **_CROSS)
+        ax.set_title(f"slice {AXES[axis]} = {place}", fontsize=9)
+        _name_axes(ax, axis)
+    return axes
+
+
+def plot_projections(
+    explanation: WaveletExplanation,
+    index: int = 0,
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """
+    Draw the largest importance of each level along each axis (WAM figure 5).
+
+    Rows are the axes D, H and W that are looked along, columns the levels from coarse to fine;
+    the approximation is left out where it takes no part. Each level of gradients has its own
+    scale of colours; those of `WCAM` have one, as Sobol indices may be compared across levels.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of volumes.
+    index
+        Which volume of the explanation.
+    axes
+        Array of axes: three rows, a column for each level that is drawn; new ones by default.
+
+    Returns
+    -------
+    axes
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If it is no explanation of volumes.
+    """
+    check_kind(explanation, "volumes", SCALES)
+    first = first_drawn(explanation)
+    maps, labels = maps_of(explanation, index)[first:], scale_labels(explanation)[first:]
+    if axes is None:
+        size = (2.2 * len(maps) + 0.4, 6.6)
+        axes = plt.subplots(3, len(maps), figsize=size, squeeze=False, layout="constrained")[1]
+    whole = None if explanation.sobol is None else top_color(explanation, maps)
+    for axis, row in enumerate(axes):
+        for ax, values in zip(row, maps, strict=True):
+            draw_map(ax, values.max(axis=axis), None, top_of(values) if whole is None else whole)
+        _name_axes(row[0], axis)
+        row[0].set_ylabel(f"along {AXES[axis]}\n{row[0].get_ylabel()}", fontsize=8)
+    for ax, label in zip(axes[0], labels, strict=True):
+        ax.set_title(label, fontsize=9)
+    return axes
+
+
+def interactive(
+    explanation: WaveletExplanation,
+    volume: np.ndarray | None = None,
+    index: int = 0,
+    level: int | None = None,
+) -> Figure:
+    """
+    Make a figure of an explanation in the volume, to be turned and zoomed in a browser.
+
+    Surfaces of equal importance are drawn, and faintly one of the volume, midway between its
+    least and its largest value. Of volumes with more than 48 voxels along an axis, the largest
+    values within blocks are drawn, so that the figure has 48³ voxels at most.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of volumes.
+    volume
+        The volume (D, H, W) or (D, H, W, C).
+    index
+        Which volume of the explanation.
+    level
+        Level that is drawn, 1 being the finest and 0 the approximation; all by default.
+
+    Returns
+    -------
+    figure
+        A figure of Plotly.
+
+    Raises
+    ------
+    ImportError
+        If Plotly is not installed.
+    ValueError
+        If it is no explanation of volumes, it has no such level, or the volume does not fit it.
+    """
+    check_kind(explanation, "volumes", PLACES)
+    try:
+        from plotly import graph_objects
+    except ImportError as error:
+        raise ImportError(
+            'An interactive figure needs Plotly: pip install "wam-xplique[interactive]".'
+        ) from error
+    values = _map(explanation, index, level)
+    grey = _grey(explanation, volume)
+    top = top_color(explanation, values)
+    surfaces = [
+        graph_objects.Isosurface(
+            **_blocks(values),
+            isomin=0.25 * top,
+            isomax=0.9 * top,
+            cmin=0,
+            cmax=top,
+            surface_count=4,
+            opacity=0.4,
+            colorscale=COLORMAP,
+            colorbar_title_text=importance_name(explanation),
+            name="importance",
+        )
+    ]
+    if grey is not None:
+        middle = (float(grey.min()) + float(grey.max())) / 2
+        surfaces.append(
+            graph_objects.Isosurface(**_blocks(grey), isomin=middle, isomax=middle, **_FAINT)
+        )
+    figure = graph_objects.Figure(surfaces)
+    titles = {f"{name}axis_title_text": axis for name, axis in zip("zyx", AXES, strict=True)}
+    figure.update_layout(scene={**titles, "aspectmode": "data"}, margin=dict.fromkeys("lrtb", 20))
+    return figure
+
+
+def save_interactive(
+    explanation: WaveletExplanation,
+    path: str | Path,
+    volume: np.ndarray | None = None,
+    index: int = 0,
+    level: int | None = None,
+) -> None:
+    """
+    Write the figure of `interactive` to a page that needs nothing else, not even a network.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of volumes.
+    path
+        HTML file to write, of 5 to 10 MB.
+    volume
+        The volume (D, H, W) or (D, H, W, C).
+    index
+        Which volume of the explanation.
+    level
+        Level that is drawn, 1 being the finest and 0 the approximation; all by default.
+
+    Raises
+    ------
+    ImportError
+        If Plotly is not installed.
+    ValueError
+        If it is no explanation of volumes, it has no such level, or the volume does not fit it.
+    """
+    interactive(explanation, volume, index, level).write_html(path, include_plotlyjs=True)
+
+
+_CROSS: dict[str, Any] = {"color": "white", "linewidth": 0.5, "alpha": 0.5}
+_FAINT: dict[str, Any] = {
+    "name": "volume",
+    "surface_count": 1,
+    "opacity": 0.15,
+    "colorscale": ["grey", "grey"],
+    "showscale": False,
+    "hoverinfo": "skip",
+}
+
+
+def _map(explanation: WaveletExplanation, index: int, level: int | None) -> np.ndarray:
+    """The importance (D, H, W) of a level, or of all."""
+    if level is not None and level not in range(explanation.level + 1):
+        raise ValueError(
+            f"level must be from 1, the finest, to {explanation.level}, 0 for the approximation, "
+            f"or None for all, got {level!r}."
+        )
+    maps = maps_of(explanation, index)
+    if level is None:
+        return maps.sum(axis=0)
+    return maps[0 if level == 0 else explanation.level + 1 - level]
+
+
+def _grey(explanation: WaveletExplanation, volume: np.ndarray | None) -> np.ndarray | None:
+    """The volume (D, H, W), its channels averaged."""
+    if volume is None:
+        return None
+    volume = np.asarray(volume, dtype=float)
+    grey = volume.mean(axis=-1) if volume.ndim == 4 else volume
+    if grey.shape != explanation.spatial_shape:
+        raise ValueError(
+            f"volume must be of the shape {explanation.spatial_shape} of those explained, with "
+            f"or without channels last, got {volume.shape}."
+        )
+    return grey
+
+
+def _voxel(values: np.ndarray, centre: Sequence[int] | None) -> tuple[int, ...]:
+    """The voxel asked for, or that of the largest value."""
+    asked = np.unravel_index(values.argmax(), values.shape) if centre is None else centre
+    voxel = tuple(int(place) for place in asked)
+    if len(voxel) != 3 or not all(0 <= v < s for v, s in zip(voxel, values.shape, strict=True)):
+        raise ValueError(f"centre must be a voxel (d, h, w) within {values.shape}, got {centre!r}.")
+    return voxel
+
+
+def _name_axes(ax: Axes, axis: int) -> None:
+    """Name the axes of a picture that is looked at along an axis of the volume."""
+    vertical, horizontal = (name for name in AXES if name != AXES[axis])
+    ax.set_ylabel(vertical, fontsize=8)
+    ax.set_xlabel(horizontal, fontsize=8)
+
+
+def _blocks(values: np.ndarray) -> dict[str, np.ndarray]:
+    """The largest values within blocks, and where the blocks have their middles."""
+    middles = []
+    for axis, size in enumerate(values.shape):
+        step = -(-size // MOST_VOXELS)
+        starts = np.arange(0, size, step)
+        values = np.maximum.reduceat(values, starts, axis)
+        middles.append(starts + (step - 1) / 2)
+    places = np.meshgrid(*middles, indexing="ij")
+    columns = zip(("z", "y", "x", "value"), (*places, values), strict=True)
+    return {name: column.ravel().astype(np.float32) for name, column in columns}
