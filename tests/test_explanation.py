@@ -123,7 +123,7 @@ def test_a_transform_of_no_levels_is_the_input_itself(ndim):
     np.testing.assert_allclose(explanation.pixels().reshape(values.shape), np.abs(values))
     np.testing.assert_array_equal(explanation.mosaic()[..., 0], values)
     np.testing.assert_array_equal(explanation.scale_importance(), [[1], [1]])
-    assert explanation.scales == ["> 1 px"]
+    assert explanation.scales == ["> 1 samples" if ndim == 1 else "> 1 px"]
 
 
 # --- maps ----------------------------------------------------------------------------------
@@ -188,6 +188,10 @@ def test_by_scale_is_ordered_approximation_first_then_coarse_to_fine():
 def test_scales_are_named_by_their_pixels():
     explanation = make((1, 64, 64, 1), 2, wavelet="haar", mode="periodization", level=3)
     assert explanation.scales == ["> 8 px", "4-8 px", "2-4 px", "1-2 px"]
+
+
+def test_scales_of_signals_are_named_by_their_samples():
+    assert make((1, 64), 1).scales == ["> 4 samples", "2-4 samples", "1-2 samples"]
 
 
 def centroids(energy: np.ndarray) -> np.ndarray:

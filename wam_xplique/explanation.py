@@ -78,13 +78,14 @@ class WaveletExplanation:
     @property
     def scales(self) -> list[str]:
         """
-        The size in pixels that each level stands for, approximation first, then coarse to fine.
+        The size that each level stands for, approximation first, then coarse to fine.
 
-        Level j sees details between 2^(j-1) and 2^j pixels, the approximation what is larger
-        (WCAM section 3.1).
+        Level j sees details between 2^(j-1) and 2^j pixels (voxels; samples of signals), the
+        approximation what is larger (WCAM section 3.1).
         """
-        details = [f"{2 ** (j - 1)}-{2**j} px" for j in range(self.level, 0, -1)]
-        return [f"> {2**self.level} px", *details]
+        unit = "samples" if self.ndim == 1 else "px"
+        details = [f"{2 ** (j - 1)}-{2**j} {unit}" for j in range(self.level, 0, -1)]
+        return [f"> {2**self.level} {unit}", *details]
 
     def mosaic(self) -> np.ndarray:
         """

@@ -177,8 +177,7 @@ def scale_labels(explanation: WaveletExplanation, sample_rate: float | None = No
     -------
     labels
         Frequencies, level j holding about those from ``sample_rate / 2**(j + 1)`` to
-        ``sample_rate / 2**j`` Hz; without a rate the explanation's `scales`, which for signals
-        are in samples.
+        ``sample_rate / 2**j`` Hz; without a rate the explanation's `scales`.
 
     Raises
     ------
@@ -186,8 +185,7 @@ def scale_labels(explanation: WaveletExplanation, sample_rate: float | None = No
         If the rate is not positive, or one is given with no signals.
     """
     if sample_rate is None:
-        unit_name = "samples" if explanation.ndim == 1 else "px"
-        return [scale.replace("px", unit_name) for scale in explanation.scales]
+        return explanation.scales
     check_rate("sample_rate", sample_rate)
     if explanation.ndim != 1:
         kind = KINDS[explanation.ndim - 1]
