@@ -109,9 +109,11 @@ class TensorFlowBackend(Backend):
         if _XlaBackend.tracing.get():
             return function(_XlaBackend(), x, *static)
         eager = tf.executing_eagerly() and not tf.config.functions_run_eagerly()
-        if eager and size is None:
+        if not eager or not _XlaBackend.available:
+            return function(self, x, *static)
+        if size is None:
             size = sum(t.shape.num_elements() for t in tf.nest.flatten(x))
-        if not eager or size < _WORTH_COMPILING or not _XlaBackend.available:
+        if size < _WORTH_COMPILING:
             return function(self, x, *static)
         try:
             return _compiled(function, static)(x)

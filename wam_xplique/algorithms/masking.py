@@ -325,12 +325,12 @@ def _combine(
     if len(shared) > len(batch):
         return _combine(batch, a, b, sharing=False)
     masks = np.zeros((len(shared), a.shape[1] + 1), a.dtype)
-    for mask, ((_, row, _), (_, cells)) in zip(masks, shared.items(), strict=True):
-        if row is None:
+    for mask, ((_, line, _), (_, cells)) in zip(masks, shared.items(), strict=True):
+        if line is None:
             mask[cells] = 1
         else:
-            mask[:-1], mask[-1] = a[row], 1
-            mask[cells] = b[row, cells]
+            mask[:-1], mask[-1] = a[line], 1
+            mask[cells] = b[line, cells]
     numbers = np.array([number for number, _, _ in shared])
     return _Combination(numbers, masks, bases, parts, weights)
 
