@@ -296,12 +296,13 @@ def _versions() -> list[str]:
     return found
 
 
-def argument_parser(description: str | None, runs: int) -> argparse.ArgumentParser:
-    """The options that both benchmarks have."""
+def argument_parser(description: str | None, runs: int | None = None) -> argparse.ArgumentParser:
+    """The options that all benchmarks have; `runs` where times are taken."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
-    parser.add_argument("--runs", type=int, help=f"times taken of each call (default: {runs})")
+    if runs is not None:
+        parser.add_argument("--runs", type=int, help=f"times taken of each call (default: {runs})")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     return parser

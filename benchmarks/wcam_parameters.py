@@ -16,7 +16,6 @@ to the Wavelet Domain (2023), appendix A.1.2.
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from collections.abc import Sequence
@@ -230,11 +229,7 @@ def run(settings: Settings) -> timing.Report:
 
 def main() -> None:
     """Run the study from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    parser = timing.argument_parser(__doc__)
     parser.add_argument("--crops", type=int, help=f"crops explained (default: {Settings.crops})")
     parser.add_argument(
         "--steps", type=int, help=f"steps of insertion and deletion (default: {Settings.steps})"

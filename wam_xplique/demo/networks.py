@@ -1,53 +1,314 @@
-"""The demo's texture classifier, in Keras and in PyTorch."""
+"""The demo's classifiers, in Keras and in PyTorch: images, volumes, waveforms, spectrograms."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from tqdm.auto import trange
 
+from .sounds import SAMPLE_RATE
+
 WIDTHS = (16, 32, 64)
-EPOCHS, BATCH_SIZE, LEARNING_RATE = 8, 32, 3e-3
+EPOCHS = 8
+
+# Seconds of a window of a spectrogram, and between two windows.
+WINDOW, HOP = 0.032, 0.008
+MEL_BANDS, LOWEST_FREQUENCY = 32, 20.0
+# Power of what counts as silence: far below it, decibels would tell of rounding errors alone.
+SILENCE = 1e-4
 
 
-def train_keras(images: np.ndarray, labels: np.ndarray, seed: int = 0) -> keras.Model:
-    """A fully convolutional classifier that gives logits, for images of any size."""
+class Architecture(NamedTuple):
+    """The convolutions, how many positions a pooling makes one of, and the steps of training."""
+
+    kernels: tuple[int, ...] = (3, 3, 3)
+    strides: tuple[int, ...] = (1, 1, 1)
+    pool: int = 2
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+
+
+# By the number of spatial axes. A sample of sound tells less than a pixel, so that waveforms need
+# wider kernels; with one axis or three, larger steps end in dead units now and then.
+ARCHITECTURES = {
+    1: Architecture((65, 9, 9), (4, 1, 1), pool=4, batch_size=16, learning_rate=2e-3),
+    2: Architecture(),
+    3: Architecture((5, 3, 3), (2, 1, 1), batch_size=16, learning_rate=1e-3),
+}
+
+
+def train_keras(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> keras.Model:
+    """
+    Train a fully convolutional classifier that gives logits, for inputs of any size.
+
+    Parameters
+    ----------
+    inputs
+        Waveforms (N, T, 1), images or spectrograms (N, H, W, C), or volumes (N, D, H, W, C),
+        float32.
+    labels
+        One-hot classes (N, classes), float32.
+    seed
+        Seed of the weights and of the order of the inputs.
+
+    Returns
+    -------
+    model
+        Trained model, for inputs as these.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are none of these, or the labels do not fit them.
+    """
+    rank = _rank(inputs, labels)
+    kinds, architecture = vars(keras.layers), ARCHITECTURES[rank]
     keras.utils.set_random_seed(seed)
-    layers: list[Any] = [keras.layers.Input((None, None, images.shape[-1]))]
-    for width in WIDTHS:
+    layers: list[Any] = [keras.layers.Input((*[None] * rank, inputs.shape[-1]))]
+    for width, kernel, stride in zip(
+        WIDTHS, architecture.kernels, architecture.strides, strict=True
+    ):
         layers += [
-            keras.layers.Conv2D(width, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(),
+            kinds[f"Conv{rank}D"](width, kernel, stride, padding="same", activation="relu"),
+            kinds[f"MaxPooling{rank}D"](architecture.pool),
         ]
-    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(labels.shape[-1])]
+    layers += [kinds[f"GlobalAveragePooling{rank}D"](), keras.layers.Dense(labels.shape[-1])]
     model = keras.Sequential(layers)
     model.compile(
-        keras.optimizers.Adam(LEARNING_RATE),
+        keras.optimizers.Adam(architecture.learning_rate),
         keras.losses.CategoricalCrossentropy(from_logits=True),
     )
     for _ in trange(EPOCHS, desc="train in Keras", unit="epoch"):
-        model.fit(images, labels, batch_size=BATCH_SIZE, verbose=0)
+        model.fit(inputs, labels, batch_size=architecture.batch_size, verbose=0)
     return model
 
 
-def train_torch(images: np.ndarray, labels: np.ndarray, seed: int = 0) -> Any:
-    """The same classifier as a `torch.nn.Module` in evaluation mode, for channels-first images."""
+def train_torch(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> Any:
+    """
+    Train the same classifier in PyTorch.
+
+    Parameters
+    ----------
+    inputs
+        Waveforms, images or volumes as `train_keras` takes them, channels last.
+    labels
+        One-hot classes (N, classes), float32.
+    seed
+        Seed of the weights and of the order of the inputs.
+
+    Returns
+    -------
+    model
+        Trained `torch.nn.Module` in evaluation mode, for inputs with their channels first:
+        (N, 1, T), (N, C, H, W) or (N, C, D, H, W).
+
+    Raises
+    ------
+    ValueError
+        If the inputs are none of these, or the labels do not fit them.
+    """
     import torch
     from torch import nn
 
+    rank = _rank(inputs, labels)
+    kinds, architecture = vars(nn), ARCHITECTURES[rank]
     torch.manual_seed(seed)
     layers: list[nn.Module] = []
-    for before, width in zip((images.shape[-1], *WIDTHS), WIDTHS, strict=False):
-        layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], labels.shape[-1])]
+    before = inputs.shape[-1]
+    for width, kernel, stride in zip(
+        WIDTHS, architecture.kernels, architecture.strides, strict=True
+    ):
+        convolution = kinds[f"Conv{rank}d"](before, width, kernel, stride, padding=kernel // 2)
+        layers += [convolution, nn.ReLU(), kinds[f"MaxPool{rank}d"](architecture.pool)]
+        before = width
+    pooling = kinds[f"AdaptiveAvgPool{rank}d"](1)
+    layers += [pooling, nn.Flatten(), nn.Linear(before, labels.shape[-1])]
     model = nn.Sequential(*layers)
-    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
-    x, y = torch.tensor(np.moveaxis(images, -1, 1).copy()), torch.tensor(labels)
+    optimizer = torch.optim.Adam(model.parameters(), architecture.learning_rate)
+    x, y = torch.tensor(np.moveaxis(inputs, -1, 1).copy()), torch.tensor(labels)
     for _ in trange(EPOCHS, desc="train in PyTorch", unit="epoch"):
-        for batch in torch.randperm(len(x)).split(BATCH_SIZE):
+        for batch in torch.randperm(len(x)).split(architecture.batch_size):
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
             optimizer.step()
     return model.eval()
+
+
+def mel_keras(sample_rate: int = SAMPLE_RATE) -> keras.Model:
+    """
+    Mel spectrograms in Keras, a front end to the classifiers of images.
+
+    Parameters
+    ----------
+    sample_rate
+        Samples per second of the waveforms.
+
+    Returns
+    -------
+    model
+        Model from waveforms (N, T) to spectrograms (N, 32, frames, 1), in bels above silence: 0 is
+        silence. No spectrogram depends on the others of its batch.
+    """
+    window, hop = _window_and_hop(sample_rate)
+    return keras.Sequential(
+        [
+            keras.layers.Input((None,)),
+            keras.layers.MelSpectrogram(
+                fft_length=window,
+                sequence_stride=hop,
+                sampling_rate=sample_rate,
+                num_mel_bins=MEL_BANDS,
+                min_freq=LOWEST_FREQUENCY,
+                min_power=SILENCE,
+                ref_power=SILENCE,
+                top_db=float("inf"),  # anything less counts from the loudest sound of the batch
+            ),
+            keras.layers.Rescaling(0.1),
+            keras.layers.Reshape((MEL_BANDS, -1, 1)),
+        ]
+    )
+
+
+def mel_torch(sample_rate: int = SAMPLE_RATE) -> Any:
+    """
+    The same mel spectrograms in PyTorch.
+
+    Parameters
+    ----------
+    sample_rate
+        Samples per second of the waveforms.
+
+    Returns
+    -------
+    model
+        `torch.nn.Module` in evaluation mode, from waveforms (N, T) or (N, 1, T) to spectrograms
+        (N, 1, 32, frames), in bels above silence.
+    """
+    import torch
+    from torch import nn
+
+    window, hop = _window_and_hop(sample_rate)
+
+    class MelSpectrogram(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("hann", torch.hann_window(window))
+            self.register_buffer("filters", torch.tensor(_mel_filters(window, sample_rate)))
+
+        def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+            spectrum = torch.stft(
+                waveforms.flatten(1), window, hop, window=self.hann, return_complex=True
+            )
+            power = self.filters @ torch.view_as_real(spectrum).square().sum(-1)
+            return (power.clamp(min=SILENCE) / SILENCE).log10().unsqueeze(1)
+
+    return MelSpectrogram().eval()
+
+
+def train_mel_keras(
+    waveforms: np.ndarray, labels: np.ndarray, sample_rate: int = SAMPLE_RATE, seed: int = 0
+) -> keras.Model:
+    """
+    Train the classifier of images on mel spectrograms of waveforms.
+
+    Parameters
+    ----------
+    waveforms
+        Waveforms (N, T), float32.
+    labels
+        One-hot classes (N, classes), float32.
+    sample_rate
+        Samples per second.
+    seed
+        Seed of the weights and of the order of the waveforms.
+
+    Returns
+    -------
+    model
+        Trained model for waveforms (N, T): of its two layers, the first is the front end, the
+        second the classifier.
+
+    Raises
+    ------
+    ValueError
+        If the waveforms do not have this shape, or the labels do not fit them.
+    """
+    _check_waveforms(waveforms)
+    front_end = mel_keras(sample_rate)
+    spectrograms = front_end.predict(waveforms, verbose=0)
+    return keras.Sequential([front_end, train_keras(spectrograms, labels, seed)])
+
+
+def train_mel_torch(
+    waveforms: np.ndarray, labels: np.ndarray, sample_rate: int = SAMPLE_RATE, seed: int = 0
+) -> Any:
+    """
+    The same in PyTorch.
+
+    Parameters
+    ----------
+    waveforms
+        Waveforms (N, T), float32.
+    labels
+        One-hot classes (N, classes), float32.
+    sample_rate
+        Samples per second.
+    seed
+        Seed of the weights and of the order of the waveforms.
+
+    Returns
+    -------
+    model
+        Trained `torch.nn.Sequential` in evaluation mode, for waveforms (N, T) or (N, 1, T): the
+        front end, then the classifier.
+
+    Raises
+    ------
+    ValueError
+        If the waveforms do not have this shape, or the labels do not fit them.
+    """
+    import torch
+
+    _check_waveforms(waveforms)
+    front_end = mel_torch(sample_rate)
+    spectrograms = front_end(torch.tensor(waveforms)).movedim(1, -1).numpy()
+    return torch.nn.Sequential(front_end, train_torch(spectrograms, labels, seed)).eval()
+
+
+def _rank(inputs: np.ndarray, labels: np.ndarray) -> int:
+    """Number of axes of `inputs` that are neither samples nor channels."""
+    if inputs.ndim - 2 not in ARCHITECTURES:
+        raise ValueError(
+            "inputs must be waveforms (N, T, 1), images (N, H, W, C) or volumes (N, D, H, W, C), "
+            f"got shape {inputs.shape}."
+        )
+    if labels.ndim != 2 or len(labels) != len(inputs):
+        raise ValueError(
+            f"labels must be one-hot classes ({len(inputs)}, classes), got shape {labels.shape}."
+        )
+    return inputs.ndim - 2
+
+
+def _check_waveforms(waveforms: np.ndarray) -> None:
+    if waveforms.ndim != 2:
+        raise ValueError(f"waveforms must have shape (N, T), got {waveforms.shape}.")
+
+
+def _window_and_hop(sample_rate: int) -> tuple[int, int]:
+    """Samples of a window of a spectrogram, and between two windows."""
+    return round(WINDOW * sample_rate), round(HOP * sample_rate)
+
+
+def _mel_filters(window: int, sample_rate: int) -> np.ndarray:
+    """Triangles (bands, frequencies) on HTK's mel scale, with a peak of 1, as Keras has them."""
+    frequencies = np.fft.rfftfreq(window, 1 / sample_rate)
+    lowest, highest = _mel(LOWEST_FREQUENCY), _mel(sample_rate / 2)
+    centres, step = np.linspace(lowest, highest, MEL_BANDS + 2, retstep=True)
+    away = np.abs(_mel(frequencies) - centres[1:-1, np.newaxis]) / step
+    return np.maximum(0, 1 - away).astype(np.float32)
+
+
+def _mel(hertz: Any) -> Any:
+    return 1127 * np.log1p(np.asarray(hertz) / 700)

@@ -1,0 +1,243 @@
+"""Sounds from files written here: what comes back, and what is refused."""
+
+from __future__ import annotations
+
+import builtins
+import csv
+
+import numpy as np
+import pytest
+
+from wam_xplique.datasets import esc50, fit_duration, load_wav, resample, save_wav, wav_folder
+
+soundfile = pytest.importorskip("soundfile")
+
+RATE = 8000
+STEP = 2.0**-15  # of 16 bits
+
+
+def tone(seconds: float = 0.1, rate: int = RATE, pitch: float = 500.0) -> np.ndarray:
+    time = np.arange(round(seconds * rate)) / rate
+    return (0.5 * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
+
+
+@pytest.fixture
+def stereo(tmp_path):
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, np.stack([tone(), -0.5 * tone()], axis=1), RATE)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three sounds in ESC-50's layout; the table is not in the order of targets or names."""
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "meta").mkdir()
+    rows = [("c.wav", 2, 3, "rain"), ("a.wav", 1, 0, "dog"), ("b.wav", 2, 0, "dog")]
+    for i, (name, *_) in enumerate(rows):
+        save_wav(tmp_path / "audio" / name, (i + 1) * 0.5 * tone(), RATE)
+    write_table(tmp_path, rows)
+    return tmp_path
+
+
+def write_table(folder, rows, columns=("filename", "fold", "target", "category")):
+    with (folder / "meta" / "esc50.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+
+
+@pytest.mark.parametrize("trailing", [(), (1,)])
+def test_what_is_saved_is_loaded(tmp_path, trailing):
+    wave = tone()
+    assert save_wav(tmp_path / "a.wav", wave.reshape(-1, *trailing), RATE) == 1
+    loaded, rate = load_wav(tmp_path / "a.wav")
+    assert (loaded.shape, loaded.dtype, rate) == (wave.shape, np.float32, RATE)
+    np.testing.assert_allclose(loaded, wave, atol=STEP)
+
+
+def test_beyond_full_scale_the_whole_waveform_is_scaled_and_nothing_clipped(tmp_path):
+    gain = save_wav(tmp_path / "a.wav", 8 * tone(), RATE)
+    assert gain == pytest.approx(1 / np.abs(8 * tone()).max())
+    loaded, _ = load_wav(tmp_path / "a.wav")
+    np.testing.assert_allclose(loaded, gain * 8 * tone(), atol=2 * STEP)
+    assert save_wav(tmp_path / "b.wav", np.array([1.0, -1.0]), RATE) == 1
+
+
+def test_subtypes_are_those_of_soundfile(tmp_path):
+    save_wav(tmp_path / "a.wav", tone(), RATE, subtype="FLOAT")
+    assert soundfile.info(tmp_path / "a.wav").subtype == "FLOAT"
+    np.testing.assert_array_equal(load_wav(tmp_path / "a.wav")[0], tone())
+    save_wav(tmp_path / "b.wav", tone(), RATE)
+    assert soundfile.info(tmp_path / "b.wav").subtype == "PCM_16"
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"waveform": np.zeros((5, 2))}, ValueError, r"waveform must have shape .*\(5, 2\)"),
+        ({"waveform": np.zeros(0)}, ValueError, r"waveform must have shape .*\(0,\)"),
+        ({"waveform": np.array([0, np.nan])}, ValueError, "waveform must be finite"),
+        ({"waveform": np.array([0, np.inf])}, ValueError, "waveform must be finite"),
+        ({"waveform": np.array([0, 3])}, TypeError, "floating-point samples.*int64"),
+        ({"waveform": np.array([0j])}, TypeError, "floating-point samples.*complex128"),
+        ({"sample_rate": 0}, ValueError, "sample_rate must be an integer of at least 1, got 0"),
+        ({"sample_rate": 8000.0}, ValueError, "sample_rate must be an integer.*8000.0"),
+        ({"sample_rate": True}, ValueError, "sample_rate must be an integer.*True"),
+        ({"subtype": "MP4"}, ValueError, "subtype must be one of .*PCM_16.*'MP4'"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused_and_nothing_written(tmp_path, change, error, message):
+    path = tmp_path / "a.wav"
+    with pytest.raises(error, match=message):
+        save_wav(path, **{"waveform": tone(), "sample_rate": RATE, **change})
+    assert not path.exists()
+
+
+def test_several_channels_are_mixed_only_if_asked(stereo):
+    with pytest.raises(ValueError, match=r"stereo.wav holds 2 channels; mono=True"):
+        load_wav(stereo)
+    waveform, _ = load_wav(stereo, mono=True)
+    np.testing.assert_allclose(waveform, 0.25 * tone(), atol=STEP)
+
+
+def test_what_is_no_sound_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.wav is no file"):
+        load_wav(tmp_path / "none.wav")
+    (tmp_path / "text.wav").write_text("not a sound")
+    with pytest.raises(ValueError, match="text.wav holds no sound"):
+        load_wav(tmp_path / "text.wav")
+
+
+def test_without_soundfile_the_extra_is_named(tmp_path, monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *arguments, **keywords):
+        if name == "soundfile":
+            raise ImportError(name)
+        return original(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    for call in (
+        lambda: load_wav(tmp_path / "a.wav"),
+        lambda: save_wav(tmp_path / "a.wav", tone(), RATE),
+    ):
+        with pytest.raises(ImportError, match=r'pip install "wam-xplique\[audio\]"'):
+            call()
+
+
+def test_esc50_gives_the_rows_of_its_table(folder):
+    waveforms, labels, classes, rate = esc50(folder)
+    assert (waveforms.dtype, rate) == (np.float32, RATE)
+    expected = np.stack([0.5 * tone(), tone(), 1.5 * tone()])
+    np.testing.assert_allclose(waveforms, expected, atol=2 * STEP)
+    np.testing.assert_array_equal(labels, [3, 0, 0])
+    assert labels.dtype.kind == "i"
+    assert classes == ["dog", "", "", "rain"]
+
+
+def test_folds_select_rows_but_no_classes(folder):
+    waveforms, labels, classes, _ = esc50(folder, folds=[1])
+    np.testing.assert_allclose(waveforms, [tone()], atol=STEP)
+    np.testing.assert_array_equal(labels, [0])
+    assert classes == ["dog", "", "", "rain"]
+    for folds in ([3], [], [1, 7]):
+        with pytest.raises(ValueError, match=r"folds must be some of \[1, 2\], got"):
+            esc50(folder, folds=folds)
+
+
+def test_sounds_are_resampled_cut_and_filled(folder):
+    waveforms, _, _, rate = esc50(folder, sample_rate=4000, duration=0.15)
+    assert (waveforms.shape, rate) == ((3, 600), 4000)
+    np.testing.assert_array_equal(waveforms[:, 400:], 0)
+    middle = slice(50, 350)
+    np.testing.assert_allclose(waveforms[1][middle], tone(rate=4000)[middle], atol=1e-2)
+    assert esc50(folder, duration=0.05)[0].shape == (3, 400)
+
+
+def test_incomplete_data_sets_are_refused(folder):
+    row = ("a.wav", 1, 0, "dog")
+    (folder / "audio" / "b.wav").unlink()
+    with pytest.raises(FileNotFoundError, match=r"lacks 1: .*b.wav"):
+        esc50(folder)
+    for rows, columns, message in (
+        ([row[:3]], ("filename", "fold", "target"), r"lacks \['category'\]"),
+        ([], ("filename", "fold", "target", "category"), "at least one row"),
+        ([("a.wav", 1, "dog", "dog")], ("filename", "fold", "target", "category"), "as numbers"),
+        ([row, ("c.wav", 1, 0, "cat")], ("filename", "fold", "target", "category"), "several"),
+    ):
+        write_table(folder, rows, columns)
+        with pytest.raises(ValueError, match=message):
+            esc50(folder)
+    (folder / "meta" / "esc50.csv").unlink()
+    with pytest.raises(FileNotFoundError, match="esc50.csv is no file"):
+        esc50(folder)
+
+
+@pytest.fixture
+def classes(tmp_path):
+    """Two classes of sounds, and things beside them that are none."""
+    for name, count in (("rain", 2), ("bell", 1), (".cache", 0)):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            save_wav(tmp_path / name / f"{i}.WAV", (i + 1) * 0.5 * tone(), RATE)
+    (tmp_path / "rain" / "notes.txt").write_text("no sound")
+    (tmp_path / "README").write_text("no class")
+    return tmp_path
+
+
+def test_folders_are_classes(classes):
+    waveforms, labels, names, rate = wav_folder(classes)
+    assert (names, rate) == (["bell", "rain"], RATE)
+    np.testing.assert_array_equal(labels, [0, 1, 1])
+    expected = np.stack([0.5 * tone(), 0.5 * tone(), tone()])
+    np.testing.assert_allclose(waveforms, expected, atol=STEP)
+
+
+def test_files_that_differ_need_to_be_told_what_to_become(classes):
+    save_wav(classes / "rain" / "2.wav", tone(0.2), RATE)
+    with pytest.raises(ValueError, match=r"duration must be given.*800 samples.*2.wav has 1600"):
+        wav_folder(classes)
+    assert wav_folder(classes, duration=0.1)[0].shape == (4, 800)
+    save_wav(classes / "rain" / "2.wav", tone(rate=4000), 4000)
+    with pytest.raises(ValueError, match=r"sample_rate must be given.*8000 .*2.wav has 4000"):
+        wav_folder(classes)
+    assert wav_folder(classes, sample_rate=RATE)[0].shape == (4, 800)
+    with pytest.raises(ValueError, match="sample_rate must be an integer"):
+        wav_folder(classes, sample_rate=0)
+
+
+def test_stereo_folders_are_mixed_if_asked(classes, stereo):
+    stereo.rename(classes / "bell" / "1.wav")
+    with pytest.raises(ValueError, match="holds 2 channels"):
+        wav_folder(classes)
+    assert wav_folder(classes, mono=True)[0].shape == (4, 800)
+
+
+def test_folders_without_classes_or_sounds_are_refused(tmp_path):
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(ValueError, match="one folder for each class.*holds none"):
+            wav_folder(folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"\.wav files in each class, but .*empty holds none"):
+        wav_folder(tmp_path)
+
+
+def test_progress_is_shown_only_if_asked(classes, capsys):
+    wav_folder(classes)
+    assert "read sounds" not in capsys.readouterr().err
+    wav_folder(classes, verbose=True)
+    assert "read sounds" in capsys.readouterr().err
+
+
+def test_resampling_keeps_pitch_and_level():
+    wave = resample(tone(1.0, 22050), 22050, RATE)
+    assert (len(wave), wave.dtype) == (RATE, np.float32)
+    np.testing.assert_allclose(wave[200:-200], tone(1.0)[200:-200], atol=5e-3)
+    np.testing.assert_array_equal(resample(tone(), RATE, RATE), tone())
+    with pytest.raises(ValueError, match="wanted must be an integer"):
+        resample(tone(), RATE, 0)
+
+
+@pytest.mark.parametrize("duration", [0, -1.0, np.nan, np.inf, "1", None, True])
+def test_durations_are_positive_numbers(duration):
+    with pytest.raises(ValueError, match=r"duration must be a number of seconds"):
+        fit_duration(tone(), RATE, duration)

@@ -1,0 +1,175 @@
+"""The demo's classifiers of every kind of data, and the spectrograms before them."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+
+from wam_xplique import WaveletSaliency
+from wam_xplique.demo import data, networks, shapes, sounds
+
+WAVES, CLASSES = sounds.sounds(3, seed=0)
+INPUTS = {
+    "waveforms": (WAVES[..., np.newaxis], CLASSES),
+    "images": data.crops("left", 3, seed=0),
+    "volumes": shapes.shapes(2, seed=0, size=16),
+}
+each_kind = pytest.mark.parametrize("kind", INPUTS)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(networks, "EPOCHS", 1)
+
+
+def channels_first(x: np.ndarray) -> torch.Tensor:
+    return torch.tensor(np.moveaxis(x, -1, 1).copy())
+
+
+def scores(model: torch.nn.Module, x: torch.Tensor) -> np.ndarray:
+    with torch.no_grad():
+        return model(x).numpy()
+
+
+def accuracy(found: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean(found.argmax(-1) == labels.argmax(-1)))
+
+
+@each_kind
+def test_one_builder_serves_every_kind_of_input(kind, quick):
+    x, y = INPUTS[kind]
+    model, module = networks.train_keras(x, y), networks.train_torch(x, y)
+    assert model(x).shape == y.shape
+    assert scores(module, channels_first(x)).shape == y.shape
+    assert not module.training
+    weights = [w for p in model.get_weights() for w in p.ravel()]
+    assert len(weights) == sum(p.numel() for p in module.parameters())
+    larger = np.concatenate([x, x], axis=1)
+    assert model(larger).shape == scores(module, channels_first(larger)).shape == y.shape
+
+
+@each_kind
+def test_a_seed_determines_the_networks(kind, quick):
+    x, y = INPUTS[kind]
+    found = [networks.train_keras(x, y, seed).predict(x, verbose=0) for seed in (0, 0, 1)]
+    found += [scores(networks.train_torch(x, y, seed), channels_first(x)) for seed in (0, 0, 1)]
+    for one, again, other in (found[:3], found[3:]):
+        np.testing.assert_allclose(again, one, rtol=1e-4, atol=1e-5)
+        assert not np.allclose(other, one, atol=1e-2)
+
+
+@pytest.mark.parametrize("train", [networks.train_keras, networks.train_torch])
+@pytest.mark.parametrize(
+    ("inputs", "labels", "message"),
+    [
+        (WAVES, CLASSES, r"inputs must be waveforms .*\(12, 8000\)"),
+        (np.zeros((2, 3, 3, 3, 3, 1)), CLASSES[:2], r"inputs must be .*\(2, 3, 3, 3, 3, 1\)"),
+        (WAVES[..., np.newaxis], CLASSES[:5], r"labels must be .*\(12, classes\), got .*\(5, 4\)"),
+        (WAVES[..., np.newaxis], CLASSES[:, 0], r"labels must be one-hot.*\(12,\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(train, inputs, labels, message):
+    with pytest.raises(ValueError, match=message):
+        train(inputs, labels)
+
+
+@pytest.mark.parametrize("train", [networks.train_mel_keras, networks.train_mel_torch])
+def test_spectrograms_are_made_of_waveforms_without_channels(train):
+    with pytest.raises(
+        ValueError, match=r"waveforms must have shape \(N, T\), got \(12, 8000, 1\)"
+    ):
+        train(WAVES[..., np.newaxis], CLASSES)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 44100])
+def test_spectrograms_are_those_of_keras_in_bels_above_silence(rate):
+    waves, _ = sounds.sounds(1, seed=0, duration=0.5, sample_rate=rate)
+    layer = keras.layers.MelSpectrogram(
+        fft_length=round(0.032 * rate),
+        sequence_stride=round(0.008 * rate),
+        sampling_rate=rate,
+        num_mel_bins=32,
+        min_freq=20.0,
+        min_power=1e-4,
+        top_db=math.inf,
+    )
+    expected = (np.array(layer(waves)) + 40) / 10
+    in_keras = np.array(networks.mel_keras(rate)(waves))
+    in_torch = scores(networks.mel_torch(rate), torch.tensor(waves))
+    assert in_keras.shape == (4, *expected.shape[1:], 1)
+    assert in_torch.shape == (4, 1, *expected.shape[1:])
+    np.testing.assert_allclose(in_keras[..., 0], expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(in_torch[:, 0], expected, rtol=1e-3, atol=1e-3)
+    assert expected.max() > 4
+
+
+def test_a_channel_of_waveforms_is_no_matter_to_spectrograms_in_torch():
+    module, x = networks.mel_torch(), torch.tensor(WAVES)
+    np.testing.assert_array_equal(scores(module, x), scores(module, x[:, np.newaxis]))
+
+
+def test_spectrograms_do_not_depend_on_their_batch_and_silence_is_zero():
+    batch = np.stack([0.01 * WAVES[0], WAVES[1], np.zeros(8000, np.float32)])
+    model, module = networks.mel_keras(), networks.mel_torch()
+    for whole, alone in (
+        (np.array(model(batch)), np.array(model(batch[:1]))),
+        (scores(module, torch.tensor(batch)), scores(module, torch.tensor(batch[:1]))),
+    ):
+        np.testing.assert_allclose(whole[:1], alone, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(whole[2], 0, atol=1e-5)
+
+
+def test_gradients_through_silence_are_finite():
+    x = np.concatenate([WAVES[:2, :4000], np.zeros((2, 4000), np.float32)], axis=1)
+    with tf.GradientTape() as tape:
+        inputs = tf.constant(x)
+        tape.watch(inputs)
+        total = tf.reduce_sum(networks.mel_keras()(inputs))
+    tensor = torch.tensor(x, requires_grad=True)
+    networks.mel_torch()(tensor).sum().backward()
+    for gradient in (tape.gradient(total, inputs).numpy(), tensor.grad.numpy()):
+        assert np.isfinite(gradient).all()
+        assert np.abs(gradient).max() > 0
+
+
+def test_mel_models_are_a_front_end_and_a_classifier(quick):
+    model = networks.train_mel_keras(WAVES, CLASSES)
+    module = networks.train_mel_torch(WAVES, CLASSES)
+    front_end, classifier = model.layers
+    np.testing.assert_allclose(classifier(front_end(WAVES)), model(WAVES), rtol=1e-5)
+    assert not module.training
+    x = torch.tensor(WAVES)
+    np.testing.assert_array_equal(scores(module[1], module[0](x)), scores(module, x))
+    # The explainers take the two parts as they are.
+    inner = WaveletSaliency(classifier, front_end=front_end).explain_wavelet(WAVES[:2], CLASSES[:2])
+    whole = WaveletSaliency(model).explain_wavelet(WAVES[:2], CLASSES[:2])
+    np.testing.assert_allclose(inner.mosaic(), whole.mosaic(), rtol=1e-3, atol=1e-6)
+    explainer = WaveletSaliency(module[1], front_end=module[0])
+    y = torch.tensor(CLASSES[:2])
+    assert explainer.explain_wavelet(x[:2], y).front_end.shape == (2, 1, 32, 126)
+
+
+def test_the_mel_model_learns_the_sounds():
+    model = networks.train_mel_keras(*sounds.sounds(120, seed=0))
+    x, y = sounds.sounds(40, seed=1)
+    assert accuracy(model.predict(x, verbose=0), y) > 0.9
+
+
+def test_the_raw_model_learns_the_sounds():
+    x, y = sounds.sounds(150, seed=0)
+    model = networks.train_keras(x[..., np.newaxis], y)
+    x, y = sounds.sounds(40, seed=1)
+    assert accuracy(model.predict(x[..., np.newaxis], verbose=0), y) > 0.9
+
+
+def test_the_network_of_volumes_learns_some_shapes():
+    keep = lambda x, y: (x[y[:, :3].any(-1)], y[y[:, :3].any(-1)])  # noqa: E731
+    x, y = keep(*shapes.shapes(100, seed=0))
+    module = networks.train_torch(x, y)
+    x, y = keep(*shapes.shapes(20, seed=1))
+    assert accuracy(scores(module, channels_first(x)), y) > 0.8

@@ -1,0 +1,16 @@
+"""Real sounds and volumes as arrays, in the layouts that models and explainers take."""
+
+from .sounds import esc50, fit_duration, load_wav, resample, save_wav, wav_folder
+from .volumes import medmnist3d, npy_folder, voxelize
+
+__all__ = [
+    "esc50",
+    "fit_duration",
+    "load_wav",
+    "medmnist3d",
+    "npy_folder",
+    "resample",
+    "save_wav",
+    "voxelize",
+    "wav_folder",
+]

@@ -1,0 +1,368 @@
+"""Sounds from files: single ones, folders of classes, and ESC-50."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from scipy.signal import resample_poly
+from tqdm.auto import tqdm
+
+from .common import check_positive_integer, class_files
+
+Sounds = tuple[np.ndarray, np.ndarray, list[str], int]
+
+_COLUMNS = ("filename", "fold", "target", "category")
+
+
+def load_wav(path: str | Path, mono: bool = False) -> tuple[np.ndarray, int]:
+    """
+    Read a sound.
+
+    Parameters
+    ----------
+    path
+        WAV file, or any other that soundfile reads (FLAC, OGG, ...).
+    mono
+        Whether to mix several channels down to their mean; otherwise they are refused.
+
+    Returns
+    -------
+    waveform
+        Waveform (T,), float32, full scale at -1 and 1.
+    sample_rate
+        Samples per second.
+
+    Raises
+    ------
+    ImportError
+        If soundfile is not installed.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file holds no sound, or several channels and `mono` is False.
+    """
+    soundfile = _soundfile()
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"path {path} is no file.")
+    try:
+        samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise ValueError(f"path {path} holds no sound that soundfile reads: {error}") from error
+    channels = samples.shape[1]
+    if channels > 1 and not mono:
+        raise ValueError(
+            f"path {path} holds {channels} channels; mono=True mixes them down to one."
+        )
+    return samples.mean(axis=1), sample_rate
+
+
+def save_wav(
+    path: str | Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16"
+) -> float:
+    """
+    Write a sound, never clipped: beyond full scale, it is scaled down as a whole.
+
+    Parameters
+    ----------
+    path
+        WAV file to write.
+    waveform
+        Waveform (T,) or (T, 1) of finite floating-point samples, full scale at -1 and 1. If its
+        peak is beyond, all of it is divided by the peak; it is never made louder.
+    sample_rate
+        Samples per second, a positive integer.
+    subtype
+        Kind of samples, as soundfile names them: "PCM_16", "PCM_24", "FLOAT", ...
+
+    Returns
+    -------
+    gain
+        What the waveform was multiplied by, in (0, 1]: 1 unless its peak was beyond full scale.
+
+    Raises
+    ------
+    ImportError
+        If soundfile is not installed.
+    TypeError
+        If `waveform` does not hold floating-point samples.
+    ValueError
+        If `waveform`, `sample_rate` or `subtype` is not as above.
+    """
+    waveform = np.asarray(waveform)
+    _check_waveform(waveform)
+    check_positive_integer("sample_rate", sample_rate)
+    soundfile = _soundfile()
+    if subtype not in soundfile.available_subtypes("WAV"):
+        allowed = ", ".join(soundfile.available_subtypes("WAV"))
+        raise ValueError(f"subtype must be one of {allowed}, got {subtype!r}.")
+    waveform = waveform.reshape(-1).astype(np.float64)
+    gain = 1 / max(1.0, float(np.abs(waveform).max()))
+    soundfile.write(path, gain * waveform, int(sample_rate), subtype, format="WAV")
+    return gain
+
+
+def esc50(
+    folder: str | Path,
+    folds: Iterable[int] | None = None,
+    sample_rate: int | None = None,
+    duration: float | None = None,
+    verbose: bool = False,
+) -> Sounds:
+    """
+    Read ESC-50 (https://github.com/karolpiczak/ESC-50), or data of its layout.
+
+    Parameters
+    ----------
+    folder
+        Folder with ``meta/esc50.csv`` and ``audio/*.wav``. All of ESC-50 at its own 44100 Hz takes
+        1.8 GB of memory.
+    folds
+        Folds to read, such as (1, 2, 3, 4); None for all.
+    sample_rate
+        Samples per second to resample to; None keeps the files' own, which they must share.
+    duration
+        Seconds to cut to, or to fill up to with zeros; None keeps the files' own length, which they
+        must share.
+    verbose
+        Whether to show progress.
+
+    Returns
+    -------
+    waveforms
+        Waveforms (N, T), float32, in the order of the table.
+    labels
+        Targets (N,), integers.
+    classes
+        Names of the classes, indexed by target; empty for a target that the table does not have.
+    sample_rate
+        Samples per second.
+
+    Raises
+    ------
+    ImportError
+        If soundfile is not installed.
+    FileNotFoundError
+        If the table or a sound is missing.
+    ValueError
+        If the table lacks a column, names a target twice or has no row in a fold, or if the sounds
+        differ in sample rate or in length.
+    """
+    rows = _read_table(Path(folder) / "meta" / "esc50.csv")
+    names = {int(row["target"]): row["category"] for row in rows}
+    if len({(row["target"], row["category"]) for row in rows}) > len(names):
+        raise ValueError(f"folder {folder} has a table that gives a target several categories.")
+    if folds is not None:
+        rows = _select(rows, folds)
+    paths = [Path(folder) / "audio" / row["filename"] for row in rows]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"folder must hold all sounds of its table, but lacks {len(missing)}: {missing[0]}, ..."
+        )
+    waveforms, rate = _read_all(paths, sample_rate, duration, False, verbose)
+    labels = np.array([int(row["target"]) for row in rows])
+    classes = [names.get(target, "") for target in range(max(names) + 1)]
+    return waveforms, labels, classes, rate
+
+
+def wav_folder(
+    folder: str | Path,
+    sample_rate: int | None = None,
+    duration: float | None = None,
+    mono: bool = False,
+    verbose: bool = False,
+) -> Sounds:
+    """
+    Read the sounds of a folder that holds a folder for each class.
+
+    Parameters
+    ----------
+    folder
+        Folder with the layout ``class_name/*.wav``.
+    sample_rate
+        Samples per second to resample to; None keeps the files' own, which they must share.
+    duration
+        Seconds to cut to, or to fill up to with zeros; None keeps the files' own length, which they
+        must share.
+    mono
+        Whether to mix several channels down to their mean; otherwise they are refused.
+    verbose
+        Whether to show progress.
+
+    Returns
+    -------
+    waveforms
+        Waveforms (N, T), float32, class by class.
+    labels
+        Classes (N,), integers.
+    classes
+        Names of the classes, in alphabetical order.
+    sample_rate
+        Samples per second.
+
+    Raises
+    ------
+    ImportError
+        If soundfile is not installed.
+    ValueError
+        If a class has no sound, or the sounds differ in sample rate or in length.
+    """
+    paths, labels, classes = class_files(folder, ".wav")
+    waveforms, rate = _read_all(paths, sample_rate, duration, mono, verbose)
+    return waveforms, labels, classes, rate
+
+
+def resample(waveform: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
+    """
+    Resample a waveform.
+
+    Parameters
+    ----------
+    waveform
+        Waveform (T,).
+    sample_rate
+        Its samples per second.
+    wanted
+        Samples per second of the result.
+
+    Returns
+    -------
+    waveform
+        Waveform (ceil(T · wanted / sample_rate),), float32.
+
+    Raises
+    ------
+    ValueError
+        If a sample rate is no positive integer.
+    """
+    check_positive_integer("sample_rate", sample_rate)
+    check_positive_integer("wanted", wanted)
+    common = math.gcd(sample_rate, wanted)
+    up, down = wanted // common, sample_rate // common
+    return resample_poly(waveform, up, down).astype(np.float32)
+
+
+def fit_duration(waveform: np.ndarray, sample_rate: int, duration: float) -> np.ndarray:
+    """
+    Cut a waveform at its end, or fill it up with zeros.
+
+    Parameters
+    ----------
+    waveform
+        Waveform (T,).
+    sample_rate
+        Samples per second.
+    duration
+        Seconds of the result.
+
+    Returns
+    -------
+    waveform
+        Waveform (duration · sample_rate,), rounded to whole samples.
+
+    Raises
+    ------
+    ValueError
+        If `duration` is less than a sample.
+    """
+    length = _length(duration, sample_rate)
+    return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
+
+
+def _length(duration: Any, sample_rate: int) -> int:
+    number = isinstance(duration, (int, float, np.number)) and not isinstance(duration, bool)
+    if not number or not np.isfinite(duration) or round(duration * sample_rate) < 1:
+        raise ValueError(
+            f"duration must be a number of seconds, of at least one sample, got {duration!r}."
+        )
+    return round(duration * sample_rate)
+
+
+def _soundfile() -> ModuleType:
+    try:
+        import soundfile
+    except ImportError as error:
+        raise ImportError(
+            'Sound files need soundfile: pip install "wam-xplique[audio]".'
+        ) from error
+    return soundfile
+
+
+def _check_waveform(waveform: np.ndarray) -> None:
+    if not np.issubdtype(waveform.dtype, np.floating):
+        raise TypeError(
+            f"waveform must hold floating-point samples, full scale at 1, got {waveform.dtype}."
+        )
+    if waveform.size == 0 or waveform.shape not in ((waveform.size,), (waveform.size, 1)):
+        raise ValueError(
+            f"waveform must have shape (T,) or (T, 1), with T of at least 1, got {waveform.shape}."
+        )
+    if not np.isfinite(waveform).all():
+        raise ValueError("waveform must be finite, but holds NaN or infinity.")
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of ESC-50's table, checked."""
+    if not path.is_file():
+        raise FileNotFoundError(f"folder must hold ESC-50's table, but {path} is no file.")
+    with path.open(newline="", encoding="utf-8") as file:
+        table = csv.DictReader(file)
+        missing = [name for name in _COLUMNS if name not in (table.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{path} must have the columns {_COLUMNS}, but lacks {missing}.")
+        rows = list(table)
+    for line, row in enumerate(rows, start=2):
+        if not all((row[name] or "").isdecimal() for name in ("fold", "target")):
+            raise ValueError(
+                f"{path} must give fold and target as numbers, got {row} (row {line})."
+            )
+    if not rows:
+        raise ValueError(f"{path} must have at least one row, but is empty.")
+    return rows
+
+
+def _select(rows: list[dict[str, str]], folds: Iterable[int]) -> list[dict[str, str]]:
+    """The rows of some folds."""
+    folds, known = set(folds), {int(row["fold"]) for row in rows}
+    if not folds or not folds <= known:
+        raise ValueError(f"folds must be some of {sorted(known)}, got {sorted(folds)}.")
+    return [row for row in rows if int(row["fold"]) in folds]
+
+
+def _read_all(
+    paths: list[Path],
+    sample_rate: int | None,
+    duration: float | None,
+    mono: bool,
+    verbose: bool,
+) -> tuple[np.ndarray, int]:
+    """Sounds (N, T) of one sample rate and one length, and the rate."""
+    if sample_rate is not None:
+        check_positive_integer("sample_rate", sample_rate)
+    first, waveforms = 0, np.empty((0, 0), np.float32)
+    for i, path in enumerate(tqdm(paths, desc="read sounds", unit="file", disable=not verbose)):
+        waveform, rate = load_wav(path, mono)
+        if sample_rate is not None:
+            waveform, rate = resample(waveform, rate, sample_rate), sample_rate
+        if duration is not None:
+            waveform = fit_duration(waveform, rate, duration)
+        if i == 0:
+            first, waveforms = rate, np.empty((len(paths), len(waveform)), np.float32)
+        if rate != first:
+            raise ValueError(
+                f"sample_rate must be given, for files differ: {paths[0]} has {first} samples per "
+                f"second, {path} has {rate}."
+            )
+        if len(waveform) != waveforms.shape[1]:
+            raise ValueError(
+                f"duration must be given, for files differ: {paths[0]} has {waveforms.shape[1]} "
+                f"samples, {path} has {len(waveform)}."
+            )
+        waveforms[i] = waveform
+    return waveforms, first

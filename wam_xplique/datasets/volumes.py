@@ -1,0 +1,195 @@
+"""Volumes from files, and from clouds of points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .common import check_positive_integer, class_files
+
+_SPLITS = ("train", "val", "test")
+
+
+def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
+    """
+    Read a data set of MedMNIST-3D (https://medmnist.com).
+
+    Parameters
+    ----------
+    path
+        Its archive, such as ``organmnist3d.npz``, with arrays ``{split}_images`` (N, D, H, W) of
+        bytes and ``{split}_labels`` (N, 1).
+    split
+        "train", "val" or "test".
+
+    Returns
+    -------
+    volumes
+        Volumes (N, D, H, W, 1), float32 in [0, 1].
+    labels
+        Classes (N,), integers.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If `split` is none of these, or the archive does not hold its arrays as above.
+    """
+    if split not in _SPLITS:
+        raise ValueError(f"split must be one of {_SPLITS}, got {split!r}.")
+    images, labels = _load_arrays(Path(path), f"{split}_images", f"{split}_labels")
+    if images.ndim != 4 or images.dtype != np.uint8:
+        raise ValueError(
+            f"path {path} must hold {split}_images (N, D, H, W) of uint8, got shape "
+            f"{images.shape} of {images.dtype}."
+        )
+    if labels.shape != (len(images), 1) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"path {path} must hold {split}_labels of integers ({len(images)}, 1), got shape "
+            f"{labels.shape} of {labels.dtype}."
+        )
+    return images[..., np.newaxis] / np.float32(255), labels[:, 0].astype(np.int64)
+
+
+def npy_folder(
+    folder: str | Path, verbose: bool = False
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """
+    Read the volumes of a folder that holds a folder for each class.
+
+    Parameters
+    ----------
+    folder
+        Folder with the layout ``class_name/*.npy``, of real arrays (D, H, W) of one shape.
+    verbose
+        Whether to show progress.
+
+    Returns
+    -------
+    volumes
+        Volumes (N, D, H, W, 1), float32, class by class; the values are those of the files.
+    labels
+        Classes (N,), integers.
+    classes
+        Names of the classes, in alphabetical order.
+
+    Raises
+    ------
+    ValueError
+        If a class has no volume, or a file does not hold an array as above.
+    """
+    paths, labels, classes = class_files(folder, ".npy")
+    volumes = np.empty((0, 0, 0, 0), np.float32)
+    for i, path in enumerate(tqdm(paths, desc="read volumes", unit="file", disable=not verbose)):
+        volume = _load_volume(path)
+        if i == 0:
+            volumes = np.empty((len(paths), *volume.shape), np.float32)
+        if volume.shape != volumes.shape[1:]:
+            raise ValueError(
+                f"folder must hold volumes of one shape: {paths[0]} has {volumes.shape[1:]}, "
+                f"{path} has {volume.shape}."
+            )
+        volumes[i] = volume
+    return volumes[..., np.newaxis], labels, classes
+
+
+def voxelize(
+    points: np.ndarray, size: int, bounds: Any = None, occupancy: bool = False
+) -> np.ndarray:
+    """
+    Count the points of a cloud in each voxel of a grid.
+
+    Wavelet attribution does not extend to point clouds themselves: they have no regular grid for a
+    wavelet transform. This only makes a volume of them, for models of volumes, and what is
+    explained is then that volume.
+
+    Parameters
+    ----------
+    points
+        Points (P, 3), or a batch of clouds (N, P, 3), finite.
+    size
+        Voxels along each axis.
+    bounds
+        Least and greatest coordinate on each axis, (3, 2); points outside are left out. By default,
+        the smallest cube around the middle of each cloud that holds all of its points.
+    occupancy
+        Whether to give 1 for any number of points instead of counting them.
+
+    Returns
+    -------
+    grid
+        Counts (size, size, size), or (N, size, size, size) for a batch, float32, axes in the order
+        of the coordinates. A model of volumes wants an axis for the channel as well:
+        ``grid[..., np.newaxis]``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as above.
+    """
+    points = np.asarray(points)
+    if points.ndim not in (2, 3) or points.shape[-1] != 3 or points.size == 0:
+        raise ValueError(f"points must have shape (P, 3) or (N, P, 3), got {points.shape}.")
+    if not np.issubdtype(points.dtype, np.number) or not np.isfinite(points).all():
+        raise ValueError("points must be finite numbers.")
+    check_positive_integer("size", size)
+    if bounds is not None:
+        bounds = _as_bounds(bounds)
+    clouds = points.reshape(-1, *points.shape[-2:])
+    grids = [
+        np.histogramdd(cloud, size, _cube(cloud) if bounds is None else bounds)[0]
+        for cloud in clouds
+    ]
+    grid = np.stack(grids).reshape(*points.shape[:-2], size, size, size)
+    return (grid > 0 if occupancy else grid).astype(np.float32)
+
+
+def _cube(cloud: np.ndarray) -> np.ndarray:
+    """The bounds (3, 2) of a cube around a cloud (P, 3)."""
+    low, high = cloud.min(axis=0), cloud.max(axis=0)
+    middle, half = (low + high) / 2, (high - low).max() / 2
+    # Rounding must not leave the outermost points outside, nor a single point without a cube.
+    half = half * (1 + 1e-6) + 1e-6
+    return np.stack([middle - half, middle + half], axis=1)
+
+
+def _as_bounds(bounds: Any) -> np.ndarray:
+    array = np.asarray(bounds, dtype=float)
+    if array.shape != (3, 2) or not np.isfinite(array).all() or (array[:, 0] >= array[:, 1]).any():
+        raise ValueError(
+            f"bounds must be three pairs of a finite lower and a greater upper bound, got {bounds}."
+        )
+    return array
+
+
+def _load_arrays(path: Path, *names: str) -> list[np.ndarray]:
+    """Arrays of an archive, by their names."""
+    if not path.is_file():
+        raise FileNotFoundError(f"path {path} is no file.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [name for name in names if name not in archive]
+            if not missing:
+                return [archive[name] for name in names]
+            held = list(archive)
+    except (AttributeError, BadZipFile, EOFError, TypeError, ValueError) as error:
+        raise ValueError(f"path {path} is no archive of plain NumPy arrays.") from error
+    raise ValueError(
+        f"path {path} must hold the arrays {names}, but lacks {missing}; it has {held}."
+    )
+
+
+def _load_volume(path: Path) -> np.ndarray:
+    try:
+        volume = np.load(path, allow_pickle=False)
+    except (EOFError, ValueError) as error:
+        raise ValueError(f"{path} is no file of a plain NumPy array.") from error
+    if not isinstance(volume, np.ndarray) or volume.ndim != 3 or volume.dtype.kind not in "biuf":
+        found = getattr(volume, "shape", "an archive"), getattr(volume, "dtype", None)
+        raise ValueError(f"{path} must hold a real array (D, H, W), got {found}.")
+    return volume

@@ -1,0 +1,80 @@
+"""Volumes that hold one shape each, made by formula."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from .data import standardize
+
+CLASSES = ("blob", "edge", "plate", "corner")
+SIZE = 32
+NOISE = 0.07
+# In voxels of a volume of 32: shapes of different kinds overlap in size, so that no scale alone
+# gives the class away.
+LENGTHS, THICKNESSES, RADII = (9.0, 13.0), (1.0, 1.5, 2.0), (2.5, 4.0, 6.0)
+
+
+def shapes(count: int, seed: int, size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Volumes with one shape each, at a random place and orientation, in noise.
+
+    A "blob" is a ball, an "edge" a long bar, a "plate" thin and square, a "corner" three bars that
+    meet at right angles. Each comes in three scales. Each volume is standardized by itself.
+
+    Parameters
+    ----------
+    count
+        Number of volumes of each class, at least 1.
+    seed
+        Seed of all that is random.
+    size
+        Voxels along each axis, at least 16; the shapes grow with it.
+
+    Returns
+    -------
+    volumes
+        Volumes (4 · count, size, size, size, 1), float32, the classes in turn.
+    labels
+        One-hot classes (4 · count, 4).
+
+    Raises
+    ------
+    ValueError
+        If `count` or `size` is below its least value.
+    """
+    for name, value, lowest in (("count", count, 1), ("size", size, 16)):
+        if value < lowest:
+            raise ValueError(f"{name} must be at least {lowest}, got {value!r}.")
+    generator = np.random.default_rng(seed)
+    volumes = np.stack([_volume(generator, n, size) for _ in range(count) for n in CLASSES])
+    labels = np.tile(np.eye(len(CLASSES), dtype=np.float32), (count, 1))
+    return volumes, labels
+
+
+def _volume(generator: np.random.Generator, name: str, size: int) -> np.ndarray:
+    """One volume (size, size, size, 1) with a shape of class `name`."""
+    unit = size / SIZE
+    centre = (size - 1) / 2 + generator.uniform(-3, 3, 3) * unit
+    grid = np.stack(np.indices((size, size, size)), axis=-1)
+    points = (grid - centre) @ Rotation.random(None, generator).as_matrix()
+    distance = _distance(generator, name, points / unit) * unit
+    occupied = np.clip(0.5 - distance, 0, 1)
+    noisy = occupied + NOISE * generator.standard_normal(occupied.shape)
+    return standardize(noisy[..., np.newaxis])
+
+
+def _distance(generator: np.random.Generator, name: str, points: np.ndarray) -> np.ndarray:
+    """Distance of points (..., 3) from the surface of a shape around the origin; inside, below 0."""
+    length, thickness = generator.uniform(*LENGTHS), generator.choice(THICKNESSES)
+    if name == "blob":
+        return np.linalg.norm(points, axis=-1) - generator.choice(RADII)
+    if name == "corner":
+        ends = np.where(np.eye(3, dtype=bool), length, thickness)
+        return np.min([_box(points, -thickness, end) for end in ends], axis=0)
+    end = np.array([length, length if name == "plate" else thickness, thickness])
+    return _box(points, -end, end)
+
+
+def _box(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    return np.maximum(low - points, points - high).max(axis=-1)
