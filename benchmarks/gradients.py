@@ -5,10 +5,12 @@ Cost of WAM's explanations beside plain gradients, Xplique's explainers and capt
 
 WAM-SG beside SmoothGrad and WAM-IG beside Integrated Gradients, for a MobileNetV2 in Keras and a
 ResNet-18 in PyTorch (random weights, 224x224), with equal numbers of noisy inputs (or steps) and
-equal batches. "Plain gradients" is our own code without the wavelets: the mean gradient of the same
-perturbed inputs. The PyTorch model is also explained by Xplique through its `TorchWrapper`, under
-`torch.autocast` in bfloat16, and on a GPU where there is one. All contenders of a model and method
-run in turns in one process, after a warm-up which traces and compiles.
+equal batches; WAM-SG also for models of ten seconds of sound (M5, db4, 8 levels) and of volumes
+(VoxNet's convolutions, 64x64x64, haar). "Plain gradients" is our own code without the wavelets: the
+mean gradient of the same perturbed inputs. The ResNet-18 is also explained by Xplique through its
+`TorchWrapper`, and under `torch.autocast` in bfloat16; all of PyTorch's models also on a GPU where
+there is one. All contenders of a model and method run in turns in one process, after a warm-up
+which traces and compiles.
 
 Whether memory grows with the number of noisy inputs is measured on small models, whose activations
 do not drown what an explainer itself holds.
@@ -57,6 +59,53 @@ RANK_CORRELATION = 0.99
 MEMORY_KEPT = 0.1  # of the added inputs: none, but for the allocator's holes
 MEMORY_SHARES = (2, 32)  # of the setting; from several batches on, for both
 NOISE = 0.2
+COUNTS = ("samples", "nb_samples", "batch_size", "runs")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A kind of inputs, without N and with channels last; their models and their transform."""
+
+    shape: tuple[int, ...]
+    in_keras: tuple[str, Callable[[int], Any]]
+    in_torch: tuple[str, Callable[[], Any]]
+    wavelet: str = "haar"
+    level: int = 3
+
+    def transform(self, first: int) -> WaveletTransform:
+        """The transform of inputs whose first spatial axis is `first`."""
+        axes = tuple(range(first, first + len(self.shape) - 1))
+        return WaveletTransform(self.wavelet, self.level, "periodization", axes)
+
+    def __str__(self) -> str:
+        return "×".join(map(str, self.shape))
+
+
+def images(size: int) -> Domain:
+    """Images of models that are in use."""
+    return Domain(
+        (size, size, 3), ("MobileNetV2", models.mobilenet), ("ResNet-18", models.resnet18)
+    )
+
+
+def small_images(size: int) -> Domain:
+    """Images of small models."""
+    return Domain(
+        (size, size, 3), ("small", models.small_cnn), ("small ResNet", models.small_resnet)
+    )
+
+
+def waveforms(size: int) -> Domain:
+    """Sounds of one channel."""
+    return Domain((size, 1), ("M5", models.m5), ("M5", models.m5_torch), "db4", 8)
+
+
+def volumes(size: int) -> Domain:
+    """Volumes of one channel."""
+    return Domain((size,) * 3 + (1,), ("VoxNet", models.voxnet), ("VoxNet", models.voxnet_torch))
+
+
+IMAGES, OTHERS = images(224), (waveforms(441_000), volumes(64))
 
 
 @dataclass(frozen=True)
@@ -67,8 +116,8 @@ class Settings:
     nb_samples: int = 16
     batch_size: int = 32
     runs: int = 7
-    size: int = 224
-    small: bool = False
+    domain: Domain = IMAGES
+    others: tuple[Domain, ...] = OTHERS
 
     def options(self, method: str) -> dict[str, Any]:
         """Options of an explainer of Xplique or of ours."""
@@ -82,11 +131,11 @@ class Settings:
             return GaussianNoise(self.nb_samples, NOISE)
         return StraightPath(self.nb_samples, baseline_value=0.0)
 
-    def images(self, classes: int) -> tuple[np.ndarray, np.ndarray]:
-        """Images with channels last, and one-hot targets."""
-        shape = (self.samples, self.size, self.size, 3)
-        images = np.random.default_rng(0).random(shape, dtype=np.float32)
-        return images, np.eye(classes, dtype=np.float32)[np.arange(self.samples) % classes]
+    def inputs(self, classes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs with channels last, and one-hot targets."""
+        shape = (self.samples, *self.domain.shape)
+        inputs = np.random.default_rng(0).random(shape, dtype=np.float32)
+        return inputs, np.eye(classes, dtype=np.float32)[np.arange(self.samples) % classes]
 
 
 @dataclass(frozen=True)
@@ -101,33 +150,37 @@ class Subject:
 
 
 def keras_subject(settings: Settings) -> Subject:
-    """A model in Keras; its gradient is the one that Xplique compiles and shares."""
+    """The domain's model in Keras; its gradient is the one that Xplique compiles and shares."""
     import tensorflow as tf
 
     from wam_xplique.attributions import WaveletSaliency
     from wam_xplique.attributions.models import tensorflow_gradients
 
-    model = (models.small_cnn if settings.small else models.mobilenet)(settings.size)
-    x, y = settings.images(model.output_shape[-1])
+    domain = settings.domain
+    name, make = domain.in_keras
+    model = make(domain.shape[0])
+    x, y = settings.inputs(model.output_shape[-1])
     problem = gradients.GradientProblem(
         load_backend("tensorflow"),
         tensorflow_gradients(model, WaveletSaliency(model).gradient),
         tf.constant(x),
         tf.constant(y),
-        WaveletTransform("haar", 3, "periodization", (1, 2)),
+        domain.transform(first=1),
         settings.batch_size,
     )
-    return Subject("Keras small" if settings.small else "Keras MobileNetV2", model, x, y, problem)
+    return Subject(f"Keras {name}", model, x, y, problem)
 
 
 def torch_subject(settings: Settings, device: str = "cpu") -> Subject:
-    """A model in PyTorch, on a device."""
+    """The domain's model in PyTorch, on a device."""
     import torch
 
     from wam_xplique.backends.torch_models import gradient_function
 
-    model = (models.small_resnet if settings.small else models.resnet18)().to(device)
-    x, y = settings.images(model[-1].out_features)
+    domain = settings.domain
+    name, make = domain.in_torch
+    model = make().to(device)
+    x, y = settings.inputs(model[-1].out_features)
     x = torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)), device=device)
     y = torch.tensor(y, device=device)
     problem = gradients.GradientProblem(
@@ -135,11 +188,10 @@ def torch_subject(settings: Settings, device: str = "cpu") -> Subject:
         gradient_function(model),
         x,
         y,
-        WaveletTransform("haar", 3, "periodization", (2, 3)),
+        domain.transform(first=2),
         settings.batch_size,
     )
-    name = f"PyTorch {'small ResNet' if settings.small else 'ResNet-18'}, {device}"
-    return Subject(name, model, x, y, problem)
+    return Subject(f"PyTorch {name}, {device}", model, x, y, problem)
 
 
 def wam(subject: Subject, method: str, settings: Settings) -> Callable[[], Coefficients]:
@@ -151,7 +203,8 @@ def wam(subject: Subject, method: str, settings: Settings) -> Callable[[], Coeff
         perturbation = settings.perturbation(method)
         to_numpy = subject.problem.backend.to_numpy
         return lambda: map_bands(to_numpy, algorithm(subject.problem, perturbation))
-    explainer = getattr(attributions, name)(subject.model, **settings.options(method))
+    wavelet = {"wavelet": settings.domain.wavelet, "level": settings.domain.level}
+    explainer = getattr(attributions, name)(subject.model, **settings.options(method), **wavelet)
     return lambda: explainer.explain_wavelet(subject.x, subject.y).coefficients
 
 
@@ -166,7 +219,7 @@ def xplique(model: Any, classes: int, method: str, settings: Settings) -> Callab
     from xplique import attributions
 
     explainer = getattr(attributions, method)(model, **settings.options(method))
-    return functools.partial(explainer.explain, *settings.images(classes))
+    return functools.partial(explainer.explain, *settings.inputs(classes))
 
 
 def through_wrapper(subject: Subject, method: str, settings: Settings) -> Callable[[], Any]:
@@ -281,7 +334,7 @@ def memory(
     """Measure how much of the noisy inputs (or steps) stays in memory, as their number grows."""
     rows = report.tables.setdefault("Peak extra memory by number of samples, small models", [])
     counts = [share * settings.nb_samples for share in MEMORY_SHARES]
-    added = (counts[1] - counts[0]) * settings.images(1)[0].nbytes / 1e6
+    added = (counts[1] - counts[0]) * settings.inputs(1)[0].nbytes / 1e6
     for method in METHODS:
         for name, build in contenders.items():
             few, many = (
@@ -327,29 +380,45 @@ def _bare(model: Any, x: Any, y: Any, size: int) -> None:
         torch.autograd.grad((model(images) * targets).sum(), images)
 
 
+def other_domains(
+    report: timing.Report, settings: Settings, subject_of: Callable[[Settings], Subject]
+) -> None:
+    """Time WAM-SG of signals and volumes beside the plain gradients."""
+    method = "SmoothGrad"
+    for domain in settings.others:
+        here = replace(settings, domain=domain)
+        subject = subject_of(here)
+        calls = {WAM: wam(subject, method, here), PLAIN: plain(subject, method, here)}
+        cost(report, subject, method, calls, here.runs)
+
+
 def keras_study(report: timing.Report, settings: Settings) -> None:
-    """The Keras model's cost and memory."""
+    """The cost of the Keras models, and the memory of a small one."""
     subject = keras_subject(settings)
     for method in METHODS:
         cost(report, subject, method, keras_calls(subject, method, settings), settings.runs)
+    other_domains(report, settings, keras_subject)
     contenders = {WAM: wam, XPLIQUE: lambda s, *rest: xplique(s.model, s.y.shape[-1], *rest)}
-    settings = replace(settings, small=True)
+    settings = replace(settings, domain=small_images(settings.domain.shape[0]))
     memory(report, keras_subject(settings), contenders, settings)
 
 
 def torch_study(report: timing.Report, settings: Settings, device: str) -> None:
-    """The PyTorch model's cost, and memory on the CPU."""
+    """The cost of the PyTorch models, and the memory of a small one on the CPU."""
     subject = torch_subject(settings, device)
     for method in METHODS:
         cost(report, subject, method, torch_calls(subject, method, settings), settings.runs)
+    other_domains(report, settings, functools.partial(torch_subject, device=device))
     if device == "cpu":
-        settings = replace(settings, small=True)
+        settings = replace(settings, domain=small_images(settings.domain.shape[0]))
         memory(report, torch_subject(settings), {WAM: wam}, settings)
 
 
 def run(settings: Settings) -> timing.Report:
     """Run all studies that the machine allows."""
-    report = timing.Report("gradients", {**vars(settings)})
+    inputs = ", ".join(map(str, (settings.domain, *settings.others)))
+    counts = {name: getattr(settings, name) for name in COUNTS}
+    report = timing.Report("gradients", {**counts, "inputs": inputs})
     studies: dict[str, Callable[[], None]] = {
         "Keras": functools.partial(keras_study, report, settings),
         "PyTorch, bare": functools.partial(bare_gradients, report, settings),
@@ -387,11 +456,15 @@ def main() -> None:
     arguments = parser.parse_args()
     timing.restart(arguments.keep_freed_memory)
     timing.limit_threads()
-    quick = Settings(nb_samples=4, batch_size=8, runs=2, size=64, small=True)
+    quick = Settings(
+        nb_samples=4,
+        batch_size=8,
+        runs=2,
+        domain=small_images(64),
+        others=(waveforms(8192), volumes(24)),
+    )
     given = {
-        name: getattr(arguments, name)
-        for name in ("samples", "nb_samples", "batch_size", "runs")
-        if getattr(arguments, name) is not None
+        name: getattr(arguments, name) for name in COUNTS if getattr(arguments, name) is not None
     }
     report = run(replace(quick if arguments.quick else Settings(), **given))
     if arguments.quick:

@@ -19,6 +19,9 @@ MOBILENET = (
 )
 """Expansion, width, repeats and first stride of MobileNetV2's blocks, its table 2."""
 
+M5 = ((32, 80, 16), (32, 3, 1), (64, 3, 1), (64, 3, 1))
+"""Width, size and stride of M5's convolutions; pooling by 4 stands between them."""
+
 
 def resnet18(classes: int = 1000) -> nn.Module:
     """A ResNet-18 in PyTorch, in evaluation mode (He & al., 2015)."""
@@ -144,3 +147,69 @@ def small_cnn(size: int, classes: int = 10) -> keras.Model:
             keras.layers.Dense(classes),
         ]
     )
+
+
+def m5(size: int, classes: int = 10) -> keras.Model:
+    """M5 in Keras, which classifies waveforms as they are (Dai & al., 2016), of width 32."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    body: list[keras.layers.Layer] = []
+    for width, kernel, stride in M5:
+        body += [
+            keras.layers.Conv1D(width, kernel, stride, use_bias=False),
+            keras.layers.BatchNormalization(),
+            keras.layers.ReLU(),
+            keras.layers.MaxPooling1D(4),
+        ]
+    head = [keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(classes)]
+    return keras.Sequential([keras.layers.Input((size, 1)), *body[:-1], *head])
+
+
+def m5_torch(classes: int = 10) -> nn.Module:
+    """The same in PyTorch, in evaluation mode."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    body: list[nn.Module] = []
+    before = 1
+    for width, kernel, stride in M5:
+        convolution = nn.Conv1d(before, width, kernel, stride, bias=False)
+        body += [convolution, nn.BatchNorm1d(width), nn.ReLU(inplace=True), nn.MaxPool1d(4)]
+        before = width
+    head = [nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(before, classes)]
+    return nn.Sequential(*body[:-1], *head).eval()
+
+
+def voxnet(size: int, classes: int = 10) -> keras.Model:
+    """The convolutions of VoxNet (Maturana & Scherer, 2015) in Keras, which see volumes."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.layers.Input((size, size, size, 1)),
+            keras.layers.Conv3D(32, 5, strides=2, activation="relu"),
+            keras.layers.Conv3D(32, 3, activation="relu"),
+            keras.layers.GlobalAveragePooling3D(),
+            keras.layers.Dense(classes),
+        ]
+    )
+
+
+def voxnet_torch(classes: int = 10) -> nn.Module:
+    """The same in PyTorch, in evaluation mode."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv3d(1, 32, 5, 2),
+        nn.ReLU(inplace=True),
+        nn.Conv3d(32, 32, 3),
+        nn.ReLU(inplace=True),
+        nn.AdaptiveAvgPool3d(1),
+        nn.Flatten(),
+        nn.Linear(32, classes),
+    ).eval()
