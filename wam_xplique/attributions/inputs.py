@@ -117,6 +117,8 @@ def prepare(
         raise TypeError("inputs are PyTorch tensors, but the model runs in TensorFlow.")
     layout = Layout.of(x.shape, channels_first=is_torch_tensor(x))
     if operator in models.NATIVE_OPERATORS:
+        if front_end is None and models.is_keras(model):
+            check_shape(x.shape, getattr(model, "input_shape", None))
         check_targets(y, models.output_shape(model, x.shape))
     if operator is models.semantic_segmentation_operator:
         check_zone(y)
@@ -208,6 +210,30 @@ def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
             f"{tuple(targets.shape)}."
         )
     return inputs, targets
+
+
+def check_shape(shape: tuple[int, ...], taken: Any) -> None:
+    """
+    Check that a Keras model takes inputs of a shape.
+
+    Parameters
+    ----------
+    shape
+        Shape of the inputs.
+    taken
+        The model's input shape where it has one, None in place of sizes that it leaves open.
+
+    Raises
+    ------
+    ValueError
+        If it takes other sizes, or another number of channels.
+    """
+    same_rank = isinstance(taken, tuple) and len(taken) == len(shape)
+    if same_rank and any(t not in (None, s) for t, s in zip(taken[1:], shape[1:], strict=True)):
+        raise ValueError(
+            f"inputs of shape {tuple(shape)} do not fit the model, which takes "
+            f"{('N', *taken[1:])}."
+        )
 
 
 def check_zone(targets: Any) -> None:
