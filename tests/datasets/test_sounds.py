@@ -100,10 +100,10 @@ def test_several_channels_are_mixed_only_if_asked(stereo):
 
 
 def test_what_is_no_sound_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="none.wav is no file"):
+    with pytest.raises(FileNotFoundError, match=r"none.wav is no file"):
         load_wav(tmp_path / "none.wav")
     (tmp_path / "text.wav").write_text("not a sound")
-    with pytest.raises(ValueError, match="text.wav holds no sound"):
+    with pytest.raises(ValueError, match=r"text.wav holds no sound"):
         load_wav(tmp_path / "text.wav")
 
 
@@ -168,7 +168,7 @@ def test_incomplete_data_sets_are_refused(folder):
         with pytest.raises(ValueError, match=message):
             esc50(folder)
     (folder / "meta" / "esc50.csv").unlink()
-    with pytest.raises(FileNotFoundError, match="esc50.csv is no file"):
+    with pytest.raises(FileNotFoundError, match=r"esc50.csv is no file"):
         esc50(folder)
 
 
@@ -214,7 +214,7 @@ def test_stereo_folders_are_mixed_if_asked(classes, stereo):
 
 def test_folders_without_classes_or_sounds_are_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(ValueError, match="one folder for each class.*holds none"):
+        with pytest.raises(ValueError, match=r"one folder for each class.*holds none"):
             wav_folder(folder)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"\.wav files in each class, but .*empty holds none"):

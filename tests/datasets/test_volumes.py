@@ -34,7 +34,7 @@ def test_splits_are_kept_apart(tmp_path):
     np.testing.assert_array_equal(labels, LABELS[3:, 0])
     with pytest.raises(ValueError, match=r"lacks \['val_images', 'val_labels'\]; it has \['train_"):
         medmnist3d(path, "val")
-    with pytest.raises(ValueError, match="split must be one of .*'validation'"):
+    with pytest.raises(ValueError, match=r"split must be one of .*'validation'"):
         medmnist3d(path, "validation")
 
 

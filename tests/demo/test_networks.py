@@ -13,10 +13,11 @@ import torch
 from wam_xplique import WaveletSaliency
 from wam_xplique.demo import data, networks, shapes, sounds
 
-WAVES, CLASSES = sounds.sounds(3, seed=0)
+LENGTH = 4000
+WAVES, CLASSES = sounds.sounds(2, seed=0, duration=LENGTH / sounds.SAMPLE_RATE)
 INPUTS = {
     "waveforms": (WAVES[..., np.newaxis], CLASSES),
-    "images": data.crops("left", 3, seed=0),
+    "images": data.crops("left", 2, seed=0),
     "volumes": shapes.shapes(2, seed=0, size=16),
 }
 each_kind = pytest.mark.parametrize("kind", INPUTS)
@@ -41,36 +42,31 @@ def accuracy(found: np.ndarray, labels: np.ndarray) -> float:
 
 
 @each_kind
-def test_one_builder_serves_every_kind_of_input(kind, quick):
+def test_one_builder_serves_every_kind_of_input_and_a_seed_determines_it(kind, quick):
     x, y = INPUTS[kind]
-    model, module = networks.train_keras(x, y), networks.train_torch(x, y)
-    assert model(x).shape == y.shape
-    assert scores(module, channels_first(x)).shape == y.shape
-    assert not module.training
-    weights = [w for p in model.get_weights() for w in p.ravel()]
-    assert len(weights) == sum(p.numel() for p in module.parameters())
+    models = [networks.train_keras(x, y, seed) for seed in (0, 0, 1)]
+    modules = [networks.train_torch(x, y, seed) for seed in (0, 0, 1)]
     larger = np.concatenate([x, x], axis=1)
-    assert model(larger).shape == scores(module, channels_first(larger)).shape == y.shape
-
-
-@each_kind
-def test_a_seed_determines_the_networks(kind, quick):
-    x, y = INPUTS[kind]
-    found = [networks.train_keras(x, y, seed).predict(x, verbose=0) for seed in (0, 0, 1)]
-    found += [scores(networks.train_torch(x, y, seed), channels_first(x)) for seed in (0, 0, 1)]
-    for one, again, other in (found[:3], found[3:]):
+    assert models[0](larger).shape == scores(modules[0], channels_first(larger)).shape == y.shape
+    assert models[0].count_params() == sum(p.numel() for p in modules[0].parameters())
+    assert not modules[0].training
+    for one, again, other in (
+        [np.array(model(x)) for model in models],
+        [scores(module, channels_first(x)) for module in modules],
+    ):
+        assert one.shape == y.shape
         np.testing.assert_allclose(again, one, rtol=1e-4, atol=1e-5)
-        assert not np.allclose(other, one, atol=1e-2)
+        assert not np.allclose(other, one, atol=1e-3)
 
 
 @pytest.mark.parametrize("train", [networks.train_keras, networks.train_torch])
 @pytest.mark.parametrize(
     ("inputs", "labels", "message"),
     [
-        (WAVES, CLASSES, r"inputs must be waveforms .*\(12, 8000\)"),
+        (WAVES, CLASSES, r"inputs must be waveforms .*\(8, 4000\)"),
         (np.zeros((2, 3, 3, 3, 3, 1)), CLASSES[:2], r"inputs must be .*\(2, 3, 3, 3, 3, 1\)"),
-        (WAVES[..., np.newaxis], CLASSES[:5], r"labels must be .*\(12, classes\), got .*\(5, 4\)"),
-        (WAVES[..., np.newaxis], CLASSES[:, 0], r"labels must be one-hot.*\(12,\)"),
+        (WAVES[..., np.newaxis], CLASSES[:5], r"labels must be .*\(8, classes\), got .*\(5, 4\)"),
+        (WAVES[..., np.newaxis], CLASSES[:, 0], r"labels must be one-hot.*\(8,\)"),
     ],
 )
 def test_what_does_not_fit_is_refused(train, inputs, labels, message):
@@ -80,9 +76,7 @@ def test_what_does_not_fit_is_refused(train, inputs, labels, message):
 
 @pytest.mark.parametrize("train", [networks.train_mel_keras, networks.train_mel_torch])
 def test_spectrograms_are_made_of_waveforms_without_channels(train):
-    with pytest.raises(
-        ValueError, match=r"waveforms must have shape \(N, T\), got \(12, 8000, 1\)"
-    ):
+    with pytest.raises(ValueError, match=r"waveforms must have shape \(N, T\), got \(8, 4000, 1\)"):
         train(WAVES[..., np.newaxis], CLASSES)
 
 
@@ -90,7 +84,7 @@ def test_spectrograms_are_made_of_waveforms_without_channels(train):
 def test_spectrograms_are_those_of_keras_in_bels_above_silence(rate):
     waves, _ = sounds.sounds(1, seed=0, duration=0.5, sample_rate=rate)
     layer = keras.layers.MelSpectrogram(
-        fft_length=round(0.032 * rate),
+        fft_length=2 * round(0.016 * rate),
         sequence_stride=round(0.008 * rate),
         sampling_rate=rate,
         num_mel_bins=32,
@@ -114,7 +108,7 @@ def test_a_channel_of_waveforms_is_no_matter_to_spectrograms_in_torch():
 
 
 def test_spectrograms_do_not_depend_on_their_batch_and_silence_is_zero():
-    batch = np.stack([0.01 * WAVES[0], WAVES[1], np.zeros(8000, np.float32)])
+    batch = np.stack([0.01 * WAVES[0], 1e5 * WAVES[1], np.zeros(LENGTH, np.float32)])
     model, module = networks.mel_keras(), networks.mel_torch()
     for whole, alone in (
         (np.array(model(batch)), np.array(model(batch[:1]))),
@@ -125,7 +119,7 @@ def test_spectrograms_do_not_depend_on_their_batch_and_silence_is_zero():
 
 
 def test_gradients_through_silence_are_finite():
-    x = np.concatenate([WAVES[:2, :4000], np.zeros((2, 4000), np.float32)], axis=1)
+    x = np.concatenate([WAVES[:2], np.zeros((2, LENGTH), np.float32)], axis=1)
     with tf.GradientTape() as tape:
         inputs = tf.constant(x)
         tape.watch(inputs)
@@ -151,25 +145,27 @@ def test_mel_models_are_a_front_end_and_a_classifier(quick):
     np.testing.assert_allclose(inner.mosaic(), whole.mosaic(), rtol=1e-3, atol=1e-6)
     explainer = WaveletSaliency(module[1], front_end=module[0])
     y = torch.tensor(CLASSES[:2])
-    assert explainer.explain_wavelet(x[:2], y).front_end.shape == (2, 1, 32, 126)
+    assert explainer.explain_wavelet(x[:2], y).front_end.shape == (2, 1, 32, 63)
 
 
-def test_the_mel_model_learns_the_sounds():
-    model = networks.train_mel_keras(*sounds.sounds(120, seed=0))
-    x, y = sounds.sounds(40, seed=1)
+@pytest.mark.parametrize("kind", ["raw", "mel"])
+def test_networks_learn_the_sounds(kind):
+    x, y = sounds.sounds(100, seed=0, duration=0.5)
+    v, w = sounds.sounds(40, seed=1, duration=0.5)
+    if kind == "mel":
+        model = networks.train_mel_keras(x, y)
+    else:
+        model, v = networks.train_keras(x[..., np.newaxis], y), v[..., np.newaxis]
+    assert accuracy(model.predict(v, verbose=0), w) > 0.85
+
+
+def blobs_and_plates(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two of the classes, which are learned sooner than all four."""
+    volumes, labels = shapes.shapes(count, seed, size=24)
+    return volumes[::2], labels[::2, ::2]
+
+
+def test_the_network_of_volumes_learns_shapes():
+    model = networks.train_keras(*blobs_and_plates(60, seed=0))
+    x, y = blobs_and_plates(20, seed=1)
     assert accuracy(model.predict(x, verbose=0), y) > 0.9
-
-
-def test_the_raw_model_learns_the_sounds():
-    x, y = sounds.sounds(150, seed=0)
-    model = networks.train_keras(x[..., np.newaxis], y)
-    x, y = sounds.sounds(40, seed=1)
-    assert accuracy(model.predict(x[..., np.newaxis], verbose=0), y) > 0.9
-
-
-def test_the_network_of_volumes_learns_some_shapes():
-    keep = lambda x, y: (x[y[:, :3].any(-1)], y[y[:, :3].any(-1)])  # noqa: E731
-    x, y = keep(*shapes.shapes(100, seed=0))
-    module = networks.train_torch(x, y)
-    x, y = keep(*shapes.shapes(20, seed=1))
-    assert accuracy(scores(module, channels_first(x)), y) > 0.8

@@ -109,7 +109,7 @@ def test_what_is_said_longer_is_cut():
 @needs_espeak
 def test_what_espeak_complains_of_is_told(monkeypatch):
     monkeypatch.setattr(sounds, "VOICES", ("nonsense",))
-    with pytest.raises(DemoError, match="could not say 'zero': .*voice"):
+    with pytest.raises(DemoError, match=r"could not say 'zero': .*voice"):
         sounds.spoken_digits(1, 0)
 
 

@@ -149,22 +149,22 @@ def voxelize(
     return (grid > 0 if occupancy else grid).astype(np.float32)
 
 
-def _cube(cloud: np.ndarray) -> np.ndarray:
-    """The bounds (3, 2) of a cube around a cloud (P, 3)."""
+def _cube(cloud: np.ndarray) -> list[tuple[float, float]]:
+    """The bounds of a cube around a cloud (P, 3)."""
     low, high = cloud.min(axis=0), cloud.max(axis=0)
     middle, half = (low + high) / 2, (high - low).max() / 2
     # Rounding must not leave the outermost points outside, nor a single point without a cube.
     half = half * (1 + 1e-6) + 1e-6
-    return np.stack([middle - half, middle + half], axis=1)
+    return list(zip(middle - half, middle + half, strict=True))
 
 
-def _as_bounds(bounds: Any) -> np.ndarray:
+def _as_bounds(bounds: Any) -> list[tuple[float, float]]:
     array = np.asarray(bounds, dtype=float)
     if array.shape != (3, 2) or not np.isfinite(array).all() or (array[:, 0] >= array[:, 1]).any():
         raise ValueError(
             f"bounds must be three pairs of a finite lower and a greater upper bound, got {bounds}."
         )
-    return array
+    return [(low, high) for low, high in array]
 
 
 def _load_arrays(path: Path, *names: str) -> list[np.ndarray]:

@@ -31,7 +31,7 @@ class Architecture(NamedTuple):
 
 
 # By the number of spatial axes. A sample of sound tells less than a pixel, so that waveforms need
-# wider kernels; with one axis or three, larger steps end in dead units now and then.
+# wider kernels; with one axis or three, larger batches and steps do not train them each time.
 ARCHITECTURES = {
     1: Architecture((65, 9, 9), (4, 1, 1), pool=4, batch_size=16, learning_rate=2e-3),
     2: Architecture(),
@@ -192,6 +192,9 @@ def mel_torch(sample_rate: int = SAMPLE_RATE) -> Any:
     window, hop = _window_and_hop(sample_rate)
 
     class MelSpectrogram(nn.Module):
+        hann: torch.Tensor
+        filters: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("hann", torch.hann_window(window))
@@ -298,7 +301,8 @@ def _check_waveforms(waveforms: np.ndarray) -> None:
 
 def _window_and_hop(sample_rate: int) -> tuple[int, int]:
     """Samples of a window of a spectrogram, and between two windows."""
-    return round(WINDOW * sample_rate), round(HOP * sample_rate)
+    # Keras takes the last frequency for half the sample rate, which it is of even windows alone.
+    return 2 * round(WINDOW * sample_rate / 2), round(HOP * sample_rate)
 
 
 def _mel_filters(window: int, sample_rate: int) -> np.ndarray:

@@ -12,7 +12,7 @@ SIZE = 32
 NOISE = 0.07
 # In voxels of a volume of 32: shapes of different kinds overlap in size, so that no scale alone
 # gives the class away.
-LENGTHS, THICKNESSES, RADII = (9.0, 13.0), (1.0, 1.5, 2.0), (2.5, 4.0, 6.0)
+LENGTHS, THICKNESSES, RADII = (9.0, 13.0), (1.2, 1.6, 2.0), (2.5, 4.0, 6.0)
 
 
 def shapes(count: int, seed: int, size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +56,7 @@ def _volume(generator: np.random.Generator, name: str, size: int) -> np.ndarray:
     """One volume (size, size, size, 1) with a shape of class `name`."""
     unit = size / SIZE
     centre = (size - 1) / 2 + generator.uniform(-3, 3, 3) * unit
-    grid = np.stack(np.indices((size, size, size)), axis=-1)
+    grid = np.moveaxis(np.indices((size, size, size)), 0, -1)
     points = (grid - centre) @ Rotation.random(None, generator).as_matrix()
     distance = _distance(generator, name, points / unit) * unit
     occupied = np.clip(0.5 - distance, 0, 1)
@@ -65,7 +65,7 @@ def _volume(generator: np.random.Generator, name: str, size: int) -> np.ndarray:
 
 
 def _distance(generator: np.random.Generator, name: str, points: np.ndarray) -> np.ndarray:
-    """Distance of points (..., 3) from the surface of a shape around the origin; inside, below 0."""
+    """Distance of points (..., 3) from a shape around the origin, below 0 inside."""
     length, thickness = generator.uniform(*LENGTHS), generator.choice(THICKNESSES)
     if name == "blob":
         return np.linalg.norm(points, axis=-1) - generator.choice(RADII)

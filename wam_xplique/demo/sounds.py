@@ -34,7 +34,8 @@ def sounds(
     Synthetic sounds of four classes, over faint noise.
 
     A "tone" keeps its pitch, a "chirp" slides by some two octaves, again and again; a "click" is a
-    train of clicks, a "burst" a few bursts of band-limited noise. Pitch, onset and level are random.
+    train of clicks, a "burst" a few bursts of band-limited noise. Pitch, onset and level are
+    random.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def spoken_digits(
     for word in tqdm(DIGITS * count, desc="speak", unit="digit", disable=not verbose):
         spoken = resample(*_speak(program, word, generator), sample_rate)
         room = max(0, round(duration * sample_rate) - len(spoken))
-        late = np.pad(spoken, (generator.integers(0, room + 1), 0))
+        late = np.pad(spoken, (int(generator.integers(0, room + 1)), 0))
         waveforms.append(_at_random_level(generator, fit_duration(late, sample_rate, duration)))
     return np.stack(waveforms), _one_hot(count, DIGITS)
 
