@@ -231,8 +231,7 @@ def check_shape(shape: tuple[int, ...], taken: Any) -> None:
     same_rank = isinstance(taken, tuple) and len(taken) == len(shape)
     if same_rank and any(t not in (None, s) for t, s in zip(taken[1:], shape[1:], strict=True)):
         raise ValueError(
-            f"inputs of shape {tuple(shape)} do not fit the model, which takes "
-            f"{('N', *taken[1:])}."
+            f"inputs of shape {tuple(shape)} do not fit the model, which takes {('N', *taken[1:])}."
         )
 
 
