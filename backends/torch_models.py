@@ -176,12 +176,12 @@ def gradient_function(
     return _in_parts(model, gradients)
 
 
-def _check_evaluation(model: nn.Module, what: str = "The model") -> None:
-    training = [name or what for name, m in model.named_modules() if m.training]
+def _check_evaluation(module: nn.Module, name: str = "model") -> None:
+    training = [part or f"the {name}" for part, m in module.named_modules() if m.training]
     if training:
         raise ValueError(
-            f"{what} must be in evaluation mode, but {training[0]} is in training mode; call its "
-            "eval() first."
+            f"The {name} must be in evaluation mode, but {training[0]} is in training mode; call "
+            f"{name}.eval() first."
         )
 
 

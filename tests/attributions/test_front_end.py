@@ -291,7 +291,7 @@ def test_bad_front_ends_are_refused(kind, framework):
 
 def test_a_module_in_training_mode_is_refused():
     head, front_end = parts("torch")
-    with pytest.raises(ValueError, match="front_end must be in evaluation mode"):
+    with pytest.raises(ValueError, match="The front_end must be in evaluation mode"):
         WaveletSaliency(head, front_end=front_end.train())
 
 

@@ -48,7 +48,7 @@ def test_demo_writes_its_figures_explanations_and_table(tmp_path, monkeypatch, c
     monkeypatch.setitem(textures.COARSE, "nb_design", 2)
     monkeypatch.setattr(textures, "FINE", {"grid_size": 8, "nb_design": 2})
     monkeypatch.setitem(textures.RINGS, "nb_design", 2)
-    monkeypatch.setattr(textures, "PHOTOGRAPH_GRID", 8)
+    monkeypatch.setitem(textures.WHOLE, "nb_design", 2)
     monkeypatch.setattr(
         textures, "crops", lambda half, count, seed: data.crops(half, min(count, 8), seed)
     )
