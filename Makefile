@@ -34,6 +34,7 @@ benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.gradients
 	$(PYTHON) -m benchmarks.wcam
 	$(PYTHON) -m benchmarks.wcam_parameters
+	$(PYTHON) -m benchmarks.sound
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
