@@ -35,6 +35,7 @@ benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.wcam
 	$(PYTHON) -m benchmarks.wcam_parameters
 	$(PYTHON) -m benchmarks.sound
+	$(PYTHON) -m benchmarks.planted
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)

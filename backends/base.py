@@ -11,6 +11,8 @@ import numpy as np
 Tensor = Any
 """A tensor of the backend's own framework."""
 
+Matrices = Sequence[np.ndarray]
+
 ScoreFunction = Callable[[Tensor, Tensor], Tensor]
 """``f(x, y)``: one score per sample of `x`, or the gradient of these scores, shaped as `x`."""
 
@@ -108,6 +110,21 @@ class Backend(ABC):
     def packed(self, x: Tensor, axis: int) -> Tensor:
         """`x`, copied where reading it many times along `axis` would otherwise be slow."""
         return x
+
+    def prefers_blocks(self, x: Tensor, axis: int) -> bool:
+        """Whether `blocks` along `axis` is faster than sums of slices of `x`, and as exact."""
+        return False
+
+    def blocks(
+        self, tensors: Sequence[Tensor], matrices: Sequence[Matrices], axis: int, step: int
+    ) -> list[Tensor]:
+        """
+        Sums of matrices times windows along `axis`, which begin every `step` entries.
+
+        Of each list of `matrices` one tensor is made: each matrix multiplies the windows of the
+        tensor in the same place, and the columns of the sums are joined.
+        """
+        raise NotImplementedError
 
     def is_out_of_memory(self, error: Exception) -> bool:
         """Whether `error` says that the device has too little memory."""

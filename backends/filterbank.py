@@ -1,9 +1,13 @@
 """
-One level of the wavelet transform along one axis, as sums of weighted slices.
+One level of the wavelet transform along one axis.
 
-A two-channel filter bank splits a signal into its even and odd samples (polyphase form). Every
-output is then a weighted sum of *contiguous* windows of these two phases, whatever the number of
-axes around the one transformed, so that slicing, concatenation and addition are all it takes.
+As sums of weighted slices: a two-channel filter bank splits a signal into its even and odd samples
+(polyphase form). Every output is then a weighted sum of *contiguous* windows of these two phases,
+whatever the number of axes around the one transformed, so that slicing, concatenation and addition
+are all it takes; a compiler fuses them.
+
+As products of blocks: the filters of several outputs in a row are the rows of a small matrix, which
+is multiplied with windows of the signal. Where nothing fuses operations, few of them are faster.
 """
 
 from __future__ import annotations
@@ -21,6 +25,11 @@ from .base import Backend, Tensor
 PERIODIZATION = "periodization"
 ZERO_PERIODIZATION = "zero-periodization"
 """Periodization that completes an odd signal with a zero: the adjoint of dropping a sample."""
+
+
+# Outputs of each filter in a block, where this is a good size: more of them in a row waste products
+# with zeros, fewer do too little at once (measured on CPU by ``python -m benchmarks.kernels``).
+BLOCK, BLOCK_OF_SHORT_FILTERS = 16, 8
 
 
 class FilterBank(NamedTuple):
@@ -51,7 +60,13 @@ def analysis(
         left, count = length // 2 - 1, (size + 1) // 2
     else:
         left, count = length - 2, (size + length - 1) // 2
-    right = 2 * count + length - 2 - left - size
+    block = _block_size(backend, x, axis, count, length)
+    right = 2 * _round_up(count, block) + length - 2 - left - size
+    if block:
+        extended = _extend(backend, x, axis, left, right, mode)
+        matrices = [[_analysis_matrix(taps, block)] for taps in (bank.dec_lo, bank.dec_hi)]
+        low, high = backend.blocks([extended], matrices, axis, 2 * block)
+        return _window(backend, low, axis, 0, count), _window(backend, high, axis, 0, count)
     phases = _phases(backend, x, axis, left, right, mode)
     starts = [divmod(length - 1 - tap, 2) for tap in range(length)]
     windows = [_window(backend, phases[phase], axis, start, count) for start, phase in starts]
@@ -67,32 +82,67 @@ def synthesis(
     mode: str,
 ) -> Tensor | None:
     """Put an approximation and a detail together along `axis`: ``pywt.idwt``; None is zero."""
-    bands = [
+    given = [
         (band, filters)
         for band, filters in ((approximation, bank.rec_lo), (detail, bank.rec_hi))
         if band is not None
     ]
-    if not bands:
+    if not given:
         return None
-    half, size = len(bank.rec_lo) // 2, bands[0][0].shape[axis]
-    count, shift = size - half + 1, 0
+    half, size = len(bank.rec_lo) // 2, given[0][0].shape[axis]
+    left, count, shift = 0, size - half + 1, 0
     if mode == PERIODIZATION:
-        left = half // 2
-        count, shift = size, 2 * left - half + 1
-        right = half - 1 - left + shift
-        bands = [(_extend(backend, c, axis, left, right, "periodic"), g) for c, g in bands]
+        left, count = half // 2, size
+        shift = 2 * left - half + 1
+    block = _block_size(backend, given[0][0], axis, count, 2 * half)
+    right = _round_up(count, block) + half - 1 + shift - left - size
+    bands = [_extend(backend, band, axis, left, right, "periodic") for band, _ in given]
+    taps = [filters for _, filters in given]
+    if block:
+        matrices = [_synthesis_matrix(filters, block, shift) for filters in taps]
+        (joined,) = backend.blocks(bands, [matrices], axis, block)
+        return _window(backend, joined, axis, 0, 2 * count)
     phases = []
     for output in (0, 1):
         delay, phase = divmod(output + shift, 2)
-        windows: list[Tensor] = []
-        taps: list[float] = []
-        for band, filters in bands:
-            starts = range(delay + half - 1, delay - 1, -1)
-            windows += [_window(backend, band, axis, start, count) for start in starts]
-            taps += filters[phase::2]
-        phases.append(_filter(backend, windows, taps))
+        starts = range(delay + half - 1, delay - 1, -1)
+        windows = [_window(backend, band, axis, start, count) for band in bands for start in starts]
+        phases.append(_filter(backend, windows, [tap for f in taps for tap in f[phase::2]]))
     even, odd = phases
     return backend.interleave(even, odd, axis)
+
+
+def _block_size(backend: Backend, x: Tensor, axis: int, count: int, length: int) -> int:
+    """How many outputs of each filter a block makes; 0 where slices are faster."""
+    if not backend.prefers_blocks(x, axis):
+        return 0
+    best = BLOCK_OF_SHORT_FILTERS if length == 2 else BLOCK
+    sizes = range(best // 2, 2 * best + 1)
+    return min(sizes, key=lambda size: (-count % size, abs(size - best)))
+
+
+def _round_up(count: int, block: int) -> int:
+    return count + (-count % block if block else 0)
+
+
+@functools.lru_cache(maxsize=1024)
+def _analysis_matrix(taps: tuple[float, ...], block: int) -> np.ndarray:
+    """The filter, reversed, once a row and two samples further on in each."""
+    matrix = np.zeros((block, 2 * block + len(taps) - 2))
+    for row in range(block):
+        matrix[row, 2 * row : 2 * row + len(taps)] = taps[::-1]
+    return matrix
+
+
+@functools.lru_cache(maxsize=1024)
+def _synthesis_matrix(taps: tuple[float, ...], block: int, shift: int) -> np.ndarray:
+    """The phases of the filter, reversed, in turn: two rows for each coefficient."""
+    half = len(taps) // 2
+    matrix = np.zeros((2 * block, block + half - 1 + shift))
+    for row in range(2 * block):
+        start, phase = divmod(row + shift, 2)
+        matrix[row, start : start + half] = taps[phase::2][::-1]
+    return matrix
 
 
 def _filter(backend: Backend, windows: list[Tensor], taps: Sequence[float]) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from . import filterbank, wavelets
-from .base import Backend
+from .base import Backend, Matrices
 
 # Below this many contiguous elements, PyTorch's loops over a strided tensor cost more than the
 # copy that makes it contiguous (measured on CPU by ``python -m benchmarks.kernels``).
@@ -81,6 +81,42 @@ class TorchBackend(Backend):
     def packed(self, x: torch.Tensor, axis: int) -> torch.Tensor:
         return x.contiguous() if math.prod(x.shape[axis + 1 :]) < _SHORT_RUN else x
 
+    def prefers_blocks(self, x: torch.Tensor, axis: int) -> bool:
+        inner = math.prod(x.shape[axis + 1 :])
+        return (
+            x.device.type == "cpu"
+            and x.numel() > 0
+            and x.dtype in (torch.float32, torch.float64)
+            and (inner == 1 or inner >= _SHORT_RUN)
+            and not torch.compiler.is_compiling()  # which fuses sums of slices
+            and not torch.is_autocast_enabled("cpu")
+            and torch.get_float32_matmul_precision() == "highest"
+        )
+
+    def blocks(
+        self,
+        tensors: Sequence[torch.Tensor],
+        matrices: Sequence[Matrices],
+        axis: int,
+        step: int,
+    ) -> list[torch.Tensor]:
+        outer, inner = tensors[0].shape[:axis], tensors[0].shape[axis + 1 :]
+        first, size = math.prod(outer), math.prod(inner)
+        windows = []
+        for x, matrix in zip(tensors, matrices[0], strict=True):
+            width = matrix.shape[1]
+            cut = x.reshape(first, x.shape[axis], size).unfold(1, width, step)
+            cut = cut.transpose(2, 3).reshape(-1, width, size)
+            windows.append(cut.contiguous() if size == 1 else cut)
+        made = []
+        for row in matrices:
+            total: Any = None
+            for cut, matrix in zip(windows, row, strict=True):
+                weights = torch.as_tensor(matrix, dtype=cut.dtype)
+                total = _add_product(total, weights, cut)
+            made.append(total.reshape(*outer, -1, *inner))
+        return made
+
     def is_out_of_memory(self, error: Exception) -> bool:
         if super().is_out_of_memory(error) or isinstance(error, torch.cuda.OutOfMemoryError):
             return True
@@ -93,6 +129,17 @@ class TorchBackend(Backend):
         for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
             total.add_(tensor, alpha=weight)
         return total
+
+
+def _add_product(
+    total: torch.Tensor | None, matrix: torch.Tensor, windows: torch.Tensor
+) -> torch.Tensor:
+    """Add `matrix` times each of the `windows` (count, width, size)."""
+    if windows.shape[2] == 1:  # one product of two matrices, rather than many with a vector
+        a, b = windows.squeeze(2), matrix.t()
+        return a @ b if total is None else total.addmm_(a, b)
+    a = matrix.expand(len(windows), *matrix.shape)
+    return a @ windows if total is None else total.baddbmm_(a, windows)
 
 
 # Decided by shapes alone, hence constants in a graph of torch.compile.

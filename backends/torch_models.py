@@ -110,10 +110,10 @@ def score_function(
     Raises
     ------
     ValueError
-        If `model` is in training mode; when called, if the operator does not give one score for
-        each input.
+        If `model` or `front_end` is in training mode; when called, if the operator does not give
+        one score for each input.
     """
-    _check_evaluation(model)
+    _check_modes(model, front_end)
 
     def scores(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
@@ -151,12 +151,10 @@ def gradient_function(
     Raises
     ------
     ValueError
-        If `model` is in training mode; when called, if the scores do not depend on the inputs
-        through operations that have a gradient.
+        If `model` or `front_end` is in training mode; when called, if the scores do not depend on
+        the inputs through operations that have a gradient.
     """
-    _check_evaluation(model)
-    if isinstance(front_end, nn.Module):
-        _check_evaluation(front_end, "front_end")
+    _check_modes(model, front_end)
 
     def gradients(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         with torch.enable_grad():
@@ -176,13 +174,15 @@ def gradient_function(
     return _in_parts(model, gradients)
 
 
-def _check_evaluation(module: nn.Module, name: str = "model") -> None:
-    training = [part or f"the {name}" for part, m in module.named_modules() if m.training]
-    if training:
-        raise ValueError(
-            f"The {name} must be in evaluation mode, but {training[0]} is in training mode; call "
-            f"{name}.eval() first."
-        )
+def _check_modes(model: nn.Module, front_end: FrontEnd | None) -> None:
+    for name, module in {"model": model, "front_end": front_end}.items():
+        parts = module.named_modules() if isinstance(module, nn.Module) else ()
+        training = [part or f"the {name}" for part, m in parts if m.training]
+        if training:
+            raise ValueError(
+                f"The {name} must be in evaluation mode, but {training[0]} is in training mode; "
+                f"call {name}.eval() first."
+            )
 
 
 def _in_parts(model: nn.Module, function: ScoreFunction) -> ScoreFunction:

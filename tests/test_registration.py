@@ -7,23 +7,27 @@ import sys
 
 import pytest
 import xplique.attributions
+import xplique.metrics
 
 import wam_xplique
 import wam_xplique.attributions as ours
+import wam_xplique.metrics
 
 THEIRS = xplique.attributions
+NAMESPACES = (THEIRS, xplique.metrics)
 
 
 @pytest.fixture(autouse=True)
-def _restored_namespace():
-    """Xplique's namespace as it was found, whatever a test does to it."""
-    names, exported = dict(vars(THEIRS)), list(THEIRS.__all__)
+def _restored_namespaces():
+    """Xplique's namespaces as they were found, whatever a test does to them."""
+    found = [(module, dict(vars(module)), list(module.__all__)) for module in NAMESPACES]
     yield
-    for name in set(vars(THEIRS)) - set(names):
-        delattr(THEIRS, name)
-    for name, value in names.items():
-        setattr(THEIRS, name, value)
-    THEIRS.__all__[:] = exported
+    for module, names, exported in found:
+        for name in set(vars(module)) - set(names):
+            delattr(module, name)
+        for name, value in names.items():
+            setattr(module, name, value)
+        module.__all__[:] = exported
 
 
 def published() -> dict:
@@ -33,6 +37,27 @@ def published() -> dict:
 def test_importing_publishes_every_explainer():
     assert published() == {name: getattr(ours, name) for name in ours.__all__}
     assert set(ours.__all__) <= set(THEIRS.__all__)
+
+
+def test_metrics_are_published_and_withdrawn_too():
+    names = wam_xplique.metrics.__all__
+    assert set(names) <= set(xplique.metrics.__all__)
+    assert all(getattr(xplique.metrics, n) is getattr(wam_xplique.metrics, n) for n in names)
+    wam_xplique.unregister()
+    assert not any(hasattr(xplique.metrics, name) for name in names)
+    assert not set(names) & set(xplique.metrics.__all__)
+    assert hasattr(xplique.metrics, "Deletion")
+    wam_xplique.register()
+    assert set(names) <= set(xplique.metrics.__all__)
+
+
+def test_a_metric_that_xplique_owns_keeps_explainers_back_as_well():
+    wam_xplique.unregister()
+    xplique.metrics.WaveletDeletion = foreign = type("WaveletDeletion", (), {})
+    with pytest.raises(RuntimeError, match=r"xplique\.metrics\.WaveletDeletion"):
+        wam_xplique.register()
+    assert published() == {}
+    assert xplique.metrics.WaveletDeletion is foreign
 
 
 def test_registering_twice_is_harmless():

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+MODALITIES = ("image", "audio", "volume")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
@@ -23,13 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 after an error that is told to the user.
     """
     options = _parser().parse_args(arguments)
-    from .demo import DemoError, explain_photograph, run
+    from .demo import RUNS, DemoError, explain_photograph
 
     try:
+        if options.samples < 1:
+            raise DemoError(f"--samples must be at least 1, got {options.samples}.")
         if options.image is None:
-            run(options.out, options.samples)
-        else:
+            RUNS[options.modality](options.out, options.samples)
+        elif options.modality == "image":
             explain_photograph(options.image, options.model, options.out)
+        else:
+            raise DemoError(f"--image needs --modality image, got {options.modality}.")
     except DemoError as error:
         print(f"wam-xplique: {error}", file=sys.stderr)
         return 1
@@ -43,11 +49,19 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(
         "demo",
-        help="train a texture classifier on real photographs and explain it",
-        description="Train a texture classifier on scikit-image's photographs in Keras and in "
-        "PyTorch, explain it, score the explanations, and draw them; or explain an "
-        "ImageNet model on a photograph of your own.",
-        epilog="example: wam-xplique demo --image cat.jpg --model MobileNetV2",
+        help="train a classifier of textures, sounds or shapes, and explain it",
+        description="Train a classifier in Keras and in PyTorch, explain it, measure the "
+        "explanations, and draw them: on textures of scikit-image's photographs, on sounds or on "
+        "volumes. Or explain an ImageNet model on a photograph of your own.",
+        epilog="examples: wam-xplique demo --modality audio; "
+        "wam-xplique demo --image cat.jpg --model MobileNetV2",
+    )
+    demo.add_argument(
+        "--modality",
+        choices=MODALITIES,
+        default=MODALITIES[0],
+        help="what is explained: photographs of textures, spoken digits (synthetic sounds where "
+        "espeak-ng is not installed), or volumes with a shape each (default: %(default)s)",
     )
     demo.add_argument("--image", type=Path, help="explain this photograph instead")
     demo.add_argument(
@@ -56,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         help="with --image: a model of keras.applications (default: %(default)s)",
     )
     demo.add_argument(
-        "--samples", type=int, default=30, help="held-out crops to explain (default: %(default)s)"
+        "--samples", type=int, default=30, help="held-out inputs to explain (default: %(default)s)"
     )
     demo.add_argument(
         "--out", type=Path, default=Path("outputs/demo"), help="folder (default: %(default)s)"

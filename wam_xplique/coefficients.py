@@ -22,6 +22,8 @@ from .backends.wavelets import Coefficients, as_wavelet, check_mode
 __all__ = [
     "Coefficients",
     "WaveletTransform",
+    "as_rows",
+    "averages",
     "flatten",
     "largest",
     "levels",
@@ -121,6 +123,11 @@ def unflatten(named: dict[str, Any]) -> Coefficients:
     return [named["approximation"], *(details[index] for index in sorted(details))]
 
 
+def as_rows(bands: dict[str, np.ndarray]) -> np.ndarray:
+    """All coefficients of each input in one row: (N, K), band after band."""
+    return np.concatenate([band.reshape(len(band), -1) for band in bands.values()], axis=1)
+
+
 def largest(bands: dict[str, np.ndarray], keep: float | int) -> dict[str, np.ndarray]:
     """
     Which coefficients of each input are the largest in magnitude.
@@ -137,7 +144,7 @@ def largest(bands: dict[str, np.ndarray], keep: float | int) -> dict[str, np.nda
     chosen
         Boolean arrays.
     """
-    flat = np.concatenate([np.abs(b).reshape(len(b), -1) for b in bands.values()], axis=1)
+    flat = np.abs(as_rows(bands))
     count = keep if isinstance(keep, (int, np.integer)) else round(keep * flat.shape[1])
     chosen = np.zeros(flat.shape, bool)
     np.put_along_axis(chosen, np.argsort(-flat, axis=1, kind="stable")[:, :count], True, axis=1)
@@ -201,6 +208,56 @@ def resize_level(
             merged[key[1:]] = merged[key[1:]] + resized if key[1:] in merged else resized
         bands = merged
     return bands[""]
+
+
+def averages(x: np.ndarray, transform: WaveletTransform, ndim: int) -> Coefficients:
+    """
+    Means of a map over the places that the coefficients look at: `resize_level`, turned round.
+
+    A coefficient of level j has the mean of the 2^j samples (along each axis) around the centre
+    of its basis function; beyond its ends the map is constant. Where the map is constant, so are
+    all bands, to the last digit.
+
+    Parameters
+    ----------
+    x
+        Map (N, ...) with `ndim` axes of the input's size next, and perhaps channels last.
+    transform
+        Transform of the inputs; its axes are not looked at.
+    ndim
+        Number of axes transformed.
+
+    Returns
+    -------
+    means
+        A mean for each coefficient.
+    """
+    shapes = pywt.wavedecn_shapes(
+        x.shape[1 : 1 + ndim], transform.wavelet, transform.mode, transform.level
+    )
+
+    def band(key: str, level: int, shape: tuple[int, ...]) -> np.ndarray:
+        means = x
+        for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):
+            start = _centre(transform.wavelet, transform.mode, letter, level) - 2**level / 2
+            means = _window_means(means, axis, int(np.ceil(start)), level, size)
+        return means
+
+    approximation = band("a" * ndim, transform.level, shapes[0])
+    details = [
+        {key: band(key, level, shape) for key, shape in shapes[-level].items()}
+        for level in range(transform.level, 0, -1)
+    ]
+    return [approximation, *details]
+
+
+def _window_means(x: np.ndarray, axis: int, start: int, level: int, count: int) -> np.ndarray:
+    """Means of `count` windows of 2^level samples along `axis`, side by side from `start` on."""
+    index = np.arange(start, start + count * 2**level)
+    x = x.take(np.clip(index, 0, x.shape[axis] - 1), axis)
+    for _ in range(level):  # by pairs: the mean of equal numbers is exact
+        x = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :]).mean(axis + 1)
+    return x
 
 
 @functools.lru_cache(maxsize=1024)

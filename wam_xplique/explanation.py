@@ -71,6 +71,12 @@ class WaveletExplanation:
         return len(self.coefficients) - 1
 
     @property
+    def transform(self) -> WaveletTransform:
+        """The transform of inputs, channels last, into coefficients such as these."""
+        axes = tuple(range(1, 1 + self.ndim))
+        return WaveletTransform(self.wavelet, self.level, self.mode, axes)
+
+    @property
     def spatial_shape(self) -> tuple[int, ...]:
         """Sizes of the inputs along the axes transformed."""
         return self.input_shape[1 : 1 + self.ndim]
@@ -97,7 +103,7 @@ class WaveletExplanation:
             Array (N, H, W, 1) for images, (N, T, 1) for signals, of the coefficients' own sign;
             larger than the input where the boundary mode makes more coefficients than samples.
         """
-        packed = pack(self.coefficients, tuple(range(1, 1 + self.ndim)))
+        packed = pack(self.coefficients, self.transform.axes)
         return packed if self._has_channels else packed[..., np.newaxis]
 
     def by_scale(self) -> np.ndarray:
@@ -237,14 +243,12 @@ class WaveletExplanation:
                 f"got shape {x.shape}."
             )
         kept = self.kept(keep, per_level=per_level, approximation=approximation)
-        axes = tuple(range(1, 1 + self.ndim))
-        transform = WaveletTransform(self.wavelet, self.level, self.mode, axes)
 
         def masked(band: np.ndarray, chosen: np.ndarray) -> np.ndarray:
             return band * (chosen if chosen.ndim == band.ndim else chosen[..., np.newaxis])
 
-        z = map_bands(masked, transform.forward(x), kept)
-        return transform.inverse(z, x.shape)
+        z = map_bands(masked, self.transform.forward(x), kept)
+        return self.transform.inverse(z, x.shape)
 
     @property
     def _has_channels(self) -> bool:

@@ -6,15 +6,18 @@ import importlib
 from types import ModuleType
 
 # our package: the Xplique package that it extends
-_NAMESPACES = {"wam_xplique.attributions": "xplique.attributions"}
+_NAMESPACES = {
+    "wam_xplique.attributions": "xplique.attributions",
+    "wam_xplique.metrics": "xplique.metrics",
+}
 
 
 def register() -> None:
     """
     Publish wam-xplique's classes into Xplique's namespaces.
 
-    After ``import wam_xplique``, which calls this, ``xplique.attributions.WaveletSmoothGrad``
-    exists. Registering twice is harmless.
+    After ``import wam_xplique``, which calls this, ``xplique.attributions.WaveletSmoothGrad`` and
+    ``xplique.metrics.WaveletDeletion`` exist. Registering twice is harmless.
 
     Raises
     ------

@@ -15,6 +15,7 @@ from torch import nn
 
 from wam_xplique.algorithms.cells import wavelet_cells
 from wam_xplique.attributions import (
+    FAM,
     WCAM,
     WaveletGradientInput,
     WaveletIntegratedGradients,
@@ -363,3 +364,60 @@ def test_stereo_into_a_model_of_mono_is_told_by_its_channels(cls, framework, err
     explainer = cls(twins((32, 1))[framework], level=2)
     with pytest.raises(error, match=message):
         explainer(native(noise(2, 32, 2), framework), one_hot(2))
+
+
+def few_forwards(cls: type) -> dict[str, Any]:
+    return {"grid_size": 4} if cls is WCAM else quick(cls)
+
+
+def flat_model(framework: str, shape: tuple[int, ...]) -> Any:
+    """A model that flattens its inputs, whatever their axes."""
+    weights = np.random.default_rng(5).normal(size=(int(np.prod(shape)), 2)).astype(np.float32)
+    if framework == "torch":
+        dense = nn.Linear(*weights.shape)
+        dense.load_state_dict({"weight": torch.tensor(weights.T), "bias": torch.zeros(2)})
+        return nn.Sequential(nn.Flatten(), nn.Tanh(), dense).eval()
+    dense = keras.layers.Dense(2, activation="tanh")
+    model = keras.Sequential([keras.layers.Input(shape), keras.layers.Flatten(), dense])
+    dense.set_weights([weights / 10, np.zeros(2)])
+    return model
+
+
+@each_framework
+@each_method
+@pytest.mark.parametrize("size", [(9,), (8, 9), (6, 7, 5)], ids=str)
+def test_inputs_without_channels_are_explained_as_with_one(cls, framework, size):
+    x = noise(3, *size)
+    options = {"level": 1, "ndim": len(size), **few_forwards(cls)}
+    alone, beside = (
+        cls(flat_model(framework, shape), **options).explain_wavelet(values, one_hot())
+        for shape, values in ((size, x), ((*size, 1), x[..., np.newaxis]))
+    )
+    assert alone.spatial_shape == size
+    np.testing.assert_allclose(alone.mosaic(), beside.mosaic(), rtol=1e-4, atol=1e-6)
+    assert alone.pixels().shape == ((3, *size) if len(size) == 1 else (3, *size, 1))
+    assert alone.reconstruct(x, 0.5).shape == x.shape
+
+
+@each_framework
+def test_fam_explains_images_without_channels(framework):
+    x = noise(3, 8, 9)
+    alone, beside = (
+        FAM(flat_model(framework, shape), 4, ndim=2).explain_fourier(values, one_hot())
+        for shape, values in (((8, 9), x), ((8, 9, 1), x[..., np.newaxis]))
+    )
+    np.testing.assert_allclose(alone.spectrum(), beside.spectrum(), rtol=1e-4, atol=1e-6)
+
+
+@each_method
+@pytest.mark.parametrize("ndim", [0, 4, 1.5, True, "2"])
+def test_a_wrong_number_of_axes_is_told(cls, ndim):
+    with pytest.raises(ValueError, match=re.escape(f"ndim must be None, 1, 2 or 3, got {ndim!r}")):
+        cls(flat_model("torch", (8, 8)), ndim=ndim)
+
+
+@each_method
+def test_inputs_of_another_number_of_axes_are_told(cls):
+    explainer = cls(flat_model("torch", (8, 8)), ndim=3)
+    with pytest.raises(ValueError, match="ndim=3 must have 4 axes, or 5 with channels"):
+        explainer(noise(1, 8, 8), one_hot(1))

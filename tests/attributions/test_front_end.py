@@ -289,10 +289,11 @@ def test_bad_front_ends_are_refused(kind, framework):
         WaveletSaliency(head, front_end=bad).explain_wavelet(X, Y)
 
 
-def test_a_module_in_training_mode_is_refused():
+@pytest.mark.parametrize("cls", [WaveletSaliency, WCAM])
+def test_a_module_in_training_mode_is_refused(cls):
     head, front_end = parts("torch")
     with pytest.raises(ValueError, match="The front_end must be in evaluation mode"):
-        WaveletSaliency(head, front_end=front_end.train())
+        cls(head, front_end=front_end.train())
 
 
 @each_framework

@@ -10,7 +10,7 @@ from PIL import Image
 
 from wam_xplique import WaveletExplanation
 from wam_xplique.cli import main
-from wam_xplique.demo import data, imagenet, networks, textures
+from wam_xplique.demo import common, data, imagenet, networks, textures
 from wam_xplique.spectrum import FourierExplanation
 
 mpl.use("Agg")
@@ -32,7 +32,7 @@ def test_both_networks_learn_the_textures():
     images, labels = data.crops("left", 60, seed=0)
     held_out, answers = data.crops("right", 30, seed=1)
     model = networks.train_keras(images, labels)
-    assert textures._accuracy(model, held_out, answers) > 0.9
+    assert common.accuracy(model, held_out, answers) > 0.9
     module = networks.train_torch(images, labels)
     import torch
 

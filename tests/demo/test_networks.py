@@ -20,6 +20,7 @@ INPUTS = {
     "images": data.crops("left", 2, seed=0),
     "volumes": shapes.shapes(2, seed=0, size=16),
 }
+ARCHITECTURES = {"waveforms": networks.WAVEFORMS, "images": networks.SPECTROGRAMS}
 each_kind = pytest.mark.parametrize("kind", INPUTS)
 
 
@@ -57,6 +58,44 @@ def test_one_builder_serves_every_kind_of_input_and_a_seed_determines_it(kind, q
         assert one.shape == y.shape
         np.testing.assert_allclose(again, one, rtol=1e-4, atol=1e-5)
         assert not np.allclose(other, one, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_networks_for_sounds_are_the_same_in_both_frameworks_and_take_any_length(kind, quick):
+    (x, y), architecture = INPUTS[kind], ARCHITECTURES[kind]
+    model = networks.train_keras(x, y, architecture=architecture)
+    module = networks.train_torch(x, y, architecture=architecture)
+    longer = np.concatenate([x, x], axis=1)
+    assert model(longer).shape == scores(module, channels_first(longer)).shape == y.shape
+    assert model.count_params() == sum(p.numel() for p in module.parameters())
+    names = [type(part).__name__ for part in (*model.layers, *module)]
+    assert sum("GlobalMax" in name or "AdaptiveMax" in name for name in names) == 2
+    assert names.count("Rescaling") == 2 * architecture.rescale
+
+
+@pytest.mark.parametrize("train", [networks.train_keras, networks.train_torch])
+def test_networks_for_waveforms_learn_the_same_at_any_level(train, quick):
+    x, y = INPUTS["waveforms"]
+    loud, quiet = (train(g * x, y, architecture=networks.WAVEFORMS) for g in (1, 0.01))
+    if train is networks.train_torch:
+        found, expected = scores(quiet, channels_first(0.01 * x)), scores(loud, channels_first(x))
+    else:
+        found, expected = quiet(0.01 * x), loud(x)
+    np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
+
+
+def test_silence_is_not_rescaled():
+    assert networks._gain(np.zeros((2, 5, 1))) == 1
+
+
+def test_places_among_the_mel_bands_are_where_the_filters_peak():
+    frequencies = np.linspace(100, 3800, 50)
+    filters = networks._mel_filters(2000, 8000)  # a frequency each 4 Hz
+    nearest = filters[:, np.round(frequencies / 4).astype(int)].argmax(0)
+    places = networks.mel_places(frequencies, 8000)
+    np.testing.assert_allclose(places, nearest, atol=0.6)
+    assert (np.diff(places) > 0).all()
+    np.testing.assert_allclose(networks.mel_places([20, 4000], 8000), [-1, networks.MEL_BANDS])
 
 
 @pytest.mark.parametrize("train", [networks.train_keras, networks.train_torch])
@@ -150,13 +189,14 @@ def test_mel_models_are_a_front_end_and_a_classifier(quick):
 
 @pytest.mark.parametrize("kind", ["raw", "mel"])
 def test_networks_learn_the_sounds(kind):
-    x, y = sounds.sounds(100, seed=0, duration=0.5)
+    x, y = sounds.sounds(60, seed=0, duration=0.5)
     v, w = sounds.sounds(40, seed=1, duration=0.5)
     if kind == "mel":
         model = networks.train_mel_keras(x, y)
     else:
-        model, v = networks.train_keras(x[..., np.newaxis], y), v[..., np.newaxis]
-    assert accuracy(model.predict(v, verbose=0), w) > 0.85
+        model = networks.train_keras(x[..., np.newaxis], y, architecture=networks.WAVEFORMS)
+        v = v[..., np.newaxis]
+    assert accuracy(model.predict(v, verbose=0), w) > 0.9
 
 
 def blobs_and_plates(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -245,6 +245,11 @@ def test_scales_come_from_coarse_to_fine():
     assert [ax.get_title() for ax in axes] == ["4-8 px", "2-4 px", "1-2 px"]
 
 
+def test_scales_of_no_level_are_refused():
+    with pytest.raises(ValueError, match="level=0"):
+        plot_scales(explanation_of(level=0))
+
+
 @pytest.mark.parametrize("image", [np.eye(24, 17), np.eye(24, 17)[..., None], np.ones((24, 17, 3))])
 def test_every_kind_of_image_can_lie_beneath(image):
     explanation = explanation_of()

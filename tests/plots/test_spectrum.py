@@ -122,7 +122,8 @@ def test_radial_importance_is_steps_in_a_band(index, size):
     assert ax.get_xlim() == (0, edges[-1])
     assert ax.get_ylim()[0] == 0
     assert ax.get_ylim()[1] >= high.max()
-    assert ax.get_xlabel() == "frequency (cycles/pixel)"
+    unit = ("sample", "pixel", "voxel")[len(size) - 1]
+    assert ax.get_xlabel() == f"frequency (cycles/{unit})"
 
 
 def test_no_band_is_drawn_without_intervals():

@@ -7,8 +7,6 @@ some scores before it asks for more. Masks are made batch by batch.
 
 from __future__ import annotations
 
-import itertools
-import logging
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,13 +16,10 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..backends import Backend, ScoreFunction, Tensor
-from ..backends.base import check_scores
 from ..coefficients import Coefficients, map_bands
+from .batching import BatchSize, finite_scores, in_batches
 from .cells import HELD, count_cells
 from .responses import Points
-
-logger = logging.getLogger(__name__)
-
 
 Asking = Generator[list[Points], np.ndarray, Any]
 """Asks for the scores at points, is sent them in one array, and returns a result."""
@@ -50,32 +45,6 @@ class Transform(Protocol):
         ...
 
     def __hash__(self) -> int: ...
-
-
-class BatchSize:
-    """
-    How many perturbed inputs are scored at once: as many as asked for, or as fit the device.
-
-    Parameters
-    ----------
-    most
-        Most inputs at once; None for no limit.
-    """
-
-    def __init__(self, most: int | None):
-        self.asked = self.most = most
-        self._untold = False
-
-    def halve(self, failed: int) -> None:
-        """Note that `failed` inputs did not fit."""
-        self.most = failed // 2
-        self._untold = True
-
-    def tell(self) -> None:
-        """Log the size that works, if it had to be halved; once."""
-        if self._untold:
-            logger.warning("batch_size: too large for the device; going on with %d.", self.most)
-        self._untold = False
 
 
 @dataclass(frozen=True)
@@ -204,39 +173,23 @@ class _Scorer:
             for row in p.rows.tolist()
         )
         a, b = self.design(1 + max(max(p.rows) for points in asked.values() for p in points))
-        return np.concatenate(list(self._in_batches(queue, a, b)))
+        batches = in_batches(
+            queue,
+            lambda batch: self._scores(batch, a, b),
+            self.problem.batch_size,
+            self.problem.backend,
+        )
+        return np.concatenate(list(batches))
 
-    def _in_batches(
-        self, queue: Iterator[_Point], a: np.ndarray, b: np.ndarray
-    ) -> Iterator[np.ndarray]:
-        while batch := list(itertools.islice(queue, self.problem.batch_size.most)):
-            try:
-                scores = self._scores(np.array([p.number for p in batch]), _combine(batch, a, b))
-            except Exception as error:
-                if len(batch) == 1 or not self.problem.backend.is_out_of_memory(error):
-                    raise
-            else:
-                self.problem.batch_size.tell()
-                self.progress.update(len(batch))
-                yield scores
-                continue
-            # Outside of the handler, whose traceback would keep the tensors that did not fit.
-            self.problem.batch_size.halve(len(batch))
-            yield from self._in_batches(iter(batch), a, b)
-
-    def _scores(self, numbers: np.ndarray, combination: _Combination) -> np.ndarray:
-        backend, count = self.problem.backend, len(numbers)
-        x = self._perturbed(combination)
+    def _scores(self, batch: list[_Point], a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        backend, count = self.problem.backend, len(batch)
+        x = self._perturbed(_combine(batch, a, b))
         x = backend.asarray(x if len(x) == count else x[:count], like=self.problem.x)
-        y = backend.take(self.y, backend.asindex(numbers, self.y), 0)
-        scores = backend.to_numpy(self.problem.scores(x, y))
-        check_scores(scores.shape, count)
-        if not np.isfinite(scores).all():
-            raise ValueError(
-                f"The model gives NaN or infinite scores for {np.sum(~np.isfinite(scores))} of "
-                f"{count} perturbed inputs."
-            )
-        return scores.astype(np.float64)
+        numbers = backend.asindex(np.array([point.number for point in batch]), self.y)
+        y = backend.take(self.y, numbers, 0)
+        scores = finite_scores(backend, self.problem.scores, x, y)
+        self.progress.update(count)
+        return scores
 
     def _perturbed(self, combination: _Combination) -> Tensor:
         """The perturbed inputs, filled up to a size that is compiled already."""
@@ -254,9 +207,7 @@ class _Scorer:
         return backend.run(_combined, tensors, self.problem.transform, shape, size=size)
 
     def _filled(self, array: np.ndarray) -> np.ndarray:
-        count = len(array)
-        filled = min(self.problem.backend.batch_shape(count), self.problem.batch_size.most or count)
-        return np.pad(array, [(0, filled - count)] + [(0, 0)] * (array.ndim - 1), mode="edge")
+        return self.problem.batch_size.filled(array, self.problem.backend)
 
     def _coefficients_of(self, numbers: np.ndarray) -> Coefficients:
         """The coefficients of the inputs of a batch; those of one input broadcast over it."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..coefficients import WaveletTransform, flatten
+from ..coefficients import as_rows, flatten
 from ..explanation import WaveletExplanation
 
 
@@ -143,10 +143,9 @@ def overlap_experiment(
     mixtures, added = mix(waveforms, others, snr)
     explanation = explainer.explain_wavelet(mixtures, targets)
     left = explanation.reconstruct(mixtures, keep, per_level=per_level)
-    transform = WaveletTransform(explanation.wavelet, explanation.level, explanation.mode, (1,))
-    kept = _flat(explanation.kept(keep, per_level=per_level))
+    kept = as_rows(flatten(explanation.kept(keep, per_level=per_level)))
     of_targets, of_others = (
-        (_flat(transform.forward(x.astype(np.float64))) ** 2 * kept).sum(axis=1)
+        (as_rows(flatten(explanation.transform.forward(x.astype(np.float64)))) ** 2 * kept).sum(1)
         for x in (np.asarray(waveforms), added)
     )
     energy = of_targets + of_others
@@ -205,7 +204,3 @@ def _power(x: np.ndarray) -> np.ndarray:
 def _snr(targets: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     target = targets.astype(np.float64)
     return 10 * np.log10(_power(target) / _power(estimates - target))
-
-
-def _flat(coefficients: Any) -> np.ndarray:
-    return np.concatenate([b.reshape(len(b), -1) for b in flatten(coefficients).values()], axis=1)

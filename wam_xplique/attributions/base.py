@@ -17,7 +17,7 @@ from ..backends.registry import load_backend
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
 from ..explanation import WaveletExplanation
 from . import models
-from .checks import check_choice, check_front_end, check_integer, check_wavelet
+from .checks import check_choice, check_front_end, check_integer, check_ndim, check_wavelet
 from .drop_in import DropIn
 from .inputs import Layout, front_end_shape, prepare
 
@@ -60,6 +60,10 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
     normalize
         None keeps the values of the method's equation; "band" divides each band of each input
         by its largest magnitude, as the figures of the WAM paper do.
+    ndim
+        Number of axes that are transformed: 1 for signals, 2 for images, 3 for volumes. By default
+        the shape of the inputs tells; images (N, H, W) and volumes (N, D, H, W), which have no
+        channels, need it.
     seed
         Seed of all random draws.
     front_end
@@ -83,6 +87,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         mode: str = "periodization",
         include_approximation: bool = False,
         normalize: str | None = None,
+        ndim: int | None = None,
         seed: int = 0,
         front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
@@ -94,6 +99,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         check_choice("normalize", normalize, NORMALIZATIONS)
         check_wavelet(wavelet, mode)
         check_front_end(front_end)
+        check_ndim(ndim)
         self._operator = models.check_operator(operator)
         model = models.cut(model, output_layer)
         # Xplique shares one compiled gradient between all explainers of a Keras model.
@@ -107,6 +113,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         self.mode = mode
         self.include_approximation = include_approximation
         self.normalize = normalize
+        self.ndim = ndim
         self.seed = seed
         self.front_end = front_end
         self.verbose = verbose
@@ -164,7 +171,9 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
 
     def _problem(self, inputs: Any, targets: Any) -> tuple[GradientProblem, Layout]:
         backend, gradients = self._gradients()
-        x, y, layout = prepare(inputs, targets, self.model, self._operator, backend, self.front_end)
+        x, y, layout = prepare(
+            inputs, targets, self.model, self._operator, backend, self.front_end, self.ndim
+        )
         transform = WaveletTransform(self.wavelet, self.level, self.mode, layout.spatial_axes)
         transform.check(x.shape)
         problem = GradientProblem(

@@ -90,6 +90,19 @@ def check_number(name: str, value: Any, lowest: float) -> None:
         raise ValueError(f"{name} must be a finite number of at least {lowest}, got {value!r}.")
 
 
+def check_ndim(ndim: Any) -> None:
+    """
+    Check a number of spatial axes.
+
+    Raises
+    ------
+    ValueError
+        If it is neither None nor 1, 2 or 3.
+    """
+    if ndim is not None and (isinstance(ndim, bool) or ndim not in (1, 2, 3)):
+        raise ValueError(f"ndim must be None, 1, 2 or 3, got {ndim!r}.")
+
+
 def check_front_end(front_end: Any) -> None:
     """
     Check what stands between the inputs and the model.

@@ -25,7 +25,8 @@ class DropIn(ABC):
         ----------
         inputs
             Array, tensor or `tf.data.Dataset` (batched or not). Images (N, H, W, C), signals
-            (N, T) or (N, T, W), volumes (N, D, H, W, C); PyTorch tensors have channels first.
+            (N, T) or (N, T, W), volumes (N, D, H, W, C); PyTorch tensors have channels first. With
+            `ndim` given, images and volumes without channels too.
         targets
             One-hot classes, or what the operator takes, one for each input; None with a
             dataset.

@@ -30,26 +30,35 @@ class Layout:
     channel_axis: int | None
 
     @classmethod
-    def of(cls, shape: tuple[int, ...], channels_first: bool) -> Layout:
+    def of(cls, shape: tuple[int, ...], channels_first: bool, ndim: int | None = None) -> Layout:
         """
         The layout of inputs (N, T), (N, T, W), (N, H, W, C) or (N, D, H, W, C).
+
+        With `ndim` spatial axes given, images (N, H, W) and volumes (N, D, H, W) as well.
 
         Raises
         ------
         ValueError
             If inputs of `shape` are none of these.
         """
-        ndim = len(shape)
-        if not 2 <= ndim <= 5:
+        rank = len(shape)
+        if ndim is None:
+            if not 2 <= rank <= 5:
+                raise ValueError(
+                    "inputs must be signals (N, T) or (N, T, W), images (N, H, W, C) or volumes "
+                    f"(N, D, H, W, C), got shape {tuple(shape)}."
+                )
+            ndim = max(rank - 2, 1)
+        elif rank - ndim not in (1, 2):
             raise ValueError(
-                "inputs must be signals (N, T) or (N, T, W), images (N, H, W, C) or volumes "
-                f"(N, D, H, W, C), got shape {tuple(shape)}."
+                f"inputs with ndim={ndim} must have {ndim + 1} axes, or {ndim + 2} with channels, "
+                f"got shape {tuple(shape)}."
             )
-        if ndim == 2:
-            return cls((1,), None)
+        if rank == 1 + ndim:
+            return cls(tuple(range(1, rank)), None)
         if channels_first:
-            return cls(tuple(range(2, ndim)), 1)
-        return cls(tuple(range(1, ndim - 1)), ndim - 1)
+            return cls(tuple(range(2, rank)), 1)
+        return cls(tuple(range(1, rank - 1)), rank - 1)
 
     @property
     def ndim(self) -> int:
@@ -82,7 +91,13 @@ def is_torch_tensor(x: Any) -> bool:
 
 
 def prepare(
-    inputs: Any, targets: Any, model: Any, operator: Any, backend: Backend, front_end: Any = None
+    inputs: Any,
+    targets: Any,
+    model: Any,
+    operator: Any,
+    backend: Backend,
+    front_end: Any = None,
+    ndim: int | None = None,
 ) -> tuple[Any, Any, Layout]:
     """
     Check inputs and targets, and bring them to where the model runs.
@@ -99,6 +114,8 @@ def prepare(
         Backend that runs the model; NumPy's for a callable.
     front_end
         What the inputs go through before the model; it takes their axes as they come.
+    ndim
+        Number of spatial axes; None where the shape tells.
 
     Returns
     -------
@@ -115,7 +132,7 @@ def prepare(
     x, y = sanitize(inputs, targets, model)
     if is_torch_tensor(x) and backend.name == "tensorflow":
         raise TypeError("inputs are PyTorch tensors, but the model runs in TensorFlow.")
-    layout = Layout.of(x.shape, channels_first=is_torch_tensor(x))
+    layout = Layout.of(x.shape, is_torch_tensor(x), ndim)
     if operator in models.NATIVE_OPERATORS:
         if front_end is None and models.is_keras(model):
             check_shape(x.shape, getattr(model, "input_shape", None))
@@ -326,7 +343,7 @@ def _to_torch(
     if channels_first and layout.channel_axis is not None and not is_torch_tensor(x):
         y = np.moveaxis(y, -1, 1) if y.ndim == x.ndim else y
         x = np.moveaxis(x, -1, 1)
-        layout = Layout.of(x.shape, channels_first=True)
+        layout = Layout.of(x.shape, True, layout.ndim)
     weight = _first_floating(module)
     return backend.asarray(_writable(x), weight), backend.asarray(_writable(y), weight), layout
 

@@ -21,7 +21,7 @@ from ..backends.registry import load_backend
 from ..coefficients import Coefficients, map_bands
 from ..indices import SobolIndices
 from . import models
-from .checks import check_fraction, check_front_end, check_integer, check_until, warn
+from .checks import check_fraction, check_front_end, check_integer, check_ndim, check_until, warn
 from .drop_in import DropIn
 from .inputs import Layout, prepare
 from .samplers import Rows, ScrambledSobolSequenceRS, check_sampler
@@ -64,6 +64,10 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         ``{"forwards": n}``, for each input. At most 4096 designs.
     confidence
         Confidence level of the bootstrap intervals, over designs; None for no intervals.
+    ndim
+        Number of axes that are transformed: 1 for signals, 2 for images, 3 for volumes. By default
+        the shape of the inputs tells; images (N, H, W) and volumes (N, D, H, W), which have no
+        channels, need it.
     seed
         Seed of the default sampler and of the bootstrap.
     front_end
@@ -85,11 +89,13 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         *,
         until: Mapping[str, float] | None = None,
         confidence: float | None = 0.95,
+        ndim: int | None = None,
         seed: int = 0,
         front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
     ):
         check_front_end(front_end)
+        check_ndim(ndim)
         check_integer("grid_size", grid_size, lowest=1)
         check_integer("nb_design", nb_design, lowest=2)
         check_integer("batch_size", batch_size, lowest=1, optional=True)
@@ -109,6 +115,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         self.estimator = estimator
         self.until = until
         self.confidence = confidence
+        self.ndim = ndim
         self.seed = seed
         self.front_end = front_end
         self.verbose = verbose
@@ -128,7 +135,15 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         return load_backend("numpy"), lambda x, y: scores(models.behind(self.front_end, x), y)
 
     def _prepare(self, inputs: Any, targets: Any) -> tuple[Any, Any, Layout]:
-        return prepare(inputs, targets, self.model, self._operator, self._backend, self.front_end)
+        return prepare(
+            inputs,
+            targets,
+            self.model,
+            self._operator,
+            self._backend,
+            self.front_end,
+            self.ndim,
+        )
 
     def _indices(
         self,

@@ -1,7 +1,10 @@
-"""The demo: textures on real photographs, explained in Keras and in PyTorch."""
+"""The demo: images, sounds and volumes, explained in Keras and in PyTorch."""
 
+from . import audio, textures, volume
 from .imagenet import explain_photograph
 from .messages import DemoError
-from .textures import run
 
-__all__ = ["DemoError", "explain_photograph", "run"]
+RUNS = {"image": textures.run, "audio": audio.run, "volume": volume.run}
+"""What runs the demo on each kind of input; takes a folder and how many are explained."""
+
+__all__ = ["RUNS", "DemoError", "explain_photograph"]

@@ -21,25 +21,53 @@ SILENCE = 1e-4
 
 
 class Architecture(NamedTuple):
-    """The convolutions, how many positions a pooling makes one of, and the steps of training."""
+    """
+    What a classifier is made of, and how it is trained.
+
+    Parameters
+    ----------
+    kernels, strides
+        Of the convolutions.
+    pool
+        How many positions a pooling makes one of.
+    summary
+        What is taken of a feature over all positions: its "average" or its "max".
+    rescale
+        Whether the inputs are brought to unit variance first.
+    batch_size, learning_rate
+        Of the training.
+    """
 
     kernels: tuple[int, ...] = (3, 3, 3)
     strides: tuple[int, ...] = (1, 1, 1)
     pool: int = 2
+    summary: str = "average"
+    rescale: bool = False
     batch_size: int = 32
     learning_rate: float = 3e-3
 
 
-# By the number of spatial axes. A sample of sound tells less than a pixel, so that waveforms need
-# wider kernels; with one axis or three, larger batches and steps do not train them each time.
-ARCHITECTURES = {
-    1: Architecture((65, 9, 9), (4, 1, 1), pool=4, batch_size=16, learning_rate=2e-3),
-    2: Architecture(),
-    3: Architecture((5, 3, 3), (2, 1, 1), batch_size=16, learning_rate=1e-3),
-}
+# A sample tells less than a pixel, so that signals need wider kernels; with one axis or three,
+# larger batches and steps do not train the networks each time.
+SIGNALS = Architecture((65, 9, 9), (4, 1, 1), pool=4, batch_size=16, learning_rate=2e-3)
+IMAGES = Architecture()
+VOLUMES = Architecture((5, 3, 3), (2, 1, 1), batch_size=16, learning_rate=1e-3)
+ARCHITECTURES = {1: SIGNALS, 2: IMAGES, 3: VOLUMES}  # by the number of spatial axes
+
+# What tells a sound may be short, and an average would dilute it in the silence around. Waveforms
+# are small numbers, from which a network learns slowly.
+WAVEFORMS = SIGNALS._replace(summary="max", rescale=True, learning_rate=4e-3)
+SPECTROGRAMS = IMAGES._replace(summary="max")
+
+TORCH_SUMMARIES = {"average": "Avg", "max": "Max"}
 
 
-def train_keras(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> keras.Model:
+def train_keras(
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    seed: int = 0,
+    architecture: Architecture | None = None,
+) -> keras.Model:
     """
     Train a fully convolutional classifier that gives logits, for inputs of any size.
 
@@ -52,6 +80,8 @@ def train_keras(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> keras.
         One-hot classes (N, classes), float32.
     seed
         Seed of the weights and of the order of the inputs.
+    architecture
+        What the classifier is made of; by default that of signals, images or volumes.
 
     Returns
     -------
@@ -64,9 +94,11 @@ def train_keras(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> keras.
         If the inputs are none of these, or the labels do not fit them.
     """
     rank = _rank(inputs, labels)
-    kinds, architecture = vars(keras.layers), ARCHITECTURES[rank]
+    kinds, architecture = vars(keras.layers), architecture or ARCHITECTURES[rank]
     keras.utils.set_random_seed(seed)
     layers: list[Any] = [keras.layers.Input((*[None] * rank, inputs.shape[-1]))]
+    if architecture.rescale:
+        layers.append(keras.layers.Rescaling(_gain(inputs)))
     for width, kernel, stride in zip(
         WIDTHS, architecture.kernels, architecture.strides, strict=True
     ):
@@ -74,8 +106,8 @@ def train_keras(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> keras.
             kinds[f"Conv{rank}D"](width, kernel, stride, padding="same", activation="relu"),
             kinds[f"MaxPooling{rank}D"](architecture.pool),
         ]
-    layers += [kinds[f"GlobalAveragePooling{rank}D"](), keras.layers.Dense(labels.shape[-1])]
-    model = keras.Sequential(layers)
+    summary = kinds[f"Global{architecture.summary.title()}Pooling{rank}D"]()
+    model = keras.Sequential([*layers, summary, keras.layers.Dense(labels.shape[-1])])
     model.compile(
         keras.optimizers.Adam(architecture.learning_rate),
         keras.losses.CategoricalCrossentropy(from_logits=True),
@@ -85,7 +117,12 @@ def train_keras(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> keras.
     return model
 
 
-def train_torch(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> Any:
+def train_torch(
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    seed: int = 0,
+    architecture: Architecture | None = None,
+) -> Any:
     """
     Train the same classifier in PyTorch.
 
@@ -97,6 +134,8 @@ def train_torch(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> Any:
         One-hot classes (N, classes), float32.
     seed
         Seed of the weights and of the order of the inputs.
+    architecture
+        What the classifier is made of; by default that of signals, images or volumes.
 
     Returns
     -------
@@ -113,9 +152,9 @@ def train_torch(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> Any:
     from torch import nn
 
     rank = _rank(inputs, labels)
-    kinds, architecture = vars(nn), ARCHITECTURES[rank]
+    kinds, architecture = vars(nn), architecture or ARCHITECTURES[rank]
     torch.manual_seed(seed)
-    layers: list[nn.Module] = []
+    layers: list[nn.Module] = [_rescaling_torch(_gain(inputs))] if architecture.rescale else []
     before = inputs.shape[-1]
     for width, kernel, stride in zip(
         WIDTHS, architecture.kernels, architecture.strides, strict=True
@@ -123,9 +162,8 @@ def train_torch(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> Any:
         convolution = kinds[f"Conv{rank}d"](before, width, kernel, stride, padding=kernel // 2)
         layers += [convolution, nn.ReLU(), kinds[f"MaxPool{rank}d"](architecture.pool)]
         before = width
-    pooling = kinds[f"AdaptiveAvgPool{rank}d"](1)
-    layers += [pooling, nn.Flatten(), nn.Linear(before, labels.shape[-1])]
-    model = nn.Sequential(*layers)
+    summary = kinds[f"Adaptive{TORCH_SUMMARIES[architecture.summary]}Pool{rank}d"](1)
+    model = nn.Sequential(*layers, summary, nn.Flatten(), nn.Linear(before, labels.shape[-1]))
     optimizer = torch.optim.Adam(model.parameters(), architecture.learning_rate)
     x, y = torch.tensor(np.moveaxis(inputs, -1, 1).copy()), torch.tensor(labels)
     for _ in trange(EPOCHS, desc="train in PyTorch", unit="epoch"):
@@ -210,6 +248,27 @@ def mel_torch(sample_rate: int = SAMPLE_RATE) -> Any:
     return MelSpectrogram().eval()
 
 
+def mel_places(hertz: Any, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """
+    Where frequencies lie among the bands of a mel spectrogram, on HTK's mel scale.
+
+    Parameters
+    ----------
+    hertz
+        Frequencies, of any shape.
+    sample_rate
+        Samples per second of the waveforms.
+
+    Returns
+    -------
+    places
+        Numbers of bands, of the shape of the frequencies: 0 in the middle of the lowest band, and
+        fractions between two.
+    """
+    lowest, highest = _mel(LOWEST_FREQUENCY), _mel(sample_rate / 2)
+    return (_mel(hertz) - lowest) / (highest - lowest) * (MEL_BANDS + 1) - 1
+
+
 def train_mel_keras(
     waveforms: np.ndarray, labels: np.ndarray, sample_rate: int = SAMPLE_RATE, seed: int = 0
 ) -> keras.Model:
@@ -241,7 +300,7 @@ def train_mel_keras(
     _check_waveforms(waveforms)
     front_end = mel_keras(sample_rate)
     spectrograms = front_end.predict(waveforms, verbose=0)
-    return keras.Sequential([front_end, train_keras(spectrograms, labels, seed)])
+    return keras.Sequential([front_end, train_keras(spectrograms, labels, seed, SPECTROGRAMS)])
 
 
 def train_mel_torch(
@@ -277,7 +336,8 @@ def train_mel_torch(
     _check_waveforms(waveforms)
     front_end = mel_torch(sample_rate)
     spectrograms = front_end(torch.tensor(waveforms)).movedim(1, -1).numpy()
-    return torch.nn.Sequential(front_end, train_torch(spectrograms, labels, seed)).eval()
+    classifier = train_torch(spectrograms, labels, seed, SPECTROGRAMS)
+    return torch.nn.Sequential(front_end, classifier).eval()
 
 
 def _rank(inputs: np.ndarray, labels: np.ndarray) -> int:
@@ -294,6 +354,21 @@ def _rank(inputs: np.ndarray, labels: np.ndarray) -> int:
     return inputs.ndim - 2
 
 
+def _gain(inputs: np.ndarray) -> float:
+    """What brings inputs to unit variance."""
+    return 1 / (float(inputs.std()) or 1.0)
+
+
+def _rescaling_torch(gain: float) -> Any:
+    from torch import Tensor, nn
+
+    class Rescaling(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return gain * x
+
+    return Rescaling()
+
+
 def _check_waveforms(waveforms: np.ndarray) -> None:
     if waveforms.ndim != 2:
         raise ValueError(f"waveforms must have shape (N, T), got {waveforms.shape}.")
@@ -306,11 +381,9 @@ def _window_and_hop(sample_rate: int) -> tuple[int, int]:
 
 
 def _mel_filters(window: int, sample_rate: int) -> np.ndarray:
-    """Triangles (bands, frequencies) on HTK's mel scale, with a peak of 1, as Keras has them."""
-    frequencies = np.fft.rfftfreq(window, 1 / sample_rate)
-    lowest, highest = _mel(LOWEST_FREQUENCY), _mel(sample_rate / 2)
-    centres, step = np.linspace(lowest, highest, MEL_BANDS + 2, retstep=True)
-    away = np.abs(_mel(frequencies) - centres[1:-1, np.newaxis]) / step
+    """Triangles (bands, frequencies) with a peak of 1, as Keras has them."""
+    places = mel_places(np.fft.rfftfreq(window, 1 / sample_rate), sample_rate)
+    away = np.abs(places - np.arange(MEL_BANDS)[:, np.newaxis])
     return np.maximum(0, 1 - away).astype(np.float32)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +28,7 @@ from ..plots import (
 from ..plots.common import draw_colorbar
 from ..plots.explanation import draw_image, draw_map, draw_row
 from ..spectrum import FourierExplanation
+from .common import file_name, frameworks, table, train
 from .data import CLASSES, crops, photograph
 from .networks import train_keras, train_torch
 
@@ -40,7 +40,6 @@ FINE: dict[str, Any] = {"grid_size": 16, "nb_design": 16}
 RINGS: dict[str, Any] = {"grid_size": 16, "nb_design": 64}
 PHOTOGRAPH = "brick"
 WHOLE: dict[str, Any] = {"grid_size": 9, "nb_design": 32, "partition": "subband", "refine": 0.03}
-FILES = {"Keras": "keras", "PyTorch": "torch"}
 
 Method = Callable[[Any], Any]
 METHODS: dict[str, Method] = {
@@ -70,14 +69,10 @@ def run(out: Path, samples: int) -> None:
         Number of held-out crops to explain.
     """
     out.mkdir(parents=True, exist_ok=True)
-    images, labels = crops("left", 200, seed=0)
-    held_out, held_out_labels = crops("right", 100, seed=1)
-    x, y = held_out[:samples], held_out_labels[:samples]
+    training, held_out = crops("left", 200, seed=0), crops("right", 100, seed=1)
+    x, y = (values[:samples] for values in held_out)
 
-    model = train_keras(images, labels)
-    print(
-        f"Keras: accuracy on the held-out halves {_accuracy(model, held_out, held_out_labels):.1%}"
-    )
+    model = train("Keras", train_keras, training, held_out, "halves")
     rows, found = _compare("Keras", model, x, y, out)
     drawn = {"WAM-SG, Keras": found["WAM-SG"]}
     few = min(len(x), len(CLASSES))
@@ -88,26 +83,16 @@ def run(out: Path, samples: int) -> None:
     _draw_sobol(x, wcam, fam, out)
     _draw_photograph(model, out)
 
-    if importlib.util.find_spec("torch") is None:
-        print("PyTorch is not installed; its part is left out (pip install 'wam-xplique[torch]').")
-    else:
-        module = train_torch(images, labels)
+    if "PyTorch" in frameworks():
+        module = train("PyTorch", train_torch, training, held_out, "halves")
         eager = tf.config.functions_run_eagerly()
-        wrapped = TorchWrapper(module, "cpu")
-        accuracy = _accuracy(wrapped, held_out, held_out_labels)
-        print(f"PyTorch: accuracy on the held-out halves {accuracy:.1%}")
-        more, found = _compare("PyTorch", wrapped, x, y, out)
+        more, found = _compare("PyTorch", TorchWrapper(module, "cpu"), x, y, out)
+        tf.config.run_functions_eagerly(eager)
         rows += more
         drawn["WAM-SG, PyTorch"] = found["WAM-SG"]
-        tf.config.run_functions_eagerly(eager)
     _draw_crops(x[:few], {**drawn, "WCAM, Keras": wcam}, out)
     print(_table(rows))
     print(f"Figures and explanations are in {out}/")
-
-
-def _accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
-    predicted = [np.argmax(model(x[i : i + 100]), -1) for i in range(0, len(x), 100)]
-    return float(np.mean(np.concatenate(predicted) == np.argmax(y, -1)))
 
 
 def _compare(
@@ -141,7 +126,7 @@ def _compare(
         ]
         rows.append((framework, name, *scores, seconds))
     for name, explanation in found.items():
-        explanation.save(out / f"{FILES[framework]}_{name.lower().replace('-', '_')}.npz")
+        explanation.save(out / f"{file_name(framework, name)}.npz")
     return rows, found
 
 
@@ -204,7 +189,7 @@ def _draw_photograph(model: Any, out: Path) -> None:
         explainer.batch_size = 4
         if name in ("WAM-SG", "WCAM"):
             found[name] = explainer.explain_wavelet(image, target)
-            found[name].save(out / f"photograph_{name.lower().replace('-', '_')}.npz")
+            found[name].save(out / f"{file_name('photograph', name)}.npz")
             plot_pixels(found[name], image[0], ax=ax)
         else:
             draw_map(ax, np.asarray(explainer(image, target))[0, ..., 0], image[0])
@@ -222,13 +207,6 @@ def _draw_photograph(model: Any, out: Path) -> None:
 
 
 def _table(rows: list[tuple[Any, ...]]) -> str:
-    lines = [
-        f"{'framework':10s} {'method':20s} {'Deletion ↓':>11s} {'Insertion ↑':>12s} "
-        f"{'MuFidelity ↑':>13s} {'seconds':>8s}"
-    ]
-    for framework, name, deletion, insertion, fidelity, seconds in rows:
-        lines.append(
-            f"{framework:10s} {name:20s} {deletion:11.3f} {insertion:12.3f} {fidelity:13.3f} "
-            f"{seconds:8.1f}"
-        )
-    return "\n".join(lines)
+    columns = ["framework", "method", "Deletion ↓", "Insertion ↑", "MuFidelity ↑", "seconds"]
+    texts = [[*row[:2], *(f"{score:.3f}" for score in row[2:5]), f"{row[5]:.1f}"] for row in rows]
+    return table(columns, texts, labels=2)

@@ -7,6 +7,7 @@ from .explanation import (
     plot_scale_importance,
     plot_scales,
 )
+from .randomization import plot_randomization
 from .signals import plot_scalogram, plot_spectrogram, plot_waveform
 from .spectrum import plot_radial_importance, plot_spectrum
 from .volumes import interactive, plot_projections, plot_slices, save_interactive
@@ -18,6 +19,7 @@ __all__ = [
     "plot_pixels",
     "plot_projections",
     "plot_radial_importance",
+    "plot_randomization",
     "plot_scale_importance",
     "plot_scales",
     "plot_scalogram",

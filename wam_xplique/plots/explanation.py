@@ -164,9 +164,11 @@ def plot_scales(
     ------
     ValueError
         If it is no `WaveletExplanation`, or one of signals or volumes, for which there are
-        `plot_scalogram` and `plot_projections`.
+        `plot_scalogram` and `plot_projections`, or it has no levels.
     """
     check_kind(explanation, "images", SCALES)
+    if explanation.level == 0:
+        raise ValueError("The explanation has level=0 and no scales; plot_pixels draws it.")
     if axes is None:
         count = explanation.level
         size = (2.4 * count, 2.6)

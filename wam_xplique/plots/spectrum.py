@@ -10,6 +10,9 @@ from ..spectrum import FourierExplanation
 from .common import BAR_COLOR, COLORMAP, brightest, draw_colorbar, new_axes, shares_of
 
 TICKS = (-0.5, -0.25, 0, 0.25, 0.5)
+_FREQUENCY = {
+    ndim: f"frequency (cycles/{unit})" for ndim, unit in enumerate(("sample", "pixel", "voxel"), 1)
+}
 
 
 def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | None = None) -> Axes:
@@ -113,7 +116,7 @@ def plot_radial_importance(
     ax.set_xlim(0, edges[-1])
     ax.set_ylim(0)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set_xlabel("frequency (cycles/pixel)", fontsize=8)
+    ax.set_xlabel(_FREQUENCY[explanation.ndim], fontsize=8)
     ax.set_ylabel("importance", fontsize=8)
     ax.tick_params(labelsize=7)
     ax.spines[["top", "right"]].set_visible(False)
@@ -127,7 +130,7 @@ def _draw_signal(ax: Axes, spectrum: np.ndarray, bound: float) -> None:
     ax.set_ylim(0)
     ax.set_ylabel("total Sobol index", fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
-    _label_frequencies(ax, "frequency (cycles/pixel)")
+    _label_frequencies(ax, _FREQUENCY[1])
 
 
 def _label_frequencies(ax: Axes, label: str) -> None:

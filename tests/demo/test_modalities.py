@@ -1,0 +1,199 @@
+"""The demos on sounds and on volumes, on work small enough for a test."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from functools import partial
+from pathlib import Path
+
+import keras
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from wam_xplique import WaveletExplanation
+from wam_xplique.cli import main
+from wam_xplique.coefficients import WaveletTransform
+from wam_xplique.datasets import load_wav
+from wam_xplique.demo import audio, common, networks, shapes, sounds, volume
+
+mpl.use("Agg")
+
+FRAMEWORKS = {"Keras": "keras", "PyTorch": "torch"}
+METHODS = {"WAM-SG": "wam_sg", "WAM-IG": "wam_ig"}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Little to train on and to explain, whatever it is."""
+    monkeypatch.setattr(networks, "EPOCHS", 1)
+    monkeypatch.setattr(common, "NB_SAMPLES", 2)
+    monkeypatch.setattr(common, "STEPS", 2)
+    for module, names in ((audio, ("SOUNDS", "DIGITS")), (volume, ("VOLUMES",))):
+        for name in names:
+            monkeypatch.setattr(module, f"{name}_TRAINING", 2)
+            monkeypatch.setattr(module, f"{name}_HELD_OUT", 2)
+    monkeypatch.setattr(audio, "sounds", partial(sounds.sounds, duration=0.5))
+    monkeypatch.setattr(volume, "shapes", partial(shapes.shapes, size=16))
+
+
+def hide(monkeypatch, *packages: str) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in packages else real(name)
+    )
+
+
+def rows_after(text: str, title: str) -> list[list[str]]:
+    """The words of each row of the table that follows a line, without its columns' names."""
+    _, _, below = text.partition(title)
+    lines = below.split("\n\n")[0].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("framework"))
+    return [line.split() for line in lines[first + 1 :]]
+
+
+def percents(row: list[str]) -> np.ndarray:
+    return np.array([float(word.rstrip("%")) for word in row if word.endswith("%")])
+
+
+def in_folder(out: Path, ending: str) -> set[str]:
+    return {path.name for path in out.glob(f"*{ending}")}
+
+
+def assert_drawn(path: Path, least: tuple[int, int]) -> None:
+    """The picture is of at least a size, and not of one colour."""
+    with Image.open(path) as picture:
+        assert picture.size[0] >= least[0]
+        assert picture.size[1] >= least[1]
+        assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_sounds_without_espeak_are_synthetic_and_both_sides_of_the_front_end_are_written(
+    quick, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert main(["demo", "--modality", "audio", "--samples", "5", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "synthetic: espeak-ng, which would say digits, is not installed" in printed
+    assert printed.count("accuracy on the held-out sounds") == 4
+
+    models = [[f, k] for f in FRAMEWORKS for k in audio.KINDS]
+    accuracies = rows_after(printed, "Accuracy on 5 held-out sounds")
+    assert [row[:2] for row in accuracies] == models
+    assert all(len(percents(row)) == 5 for row in accuracies)
+    shares = rows_after(printed, "Share of each frequency band")
+    assert [row[:3] for row in shares] == [[*model, m] for model in models for m in METHODS]
+    for row in shares:
+        assert len(percents(row)) == audio.OPTIONS["level"] + 1
+        assert abs(percents(row).sum() - 100) < 4
+
+    assert_drawn(tmp_path / "sound.png", (1000, 8 * 100))
+    x, _ = sounds.sounds(2, seed=1, duration=0.5)
+    for framework in FRAMEWORKS.values():
+        for method in METHODS.values():
+            mel = WaveletExplanation.load(tmp_path / f"sound_{framework}_mel_{method}.npz")
+            raw = WaveletExplanation.load(tmp_path / f"sound_{framework}_waveform_{method}.npz")
+            assert (mel.input_shape, raw.input_shape) == ((5, 4000), (5, 4000, 1))
+            assert mel.front_end.size == 5 * 32 * 63
+            assert raw.front_end is None
+            heard, rate = load_wav(tmp_path / f"sound_click_{framework}_{method}.wav")
+            expected = mel.reconstruct(x[:5], audio.KEEP)[2]
+            assert rate == sounds.SAMPLE_RATE
+            np.testing.assert_allclose(heard, np.clip(expected, -1, 1), atol=1e-4)
+    np.testing.assert_allclose(load_wav(tmp_path / "sound_click_input.wav")[0], x[2], atol=1e-4)
+    assert len(in_folder(tmp_path, ".wav")) == 2 * (1 + len(FRAMEWORKS) * len(METHODS))
+
+
+def test_what_is_not_installed_is_left_out(quick, tmp_path, monkeypatch, capsys):
+    hide(monkeypatch, "torch", "soundfile", "plotly")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(audio, "KINDS", ("mel",))
+    for modality in ("audio", "volume"):
+        arguments = ["--modality", modality, "--samples", "1", "--out", str(tmp_path)]
+        assert main(["demo", *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("PyTorch is not installed; its part is left out") == 2
+    assert "soundfile is not installed; wav files are left out" in printed
+    assert "Plotly is not installed; the page in which to turn a volume is left out" in printed
+    assert printed.count("wam-xplique[") == 4
+    assert in_folder(tmp_path, ".wav") == in_folder(tmp_path, ".html") == set()
+    assert in_folder(tmp_path, ".npz") == {
+        f"{name}_{method}.npz"
+        for name in ("sound_keras_mel", "volume_keras")
+        for method in METHODS.values()
+    }
+    assert in_folder(tmp_path, ".png") == {"sound.png", "volume.png"}
+
+
+def test_digits_are_said_where_espeak_is_installed(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(audio, "spoken_digits", lambda *a, **k: asked.append((a, k)) or "data")
+    assert audio._data() == ("data", "data", sounds.DIGITS)
+    assert "digits, as espeak-ng is installed" in capsys.readouterr().out
+    assert [count for (count,), _ in asked] == [audio.DIGITS_TRAINING, audio.DIGITS_HELD_OUT]
+    assert [options["seed"] for _, options in asked] == [0, 1]
+
+
+def test_what_is_important_is_kept_where_what_is_large_is_not():
+    """The sign of a quiet beginning is the class; what follows is loud, and the same for both."""
+    x = np.zeros((2, 128, 1), np.float32)
+    x[:, :8] = np.array([-0.1, 0.1]).reshape(2, 1, 1)
+    x[:, 64::2], x[:, 65::2] = 1, -1
+    y = np.eye(2, dtype=np.float32)
+    model = keras.Sequential(
+        [keras.layers.Input((128, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    weights = np.zeros((128, 2), np.float32)
+    weights[:8] = [-1, 1]
+    model.set_weights([weights, np.zeros(2)])
+    important = WaveletTransform("haar", 3, "periodization", (1,)).forward(np.zeros_like(x))
+    important[0][:, 0] = 1
+    explanation = WaveletExplanation(important, "haar", "periodization", x.shape, 1)
+    shares = audio._accuracies(model, x, y, {"the truth": explanation})
+    random = shares.pop("random")
+    assert shares == {"whole": 1, "the truth": 1, "largest": 0.5}
+    assert random in (0.5, 1)
+
+
+def test_volumes_are_drawn_and_the_share_of_each_scale_is_told_by_class(quick, tmp_path, capsys):
+    assert main(["demo", "--modality", "volume", "--samples", "6", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("accuracy on the held-out volumes") == 2
+    rows = rows_after(printed, "Share of each scale")
+    assert [row[:3] for row in rows] == [
+        [f, m, name] for f in FRAMEWORKS for m in METHODS for name in shapes.CLASSES
+    ]
+    assert all(abs(percents(row).sum() - 100) < 2 for row in rows)
+    assert_drawn(tmp_path / "volume.png", (1000, 8 * 100))
+    assert "plotly" in (tmp_path / "volume.html").read_text(encoding="utf-8").lower()
+    for framework in FRAMEWORKS.values():
+        for method in METHODS.values():
+            found = WaveletExplanation.load(tmp_path / f"volume_{framework}_{method}.npz")
+            assert found.input_shape == (6, 16, 16, 16, 1)
+            assert found.by_scale()[:, 1:].max() > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--samples", "0"], "--samples must be at least 1, got 0"),
+        (["--modality", "audio", "--samples", "-3"], "--samples must be at least 1, got -3"),
+        (["--modality", "audio", "--image", "a.png"], "--image needs --modality image, got audio"),
+        (["--modality", "volume", "--image", "a.png"], "--image needs --modality image, got volu"),
+    ],
+)
+def test_arguments_that_do_not_fit_stop_with_a_message(arguments, message, tmp_path, capsys):
+    assert main(["demo", *arguments, "--out", str(tmp_path / "out")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_modality_exits_with_2_and_names_those_there_are(capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["demo", "--modality", "smell"])
+    assert error.value.code == 2
+    told = capsys.readouterr().err
+    assert all(name in told for name in ("image", "audio", "volume"))

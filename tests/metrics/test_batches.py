@@ -1,0 +1,128 @@
+"""How many forwards there are, in how large batches; what repeats and what is compiled."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wam_xplique.metrics import WaveletDeletion, WaveletFaithfulness, WaveletMuFidelity
+
+from ..attributions.helpers import counting_model
+from .helpers import Network, each_metric, given, noise, random_explanation, targets
+
+SHAPE = (16, 16, 3)
+
+
+def forwards(cls: Any, count: int) -> int:
+    """The perturbed inputs of all inputs."""
+    name = cls.__name__
+    each = {"WaveletMuFidelity": 21, "WaveletFaithfulness": 22}
+    return count * each.get(name, 11 if name.startswith("Wavelet") else 2)
+
+
+def few(cls: Any) -> dict[str, int]:
+    return {"nb_samples": 20} if cls is WaveletMuFidelity else {}
+
+
+@each_metric
+@pytest.mark.parametrize("framework", ["callable", "tensorflow", "torch"])
+@pytest.mark.parametrize(("count", "batch_size"), [(1, 4), (5, 8), (11, 4), (3, None)])
+def test_perturbed_inputs_fill_the_batches(cls, framework, count, batch_size):
+    x, y = noise(count, *SHAPE), targets(count)
+    if framework == "callable":
+        model = Network(SHAPE)
+        rows = model.rows
+    else:
+        model, rows = counting_model(framework)
+    metric = cls(model, given(x, framework), y, batch_size, **few(cls))
+    explanation = random_explanation(x)
+    rows.clear()
+    metric(explanation)
+    total = forwards(cls, count)
+    assert sum(rows) == total
+    assert max(rows) == min(batch_size or total, total // (1 + (cls is WaveletFaithfulness)))
+    calls = math.ceil(total / batch_size) if batch_size else 1
+    # One batch that is not full at the end: of the last block of inputs, of each of two curves.
+    assert len(rows) <= calls + 1 + (cls is WaveletFaithfulness)
+
+
+@each_metric
+def test_batches_do_not_matter(cls):
+    x, y, network = noise(5, *SHAPE), targets(5), Network(SHAPE)
+    explanation = random_explanation(x)
+    expected = cls(network, x, y, None, **few(cls)).evaluate_samples(explanation)
+    for batch_size in (1, 3, 64):
+        found = cls(network, x, y, batch_size, **few(cls)).evaluate_samples(explanation)
+        tolerance = 1e-2 if cls is WaveletMuFidelity else 1e-6
+        np.testing.assert_allclose(found, expected, atol=tolerance)
+    np.testing.assert_array_equal(
+        cls(network, x, y, None, **few(cls)).evaluate_samples(explanation), expected
+    )
+
+
+def test_an_inputs_score_is_its_own():
+    x, y, network = noise(4, *SHAPE), targets(4), Network(SHAPE)
+    explanation = random_explanation(x)
+    together = WaveletDeletion(network, x, y).evaluate_samples(explanation)
+    values = noise(4, 16, 16, seed=1)
+    maps = WaveletDeletion(network, x, y).evaluate_samples(values)
+    assert np.ptp(together) > 0
+    for number in range(4):
+        alone = WaveletDeletion(network, x[[number]], y[[number]])
+        assert alone(values[[number]]) == pytest.approx(maps[number], abs=1e-6)
+
+
+def test_a_device_that_is_too_small_is_found_out_once(caplog):
+    x, y, network = noise(3, *SHAPE), targets(3), Network(SHAPE)
+    rows = []
+
+    def small(x: np.ndarray) -> np.ndarray:
+        rows.append(len(x))
+        if len(x) > 4:
+            raise MemoryError
+        return network(x)
+
+    explanation = random_explanation(x)
+    metric = WaveletDeletion(small, x, y, 16)
+    with caplog.at_level(logging.WARNING, "wam_xplique"):
+        found = metric.evaluate_samples(explanation)
+        assert [count for count in rows if count > 4] == [16, 8]
+        rows.clear()
+        metric.evaluate_samples(explanation)
+    assert max(rows) == 4
+    assert len(caplog.records) == 1
+    expected = WaveletDeletion(network, x, y).evaluate_samples(explanation)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    with pytest.raises(MemoryError):
+        WaveletDeletion(lambda x: small(np.repeat(x, 5, axis=0)), x, y)(explanation)
+
+
+def test_large_inputs_are_compiled_to_the_same_scores():
+    shape = (64, 64, 3)
+    x, y, network = noise(3, *shape), targets(3), Network(shape)
+    explanation = random_explanation(x, "db2", 2, "symmetric")
+    expected = WaveletDeletion(network, x, y, steps=4).evaluate_samples(explanation)
+    metric = WaveletDeletion(network.model("tensorflow"), x, y, 6, steps=4)
+    np.testing.assert_allclose(metric.evaluate_samples(explanation), expected, atol=1e-5)
+
+
+def test_models_with_scores_that_are_not_finite_are_refused():
+    x, y = noise(2, 16), targets(2)
+    metric = WaveletDeletion(lambda x: np.log(np.abs(x[:, :3]) - 0.1), x, y)
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="NaN or infinite scores for"),
+    ):
+        metric(random_explanation(x))
+
+
+def test_progress_is_shown_on_request(capsys):
+    x, y, network = noise(2, 16), targets(2), Network((16,))
+    WaveletDeletion(network, x, y)(random_explanation(x))
+    assert capsys.readouterr().err == ""
+    WaveletDeletion(network, x, y, verbose=True)(random_explanation(x))
+    assert "22/22" in capsys.readouterr().err

@@ -1,0 +1,129 @@
+"""μ-Fidelity: an independent computation, exact correlations, seeds, grids."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import pywt
+from scipy.stats import spearmanr
+
+from wam_xplique.algorithms.removal import RandomSets, rank_correlations
+from wam_xplique.metrics import WaveletMuFidelity
+
+from .helpers import (
+    Network,
+    bands,
+    each_framework,
+    each_shape,
+    given,
+    keeping,
+    noise,
+    random_explanation,
+    targets,
+)
+
+
+@each_shape
+@each_framework
+def test_correlations_are_those_of_one_forward_at_a_time(framework, shape):
+    x, y, network = noise(2, *shape), targets(2), Network(shape)
+    explanation = random_explanation(x, level=1)
+    metric = WaveletMuFidelity(
+        network.model(framework), given(x, framework), y, 7, grid_size=None, nb_samples=12, seed=5
+    )
+    found = metric.evaluate_samples(explanation)
+    places = [
+        (index, place)
+        for index, band in enumerate(bands(explanation.coefficients))
+        for place in range(band[0].size)
+    ]
+    sets = RandomSets(len(places), round(0.2 * len(places)), seed=5)
+    for number in range(2):
+        importance = [bands(explanation.coefficients)[i][number].ravel()[p] for i, p in places]
+        drops, sums = [], []
+        for draw in range(12):
+            members = sets.members(draw)
+            left = set(places) - {places[member] for member in members}
+            one = keeping(x, explanation, number, left)
+            drops.append(((network(x[[number]]) - network(one))[0] * y[number]).sum())
+            sums.append(sum(importance[member] for member in members))
+        assert found[number] == pytest.approx(spearmanr(sums, drops).statistic, abs=0.02)
+
+
+@pytest.mark.parametrize("grid_size", [None, 4])
+def test_integrated_gradients_of_a_linear_model_are_perfect(grid_size):
+    """Their sum over a set is the drop in score."""
+    shape = (16, 16, 1)
+    x, y = noise(2, *shape), np.ones((2, 1), np.float32)
+    weights = noise(256, 1, seed=4)
+    z, a = (
+        pywt.wavedecn(v, "haar", "periodization", 2, (1, 2))
+        for v in (x, np.repeat(weights.T.reshape(1, *shape), 2, 0))
+    )
+    parts = [z[0] * a[0], *({k: z[j][k] * a[j][k] for k in z[j]} for j in (1, 2))]
+    without_channel = [
+        p[..., 0] if j == 0 else {k: v[..., 0] for k, v in p.items()} for j, p in enumerate(parts)
+    ]
+    explanation = replace(random_explanation(x), coefficients=without_channel)
+    options = {"grid_size": grid_size, "nb_samples": 40}
+    model = lambda x: x.reshape(len(x), -1) @ weights  # noqa: E731
+    np.testing.assert_allclose(
+        WaveletMuFidelity(model, x, y, **options).evaluate_samples(explanation), 1, atol=1e-3
+    )
+    opposite = lambda x: -model(x)  # noqa: E731
+    np.testing.assert_allclose(
+        WaveletMuFidelity(opposite, x, y, **options).evaluate_samples(explanation), -1, atol=1e-3
+    )
+
+
+def test_scores_that_do_not_vary_have_no_correlation():
+    x, y = noise(2, 16), targets(2)
+    metric = WaveletMuFidelity(lambda x: np.ones((len(x), 3)), x, y, grid_size=None, nb_samples=5)
+    np.testing.assert_array_equal(metric.evaluate_samples(random_explanation(x)), 0)
+
+
+def test_sets_follow_from_the_seed():
+    x, y, network = noise(5, 24), targets(5), Network((24,))
+    explanation = random_explanation(x)
+
+    def scores(seed: int, batch_size: int | None = 64) -> np.ndarray:
+        metric = WaveletMuFidelity(
+            network, x, y, batch_size, grid_size=None, nb_samples=20, seed=seed
+        )
+        return metric.evaluate_samples(explanation)
+
+    np.testing.assert_array_equal(scores(0), scores(0))
+    np.testing.assert_allclose(scores(0), scores(0, batch_size=3), atol=1e-12)
+    assert np.abs(scores(0) - scores(1)).max() > 0.01
+
+
+def test_sets_are_of_one_size_and_differ():
+    sets = RandomSets(50, 10, seed=0)
+    drawn = sets(np.arange(-1, 30))
+    assert drawn.sum(axis=1).tolist() == [0] + [10] * 30
+    assert len(np.unique(drawn, axis=0)) == 31
+    repeated = sets(np.array([3, -1, 3]))
+    np.testing.assert_array_equal(repeated, drawn[[4, 0, 4]])
+    assert drawn[1:].any(axis=0).all()
+
+
+def test_an_approximation_without_importance_takes_no_part_unless_asked():
+    x, y = noise(2, 16, 16, 1), np.ones((2, 1), np.float32)
+    means = lambda x: 1 + x.mean((1, 2))  # noqa: E731
+    without = random_explanation(x, approximation=False)
+    metric = WaveletMuFidelity(means, x, y, grid_size=None, nb_samples=10)
+    np.testing.assert_array_equal(metric.evaluate_samples(without), 0)  # details have no mean
+    assert np.abs(metric.evaluate_samples(random_explanation(x))).min() > 0
+    metric = WaveletMuFidelity(
+        means, x, y, grid_size=None, nb_samples=10, include_approximation=True
+    )
+    assert np.abs(metric.evaluate_samples(without)).min() > 0
+
+
+def test_rank_correlations_are_spearmans():
+    x, y = np.round(noise(6, 30)), np.round(noise(6, 30, seed=1), 1)
+    expected = [spearmanr(*rows).statistic for rows in zip(x, y, strict=True)]
+    np.testing.assert_allclose(rank_correlations(x, y), expected)
+    np.testing.assert_array_equal(rank_correlations(x, np.ones_like(y)), 0)

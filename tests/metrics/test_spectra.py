@@ -1,0 +1,217 @@
+"""Faithfulness on spectra and input fidelity, on coefficients and on a front end's outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import pywt
+import tensorflow as tf
+import torch
+
+from wam_xplique.attributions import WaveletSmoothGrad
+from wam_xplique.metrics import (
+    FaithfulnessOnSpectra,
+    InputFidelity,
+    WaveletDeletion,
+    WaveletFaithfulness,
+    WaveletMuFidelity,
+)
+
+from .helpers import (
+    SPECTRA,
+    Network,
+    each_framework,
+    each_metric,
+    each_shape,
+    given,
+    keeping,
+    noise,
+    order_of,
+    random_explanation,
+    targets,
+)
+
+each_spectra = pytest.mark.parametrize("cls", SPECTRA, ids=lambda cls: cls.__name__)
+SIZE, MELS, FRAMES = 32, 4, 6
+
+
+@each_shape
+@each_framework
+def test_equations_9_and_10(framework, shape):
+    x, y, network = noise(8, *shape), targets(8), Network(shape)
+    explanation = random_explanation(x, level=1)
+    model, inputs, keep = network.model(framework), given(x, framework), 0.3
+    drops, same = np.empty(8), np.empty(8)
+    for number in range(8):
+        order = order_of(explanation, number)
+        top = set(order[: round(keep * len(order))])
+        without, alone = (keeping(x, explanation, number, kept) for kept in (set(order) - top, top))
+        before = network(x[[number]])[0]
+        drops[number] = ((before - network(without)[0]) * y[number]).sum()
+        same[number] = before.argmax() == network(alone)[0].argmax()
+    faithfulness = FaithfulnessOnSpectra(model, inputs, y, 5, keep=keep)
+    np.testing.assert_allclose(faithfulness.evaluate_samples(explanation), drops, atol=1e-5)
+    assert faithfulness(explanation) == pytest.approx(np.median(drops), abs=1e-5)
+    fidelity = InputFidelity(model, inputs, y, 5, keep=keep)
+    np.testing.assert_array_equal(fidelity.evaluate_samples(explanation), same)
+    assert fidelity(explanation) == pytest.approx(same.mean())
+    np.testing.assert_array_equal(fidelity.detailed_evaluate(explanation), same)
+
+
+def test_what_has_no_importance_is_no_part_of_the_important():
+    x, y = noise(2, 16), np.ones((2, 1), np.float32)
+    explanation = random_explanation(x, level=1)
+    first = np.zeros((2, 8))
+    first[0, 3] = first[1, 1] = first[1, 2] = -2.0
+    explanation = replace(explanation, coefficients=[np.zeros((2, 8)), {"d": first}])
+    energy = lambda x: (x**2).sum(1, keepdims=True)  # noqa: E731
+    details = pywt.dwt(x, "haar", "periodization", axis=1)[1] ** 2
+    expected = [details[0, 3], details[1, 1] + details[1, 2]]
+    for keep in (0.5, 1.0, 2, 100):
+        metric = FaithfulnessOnSpectra(energy, x, y, keep=keep)
+        np.testing.assert_allclose(metric.evaluate_samples(explanation), expected, atol=1e-5)
+    metric = FaithfulnessOnSpectra(energy, x, y, keep=1)
+    found = metric.evaluate_samples(explanation)
+    np.testing.assert_allclose(found, [details[0, 3], details[1, 1]], atol=1e-5)
+
+
+@each_framework
+def test_fidelity_is_no_matter_of_activations(framework):
+    x, y, network = noise(6, 24), targets(6), Network((24,))
+    explanation, model = random_explanation(x), network.model(framework)
+    scores = [
+        InputFidelity(
+            model, given(x, framework), y, keep=0.2, activation=a, operator="classification"
+        ).evaluate_samples(explanation)
+        for a in (None, "softmax", "sigmoid")
+    ]
+    assert 0 < scores[0].mean() < 1
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
+
+
+@each_framework
+def test_fidelity_needs_classes(framework):
+    x, y = noise(2, 24), np.ones((2, 1), np.float32)
+    network = Network((24,))
+    network.last = network.last[:, :1]
+    metric = InputFidelity(network.model(framework), given(x, framework), y)
+    with pytest.raises(ValueError, match="at least two classes"):
+        metric(random_explanation(x))
+    with pytest.raises(ValueError, match="operator must be None"):
+        InputFidelity(network, x, y, operator=lambda model, x, y: model(x)[:, 0])
+
+
+# --- behind a front end --------------------------------------------------------------------
+
+TO_SEEN = noise(SIZE, MELS * FRAMES, seed=8) / 4
+
+
+def front_end(framework: str) -> Any:
+    """Something like a spectrogram: (N, T) to (N, mels, frames)."""
+    if framework == "torch":
+        return lambda x: ((x @ torch.tensor(TO_SEEN)) ** 2).reshape(-1, 1, MELS, FRAMES)
+    if framework == "tensorflow":
+        return lambda x: tf.reshape((x @ TO_SEEN) ** 2, (-1, MELS, FRAMES, 1))
+    return lambda x: ((x @ TO_SEEN) ** 2).reshape(-1, MELS, FRAMES, 1)
+
+
+def parts(framework: str) -> tuple[Any, Any, Network]:
+    network = Network((MELS, FRAMES, 1))
+    return network.model(framework), front_end(framework), network
+
+
+def maps(framework: str, count: int = 4, seed: int = 9) -> np.ndarray:
+    shape = (1, MELS, FRAMES) if framework == "torch" else (MELS, FRAMES, 1)
+    return np.abs(noise(count, MELS * FRAMES, seed=seed)).reshape(count, *shape)
+
+
+@each_framework
+@each_metric
+def test_coefficients_of_waveforms_behind_a_front_end(cls, framework):
+    """As for a model that is both in one."""
+    x, y = noise(4, SIZE), targets(4)
+    model, before, network = parts(framework)
+    whole = lambda x: network(front_end("callable")(x))  # noqa: E731
+    explanation = random_explanation(x)
+    found = cls(model, x, y, front_end=before).evaluate_samples(explanation)
+    expected = cls(whole, x, y).evaluate_samples(explanation)
+    tolerance = 0.05 if cls is WaveletMuFidelity else 1e-4
+    np.testing.assert_allclose(found, expected, atol=tolerance)
+
+
+@each_framework
+@each_metric
+def test_a_front_ends_outputs_are_features_without_a_transform(cls, framework):
+    x, y = noise(4, SIZE), targets(4)
+    model, before, network = parts(framework)
+    is_mu = cls is WaveletMuFidelity
+    options = {"grid_size": 3} if is_mu else {}
+    metric = cls(model, x, y, front_end=before, domain="front_end", **options)
+    found = metric.evaluate_samples(maps(framework))
+    seen = front_end("callable")(x)
+    expected = cls(network, seen, y, level=0, **options).evaluate_samples(maps("callable"))
+    np.testing.assert_allclose(found, expected, atol=0.05 if is_mu else 1e-4)
+
+
+@each_framework
+def test_equations_9_and_10_on_a_front_ends_outputs(framework):
+    x, y = noise(4, SIZE), targets(4)
+    model, before, network = parts(framework)
+    importance = maps(framework)
+    seen = front_end("callable")(x)
+    flat = importance.reshape(4, -1)
+    mask = (flat >= np.sort(flat, axis=1)[:, [-6]]).reshape(seen.shape)  # a quarter of 24
+    drops = ((network(seen) - network(seen * ~mask)) * y).sum(1)
+    same = network(seen).argmax(1) == network(seen * mask).argmax(1)
+    options = {"keep": 0.25, "front_end": before}
+    faithfulness = FaithfulnessOnSpectra(model, x, y, **options)
+    np.testing.assert_allclose(faithfulness.evaluate_samples(importance), drops, atol=1e-4)
+    np.testing.assert_array_equal(
+        InputFidelity(model, x, y, **options).evaluate_samples(importance), same
+    )
+
+
+@each_spectra
+@pytest.mark.parametrize("framework", ["tensorflow", "torch"])
+def test_an_explanation_of_both_sides_is_scored_on_either(cls, framework):
+    x, y = noise(4, SIZE), targets(4)
+    model, before, _ = parts(framework)
+    explainer = WaveletSmoothGrad(model, nb_samples=3, noise=0.01, level=2, front_end=before)
+    explanation = explainer.explain_wavelet(x, y)
+    by_default, of_front_end, of_waveform = (
+        cls(model, x, y, keep=0.2, front_end=before, domain=domain).evaluate_samples(explanation)
+        for domain in (None, "front_end", "wavelet")
+    )
+    np.testing.assert_array_equal(by_default, of_front_end)
+    magnitude = np.abs(explanation.front_end)
+    metric = cls(model, x, y, keep=0.2, front_end=before)
+    np.testing.assert_array_equal(metric.evaluate_samples(magnitude), of_front_end)
+    without = replace(explanation, front_end=None)
+    np.testing.assert_array_equal(metric.evaluate_samples(without), of_waveform)
+    if cls is FaithfulnessOnSpectra:
+        assert np.abs(of_front_end - of_waveform).max() > 1e-3
+    wavelets = WaveletFaithfulness(model, x, y, front_end=before)
+    whole = wavelets.evaluate_samples(explanation)
+    np.testing.assert_array_equal(whole, wavelets.evaluate_samples(without))
+
+
+@pytest.mark.parametrize("framework", ["tensorflow", "torch"])
+def test_a_baseline_of_a_front_ends_outputs(framework):
+    x, y = noise(3, SIZE), targets(3)
+    model, before, network = parts(framework)
+    mean = lambda seen: 0 * seen + 0.5  # noqa: E731
+    options = {"front_end": before, "domain": "front_end", "steps": 3}
+    one, other = (
+        WaveletDeletion(model, x, y, baseline_mode=baseline, **options)(maps(framework, 3))
+        for baseline in (mean, 0.5)
+    )
+    assert one == pytest.approx(other, abs=1e-6)
+    end = WaveletDeletion(model, x, y, baseline_mode=0.5, **options).detailed_evaluate(
+        maps(framework, 3)
+    )
+    constant = network(np.full((3, MELS, FRAMES, 1), 0.5, np.float32))
+    assert end[MELS * FRAMES] == pytest.approx(float((constant * y).sum(1).mean()), abs=1e-5)

@@ -1,0 +1,108 @@
+"""Scores of any number of perturbed inputs, in batches that fit the device."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import numpy as np
+
+from ..backends import Backend, ScoreFunction, Tensor
+from ..backends.base import check_scores
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+
+class BatchSize:
+    """
+    How many perturbed inputs are scored at once: as many as asked for, or as fit the device.
+
+    Parameters
+    ----------
+    most
+        Most inputs at once; None for no limit.
+    """
+
+    def __init__(self, most: int | None):
+        self.asked = self.most = most
+        self._untold = False
+
+    def halve(self, failed: int) -> None:
+        """Note that `failed` inputs did not fit."""
+        self.most = failed // 2
+        self._untold = True
+
+    def tell(self) -> None:
+        """Log the size that works, if it had to be halved; once."""
+        if self._untold:
+            logger.warning("batch_size: too large for the device; going on with %d.", self.most)
+        self._untold = False
+
+    def filled(self, array: np.ndarray, backend: Backend) -> np.ndarray:
+        """The rows of a batch, filled up to a size that is compiled already."""
+        count = len(array)
+        filled = min(backend.batch_shape(count), self.most or count)
+        return np.pad(array, [(0, filled - count)] + [(0, 0)] * (array.ndim - 1), mode="edge")
+
+
+def in_batches(
+    items: Iterator[Item],
+    score: Callable[[list[Item]], np.ndarray],
+    batch_size: BatchSize,
+    backend: Backend,
+) -> Iterator[np.ndarray]:
+    """
+    Score items in batches, smaller ones from where the device has too little memory.
+
+    Parameters
+    ----------
+    items
+        What each perturbed input is made of.
+    score
+        The scores of a batch of them.
+    batch_size
+        Most items at once; halved where they do not fit.
+    backend
+        Backend that runs the model.
+
+    Yields
+    ------
+    scores
+        The scores of each batch.
+    """
+    while batch := list(itertools.islice(items, batch_size.most)):
+        try:
+            scores = score(batch)
+        except Exception as error:
+            if len(batch) == 1 or not backend.is_out_of_memory(error):
+                raise
+        else:
+            batch_size.tell()
+            yield scores
+            continue
+        # Outside of the handler, whose traceback would keep the tensors that did not fit.
+        batch_size.halve(len(batch))
+        yield from in_batches(iter(batch), score, batch_size, backend)
+
+
+def finite_scores(backend: Backend, scores: ScoreFunction, x: Tensor, y: Tensor) -> np.ndarray:
+    """
+    The scores of a batch of perturbed inputs, in double precision.
+
+    Raises
+    ------
+    ValueError
+        If there is not one finite score for each input.
+    """
+    found = backend.to_numpy(scores(x, y))
+    check_scores(found.shape, len(x))
+    if not np.isfinite(found).all():
+        raise ValueError(
+            f"The model gives NaN or infinite scores for {np.sum(~np.isfinite(found))} of "
+            f"{len(x)} perturbed inputs."
+        )
+    return found.astype(np.float64)

@@ -1,0 +1,99 @@
+"""
+Cascading randomization: how soon an explanation changes as a model loses what it has learnt.
+
+Ref. Adebayo & al., Sanity checks for saliency maps (2018). Kasmi & al., One Wave To Explain Them
+All: A Unifying Perspective On Feature Attribution (2025), appendix B.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+from tqdm.auto import tqdm
+
+from .removal import rank_correlations
+
+ORIGINAL = "original"
+
+
+@dataclass(frozen=True, eq=False)
+class Randomization:
+    """
+    The rank correlation of explanations with those of the model as it was.
+
+    Parameters
+    ----------
+    layers
+        What was randomized last at each stage, with all before it: "original" first, for nothing.
+    correlations
+        Spearman's rank correlation (N, stages) for each input.
+    confidence
+        Confidence level of the intervals.
+    """
+
+    layers: tuple[str, ...]
+    correlations: np.ndarray
+    confidence: float = 0.95
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean over the inputs (stages,)."""
+        return self.correlations.mean(axis=0)
+
+    @property
+    def interval(self) -> np.ndarray:
+        """Student's interval of the mean (stages, 2); NaN where there is one input alone."""
+        count = len(self.correlations)
+        if count < 2:
+            return np.full((len(self.layers), 2), np.nan)
+        error = self.correlations.std(axis=0, ddof=1) / np.sqrt(count)
+        half = scipy.stats.t.ppf((1 + self.confidence) / 2, count - 1) * error
+        return np.stack([self.mean - half, self.mean + half], axis=1)
+
+    def rows(self) -> list[dict[str, str | float]]:
+        """A line for each stage, as `pandas.DataFrame` takes them."""
+        return [
+            {
+                "layer": layer,
+                "rank correlation": float(mean),
+                "low": float(low),
+                "high": float(high),
+            }
+            for layer, mean, (low, high) in zip(self.layers, self.mean, self.interval, strict=True)
+        ]
+
+
+def cascade(
+    explain: Callable[[], np.ndarray],
+    stages: Mapping[str, Callable[[], None]],
+    confidence: float,
+    verbose: bool = False,
+) -> Randomization:
+    """
+    Explain before and after each stage of a randomization.
+
+    Parameters
+    ----------
+    explain
+        The importance (N, K) of the features of each input, by the model as it is.
+    stages
+        What randomizes each layer, from the top down.
+    confidence
+        Confidence level of the intervals.
+    verbose
+        Whether to show the progress.
+
+    Returns
+    -------
+    randomization
+        The rank correlations.
+    """
+    original = explain()
+    correlations = [rank_correlations(original, original)]
+    for randomize in tqdm(stages.values(), unit="layer", disable=not verbose):
+        randomize()
+        correlations.append(rank_correlations(original, explain()))
+    return Randomization((ORIGINAL, *stages), np.stack(correlations, axis=1), confidence)

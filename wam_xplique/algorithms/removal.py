@@ -1,0 +1,338 @@
+"""
+How faithful an explanation is: the scores of inputs whose coefficients are removed or inserted.
+
+Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+(2025), equations 4 to 10. Petsiuk & al., RISE: Randomized Input Sampling for Explanation of
+Black-box Models (2018). Bhatt & al., Evaluating and Aggregating Feature-based Model Explanations
+(2020).
+
+The features are cells of coefficients, single ones most often. A feature that is removed has the
+baseline's coefficients. The transform is linear, so with z = W(x − x₀) and a mask m of the
+features that are kept, the perturbed input is x₀ + W⁻¹(m ⊙ z).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.stats
+from tqdm.auto import tqdm
+
+from ..backends import Backend, Tensor
+from ..coefficients import Coefficients, flatten, map_bands, unflatten
+from .batching import finite_scores, in_batches
+from .cells import HELD, count_cells
+from .masking import MaskingProblem, Transform
+from .sobol import RESOLUTION
+
+Kept = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""``kept(samples, draws)``: which features (B, K) each of B perturbed inputs keeps."""
+
+
+@dataclass(frozen=True)
+class RemovalProblem(MaskingProblem):
+    """
+    What is scored: a `MaskingProblem` whose cells are the features, and a baseline.
+
+    Parameters
+    ----------
+    baseline
+        Value of the features removed: inputs x₀ of the shape of x, or one number for all.
+    """
+
+    baseline: Tensor | float = 0.0
+
+
+def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficients:
+    """
+    A cell for each coefficient.
+
+    The approximation has the last numbers, after the details from coarse to fine: among equals
+    it comes last.
+
+    Parameters
+    ----------
+    shapes
+        Shapes of one input's coefficients.
+    include_approximation
+        Whether the approximation is among the features; it is held otherwise.
+
+    Returns
+    -------
+    cells
+        Cell map.
+
+    Raises
+    ------
+    ValueError
+        If no feature is left.
+    """
+    if len(shapes) == 1 and not include_approximation:
+        raise ValueError(
+            "level=0 leaves nothing to remove while the approximation is held; give a higher "
+            "level, or include_approximation=True."
+        )
+    start = 0
+
+    def numbered(shape: tuple[int, ...]) -> np.ndarray:
+        nonlocal start
+        start += math.prod(shape)
+        return np.arange(start - math.prod(shape), start).reshape(shape)
+
+    details = [{key: numbered(shape) for key, shape in level.items()} for level in shapes[1:]]
+    if include_approximation:
+        return [numbered(shapes[0]), *details]
+    return [np.full(shapes[0], HELD), *details]
+
+
+def ranks(importance: np.ndarray) -> np.ndarray:
+    """
+    The place (N, K) of each feature in the order of importance (N, K), 0 for the largest.
+
+    Features of equal importance follow each other by their numbers.
+    """
+    order = np.argsort(-importance, axis=1, kind="stable")
+    places = np.empty(order.shape, np.int32)
+    np.put_along_axis(places, order, np.arange(order.shape[1], dtype=np.int32)[np.newaxis], axis=1)
+    return places
+
+
+def path(features: int, steps: int, share: float) -> np.ndarray:
+    """
+    How many features are perturbed at each step, none at first, as Xplique has it.
+
+    Parameters
+    ----------
+    features
+        Number of features.
+    steps
+        Number of steps; -1 for one feature at a time. There are no more than features.
+    share
+        The share of the features that is perturbed in the end.
+    """
+    most = math.floor(features * share)
+    return np.unique(np.linspace(0, most, (most if steps == -1 else steps) + 1, dtype=np.int32))
+
+
+def deletion_curves(problem: RemovalProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """The scores (N, steps + 1) as the first features are removed (eq. 6)."""
+    return perturbed_scores(problem, _between(places, path, places.shape[1]), len(path))
+
+
+def insertion_curves(problem: RemovalProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """The scores (N, steps + 1) as the first features are inserted into the baseline (eq. 5)."""
+    return perturbed_scores(problem, _between(places, 0, path), len(path))
+
+
+def area_under(curves: np.ndarray) -> np.ndarray:
+    """The area (N,) under each curve by the trapezoidal rule, its width being 1 (eq. 7)."""
+    return (curves[:, :-1] + curves[:, 1:]).mean(axis=1) / 2
+
+
+def without_most_important(
+    problem: RemovalProblem, places: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """The scores (N, 2) of the inputs, and of what is left without the first `counts` (N,)."""
+    low = np.stack([np.zeros_like(counts), counts], axis=1)
+    return perturbed_scores(problem, _between(places, low, places.shape[1]), 2)
+
+
+def most_important_alone(
+    problem: RemovalProblem, places: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """The scores (N, 2) of the inputs, and of the first `counts` (N,) features alone."""
+    high = np.stack([np.full_like(counts, places.shape[1]), counts], axis=1)
+    return perturbed_scores(problem, _between(places, 0, high), 2)
+
+
+def mu_fidelity(
+    problem: RemovalProblem, importance: np.ndarray, nb_samples: int, size: int, seed: int
+) -> np.ndarray:
+    """
+    Rank correlation of the drop in score with the importance of random sets of features (eq. 8).
+
+    All inputs share the sets, so that an input's fidelity does not depend on the others.
+
+    Parameters
+    ----------
+    problem
+        What is scored.
+    importance
+        Importance (N, K) of the features.
+    nb_samples
+        Number of sets.
+    size
+        Number of features in a set.
+    seed
+        Seed of the sets.
+
+    Returns
+    -------
+    correlations
+        Spearman's rank correlation (N,), 0 where the score or the importance does not vary.
+    """
+    sets = RandomSets(importance.shape[1], size, seed)
+    scores = perturbed_scores(problem, lambda _, draws: ~sets(draws - 1), nb_samples + 1)
+    sums = np.stack(
+        [importance[:, sets.members(draw)].sum(axis=1) for draw in range(nb_samples)], axis=1
+    )
+    correlations = rank_correlations(sums, scores[:, :1] - scores[:, 1:])
+    # What varies no more than numbers are rounded has no ranks.
+    return np.where(
+        np.ptp(scores, axis=1) <= RESOLUTION * np.abs(scores).max(axis=1), 0, correlations
+    )
+
+
+@dataclass(frozen=True)
+class RandomSets:
+    """
+    Random sets of `size` of `features`, numbered from 0; each follows from seed and number alone.
+    """
+
+    features: int
+    size: int
+    seed: int
+
+    def members(self, draw: int) -> np.ndarray:
+        """The features of a set."""
+        generator = np.random.default_rng((self.seed, draw))
+        return generator.choice(self.features, self.size, replace=False, shuffle=False)
+
+    def __call__(self, draws: np.ndarray) -> np.ndarray:
+        """Which features (B, K) are in each set; the one of number -1 is empty."""
+        distinct, index = np.unique(draws, return_inverse=True)
+        chosen = np.zeros((len(distinct), self.features), bool)
+        for row, draw in zip(chosen, distinct.tolist(), strict=True):
+            if draw >= 0:
+                row[self.members(draw)] = True
+        return chosen[index]
+
+
+def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's correlation (N,) of the rows of x and y (N, K), 0 where one does not vary."""
+    x, y = (scipy.stats.rankdata(rows, axis=1) for rows in (x, y))
+    x, y = (rows - rows.mean(axis=1, keepdims=True) for rows in (x, y))
+    norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    return np.divide((x * y).sum(axis=1), norms, out=np.zeros(len(norms)), where=norms > 0)
+
+
+def _between(places: np.ndarray, low: Any, high: Any) -> Kept:
+    """Keep the features from place `low` to before place `high`, (draws,) or (N, draws)."""
+    low, high = (np.atleast_2d(bound) for bound in np.broadcast_arrays(low, high))
+    low, high = (np.broadcast_to(bound, (len(places), bound.shape[1])) for bound in (low, high))
+
+    def kept(samples: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        here = places[samples]
+        at = (samples, draws, np.newaxis)
+        return (here >= low[at]) & (here < high[at])
+
+    return kept
+
+
+def perturbed_scores(problem: RemovalProblem, kept: Kept, draws: int) -> np.ndarray:
+    """
+    Score every input under every draw of what it keeps.
+
+    Inputs are transformed block by block and masks are made batch by batch: whatever the numbers
+    of inputs and draws, no more perturbed inputs than a batch has are held at once.
+
+    Parameters
+    ----------
+    problem
+        What is scored.
+    kept
+        Which features remain.
+    draws
+        Number of perturbed inputs of each input.
+
+    Returns
+    -------
+    scores
+        Array (N, draws).
+    """
+    count = len(problem.x)
+    blocks: list[np.ndarray] = []
+    with tqdm(total=count * draws, unit="forward", disable=not problem.verbose) as progress:
+        while (start := sum(map(len, blocks))) < count:
+            block = slice(start, min(start + (problem.batch_size.most or count), count))
+            scorer = _Scorer(problem, kept, block, progress)
+            # Draw by draw: a full block then fills its batches, whatever the number of draws.
+            pairs = itertools.product(range(draws), range(block.stop - start))
+            batches = in_batches(pairs, scorer, problem.batch_size, problem.backend)
+            blocks.append(np.concatenate(list(batches)).reshape(draws, -1).T)
+    return np.concatenate(blocks)
+
+
+class _Scorer:
+    """Scores perturbed inputs of a block of inputs, told as pairs of a draw and a number."""
+
+    def __init__(self, problem: RemovalProblem, kept: Kept, block: slice, progress: tqdm):
+        self.problem = problem
+        self.kept = kept
+        self.start = block.start
+        self.progress = progress
+        baseline = problem.baseline
+        self.baseline = baseline if isinstance(baseline, float) else baseline[block]
+        self.y = problem.y[block]
+        self.z = problem.transform.forward(problem.x[block] - self.baseline)
+        # What is held has the number of the last column of the masks, which is always kept.
+        cells = flatten(problem.cells).values()
+        numbers = np.concatenate([band.ravel() for band in cells])
+        self.columns = np.where(numbers == HELD, count_cells(problem.cells), numbers)
+        self.bands = tuple((name, band.shape) for name, band in flatten(problem.cells).items())
+
+    def __call__(self, pairs: list[tuple[int, int]]) -> np.ndarray:
+        backend, count = self.problem.backend, len(pairs)
+        draws, numbers = np.array(pairs).T
+        x = self._perturbed(draws, numbers)
+        x = backend.asarray(x if len(x) == count else x[:count], like=self.problem.x)
+        y = backend.take(self.y, backend.asindex(numbers, self.y), 0)
+        scores = finite_scores(backend, self.problem.scores, x, y)
+        self.progress.update(count)
+        return scores
+
+    def _perturbed(self, draws: np.ndarray, numbers: np.ndarray) -> Tensor:
+        """The perturbed inputs, filled up to a size that is compiled already."""
+        backend, like, filled = self.problem.backend, self.problem.x, self.problem.batch_size.filled
+        masks = np.pad(self.kept(self.start + numbers, draws), ((0, 0), (0, 1)), constant_values=1)
+        masks, numbers = filled(masks, backend).take(self.columns, 1), filled(numbers, backend)
+        tensors = (
+            backend.asarray(masks, like=like),
+            self.z,
+            backend.asindex(numbers, like),
+            self.baseline,
+        )
+        shape = (len(masks), *like.shape[1:])
+        return backend.run(
+            _combined, tensors, self.problem.transform, self.bands, shape, size=math.prod(shape)
+        )
+
+
+def _combined(
+    backend: Backend,
+    tensors: Any,
+    transform: Transform,
+    bands: tuple[tuple[str, tuple[int, ...]], ...],
+    shape: tuple[int, ...],
+) -> Tensor:
+    """The inputs x₀ + W⁻¹(m ⊙ z), for masks (N, coefficients) that hold band after band."""
+    masks, z, numbers, baseline = tensors
+
+    def of_batch(values: Tensor) -> Tensor:
+        return values if values.shape[0] == 1 else backend.take(values, numbers, 0)
+
+    ends = itertools.accumulate(math.prod(size) for _, size in bands)
+    factors = {
+        name: backend.reshape(masks[:, end - math.prod(size) : end], (shape[0], *size))
+        for (name, size), end in zip(bands, ends, strict=True)
+    }
+    kept = map_bands(lambda band, factor: of_batch(band) * factor, z, unflatten(factors))
+    x = transform.inverse(kept, shape)
+    if isinstance(baseline, float):
+        return x + baseline if baseline else x
+    return x + of_batch(baseline)

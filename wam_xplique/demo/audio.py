@@ -1,0 +1,249 @@
+"""Train classifiers of sounds in both frameworks; explain, draw and hear their explanations."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..coefficients import map_bands
+from ..datasets import save_wav
+from ..explanation import WaveletExplanation
+from ..plots import plot_scalogram, plot_spectrogram, plot_waveform
+from ..plots.common import scale_labels
+from . import networks
+from .common import (
+    Data,
+    Found,
+    accuracy,
+    explain,
+    file_name,
+    first_of,
+    frameworks,
+    installed,
+    rows_of,
+    table,
+    train,
+)
+from .sounds import CLASSES, DIGITS, SAMPLE_RATE, sounds, spoken_digits
+
+# Sounds of each class: digits, or synthetic sounds, of which there are fewer classes.
+DIGITS_TRAINING, DIGITS_HELD_OUT = 100, 20
+SOUNDS_TRAINING, SOUNDS_HELD_OUT = 150, 50
+OPTIONS: dict[str, Any] = {"wavelet": "db4", "level": 6, "include_approximation": True}
+KEEP = 0.1
+SHOWN = ("six", "eight", "chirp", "click")
+HERTZ = (250, 500, 1000, 2000)
+TITLES = (
+    "waveform, coloured by importance",
+    "importance by frequency",
+    "mel spectrogram",
+    f"its most important {KEEP:.0%}",
+)
+
+KINDS = ("waveform", "mel")
+TRAINERS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("Keras", "waveform"): partial(networks.train_keras, architecture=networks.WAVEFORMS),
+    ("Keras", "mel"): networks.train_mel_keras,
+    ("PyTorch", "waveform"): partial(networks.train_torch, architecture=networks.WAVEFORMS),
+    ("PyTorch", "mel"): networks.train_mel_torch,
+}
+
+
+class Study(NamedTuple):
+    """
+    What is found of a classifier.
+
+    Parameters
+    ----------
+    framework, kind
+        What it is made in, and which of `KINDS` it is.
+    explanations
+        Its explanations by their methods.
+    accuracies
+        Its accuracies on the sounds explained, and on what is left of them.
+    """
+
+    framework: str
+    kind: str
+    explanations: dict[str, WaveletExplanation]
+    accuracies: dict[str, float]
+
+
+def run(out: Path, samples: int) -> None:
+    """
+    Run the demo on sounds.
+
+    Parameters
+    ----------
+    out
+        Folder for the figure, the explanations and the sounds.
+    samples
+        Number of held-out sounds to explain.
+
+    Raises
+    ------
+    DemoError
+        If espeak-ng is installed and fails.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    training, held_out, classes = _data()
+    studies = [
+        _study(framework, kind, training, held_out, samples)
+        for framework in frameworks()
+        for kind in KINDS
+    ]
+    for study in studies:
+        for method, explanation in study.explanations.items():
+            name = file_name("sound", study.framework, study.kind, method)
+            explanation.save(out / f"{name}.npz")
+    x, y = (values[:samples] for values in held_out)
+    names = [classes[label] for label in y.argmax(-1)]
+    drawn = {
+        (method, study.framework): explanation
+        for study in studies
+        for method, explanation in study.explanations.items()
+        if study.kind == "mel"
+    }
+    shown = first_of(SHOWN, names)
+    _draw(x, names, shown, drawn, out)
+    if installed("soundfile", "soundfile", "wav files are", "audio"):
+        _write(x, names, shown, drawn, out)
+    print(
+        f"\nAccuracy on {len(x)} held-out sounds: whole, and from {KEEP:.0%} of the coefficients,"
+    )
+    print("the most important by each method, the largest, or random ones")
+    print(_table_of_accuracies(studies))
+    print("\nShare of each frequency band in the explanations")
+    print(_table_of_shares(studies))
+    print(f"\nFigure, explanations and sounds are in {out}/")
+
+
+def _data() -> tuple[Data, Data, Sequence[str]]:
+    """Sounds to train on and others to hold out, and the names of their classes."""
+    if shutil.which("espeak-ng") is None:
+        print(
+            "The sounds are synthetic: espeak-ng, which would say digits, is not installed "
+            "(apt-get install espeak-ng)."
+        )
+        return sounds(SOUNDS_TRAINING, seed=0), sounds(SOUNDS_HELD_OUT, seed=1), CLASSES
+    print("The sounds are digits, as espeak-ng is installed to say them.")
+    say = partial(spoken_digits, verbose=True)
+    return say(DIGITS_TRAINING, seed=0), say(DIGITS_HELD_OUT, seed=1), DIGITS
+
+
+def _study(framework: str, kind: str, training: Data, held_out: Data, samples: int) -> Study:
+    """Train a classifier, explain it, and let it hear what is left of the sounds."""
+    training, held_out = (_inputs(kind, data) for data in (training, held_out))
+    name = f"{framework}, {kind}"
+    model = train(name, TRAINERS[framework, kind], training, held_out, "sounds")
+    x, y = (values[:samples] for values in held_out)
+    found = explain(name, x=x, y=y, **_parts(kind, model), **OPTIONS)
+    return Study(framework, kind, found, _accuracies(model, x, y, found))
+
+
+def _inputs(kind: str, data: Data) -> Data:
+    """Sounds as a classifier takes them: (N, T, 1), or (N, T) before the spectrogram."""
+    x, y = data
+    return (x[..., np.newaxis] if kind == "waveform" else x), y
+
+
+def _parts(kind: str, model: Any) -> dict[str, Any]:
+    """What an explainer takes: the whole classifier, or what follows its front end, and that."""
+    if kind == "waveform":
+        return {"model": model}
+    front_end, classifier = model.layers if isinstance(model, keras.Model) else model
+    return {"model": classifier, "front_end": front_end}
+
+
+def _accuracies(
+    model: Any, x: np.ndarray, y: np.ndarray, found: dict[str, WaveletExplanation]
+) -> dict[str, float]:
+    """
+    Accuracies on sounds, and on their reconstructions from few coefficients.
+
+    Beside the most important coefficients are kept the largest, and some at random: neither
+    choice knows of the model.
+    """
+    one = next(iter(found.values()))
+    bands, generator = one.transform.forward(x), np.random.default_rng(0)
+    blind = {
+        "largest": map_bands(np.abs, bands),
+        "random": map_bands(lambda band: generator.random(band.shape), bands),
+    }
+    choices = found | {
+        name: replace(one, coefficients=values, front_end=None) for name, values in blind.items()
+    }
+    kept = {n: accuracy(model, e.reconstruct(x, KEEP), y) for n, e in choices.items()}
+    return {"whole": accuracy(model, x, y), **kept}
+
+
+def _draw(
+    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: Found, out: Path
+) -> None:
+    """One row a sound, a method and a framework; both sides of the front end (WAM figure 4)."""
+    rows = rows_of(shown, found)
+    spectrograms = np.asarray(networks.mel_keras()(x))[..., 0]
+    size = (13, 0.4 + 1.5 * len(rows))
+    figure, axes = plt.subplots(
+        len(rows), len(TITLES), figsize=size, layout="constrained", sharex=True, squeeze=False
+    )
+    for row, (index, label, explanation) in zip(axes, rows, strict=True):
+        plot_waveform(explanation, x[index], SAMPLE_RATE, index, row[0])
+        row[0].set_ylabel(f"{names[index]}\n{label}", fontsize=9)
+        plot_scalogram(explanation, SAMPLE_RATE, index, row[1])
+        seen = spectrograms[index]
+        _draw_spectrogram(seen, None, row[2])
+        importance = np.asarray(explanation.front_end)[index].reshape(seen.shape)
+        _draw_spectrogram(seen, importance, row[3])
+    for ax, title in zip(axes[0], TITLES, strict=True):
+        ax.set_title(title, fontsize=10)
+    for ax in axes[:-1].ravel():
+        ax.set_xlabel("")
+    figure.savefig(out / "sound.png", dpi=90)
+    plt.close(figure)
+
+
+def _draw_spectrogram(seen: np.ndarray, importance: np.ndarray | None, ax: Axes) -> None:
+    hop = round(networks.HOP * SAMPLE_RATE)
+    plot_spectrogram(seen, importance, SAMPLE_RATE, hop, ax, mask=1 - KEEP)
+    ax.set_yticks(networks.mel_places(HERTZ), [str(hertz) for hertz in HERTZ])
+    ax.set_ylabel("frequency (Hz)", fontsize=8)
+
+
+def _write(
+    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: Found, out: Path
+) -> None:
+    """Write the sounds that are drawn, and what their most important coefficients say."""
+    heard = {("input",): x} | {k: e.reconstruct(x, KEEP) for k, e in found.items()}
+    for key, waveforms in heard.items():
+        for index in shown:
+            path = out / f"{file_name('sound', names[index], *reversed(key))}.wav"
+            save_wav(path, waveforms[index], SAMPLE_RATE)
+
+
+def _table_of_accuracies(studies: Sequence[Study]) -> str:
+    rows = [
+        [study.framework, study.kind, *(f"{share:.0%}" for share in study.accuracies.values())]
+        for study in studies
+    ]
+    return table(["framework", "model", *studies[0].accuracies], rows, labels=2)
+
+
+def _table_of_shares(studies: Sequence[Study]) -> str:
+    rows, bands = [], []
+    for study in studies:
+        for method, explanation in study.explanations.items():
+            bands = scale_labels(explanation, SAMPLE_RATE)
+            shares = explanation.scale_importance().mean(axis=0)
+            cells = [f"{share:.0%}" for share in shares]
+            rows.append([study.framework, study.kind, method, *cells])
+    return table(["framework", "model", "method", *bands], rows, labels=3)

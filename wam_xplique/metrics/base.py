@@ -1,0 +1,355 @@
+"""The base of the metrics in the wavelet domain."""
+
+from __future__ import annotations
+
+import functools
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from xplique.metrics.base import ExplanationMetric
+
+from ..algorithms.batching import BatchSize
+from ..algorithms.cells import cell_sums
+from ..algorithms.removal import RemovalProblem, ranks, single_cells
+from ..attributions import models
+from ..attributions.checks import check_choice, check_front_end, check_integer, check_wavelet
+from ..attributions.inputs import Layout, front_end_shape, is_torch_tensor, prepare, sanitize
+from ..backends import Backend, ScoreFunction, Tensor
+from ..coefficients import Coefficients, WaveletTransform, map_bands
+from ..explanation import WaveletExplanation
+from .importance import Wavelets, as_array, check_finite, importance
+from .scores import ACTIVATIONS, model_scores
+
+DOMAINS = ("wavelet", "front_end")
+
+
+class WaveletMetric(ExplanationMetric):
+    """
+    Base class of the metrics that remove or insert wavelet coefficients.
+
+    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
+    Attribution (2025), section 3.3 and appendix B.
+
+    Parameters
+    ----------
+    model
+        Keras model, `tf.Module`, Xplique's `TorchWrapper`, `torch.nn.Module`, TFLite interpreter,
+        object with `predict_proba`, or any callable on arrays. PyTorch models run natively, on
+        the device where they are.
+    inputs
+        Inputs explained: array, tensor or `tf.data.Dataset`; images (N, H, W, C), signals (N, T)
+        or (N, T, W), volumes (N, D, H, W, C); PyTorch tensors have channels first.
+    targets
+        One-hot classes, or what the operator takes, one for each input; None with a dataset.
+    batch_size
+        Most perturbed inputs at once; None for no limit. It is halved, and stays so, where the
+        device has too little memory.
+    baseline_mode
+        Value of what is removed: a number, or a function that is called with the inputs.
+    operator
+        What is scored: the name of a task, a member of `xplique.Tasks`, or a callable
+        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
+        by default.
+    activation
+        None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
+    wavelet, level, mode
+        The transform; None takes that of the explanations, or haar, 3 levels and periodization
+        for maps in the input's domain. `level=0` leaves the inputs as they are: the features are
+        pixels, as in Xplique's metrics.
+    include_approximation
+        Whether the approximation is among the features; it keeps its value if not. None for
+        whether the explanations give it any importance.
+    front_end
+        What stands between the inputs and the model, such as a spectrogram: any callable in the
+        model's framework. The inputs are what it takes.
+    domain
+        What the features are: "wavelet", the coefficients of the inputs, or "front_end", the
+        outputs of the front end, which the explanations must then tell of.
+    verbose
+        Whether to show the progress.
+
+    Notes
+    -----
+    The features of a `WaveletExplanation` are its coefficients, for all channels at once where
+    these were reduced to one. They are ranked by magnitude.
+
+    Maps in the input's domain, such as those of any explainer of Xplique, are brought to the size
+    of each band by area averages, so that a map can be scored by the same metric: (N, H, W),
+    (N, H, W, 1), or (N, H, W, C), whose channels are averaged as Xplique's metrics do; (N, T) or
+    (N, T, W) for signals; PyTorch tensors with channels first. They are ranked by value, as
+    Xplique's metrics do: hand in the magnitude of a signed map if that is meant.
+
+    Features of equal importance follow each other by their position, details from coarse to fine
+    first, the approximation last. So it comes last of all where it takes no part (is zero).
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: Any,
+        targets: Any = None,
+        batch_size: int | None = 64,
+        baseline_mode: float | Callable[[Any], Any] = 0.0,
+        operator: Any = None,
+        activation: str | None = None,
+        *,
+        wavelet: str | None = None,
+        level: int | None = None,
+        mode: str | None = None,
+        include_approximation: bool | None = True,
+        front_end: Callable[[Any], Any] | None = None,
+        domain: str | None = "wavelet",
+        verbose: bool = False,
+    ):
+        check_integer("batch_size", batch_size, lowest=1, optional=True)
+        check_integer("level", level, lowest=0, optional=True)
+        check_wavelet("haar" if wavelet is None else wavelet, mode or "periodization")
+        check_choice("activation", activation, ACTIVATIONS)
+        check_choice("domain", domain, DOMAINS)
+        check_front_end(front_end)
+        check_baseline(baseline_mode)
+        if domain == "front_end" and front_end is None:
+            raise ValueError("domain='front_end' needs a front_end, got None.")
+        self._operator = models.check_operator(operator)
+        # Xplique's constructor would turn all into TensorFlow's tensors.
+        self.model = model
+        self.batch_size = batch_size
+        self.baseline_mode = baseline_mode
+        self.activation = activation
+        self.include_approximation = include_approximation
+        self.front_end = front_end
+        self.domain = domain
+        self.verbose = verbose
+        self._wavelets = Wavelets(wavelet, level, mode)
+        self._batch_size = BatchSize(batch_size)
+        self._backend, self._scores = self._model(front_end)
+        self.inputs, self.targets = sanitize(inputs, targets, model)
+        self._x, self._y, self._layout = self._prepare(self.inputs)
+        self._baseline = self._baseline_of(self.inputs)
+
+    def evaluate(self, explanations: Any) -> float:
+        """
+        Evaluate the metric.
+
+        Parameters
+        ----------
+        explanations
+            A `WaveletExplanation` of the inputs, or maps of them.
+
+        Returns
+        -------
+        score
+            Mean of the scores of the inputs.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the explanations are not finite, or do not fit the inputs; see the message.
+        """
+        return float(np.mean(self.evaluate_samples(explanations)))
+
+    def detailed_evaluate(self, explanations: Any) -> Any:
+        """`evaluate_samples`."""
+        return self.evaluate_samples(explanations)
+
+    @abstractmethod
+    def evaluate_samples(self, explanations: Any) -> np.ndarray:
+        """
+        Evaluate the metric for each input.
+
+        Parameters
+        ----------
+        explanations
+            As for `evaluate`.
+
+        Returns
+        -------
+        scores
+            Array (N,).
+        """
+
+    def _model(self, front_end: Any) -> tuple[Backend, ScoreFunction]:
+        return model_scores(self.model, self._operator, self.activation, front_end)
+
+    def _prepare(self, inputs: Any) -> tuple[Tensor, Tensor, Layout]:
+        return prepare(
+            inputs, self.targets, self.model, self._operator, self._backend, self.front_end
+        )
+
+    def _ranked(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray, np.ndarray]:
+        """The problem, the importance (N, K) by which features are ranked, and their ranks."""
+        problem, values = self._pose(explanations)
+        if isinstance(explanations, WaveletExplanation):
+            values = np.abs(values)
+        return problem, values, ranks(values)
+
+    def _pose(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray]:
+        """The removal of the features that explanations tell of, and their importance (N, K)."""
+        if self._is_of_front_end(explanations):
+            return self._pose_front_end(explanations)
+        layout = self._layout
+        shape = layout.shape_channels_last(tuple(self._x.shape))
+        transform = self._wavelets.transform(explanations, layout)
+        transform.check(self._x.shape)
+        values = importance(explanations, transform, layout, shape)
+        cells = self._cells(values, transform, layout.ndim)
+        problem = RemovalProblem(
+            self._backend,
+            self._scores,
+            self._x,
+            self._y,
+            transform,
+            map_bands(functools.partial(_native, layout=layout), cells),
+            self._batch_size,
+            self.verbose,
+            self._baseline,
+        )
+        return problem, _sums(cells, values)
+
+    def _pose_front_end(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray]:
+        is_wavelets = isinstance(explanations, WaveletExplanation)
+        values = as_array(explanations.front_end if is_wavelets else explanations)
+        expected = (len(self._x), *self._seen_shape)
+        if values.shape != expected:
+            raise ValueError(
+                f"Explanations of the front end's output must have its shape, {expected}, got "
+                f"{values.shape}."
+            )
+        check_finite([values])
+        cells = self._cells_of_front_end(expected[1:])
+        _, scores = self._model(None)
+        problem = RemovalProblem(
+            self._backend,
+            scores,
+            self._seen,
+            self._y,
+            WaveletTransform("haar", 0, "periodization", (1,)),
+            cells,
+            self._batch_size,
+            self.verbose,
+            self._baseline_of_front_end,
+        )
+        return problem, _sums(cells, [values])
+
+    def _cells(self, values: Coefficients, transform: WaveletTransform, ndim: int) -> Coefficients:
+        """The features: a cell map of the shapes of the values, without N."""
+        shapes = map_bands(lambda band: band.shape[1:], values)
+        return single_cells(shapes, self._includes_approximation(values))
+
+    def _includes_approximation(self, values: Coefficients) -> bool:
+        if self.include_approximation is None:
+            return len(values) == 1 or bool(np.any(values[0]))
+        return bool(self.include_approximation)
+
+    def _cells_of_front_end(self, shape: tuple[int, ...]) -> Coefficients:
+        return single_cells([shape], include_approximation=True)
+
+    def _is_of_front_end(self, explanations: Any) -> bool:
+        is_wavelets = isinstance(explanations, WaveletExplanation)
+        if self.domain == "front_end" and is_wavelets and explanations.front_end is None:
+            raise ValueError(
+                "domain='front_end' needs explanations of the front end's output, but theirs is "
+                "None: give the explainer the front_end, too."
+            )
+        if self.domain is not None or self.front_end is None:
+            return self.domain == "front_end"
+        if is_wavelets:
+            return explanations.front_end is not None
+        return tuple(np.shape(explanations))[1:] == self._seen_shape
+
+    @functools.cached_property
+    def _seen_shape(self) -> tuple[int, ...]:
+        return front_end_shape(self.front_end, self._x, self._backend)
+
+    @functools.cached_property
+    def _seen(self) -> Tensor:
+        """What the front end makes of the inputs."""
+        assert self.front_end is not None
+        size, parts = self.batch_size or len(self._x), []
+        for start in range(0, len(self._x), size):
+            part = self.front_end(self._x[start : start + size])
+            parts.append(part.detach() if is_torch_tensor(part) else part)
+        return self._backend.concat(parts, 0)
+
+    def _baseline_of(self, inputs: Any) -> Tensor | float:
+        if not callable(self.baseline_mode):
+            return float(self.baseline_mode)
+        return self._prepare(_like(inputs, self.baseline_mode(inputs)))[0]
+
+    @functools.cached_property
+    def _baseline_of_front_end(self) -> Tensor | float:
+        if not callable(self.baseline_mode):
+            return float(self.baseline_mode)
+        return _like(self._seen, self.baseline_mode(self._seen))
+
+
+def check_baseline(baseline_mode: Any) -> None:
+    """
+    Check the baseline.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a finite number nor callable.
+    """
+    if callable(baseline_mode):
+        return
+    number = isinstance(baseline_mode, (int, float, np.number))
+    if not number or isinstance(baseline_mode, bool) or not np.isfinite(baseline_mode):
+        raise ValueError(
+            "baseline_mode must be a finite number or a function of the inputs, got "
+            f"{baseline_mode!r}."
+        )
+
+
+def check_share(name: str, value: Any) -> None:
+    """
+    Check an argument that is a share of the features.
+
+    Raises
+    ------
+    ValueError
+        If it is no number in (0, 1].
+    """
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not number or not 0 < value <= 1:
+        raise ValueError(f"{name} must be a number in (0, 1], got {value!r}.")
+
+
+def _like(inputs: Any, baseline: Any) -> Any:
+    """A baseline of the shape of the inputs, and of their kind."""
+    try:
+        if is_torch_tensor(inputs):
+            return baseline.expand(inputs.shape)
+        if isinstance(inputs, np.ndarray):
+            return np.broadcast_to(np.asarray(baseline, np.float32), inputs.shape)
+        return inputs * 0 + baseline
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"baseline_mode must give a {type(inputs).__name__} of the shape of its inputs, "
+            f"{tuple(inputs.shape)}, got a {type(baseline).__name__} of shape "
+            f"{tuple(np.shape(baseline))}."
+        ) from error
+
+
+def _native(cells: np.ndarray, layout: Layout) -> np.ndarray:
+    """A cell map with its channels where the inputs have theirs."""
+    if cells.ndim == layout.ndim:
+        return layout.with_channels(cells)
+    return np.moveaxis(cells, -1, 0) if layout.channels_first else cells
+
+
+def _sums(cells: Coefficients, values: Coefficients) -> np.ndarray:
+    """The importance (N, K) of each cell, in all channels."""
+
+    def of(number: int, cells: np.ndarray, band: np.ndarray) -> np.ndarray:
+        return band[number] if band.ndim == 1 + cells.ndim else band[number].sum(axis=-1)
+
+    return np.stack(
+        [
+            cell_sums(cells, map_bands(functools.partial(of, number), cells, values))
+            for number in range(len(values[0]))
+        ]
+    )

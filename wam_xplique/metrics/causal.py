@@ -1,0 +1,210 @@
+"""Deletion and insertion of wavelet coefficients, and their difference."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..algorithms.removal import (
+    RemovalProblem,
+    area_under,
+    deletion_curves,
+    insertion_curves,
+    path,
+)
+from .base import WaveletMetric, check_share
+
+
+class CausalMetric(WaveletMetric):
+    """
+    Base class of the metrics that perturb the features one after the other.
+
+    Parameters
+    ----------
+    steps
+        Number of steps from nothing to `max_percentage_perturbed`; -1 for one feature at a time.
+    max_percentage_perturbed
+        Share of the features that is perturbed in the end, in (0, 1].
+
+    The others are those of `WaveletMetric`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: Any,
+        targets: Any = None,
+        batch_size: int | None = 64,
+        baseline_mode: float | Callable[[Any], Any] = 0.0,
+        steps: int = 10,
+        max_percentage_perturbed: float = 1.0,
+        operator: Any = None,
+        activation: str | None = None,
+        *,
+        wavelet: str | None = None,
+        level: int | None = None,
+        mode: str | None = None,
+        include_approximation: bool | None = True,
+        front_end: Callable[[Any], Any] | None = None,
+        domain: str | None = "wavelet",
+        verbose: bool = False,
+    ):
+        integer = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool)
+        if not integer or (steps < 1 and steps != -1):
+            raise ValueError(
+                "steps must be an integer of at least 1, or -1 for one feature at a time, got "
+                f"{steps!r}."
+            )
+        check_share("max_percentage_perturbed", max_percentage_perturbed)
+        super().__init__(
+            model,
+            inputs,
+            targets,
+            batch_size,
+            baseline_mode,
+            operator,
+            activation,
+            wavelet=wavelet,
+            level=level,
+            mode=mode,
+            include_approximation=include_approximation,
+            front_end=front_end,
+            domain=domain,
+            verbose=verbose,
+        )
+        self.steps = steps
+        self.max_percentage_perturbed = max_percentage_perturbed
+
+    @abstractmethod
+    def evaluate_samples(self, explanations: Any) -> np.ndarray:
+        """
+        Evaluate the metric for each input.
+
+        Parameters
+        ----------
+        explanations
+            As for `evaluate`.
+
+        Returns
+        -------
+        scores
+            Areas (N,) under the curves of the inputs.
+        """
+
+    def _path(self, features: int) -> np.ndarray:
+        found = path(features, self.steps, self.max_percentage_perturbed)
+        if len(found) < 2:
+            raise ValueError(
+                f"max_percentage_perturbed={self.max_percentage_perturbed!r} of {features} "
+                f"features is not one; give at least {1 / features:.2g}."
+            )
+        return found
+
+
+class CurveMetric(CausalMetric):
+    """Base class of the metrics that are the area under one curve."""
+
+    def detailed_evaluate(self, explanations: Any) -> dict[int, float]:
+        """
+        The curve under which the metric is the area.
+
+        Parameters
+        ----------
+        explanations
+            As for `evaluate`.
+
+        Returns
+        -------
+        curve
+            Number of features perturbed: mean score of the inputs.
+        """
+        steps, curves = self.curves(explanations)
+        return dict(zip(steps.tolist(), curves.mean(axis=0).tolist(), strict=True))
+
+    def evaluate_samples(self, explanations: Any) -> np.ndarray:
+        return area_under(self.curves(explanations)[1])
+
+    def curves(self, explanations: Any) -> tuple[np.ndarray, np.ndarray]:
+        """
+        The curve of each input.
+
+        Parameters
+        ----------
+        explanations
+            As for `evaluate`.
+
+        Returns
+        -------
+        steps
+            Numbers of features perturbed (S,).
+        curves
+            Scores (N, S).
+        """
+        problem, _, places = self._ranked(explanations)
+        steps = self._path(places.shape[1])
+        return steps, self._curves(problem, places, steps)
+
+    @abstractmethod
+    def _curves(self, problem: RemovalProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """The scores (N, S) at the steps."""
+
+
+class WaveletDeletion(CurveMetric):
+    """
+    Area under the score as the most important wavelet coefficients are removed; lower is better.
+
+    Del(f, γ) = Σₖ f(x[x_uₖ = x₀]) Δₖ (WAM, eq. 6 and 7), with the area by the trapezoidal rule as
+    in Xplique's `Deletion`, whose scores it has at `level=0` (equal values aside, which Xplique
+    leaves in any order).
+
+    Ref. Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018).
+    Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+    (2025), appendix B.1.
+
+    Parameters are those of `CausalMetric`.
+    """
+
+    def _curves(self, problem: RemovalProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        return deletion_curves(problem, places, steps)
+
+
+class WaveletInsertion(CurveMetric):
+    """
+    Area under the score as the most important wavelet coefficients are inserted; higher is better.
+
+    Ins(f, γ) = Σₖ f(x[x₋uₖ = x₀]) Δₖ (WAM, eq. 5 and 7), with the area by the trapezoidal rule as
+    in Xplique's `Insertion`, whose scores it has at `level=0` (equal values aside, which Xplique
+    leaves in any order).
+
+    Ref. Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018).
+    Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+    (2025), appendix B.1.
+
+    Parameters are those of `CausalMetric`.
+    """
+
+    def _curves(self, problem: RemovalProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        return insertion_curves(problem, places, steps)
+
+
+class WaveletFaithfulness(CausalMetric):
+    """
+    Insertion minus deletion of wavelet coefficients; higher is better.
+
+    F(f, γ) = Ins(f, γ) − Del(f, γ) (WAM, eq. 4).
+
+    Ref. Muzellec & al., Saliency strikes back: how filtering out high frequencies improves
+    white-box explanations (2023). Kasmi & al., One Wave To Explain Them All: A Unifying
+    Perspective On Feature Attribution (2025), section 3.3.
+
+    Parameters are those of `CausalMetric`.
+    """
+
+    def evaluate_samples(self, explanations: Any) -> np.ndarray:
+        problem, _, places = self._ranked(explanations)
+        steps = self._path(places.shape[1])
+        inserted = insertion_curves(problem, places, steps)
+        return area_under(inserted) - area_under(deletion_curves(problem, places, steps))

@@ -1,0 +1,160 @@
+"""The importance of each wavelet coefficient, from any explanation."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pywt
+
+from ..attributions.inputs import Layout, is_torch_tensor
+from ..coefficients import Coefficients, WaveletTransform, averages, flatten, map_bands
+from ..explanation import WaveletExplanation
+
+
+class Wavelets(NamedTuple):
+    """What a metric asks of the transform; None takes the explanation's."""
+
+    wavelet: str | None
+    level: int | None
+    mode: str | None
+
+    def transform(self, explanation: Any, layout: Layout) -> WaveletTransform:
+        """
+        The transform whose coefficients an explanation ranks.
+
+        Raises
+        ------
+        ValueError
+            If the explanation is one of other coefficients.
+        """
+        if not isinstance(explanation, WaveletExplanation):
+            level = 3 if self.level is None else self.level
+            wavelet, mode = self.wavelet or "haar", self.mode or "periodization"
+            return WaveletTransform(wavelet, level, mode, layout.spatial_axes)
+        found = (explanation.wavelet, explanation.level, explanation.mode)
+        for name, wanted, theirs in zip(self._fields, self, found, strict=True):
+            if wanted not in (None, theirs):
+                raise ValueError(
+                    f"The explanations have {name}={theirs!r}, but the metric was made with "
+                    f"{name}={wanted!r}; leave it out, and it takes theirs."
+                )
+        return WaveletTransform(*found, layout.spatial_axes)
+
+
+def importance(
+    explanations: Any, transform: WaveletTransform, layout: Layout, shape: tuple[int, ...]
+) -> Coefficients:
+    """
+    The importance of each coefficient, signed as the explanation is.
+
+    Parameters
+    ----------
+    explanations
+        A `WaveletExplanation`, or maps in the input's own domain.
+    transform
+        Transform of the inputs.
+    layout
+        Layout of the inputs.
+    shape
+        Shape of the inputs with channels last.
+
+    Returns
+    -------
+    importance
+        Arrays (N, h, w), or (N, h, w, C) where each channel has an importance of its own.
+
+    Raises
+    ------
+    ValueError
+        If the explanations are not finite, or not of these inputs.
+    TypeError
+        If they are no explanations.
+    """
+    if isinstance(explanations, WaveletExplanation):
+        values = _of_wavelets(explanations, transform, layout.ndim, shape)
+    else:
+        values = averages(_as_map(explanations, layout, shape), transform, layout.ndim)
+    check_finite(flatten(values).values())
+    return values
+
+
+def as_array(explanations: Any) -> np.ndarray:
+    """
+    Maps as an array, their axes as they come.
+
+    Raises
+    ------
+    TypeError
+        If they hold no real numbers.
+    """
+    if is_torch_tensor(explanations):
+        explanations = explanations.detach().cpu()
+        explanations = explanations.float() if explanations.itemsize < 4 else explanations
+    try:
+        array = np.asarray(explanations)
+        if array.dtype.kind not in "biufV":
+            raise TypeError
+        return array if array.dtype.kind == "f" else array.astype(np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            "explanations must be a WaveletExplanation or an array of real numbers, got a "
+            f"{type(explanations).__name__}."
+        ) from error
+
+
+def check_finite(bands: Any) -> None:
+    """
+    Check that explanations are finite.
+
+    Raises
+    ------
+    ValueError
+        If they are NaN or infinite.
+    """
+    bad = [~np.isfinite(band).reshape(len(band), -1).all(axis=1) for band in bands]
+    if np.any(bad):
+        where = np.flatnonzero(np.any(bad, axis=0)).tolist()
+        raise ValueError(f"explanations must be finite, got NaN or infinite values at {where}.")
+
+
+def _of_wavelets(
+    explanation: WaveletExplanation, transform: WaveletTransform, ndim: int, shape: tuple[int, ...]
+) -> Coefficients:
+    if tuple(explanation.input_shape) != shape:
+        raise ValueError(
+            f"explanations must be those of the {shape[0]} inputs, which have the shape {shape} "
+            f"with channels last; got explanations of inputs of shape "
+            f"{tuple(explanation.input_shape)}."
+        )
+    template = pywt.wavedecn_shapes(
+        shape[1 : 1 + ndim], transform.wavelet, transform.mode, transform.level
+    )
+    expected = flatten(map_bands(lambda size: (shape[0], *size), template))
+    found = {name: band.shape for name, band in flatten(explanation.coefficients).items()}
+    channels = found["approximation"][1 + ndim :]
+    if channels not in ((), shape[1 + ndim :]) or found != {
+        name: (*size, *channels) for name, size in expected.items()
+    }:
+        raise ValueError(
+            f"The coefficients of the explanations have shapes {found}; those of inputs of shape "
+            f"{shape} have {expected}, and perhaps channels last."
+        )
+    return explanation.coefficients
+
+
+def _as_map(explanations: Any, layout: Layout, shape: tuple[int, ...]) -> np.ndarray:
+    """Maps (N, H, W), or (N, T, W) of signals; the channels of others are averaged."""
+    values, ndim = as_array(explanations), layout.ndim
+    if is_torch_tensor(explanations) and values.ndim == 2 + ndim:
+        values = np.moveaxis(values, 1, -1)
+    space, channels = shape[: 1 + ndim], shape[1 + ndim :]
+    allowed = dict.fromkeys([space, (*space, 1), (*space, *channels)])
+    if values.shape not in allowed:
+        raise ValueError(
+            f"explanations must have one of the shapes {list(allowed)} (PyTorch tensors with "
+            f"channels first), or be a WaveletExplanation; got {tuple(np.shape(explanations))}."
+        )
+    if values.ndim == 2 + ndim and (ndim > 1 or values.shape[-1] == 1):
+        values = values.mean(axis=-1)  # as Xplique's metrics do
+    return values

@@ -1,0 +1,111 @@
+"""μ-Fidelity over wavelet coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..algorithms.cells import grid, wavelet_cells
+from ..algorithms.removal import mu_fidelity
+from ..attributions.checks import check_integer
+from ..coefficients import Coefficients, WaveletTransform
+from .base import WaveletMetric, check_share
+
+
+class WaveletMuFidelity(WaveletMetric):
+    """
+    Rank correlation between importance and drop in score of random sets of coefficients.
+
+    μ-Fidelity = Corr over sets u of (Σ_{i∈u} g(xᵢ), f(x) − f(x[x_u = x₀])) (WAM, eq. 8), with
+    Spearman's correlation as in Xplique's `MuFidelity`; higher is better. All sets have as many
+    features, and are the same for all inputs. The importance of a set is the sum of the
+    explanation's own values, signed where it is.
+
+    Ref. Bhatt & al., Evaluating and Aggregating Feature-based Model Explanations (2020), def. 3.
+    Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+    (2025), appendix B.2.
+
+    Parameters
+    ----------
+    grid_size
+        Cells along each axis of the mosaic of coefficients, which are removed as a whole; None
+        for single coefficients.
+    subset_percent
+        Share of the features in a set, in (0, 1].
+    nb_samples
+        Number of sets.
+    include_approximation
+        Whether the approximation is among the features; by default where the explanations give
+        it any importance.
+    seed
+        Seed of the sets.
+
+    The others are those of `WaveletMetric`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: Any,
+        targets: Any = None,
+        batch_size: int | None = 64,
+        grid_size: int | None = 9,
+        subset_percent: float = 0.2,
+        baseline_mode: float | Callable[[Any], Any] = 0.0,
+        nb_samples: int = 200,
+        operator: Any = None,
+        activation: str | None = None,
+        *,
+        wavelet: str | None = None,
+        level: int | None = None,
+        mode: str | None = None,
+        include_approximation: bool | None = None,
+        front_end: Callable[[Any], Any] | None = None,
+        domain: str | None = "wavelet",
+        seed: int = 0,
+        verbose: bool = False,
+    ):
+        check_integer("grid_size", grid_size, lowest=1, optional=True)
+        check_share("subset_percent", subset_percent)
+        check_integer("nb_samples", nb_samples, lowest=2)
+        check_integer("seed", seed, lowest=0)
+        super().__init__(
+            model,
+            inputs,
+            targets,
+            batch_size,
+            baseline_mode,
+            operator,
+            activation,
+            wavelet=wavelet,
+            level=level,
+            mode=mode,
+            include_approximation=include_approximation,
+            front_end=front_end,
+            domain=domain,
+            verbose=verbose,
+        )
+        self.grid_size = grid_size
+        self.subset_percent = subset_percent
+        self.nb_samples = nb_samples
+        self.seed = seed
+
+    def evaluate_samples(self, explanations: Any) -> np.ndarray:
+        problem, importance = self._pose(explanations)
+        size = max(1, round(self.subset_percent * importance.shape[1]))
+        return mu_fidelity(problem, importance, self.nb_samples, size, self.seed)
+
+    def _cells(self, values: Coefficients, transform: WaveletTransform, ndim: int) -> Coefficients:
+        if self.grid_size is None:
+            return super()._cells(values, transform, ndim)
+        shape = self._layout.shape_channels_last(tuple(self._x.shape))[1 : 1 + ndim]
+        included = self._includes_approximation(values)
+        return wavelet_cells(transform, shape, "mosaic", self.grid_size, included)
+
+    def _cells_of_front_end(self, shape: tuple[int, ...]) -> Coefficients:
+        if self.grid_size is None:
+            return super()._cells_of_front_end(shape)
+        sizes = tuple(size for size in shape if size > 1)
+        return [grid(sizes, self.grid_size).reshape(shape)]

@@ -1,0 +1,153 @@
+"""What the important part of an input, such as a spectrogram, does to the prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from xplique.commons.operators import predictions_operator
+
+from ..algorithms.removal import most_important_alone, without_most_important
+from ..backends import Backend, ScoreFunction
+from .base import WaveletMetric, check_share
+from .scores import model_classes
+
+
+class ImportantPartMetric(WaveletMetric):
+    """
+    Base class of the metrics of the important part of the inputs.
+
+    Parameters
+    ----------
+    keep
+        What the important part is, the mask m of the equations: a share of the features (a float
+        in (0, 1]; half of them by default, as in the WAM paper's experiments) or a count (an int).
+        Features without importance are never part of it.
+    domain
+        What the features are: "wavelet", the coefficients of the inputs (table 2 of the WAM
+        paper), or "front_end", the outputs of the front end (table 5). By default the latter
+        where there is a front end and the explanations tell of its output, by their `front_end`
+        or by being an array of its shape.
+
+    The others are those of `WaveletMetric`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: Any,
+        targets: Any = None,
+        batch_size: int | None = 64,
+        baseline_mode: float | Callable[[Any], Any] = 0.0,
+        keep: float | int = 0.5,
+        operator: Any = None,
+        activation: str | None = None,
+        *,
+        wavelet: str | None = None,
+        level: int | None = None,
+        mode: str | None = None,
+        include_approximation: bool | None = True,
+        front_end: Callable[[Any], Any] | None = None,
+        domain: str | None = None,
+        verbose: bool = False,
+    ):
+        integer = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool)
+        if integer and keep < 1:
+            raise ValueError(
+                f"keep must be a share in (0, 1] or a count of at least 1, got {keep!r}."
+            )
+        if not integer:
+            check_share("keep", keep)
+        super().__init__(
+            model,
+            inputs,
+            targets,
+            batch_size,
+            baseline_mode,
+            operator,
+            activation,
+            wavelet=wavelet,
+            level=level,
+            mode=mode,
+            include_approximation=include_approximation,
+            front_end=front_end,
+            domain=domain,
+            verbose=verbose,
+        )
+        self.keep = keep
+
+    def _counts(self, importance: np.ndarray) -> np.ndarray:
+        """The number (N,) of features of the important part."""
+        features = importance.shape[1]
+        integer = isinstance(self.keep, (int, np.integer))
+        count = self.keep if integer else max(1, round(self.keep * features))
+        return np.minimum(count, (importance > 0).sum(axis=1))
+
+
+class FaithfulnessOnSpectra(ImportantPartMetric):
+    """
+    Drop in the score of the target class without the important part; higher is better.
+
+    FF = median over x of f(x)_c − f(x ⊙ (1 − m))_c (WAM, eq. 9): a median, for single inputs may
+    be far off.
+
+    Ref. Parekh & al., Listen to Interpret: Post-hoc Interpretability for Audio Networks with NMF
+    (2022). Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
+    Attribution (2025), appendix B.2.
+
+    Parameters are those of `ImportantPartMetric`.
+    """
+
+    def evaluate(self, explanations: Any) -> float:
+        """
+        Evaluate the metric.
+
+        Parameters
+        ----------
+        explanations
+            A `WaveletExplanation` of the inputs, or maps of them or of the front end's output.
+
+        Returns
+        -------
+        score
+            Median of the scores of the inputs.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the explanations are not finite, or do not fit the inputs; see the message.
+        """
+        return float(np.median(self.evaluate_samples(explanations)))
+
+    def evaluate_samples(self, explanations: Any) -> np.ndarray:
+        problem, importance, places = self._ranked(explanations)
+        before, after = without_most_important(problem, places, self._counts(importance)).T
+        return before - after
+
+
+class InputFidelity(ImportantPartMetric):
+    """
+    Share of the inputs whose important part alone is predicted as they are; higher is better.
+
+    Fid-In = 1/n Σᵢ 𝟙[argmax_c f(xᵢ)_c = argmax_c f(xᵢ ⊙ m)_c] (WAM, eq. 10).
+
+    Ref. Paissan & al., Posthoc Interpretation via Quantization (2023). Kasmi & al., One Wave To
+    Explain Them All: A Unifying Perspective On Feature Attribution (2025), appendix B.2.
+
+    Parameters are those of `ImportantPartMetric`, for classifiers alone: there is no operator but
+    classification's. No activation changes what is predicted.
+    """
+
+    def evaluate_samples(self, explanations: Any) -> np.ndarray:
+        problem, importance, places = self._ranked(explanations)
+        before, after = most_important_alone(problem, places, self._counts(importance)).T
+        return (before == after).astype(np.float64)
+
+    def _model(self, front_end: Any) -> tuple[Backend, ScoreFunction]:
+        if self._operator is not predictions_operator:
+            raise ValueError(
+                "operator must be None: InputFidelity compares the classes that a classifier "
+                "predicts."
+            )
+        return model_classes(self.model, front_end)

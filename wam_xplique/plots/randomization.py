@@ -1,0 +1,58 @@
+"""The picture of a cascading randomization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..algorithms.randomization import Randomization
+from .common import new_axes
+
+
+def plot_randomization(
+    randomization: Randomization | Mapping[str, Randomization], ax: Axes | None = None
+) -> Axes:
+    """
+    Draw how the rank correlation falls as layers are randomized (WAM figure 8).
+
+    Parameters
+    ----------
+    randomization
+        What `cascading_randomization` found, or several of the same layers by the name of their
+        method. Bands are the intervals of the means.
+    ax
+        Axes to draw on; new ones by default.
+
+    Returns
+    -------
+    ax
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw, or the layers are not the same.
+    """
+    found = randomization if isinstance(randomization, Mapping) else {"": randomization}
+    if not found or not all(isinstance(one, Randomization) for one in found.values()):
+        raise ValueError(
+            f"Expected what cascading_randomization gives, or a dict of it, got {randomization!r}."
+        )
+    layers = {one.layers for one in found.values()}
+    if len(layers) > 1:
+        raise ValueError(f"All must have the same layers, got {sorted(layers)}.")
+    (names,) = layers
+    ax = new_axes(max(3.6, 0.4 * len(names)), 3) if ax is None else ax
+    places = np.arange(len(names))
+    for name, one in found.items():
+        (line,) = ax.plot(places, one.mean, "o:", markersize=4, label=name)
+        ax.fill_between(places, *one.interval.T, color=line.get_color(), alpha=0.2, linewidth=0)
+    ax.set_xticks(places, names, rotation=60, ha="right", fontsize=8)
+    ax.set_xlabel("randomized down to")
+    ax.set_ylabel("rank correlation")
+    ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    if isinstance(randomization, Mapping):
+        ax.legend(frameon=False, fontsize=8)
+    return ax
