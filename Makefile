@@ -24,6 +24,7 @@ types: $(INSTALLED)
 	rm -rf build/types && mkdir -p build/types
 	cp -r wam_xplique build/types/wam_xplique
 	cp -r backends build/types/wam_xplique/backends
+	cp -r benchmarks build/types/wam_xplique/benchmarks
 	cd build/types && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml
 
 unit: $(INSTALLED)

@@ -29,7 +29,7 @@ ZERO_PERIODIZATION = "zero-periodization"
 
 # Outputs of each filter in a block, where this is a good size: more of them in a row waste products
 # with zeros, fewer do too little at once (measured on CPU by ``python -m benchmarks.kernels``).
-BLOCK, BLOCK_OF_SHORT_FILTERS = 16, 8
+BLOCK = 16
 
 
 class FilterBank(NamedTuple):
@@ -114,11 +114,10 @@ def synthesis(
 
 def _block_size(backend: Backend, x: Tensor, axis: int, count: int, length: int) -> int:
     """How many outputs of each filter a block makes; 0 where slices are faster."""
-    if not backend.prefers_blocks(x, axis):
+    if length == 2 or not backend.prefers_blocks(x, axis):  # two slices are little work
         return 0
-    best = BLOCK_OF_SHORT_FILTERS if length == 2 else BLOCK
-    sizes = range(best // 2, 2 * best + 1)
-    return min(sizes, key=lambda size: (-count % size, abs(size - best)))
+    sizes = range(BLOCK // 2, 2 * BLOCK + 1)
+    return min(sizes, key=lambda size: (-count % size, abs(size - BLOCK)))
 
 
 def _round_up(count: int, block: int) -> int:

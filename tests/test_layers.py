@@ -32,9 +32,9 @@ LAYERS = {
     "wam_xplique.analysis": 4,
     "wam_xplique.plots": 4,
     "wam_xplique.demo": 5,
-    "wam_xplique.cli": 5,
+    "wam_xplique.benchmarks": 6,
+    "wam_xplique.cli": 6,
     "wam_xplique.__main__": 6,
-    "benchmarks": 6,
     "wam_xplique": 6,  # the package itself, which gathers the public names
 }
 KNOWS_XPLIQUE = {
@@ -42,8 +42,8 @@ KNOWS_XPLIQUE = {
     "wam_xplique.metrics",
     "wam_xplique.registration",
     "wam_xplique.demo",
+    "wam_xplique.benchmarks",
     "wam_xplique.cli",
-    "benchmarks",
 }
 FRAMEWORKS = {"tensorflow", "keras", "torch", "jax", "tensorflow_wavelets"}
 KNOWS_NO_FRAMEWORK = {
@@ -69,7 +69,7 @@ def modules() -> dict[str, tuple[Path, bool]]:
     for folder, package in (
         ("backends", "wam_xplique.backends"),
         ("wam_xplique", "wam_xplique"),
-        ("benchmarks", "benchmarks"),
+        ("benchmarks", "wam_xplique.benchmarks"),
     ):
         for path in sorted((ROOT / folder).rglob("*.py")):
             parts = path.relative_to(ROOT / folder).with_suffix("").parts
@@ -172,7 +172,7 @@ def test_no_test_imports_the_bare_backends():
         ("wam_xplique.attributions.base", "from ..plots import plot_explanation", "points back"),
         ("wam_xplique.attributions.base", "from .. import registration", "points back"),
         ("wam_xplique.plots.explanation", "from ..demo import run", "points back"),
-        ("wam_xplique.demo.textures", "from benchmarks import kernels", "points back"),
+        ("wam_xplique.demo.textures", "from ..benchmarks import kernels", "points back"),
         ("wam_xplique.plots.explanation", "def f():\n    from ..cli import main", "points back"),
         (
             "wam_xplique.algorithms.gradients",
@@ -210,7 +210,7 @@ def test_the_walk_catches_a_violation(module, source, complaint):
         ("wam_xplique.attributions", "from .saliency import WaveletSaliency", True),
         ("wam_xplique.plots", "from .explanation import plot_mosaic", True),
         ("wam_xplique", "from .attributions import *\nfrom . import registration", True),
-        ("benchmarks.kernels", "from wam_xplique.backends import wavedecn", False),
+        ("wam_xplique.benchmarks.kernels", "from wam_xplique.backends import wavedecn", False),
         ("wam_xplique.cli", "def main():\n    from .demo import run", False),
     ],
 )

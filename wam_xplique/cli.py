@@ -1,4 +1,4 @@
-"""The command line: ``wam-xplique demo``."""
+"""The command line: ``wam-xplique demo`` and ``wam-xplique benchmark``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from .benchmarks.compare import command as comparison
 
 MODALITIES = ("image", "audio", "volume")
 
@@ -25,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 after an error that is told to the user.
     """
     options = _parser().parse_args(arguments)
+    if options.command == "benchmark":
+        return comparison.compare(options)
     from .demo import RUNS, DemoError, explain_photograph
 
     try:
@@ -75,4 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--out", type=Path, default=Path("outputs/demo"), help="folder (default: %(default)s)"
     )
+    benchmark = commands.add_parser(
+        "benchmark",
+        help="compare attribution methods on models and data of your choice",
+        description=comparison.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    comparison.add_arguments(benchmark)
     return parser

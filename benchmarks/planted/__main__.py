@@ -15,27 +15,22 @@ over the inputs and half their 95% intervals. A method that fails is told in the
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import xplique.attributions as theirs
 from tqdm.auto import tqdm
 
-from wam_xplique import attributions as ours
+from wam_xplique.demo.common import accuracy
 from wam_xplique.demo.networks import train_keras, train_torch
 
-from .. import timing
-from .data import KINDS, Planted, plant
+from .. import methods, timing
+from .data import KINDS, SIZES, Planted, plant
 from .scores import scores
 
 KINDS_OF_INPUTS = {1: "signals", 2: "images", 3: "volumes"}
-LEAST_ACCURACY, BATCH_SIZE = 0.98, 64
-# Standard deviations of the noise, in those of an input.
-NOISE = 0.3
+LEAST_ACCURACY = 0.98
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class Settings:
     draws
         Noisy inputs, and steps of paths.
     masks
-        Masks of Xplique's perturbation methods.
+        Perturbed inputs of Xplique's perturbation methods.
     seed
         Seed of all that is random.
     """
@@ -73,60 +68,11 @@ class Settings:
 QUICK = Settings(training=(8, 8, 4), inputs=4, draws=2, masks=8)
 
 
-def methods(model: Any, settings: Settings, ndim: int) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """What makes the explainers in the wavelet domain, by name."""
-    common = {"batch_size": BATCH_SIZE}
-    noisy = {**common, "nb_samples": settings.draws, "noise": NOISE, "seed": settings.seed}
-    for name, options in {
-        "WaveletSaliency": common,
-        "WaveletGradientInput": common,
-        "WaveletSmoothGrad": noisy,
-        "WaveletSquareGrad": noisy,
-        "WaveletVarGrad": noisy,
-        "WaveletIntegratedGradients": {**common, "steps": settings.draws},
-        "WCAM": {
-            "grid_size": {1: 64, 2: 16, 3: 8}[ndim],
-            "partition": "subband",
-            "nb_design": 8,
-            "refine": 0.03,
-            "confidence": None,
-            "seed": settings.seed,
-        },
-    }.items():
-        yield name, functools.partial(getattr(ours, name), model, **options)
-
-
-def methods_of_xplique(
-    model: Any, settings: Settings, ndim: int
-) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """What makes Xplique's explainers of a Keras model, by name."""
-    common = {"batch_size": BATCH_SIZE}
-    noisy = {**common, "nb_samples": settings.draws, "noise": NOISE}
-    gradients = {
-        "Saliency": common,
-        "GradientInput": common,
-        "SmoothGrad": noisy,
-        "SquareGrad": noisy,
-        "VarGrad": noisy,
-        "IntegratedGradients": {**common, "steps": settings.draws},
-    }
-    of_images = {
-        "GuidedBackprop": common,
-        "DeconvNet": common,
-        "GradCAM": common,
-        "GradCAMPP": common,
-        "Occlusion": {**common, "patch_size": 8, "patch_stride": 4},
-        "Rise": {**common, "nb_samples": settings.masks},
-        "SobolAttributionMethod": {**common, "nb_design": 8},
-        "HsicAttributionMethod": {**common, "nb_design": settings.masks},
-    }
-    for name, options in (gradients | of_images if ndim == 2 else gradients).items():
-        yield name, functools.partial(getattr(theirs, name), model, **options)
-
-
 def run(settings: Settings) -> timing.Report:
     """Plant, train, check, explain and score."""
     report = timing.Report("planted", asdict(settings))
+    # Inputs have a variance near one.
+    effort = methods.Effort(settings.draws, settings.masks, noise=0.3, seed=settings.seed)
     for ndim in settings.ndim:
         training = plant(
             ndim, settings.training[ndim - 1], settings.seed, "left", settings.strength
@@ -143,8 +89,12 @@ def run(settings: Settings) -> timing.Report:
         some = _first(held_out, settings.inputs)
         rows.append({"method": "at random", **_summary(scores(_random(some), some))})
         work = [
-            *((*m, "Keras") for m in methods_of_xplique(models["Keras"], settings, ndim)),
-            *((*m, f) for f in models for m in methods(models[f], settings, ndim)),
+            *((*m, "Keras") for m in methods.of_xplique(models["Keras"], ndim, effort).items()),
+            *(
+                (*m, f)
+                for f in models
+                for m in methods.of_ours(models[f], SIZES[ndim], effort).items()
+            ),
         ]
         for name, make, framework in tqdm(work, desc=KINDS_OF_INPUTS[ndim], unit="method"):
             try:
@@ -159,7 +109,9 @@ def run(settings: Settings) -> timing.Report:
 
 def _check(report: timing.Report, name: str, model: Any, held_out: Planted) -> None:
     """Measure the accuracy with the components and without them."""
-    with_it, without = (_accuracy(model, x, held_out) for x in (held_out.inputs, held_out.removed))
+    with_it, without = (
+        accuracy(model, x, held_out.labels) for x in (held_out.inputs, held_out.removed)
+    )
     chance = 1 / held_out.labels.shape[1]
     error = float(np.sqrt(chance * (1 - chance) / len(held_out)))
     report.tables.setdefault("The models", []).append(
@@ -169,17 +121,6 @@ def _check(report: timing.Report, name: str, model: Any, held_out: Planted) -> N
         timing.Target(f"{name}: accuracy", with_it, LEAST_ACCURACY, at_least=True),
         timing.Target(f"{name}: accuracy without the component", without, chance + 3 * error),
     ]
-
-
-def _accuracy(model: Any, x: np.ndarray, planted: Planted) -> float:
-    if hasattr(model, "predict"):
-        outputs = model.predict(x, verbose=0)
-    else:
-        import torch
-
-        with torch.no_grad():
-            outputs = model(torch.tensor(np.moveaxis(x, -1, 1).copy())).numpy()
-    return float(np.mean(outputs.argmax(-1) == planted.labels.argmax(-1)))
 
 
 def _explain(explainer: Any, planted: Planted) -> tuple[Any, float]:

@@ -39,7 +39,7 @@ def test_each_matrix_multiplies_the_windows_of_its_tensor(axis):
 
 
 @pytest.mark.parametrize("mode", pywt.Modes.modes)
-@pytest.mark.parametrize("wavelet", ["haar", "db3", "rbio3.1"])
+@pytest.mark.parametrize("wavelet", ["db2", "db3", "rbio3.1"])
 @pytest.mark.parametrize(
     ("shape", "axes"), [((2, 97), (1,)), ((2, 45, 38), (1, 2)), ((1, 20, 19, 33), (1, 2, 3))]
 )

@@ -157,7 +157,7 @@ def test_logits_are_what_the_softmax_is_taken_of():
         [keras.layers.Input((4,)), keras.layers.Dense(3, activation="softmax", name="head")]
     )
     x = np.random.default_rng(0).random((5, 4), dtype=np.float32)
-    logits = imagenet._without_softmax(model)(x)
+    logits = imagenet.without_softmax(model)(x)
     np.testing.assert_allclose(keras.ops.softmax(logits), model(x), rtol=1e-5)
     assert not np.allclose(logits, model(x))
 

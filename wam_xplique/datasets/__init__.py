@@ -1,11 +1,13 @@
-"""Real sounds and volumes as arrays, in the layouts that models and explainers take."""
+"""Real images, sounds and volumes as arrays, in the layouts that models and explainers take."""
 
+from .images import image_folder
 from .sounds import esc50, fit_duration, load_wav, resample, save_wav, wav_folder
 from .volumes import medmnist3d, npy_folder, voxelize
 
 __all__ = [
     "esc50",
     "fit_duration",
+    "image_folder",
     "load_wav",
     "medmnist3d",
     "npy_folder",

@@ -40,7 +40,7 @@ def explain_photograph(
     DemoError
         If the photograph, the model or its weights cannot be had.
     """
-    module, constructor = _find(model_name)
+    module, constructor = find_application(model_name)
     picture = _read(path)
     model = _load(constructor, model_name, weights)
     size = model.input_shape[1:3]
@@ -51,7 +51,7 @@ def explain_photograph(
     title = _describe(module, scores)
     print(f"{model_name} sees {title}")
     out.mkdir(parents=True, exist_ok=True)
-    logits = _without_softmax(model)
+    logits = without_softmax(model)
     for name, explainer in {
         "wam_sg": WaveletSmoothGrad(logits, nb_samples=25, relative_noise=0.1, verbose=True),
         "wam_ig": WaveletIntegratedGradients(logits, verbose=True),
@@ -64,8 +64,27 @@ def explain_photograph(
     print(f"Figures and explanations are in {out}/")
 
 
-def _find(name: str) -> tuple[ModuleType, Any]:
-    """The constructor of a model, and the module that holds its preprocessing."""
+def find_application(name: str) -> tuple[ModuleType, Any]:
+    """
+    Find a model of `keras.applications`.
+
+    Parameters
+    ----------
+    name
+        Its name, such as "MobileNetV2".
+
+    Returns
+    -------
+    module
+        The module that holds its preprocessing.
+    constructor
+        What makes the model.
+
+    Raises
+    ------
+    DemoError
+        If there is no such model.
+    """
     constructor = getattr(keras.applications, name, None)
     if not inspect.isfunction(constructor):
         names = [n for n, f in vars(keras.applications).items() if inspect.isfunction(f)]
@@ -74,6 +93,30 @@ def _find(name: str) -> tuple[ModuleType, Any]:
         if inspect.ismodule(module) and hasattr(module, name):
             return importlib.import_module(module.__name__), constructor
     raise DemoError(f"keras.applications has no preprocessing for {name}.")
+
+
+def without_softmax(model: keras.Model) -> keras.Model:
+    """
+    Take the softmax off a classifier.
+
+    Parameters
+    ----------
+    model
+        Keras model; any that does not end in a softmax is handed back.
+
+    Returns
+    -------
+    logits
+        The model up to its logits, sharing its weights.
+    """
+    head = model.layers[-1]
+    if getattr(head, "activation", None) is not keras.activations.softmax:
+        return model
+    config = {**head.get_config(), "activation": None, "name": f"{head.name}_logits"}
+    logits = type(head).from_config(config)
+    outputs = logits(head.input)
+    logits.set_weights(head.get_weights())
+    return keras.Model(model.inputs, outputs)
 
 
 def _read(path: Path) -> Image.Image:
@@ -91,18 +134,6 @@ def _load(constructor: Any, name: str, weights: str | None) -> keras.Model:
             f"The {weights} weights of {name} could not be loaded; they are downloaded on first "
             f"use, which needs a connection. {error}"
         ) from error
-
-
-def _without_softmax(model: keras.Model) -> keras.Model:
-    """The model up to its logits, sharing its weights."""
-    head = model.layers[-1]
-    if getattr(head, "activation", None) is not keras.activations.softmax:
-        return model
-    config = {**head.get_config(), "activation": None, "name": f"{head.name}_logits"}
-    logits = type(head).from_config(config)
-    outputs = logits(head.input)
-    logits.set_weights(head.get_weights())
-    return keras.Model(model.inputs, outputs)
 
 
 def _describe(module: ModuleType, scores: np.ndarray) -> str:

@@ -1,0 +1,1 @@
+"""All methods, by all metrics, on models and data of one's choice."""

@@ -1,0 +1,320 @@
+"""
+Explain and score, method by method; what is done is kept, and a stopped run goes on where it was.
+
+Each part, which is a subject, a method and some of the inputs, has a file of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from .. import methods, timing
+from .metrics import METRICS, Scoring, fitting, score
+from .subjects import Request, Subject
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ("model", "method", "metric", "sample", "score", "seconds", "megabytes", "error")
+"""
+A line of the results is one score. `seconds` are those of an explanation, `megabytes` the most
+memory that a batch of them took beyond what was held before, `error` what a method or a metric
+ended with in place of a score.
+"""
+OF_SOUNDS = {"wavelet": "db4", "level": 6}
+REPEATED = 5.0  # seconds; what is shorter is run again, so that nothing is compiled while timed
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    How much is compared.
+
+    Parameters
+    ----------
+    samples
+        Held-out inputs of each subject.
+    part
+        Most inputs explained at once, and kept together.
+    draws, masks, noise
+        How hard methods try, as in `methods.Effort`; the noise is a share of the standard
+        deviation of the inputs.
+    scoring
+        How explanations are scored.
+    batch_size
+        Most inputs at once, perturbed ones too.
+    seed
+        Seed of everything.
+    wavelet, level
+        The transform of ours.
+    weights, training, domain
+        As of a `Request`.
+    options
+        Parameters of methods that differ from the common ones, by the methods' names.
+    """
+
+    samples: int = 40
+    part: int = 50
+    draws: int = 32
+    masks: int = 500
+    noise: float = 0.3
+    scoring: Scoring = field(default_factory=Scoring)
+    batch_size: int = 64
+    seed: int = 0
+    wavelet: str = "haar"
+    level: int = 3
+    weights: str | None = "imagenet"
+    training: int | None = None
+    domain: str = "wavelet"
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def request(self, data: str, model: str) -> Request:
+        """A classifier and data, by their names."""
+        return Request(
+            data, model, self.samples, self.seed, self.weights, self.training, self.domain
+        )
+
+
+QUICK = Settings(samples=4, part=3, draws=2, masks=8, scoring=Scoring(steps=2, sets=4), training=8)
+
+
+def run(
+    requests: Sequence[Request],
+    settings: Settings,
+    out: Path,
+    chosen: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    retry: bool = False,
+) -> pd.DataFrame:
+    """
+    Explain and score all that is not in `out` yet.
+
+    Parameters
+    ----------
+    requests
+        What is explained.
+    settings
+        How much.
+    out
+        Folder of the results.
+    chosen, metrics
+        Names of methods and of metrics; None for all that fit.
+    retry
+        Whether to do again what failed.
+
+    Returns
+    -------
+    results
+        One line a model, method, metric and input; also in ``results.csv``, and in
+        ``results.parquet`` where pyarrow is installed.
+
+    Raises
+    ------
+    ValueError
+        If `out` holds results of other settings, or a name is unknown; or as `Request.load`.
+    """
+    for request in requests:
+        request.check()
+    if unknown := set(metrics or ()) - set(METRICS):
+        raise ValueError(f"metrics must be among {[*METRICS]}, got {sorted(unknown)}.")
+    _check_settings(settings, out)
+    for request in requests:
+        _run_subject(request, settings, out, chosen, metrics, retry)
+    results = collect(out)
+    results.to_csv(out / "results.csv", index=False)
+    with contextlib.suppress(ImportError):
+        results.to_parquet(out / "results.parquet", index=False)
+    return results
+
+
+def collect(out: Path) -> pd.DataFrame:
+    """All results in a folder, in the order of their making."""
+    files = sorted((out / "parts").glob("*/*.csv"), key=lambda path: path.stat().st_mtime_ns)
+    if not files:
+        raise ValueError(f"out must hold results, but {out} holds none.")
+    return pd.concat([pd.read_csv(path) for path in files], ignore_index=True)
+
+
+def _check_settings(settings: Settings, out: Path) -> None:
+    """Write the settings, or compare them to those that are there."""
+    path, wanted = out / "settings.json", json.loads(json.dumps(asdict(settings)))
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(wanted, indent=1) + "\n")
+        return
+    there = json.loads(path.read_text())
+    if differences := [name for name in wanted if wanted[name] != there.get(name)]:
+        told = ", ".join(f"{n}={there.get(n)!r} there, {wanted[n]!r} here" for n in differences)
+        raise ValueError(f"out {out} holds results of other settings: {told}; take another folder.")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A subject, a method and some of the inputs; its results lie at `path`."""
+
+    path: Path
+    subject: str
+    method: str
+    inputs: slice
+    metrics: tuple[str, ...]
+
+    def missing(self, retry: bool) -> set[str]:
+        """The metrics that are not there yet."""
+        if not self.path.exists():
+            return set(self.metrics)
+        there = pd.read_csv(self.path)
+        done = there if not retry else there[there["error"].isna()]
+        return set(self.metrics) - set(done["metric"])
+
+    def write(self, rows: list[dict[str, Any]], replaced: set[str]) -> None:
+        """Add rows to those that are there, all at once: a stopped run leaves no half of a file."""
+        kept = []
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                kept = [row for row in csv.DictReader(file) if row["metric"] not in replaced]
+        fresh = self.path.with_suffix(".part")
+        with fresh.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(kept + rows)
+        fresh.replace(self.path)
+
+
+def _run_subject(
+    request: Request,
+    settings: Settings,
+    out: Path,
+    chosen: Sequence[str] | None,
+    metrics: Sequence[str] | None,
+    retry: bool,
+) -> None:
+    folder = out / "parts" / "".join(c if c.isalnum() else "_" for c in request.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    known = folder / "fitting.json"
+    subject = None
+    if not known.exists():
+        subject = request.load()
+        fit = {"methods": [*_makers(subject, settings)], "metrics": fitting(subject)}
+        known.write_text(json.dumps(fit))
+    fit = json.loads(known.read_text())
+    names = tuple(m for m in fit["metrics"] if metrics is None or m in metrics)
+    parts = [
+        Part(folder / f"{method}-{start}.csv", request.name, method, _slice(start, settings), names)
+        for method in _named(chosen, fit["methods"], request.name)
+        for start in range(0, settings.samples, settings.part)
+    ]
+    todo = [(part, wanted) for part in parts if (wanted := part.missing(retry))]
+    if not todo:
+        return
+    with _as_it_was():
+        subject = subject or request.load()
+        makers = _makers(subject, settings)
+        for part, wanted in (progress := tqdm(todo, desc=request.name, unit="part")):
+            progress.set_postfix_str(part.method)
+            keras.utils.set_random_seed(settings.seed)
+            part.write([*_rows(part, subject, makers[part.method], wanted, settings)], wanted)
+
+
+def _slice(start: int, settings: Settings) -> slice:
+    return slice(start, min(start + settings.part, settings.samples))
+
+
+def _named(chosen: Sequence[str] | None, fit: Sequence[str], subject: str) -> list[str]:
+    """The methods that are chosen and fit."""
+    for name in set(chosen or ()) - set(fit):
+        logger.warning("%s does not fit %s, and is left out.", name, subject)
+    return [name for name in fit if chosen is None or name in chosen]
+
+
+def _makers(subject: Subject, settings: Settings) -> methods.Makers:
+    """What makes the explainers that fit a subject."""
+    options: dict[str, Any] = {"wavelet": settings.wavelet, "level": settings.level}
+    if subject.front_end is not None:
+        options |= {**OF_SOUNDS, "front_end": subject.front_end}
+    ours, theirs = (
+        methods.Effort(
+            settings.draws,
+            settings.masks,
+            settings.noise * float(x.std()),
+            settings.batch_size,
+            settings.seed,
+        )
+        for x in (subject.inputs, subject.seen)
+    )
+    model, ndim = subject.of_xplique(subject.model), subject.seen.ndim - 2
+    makers = methods.of_xplique(model, ndim, theirs, subject.is_keras)
+    makers |= methods.of_ours(subject.model, subject.shape, ours, **options)
+    own = settings.options
+    return {name: functools.partial(make, **own.get(name, {})) for name, make in makers.items()}
+
+
+def _rows(
+    part: Part, subject: Subject, make: Callable[[], Any], wanted: set[str], settings: Settings
+) -> Iterator[dict[str, Any]]:
+    """The lines of a part: explain, then score."""
+    some = subject.part(part.inputs)
+    common = {"model": part.subject, "method": part.method}
+    found: Iterable[tuple[str, Any]]
+    try:
+        explanation, seconds, megabytes = _explain(make, some)
+    except Exception as error:  # a method that fails must not stop the others
+        found = dict.fromkeys(wanted, error).items()
+    else:
+        common |= {"seconds": seconds / len(some.inputs), "megabytes": megabytes}
+        scoring = replace(settings.scoring, batch_size=settings.batch_size, seed=settings.seed)
+        found = score(some, explanation, wanted, scoring)
+    samples = range(part.inputs.start, part.inputs.stop)
+    for metric, scores in found:
+        told = {}
+        if isinstance(scores, Exception):
+            logger.warning("%s, %s, %s: %r", part.subject, part.method, metric, scores)
+            told = {"error": f"{type(scores).__name__}: {scores}"[:300]}
+            scores = [math.nan] * len(samples)
+        for sample, value in zip(samples, scores, strict=True):
+            yield {**common, "metric": metric, "sample": sample, "score": float(value), **told}
+
+
+def _explain(make: Callable[[], Any], subject: Subject) -> tuple[Any, float, float | None]:
+    """An explanation, the seconds that it takes, and the most memory in MB."""
+    explainer, found, seconds = make(), [], 0.0
+
+    def explain() -> None:
+        nonlocal seconds
+        start = time.perf_counter()
+        if hasattr(explainer, "explain_wavelet"):
+            found[:] = [explainer.explain_wavelet(subject.inputs, subject.targets)]
+        else:
+            found[:] = [np.asarray(explainer(subject.seen, subject.targets))]
+        seconds = time.perf_counter() - start
+
+    megabytes = timing.peak_memory(explain)
+    if seconds < REPEATED:
+        found.clear()
+        megabytes = timing.peak_memory(explain)
+    return found[0], seconds, megabytes
+
+
+@contextlib.contextmanager
+def _as_it_was() -> Iterator[None]:
+    """Let TensorFlow compile again what it did before; `TorchWrapper` makes it run eagerly."""
+    eager = tf.config.functions_run_eagerly()
+    try:
+        with timing.quiet():
+            yield
+    finally:
+        tf.config.run_functions_eagerly(eager)

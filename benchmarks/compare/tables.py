@@ -1,0 +1,167 @@
+"""Results as tables: means with their intervals, the best bold, the second underlined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+
+from .. import timing
+from .metrics import METRICS
+
+CONFIDENCE = 0.95
+
+
+def summary(results: pd.DataFrame) -> str:
+    """
+    All results as Markdown: a table a model, one row a method.
+
+    Parameters
+    ----------
+    results
+        Lines as `runner.collect` gives them.
+
+    Returns
+    -------
+    markdown
+        Means over the inputs and half of their 95% intervals (Student's); medians, and half the
+        range between quartiles, of the metrics whose paper takes medians. Seconds are for one
+        input, megabytes for a batch. What failed is listed below.
+    """
+    parts = []
+    for model, of_model in results.groupby("model", sort=False):
+        rows = [_costs(of_method) for _, of_method in of_model.groupby("method", sort=False)]
+        methods = list(of_model["method"].unique())
+        for metric in sorted(of_model["metric"].unique(), key=[*METRICS].index):
+            scores = of_model[of_model["metric"] == metric]
+            cells = column(metric, [scores.loc[scores["method"] == m, "score"] for m in methods])
+            for row, cell in zip(rows, cells, strict=True):
+                row[metric + METRICS[metric].arrow] = cell
+        lines = [{"method": m, **_last(row)} for m, row in zip(methods, rows, strict=True)]
+        count = of_model["sample"].nunique()
+        parts.append(f"## {model} ({count} inputs)\n\n{timing.table(lines)}")
+    return "\n\n".join([*parts, *_failures(results)])
+
+
+def column(metric: str, scores: Sequence[pd.Series], interval: bool = True) -> list[str | None]:
+    """
+    The cells of a column.
+
+    Parameters
+    ----------
+    metric
+        Name of the metric.
+    scores
+        The scores of each row; a row with NaN among them failed.
+    interval
+        Whether to tell the interval.
+
+    Returns
+    -------
+    cells
+        Markdown; None for a row that failed or has no scores.
+    """
+    facts = METRICS[metric]
+    centres = [_centre(values, facts.is_median) for values in scores]
+    marks = _marks(centres, facts.sign)
+    cells: list[str | None] = []
+    for centre, mark, values in zip(centres, marks, scores, strict=True):
+        if math.isnan(centre):
+            cells.append(None)
+            continue
+        half = f" ± {_half(values, facts.is_median):.3f}" if interval and len(values) > 1 else ""
+        cells.append(mark(f"{centre:.3f}") + half)
+    return cells
+
+
+def paper_table(results: pd.DataFrame, metrics: Sequence[str], mean: bool = True) -> str:
+    """
+    A table as the papers have them: methods in rows, models in columns, and their mean.
+
+    Parameters
+    ----------
+    results
+        Lines as `runner.collect` gives them.
+    metrics
+        Names of metrics; a table each.
+    mean
+        Whether to add the mean over the models.
+    """
+    parts = []
+    methods, models = (list(results[name].unique()) for name in ("method", "model"))
+    for metric in metrics:
+        chosen = results[results["metric"] == metric]
+        cells = [
+            column(metric, [chosen.loc[_is(chosen, m, method), "score"] for method in methods])
+            for m in models
+        ]
+        if mean:
+            models_mean = [chosen.loc[chosen["method"] == m].groupby("model") for m in methods]
+            centres = [
+                pd.Series([groups["score"].apply(_centre, METRICS[metric].is_median).mean()])
+                for groups in models_mean
+            ]
+            cells.append(column(metric, centres))
+        names = [*models, "Mean"] if mean else models
+        rows = [
+            {"method": method, **dict(zip(names, row, strict=True))}
+            for method, row in zip(methods, zip(*cells, strict=True), strict=True)
+        ]
+        parts.append(f"## {metric}{METRICS[metric].arrow}\n\n{timing.table(rows)}")
+    return "\n\n".join([*parts, *_failures(results)])
+
+
+def _is(results: pd.DataFrame, model: str, method: str) -> pd.Series:
+    return (results["model"] == model) & (results["method"] == method)
+
+
+def _centre(values: pd.Series, is_median: bool) -> float:
+    if not len(values) or values.isna().any():
+        return math.nan
+    return float(values.median() if is_median else values.mean())
+
+
+def _half(values: pd.Series, is_median: bool) -> float:
+    """Half the width of the interval of a mean, or of the range between quartiles."""
+    if is_median:
+        return float(scipy.stats.iqr(values)) / 2
+    error = values.std(ddof=1) / math.sqrt(len(values))
+    return float(error * scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+
+
+def _marks(centres: Sequence[float], sign: int) -> list[Callable[[str], str]]:
+    """Bold for the best, underlined for the second, as they are printed; equals share a mark."""
+    shown = sign * np.round(centres, 3)
+    ranks = sorted(set(shown[~np.isnan(shown)].tolist()), reverse=True) if sign else []
+    first, second = (ranks[i] if len(ranks) > i else None for i in (0, 1))
+    return [
+        "**{}**".format if value == first else "<u>{}</u>".format if value == second else str
+        for value in shown.tolist()
+    ]
+
+
+def _costs(of_method: pd.DataFrame) -> dict[str, float | str | None]:
+    costs = of_method[["seconds", "megabytes"]].dropna()
+    if costs.empty:
+        return {"s": None, "MB": None}
+    return {"s": float(costs["seconds"].mean()), "MB": float(costs["megabytes"].max())}
+
+
+def _last(row: dict[str, float | str | None]) -> dict[str, float | str | None]:
+    """The scores before the costs."""
+    costs = {name: row.pop(name) for name in ("s", "MB")}
+    return {**row, **costs}
+
+
+def _failures(results: pd.DataFrame) -> list[str]:
+    failed = results.dropna(subset="error").drop_duplicates(["model", "method", "error"])
+    if failed.empty:
+        return []
+    lines = [
+        f"- {row.model}, {row.method}, {row.metric}: {' '.join(str(row.error).split())}"
+        for row in failed.itertuples()
+    ]
+    return ["What failed:\n\n" + "\n".join(lines)]

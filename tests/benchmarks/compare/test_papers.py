@@ -1,0 +1,161 @@
+"""Every published table, end to end, on small data that stand in for those of the papers."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from torch import nn
+
+from benchmarks.compare import papers, runner
+from benchmarks.compare.__main__ import main
+from benchmarks.compare.papers import PRESETS, reproduce
+from wam_xplique import cli
+from wam_xplique.datasets import save_wav
+
+SETTINGS = replace(runner.QUICK, samples=2)
+OF_IMAGES = [name for name, preset in PRESETS.items() if preset.data == ("images",)]
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of Xplique's TorchWrapper
+
+
+@pytest.fixture(autouse=True)
+def _times_are_not_judged(monkeypatch):
+    monkeypatch.setattr(runner, "REPEATED", 0)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder of images in the layout of ImageNet's."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for index in range(4):
+        (folder / f"n{index % 2}").mkdir(exist_ok=True)
+        pixels = rng.integers(0, 256, (70, 60, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"n{index % 2}" / f"{index}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A small model in a file."""
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.layers.Input((32, 32, 3)),
+        keras.layers.Conv2D(4, 3, activation="relu"),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(5, activation="softmax"),
+    ]
+    path = tmp_path_factory.mktemp("models") / "small.keras"
+    keras.Sequential(layers).save(path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    """Sounds in ESC-50's layout."""
+    folder = tmp_path_factory.mktemp("esc50")
+    for name in ("audio", "meta"):
+        (folder / name).mkdir()
+    rng, rows = np.random.default_rng(0), []
+    for index in range(15):
+        rows.append((f"{index}.wav", 1 + index % 5, index % 3, f"class {index % 3}"))
+        save_wav(folder / "audio" / rows[-1][0], 0.1 * rng.standard_normal(8000), 16000)
+    with (folder / "meta" / "esc50.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("filename", "fold", "target", "category"), *rows])
+    return folder
+
+
+@pytest.fixture
+def timm(monkeypatch):
+    """What stands in for timm: three of its functions, and a small network."""
+
+    def create_model(name, pretrained):
+        assert not pretrained
+        return nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)
+        )
+
+    config = {"input_size": (3, 32, 32), "crop_pct": 0.9, "mean": (0.5,) * 3, "std": (0.2,) * 3}
+    data = SimpleNamespace(resolve_model_data_config=lambda model: config)
+    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(create_model=create_model, data=data))
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_tables_of_images(name, images, model, tmp_path):
+    text = reproduce(name, str(images), SETTINGS, tmp_path, [model])
+    assert text.startswith(f"# {PRESETS[name].title}")
+    assert "What failed" not in text
+    if name == "wcam-table1":
+        lines = text.splitlines()
+        assert lines[2] == "| level | small, Reg. | small, ×2 |"
+        assert [row.split(" | ")[0] for row in lines[4:]] == ["| 0", "| 1", "| 2", "| 3", "| 4"]
+        assert "(-)" in lines[-1]
+        return
+    assert "| method | small |" in text
+    for metric in PRESETS[name].metrics:
+        assert f"## {metric}" in text
+    for method in PRESETS[name].methods:
+        assert f"| {method} | " in text
+
+
+def test_the_models_of_timm(timm, images, tmp_path):
+    settings = replace(SETTINGS, weights=None)
+    text = reproduce("table1", str(images), settings, tmp_path)
+    names = [model.removeprefix("timm:") for model in papers.TIMM]
+    assert f"| {' | '.join(['method', *names, 'Mean'])} |" in text
+    assert "GradCAM" not in text  # it looks into Keras models alone
+
+
+def test_the_two_tables_of_sounds_differ_in_the_domain_of_ours_alone(sounds, tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.compare.subjects.SECONDS", 0.5)
+    scored = []
+    for name in ("table2", "table5"):
+        text = reproduce(name, str(sounds), SETTINGS, tmp_path / name, ["keras"])
+        header = text.splitlines()[2]
+        assert header.startswith(
+            "| method | WaveletFaithfulness ↑, ESC50 | WaveletFaithfulness ↑, +WN | "
+        )
+        assert len(text.splitlines()) == 4 + len(PRESETS[name].methods)
+        results = runner.collect(tmp_path / name)
+        keys = ["model", "method", "metric", "sample"]
+        scored.append(results.set_index(keys)["score"].sort_index())
+    wam = scored[0].index.get_level_values("method").isin(papers.WAM)
+    theirs = scored[0][~wam].drop("SmoothGrad", level="method")  # draws noise of its own
+    np.testing.assert_allclose(theirs, scored[1].loc[theirs.index], atol=1e-4)
+    assert np.abs(scored[0][wam] - scored[1][wam]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_missing_data_are_told_with_what_to_fetch(name, tmp_path):
+    kind = PRESETS[name].data[0]
+    where = {"images": "image-net.org", "esc50": "karolpiczak/ESC-50"}[kind]
+    with pytest.raises(ValueError, match=f"{where}.*{kind}:PATH.*there is no"):
+        reproduce(name, str(tmp_path / "nowhere"), SETTINGS, tmp_path)
+
+
+def test_the_command_runs_and_tells_what_is_wrong(images, model, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "out"), "--quick"]
+    few = ["--methods", "Saliency", "--metrics", "Insertion", "--samples", "2"]
+    assert main(["--data", f"images:{images}", "--models", model, *few, *out]) == 0
+    assert "| Saliency | **" in (tmp_path / "out" / "summary.md").read_text()
+    assert cli.main(["benchmark", "--data", f"images:{images}", "--models", model, *few, *out]) == 0
+    for wrong, told in [
+        (["--data", "cats"], "data must be one of"),
+        (["--data", "digits", "--models", "VGG16"], "model for digits must be"),
+        (["--data", f"images:{images}", "--models", "nothing.keras"], "is no file"),
+        (["--data", f"images:{images}", "--models", "NoNet"], "NoNet is not among"),
+        (["--data", f"images:{images}", "--models", model, "--samples", "9"], "must hold 9 images"),
+        (["--data", f"images:{tmp_path}", "--models", model], "holds 0"),
+        (["--paper", "table9"], "--paper must be one of"),
+        (["--paper", "table1"], "such as images:PATH"),
+        (["--samples", "0"], "--samples is too small"),
+    ]:
+        assert main([*wrong, "--out", str(tmp_path / "wrong"), "--quick"]) == 1
+        assert told in capsys.readouterr().err

@@ -1,0 +1,52 @@
+"""Images from files written here: what comes back, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wam_xplique.datasets import image_folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five images, each of one grey in the middle, at two depths."""
+    for index in range(5):
+        pixels = np.full((40, 60), 255, np.uint8)
+        pixels[10:30, 20:40] = 20 * index
+        path = tmp_path / ("deep" if index % 2 else ".") / f"{index}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    (tmp_path / "notes.txt").write_text("no image")
+    return tmp_path
+
+
+def test_the_square_in_the_middle_is_seen(folder):
+    images, paths = image_folder(folder, 16, crop=0.5)
+    assert (images.shape, images.dtype) == ((5, 16, 16, 3), np.float32)
+    for image, path in zip(images, paths, strict=True):
+        inside = image[3:-3, 3:-3]  # pixels at the edge mix with what is beyond it
+        np.testing.assert_array_equal(inside, 20 * int(path.stem))
+    assert paths == sorted(paths)
+    whole, _ = image_folder(folder, 16, crop=1.0)
+    assert whole.max() == 255
+
+
+def test_the_seed_chooses(folder):
+    first, same, other = (image_folder(folder, 8, 3, seed)[1] for seed in (0, 0, 1))
+    assert first == same != other
+    assert len(first) == 3
+
+
+def test_too_few_images_and_broken_ones_are_told(folder, tmp_path):
+    with pytest.raises(ValueError, match="must hold 6 images"):
+        image_folder(folder, 8, 6)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"must hold some images .* holds 0"):
+        image_folder(tmp_path / "empty", 8)
+    with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
+        image_folder(folder, 0)
+    (folder / "broken.jpg").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"broken.jpg cannot be read"):
+        image_folder(folder, 8)

@@ -1,0 +1,80 @@
+"""Images from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm.auto import tqdm
+
+from .common import check_positive_integer
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+
+
+def image_folder(
+    folder: str | Path,
+    size: int,
+    count: int | None = None,
+    seed: int = 0,
+    crop: float = 0.875,
+    verbose: bool = False,
+) -> tuple[np.ndarray, list[Path]]:
+    """
+    Read the images of a folder, such as ImageNet's for validation, as classifiers are given them.
+
+    Parameters
+    ----------
+    folder
+        Folder of images, at any depth.
+    size
+        Height and width of the result.
+    count
+        How many images to read, at random; None for all.
+    seed
+        Seed of the choice.
+    crop
+        Share of the shorter side that the square in the middle has, in (0, 1].
+    verbose
+        Whether to show progress.
+
+    Returns
+    -------
+    images
+        Images (N, size, size, 3), float32 in [0, 255].
+    paths
+        Their files, in alphabetical order.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds too few images, or a file cannot be read.
+    """
+    check_positive_integer("size", size)
+    found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
+    if count is not None:
+        check_positive_integer("count", count)
+    if len(found) < (count or 1):
+        raise ValueError(
+            f"folder must hold {count or 'some'} images ({', '.join(SUFFIXES)}), but {folder} "
+            f"holds {len(found)}."
+        )
+    if count is not None:
+        chosen = np.random.default_rng(seed).choice(len(found), count, replace=False)
+        found = [found[index] for index in sorted(chosen)]
+    progress = tqdm(found, desc="read images", unit="file", disable=not verbose)
+    return np.stack([_read(path, size, crop) for path in progress]), found
+
+
+def _read(path: Path, size: int, crop: float) -> np.ndarray:
+    """The square in the middle of an image."""
+    try:
+        image = Image.open(path).convert("RGB")
+    except (OSError, UnidentifiedImageError) as error:
+        raise ValueError(f"folder must hold images, but {path} cannot be read: {error}") from error
+    side = min(image.size) * crop
+    left, top = ((length - side) / 2 for length in image.size)
+    box = (left, top, left + side, top + side)
+    resized = image.resize((size, size), Image.Resampling.BICUBIC, box)
+    return np.asarray(resized, np.float32)
