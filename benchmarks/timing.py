@@ -49,6 +49,7 @@ def restart(keep_freed_memory: bool) -> None:
     """Start the process again in the environment of the benchmarks, unless it is in it."""
     environment = {
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_ENABLE_ONEDNN_OPTS": "1",  # the default where the processor has AVX-512
         "OMP_NUM_THREADS": str(THREADS),
         "MALLOC_ARENA_MAX": "1",  # of other arenas, malloc_trim gives back only a part
     }

@@ -94,12 +94,17 @@ class Subject:
         return nn.Sequential(self.model, nn.Softmax(dim=1)).eval()
 
     def of_xplique(self, model: Any) -> Any:
-        """A model as Xplique takes it."""
+        """A model as Xplique takes it: channels last, which its wrapper turns for images alone."""
         if self.is_keras:
             return model
+        from torch import nn
         from xplique.wrappers import TorchWrapper
 
-        return TorchWrapper(model, "cpu", is_channel_first=True)
+        class ChannelsFirst(nn.Module):
+            def forward(self, x: Any) -> Any:
+                return x.movedim(-1, 1)
+
+        return TorchWrapper(nn.Sequential(ChannelsFirst(), model).eval(), "cpu", False)
 
     def part(self, chosen: slice) -> Subject:
         """The same model with some of the inputs."""

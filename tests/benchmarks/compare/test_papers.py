@@ -115,6 +115,7 @@ def test_the_models_of_timm(timm, images, tmp_path):
 
 def test_the_two_tables_of_sounds_differ_in_the_domain_of_ours_alone(sounds, tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.compare.subjects.SECONDS", 0.5)
+    monkeypatch.setattr("wam_xplique.demo.networks.EPOCHS", 1)
     scored = []
     for name in ("table2", "table5"):
         text = reproduce(name, str(sounds), SETTINGS, tmp_path / name, ["keras"])
@@ -146,16 +147,18 @@ def test_the_command_runs_and_tells_what_is_wrong(images, model, tmp_path, capsy
     assert main(["--data", f"images:{images}", "--models", model, *few, *out]) == 0
     assert "| Saliency | **" in (tmp_path / "out" / "summary.md").read_text()
     assert cli.main(["benchmark", "--data", f"images:{images}", "--models", model, *few, *out]) == 0
-    for wrong, told in [
+    (tmp_path / "empty").mkdir()
+    wrongs = [
         (["--data", "cats"], "data must be one of"),
         (["--data", "digits", "--models", "VGG16"], "model for digits must be"),
         (["--data", f"images:{images}", "--models", "nothing.keras"], "is no file"),
         (["--data", f"images:{images}", "--models", "NoNet"], "NoNet is not among"),
         (["--data", f"images:{images}", "--models", model, "--samples", "9"], "must hold 9 images"),
-        (["--data", f"images:{tmp_path}", "--models", model], "holds 0"),
+        (["--data", f"images:{tmp_path / 'empty'}", "--models", model], "holds 0"),
         (["--paper", "table9"], "--paper must be one of"),
         (["--paper", "table1"], "such as images:PATH"),
         (["--samples", "0"], "--samples is too small"),
-    ]:
-        assert main([*wrong, "--out", str(tmp_path / "wrong"), "--quick"]) == 1
+    ]
+    for index, (wrong, told) in enumerate(wrongs):
+        assert main([*wrong, "--out", str(tmp_path / str(index)), "--quick"]) == 1
         assert told in capsys.readouterr().err
