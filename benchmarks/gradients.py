@@ -41,7 +41,7 @@ from . import models, timing
 WAM, PLAIN, XPLIQUE = "WAM", "plain gradients", "Xplique"
 CAPTUM, WRAPPER = "captum", "Xplique through TorchWrapper"
 WAM_HALF, PLAIN_HALF = "WAM, bfloat16", "plain gradients, bfloat16"
-METHODS = {
+METHODS: dict[str, tuple[str, Callable[..., Coefficients]]] = {
     "SmoothGrad": ("WaveletSmoothGrad", gradients.smooth_grad),
     "IntegratedGradients": ("WaveletIntegratedGradients", gradients.integrated_gradients),
 }
@@ -180,9 +180,9 @@ def torch_subject(settings: Settings, device: str = "cpu") -> Subject:
     domain = settings.domain
     name, make = domain.in_torch
     model = make().to(device)
-    x, y = settings.inputs(model[-1].out_features)
-    x = torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)), device=device)
-    y = torch.tensor(y, device=device)
+    inputs, classes = settings.inputs(model[-1].out_features)
+    x = torch.tensor(np.ascontiguousarray(np.moveaxis(inputs, -1, 1)), device=device)
+    y = torch.tensor(classes, device=device)
     problem = gradients.GradientProblem(
         load_backend("torch"),
         gradient_function(model),
@@ -237,7 +237,7 @@ def captum(subject: Subject, method: str, settings: Settings) -> Callable[[], An
     x, target = subject.x, subject.y.argmax(-1)
     if method == "SmoothGrad":
         tunnel = attr.NoiseTunnel(attr.Saliency(subject.model))
-        options = {
+        options: dict[str, Any] = {
             "nt_samples": settings.nb_samples,
             "nt_samples_batch_size": max(1, settings.batch_size // len(x)),
             "stdevs": NOISE,

@@ -267,14 +267,14 @@ def measure(cell: Cell, runs: int, notes: list[str]) -> list[timing.Row]:
     return _with_ratios(rows)
 
 
-def _with_ratios(rows: list[dict[str, Any]]) -> list[timing.Row]:
+def _with_ratios(rows: Sequence[dict[str, Any]]) -> list[timing.Row]:
     trips = {row["contender"]: row["round trip ms"] for row in rows}
     for row in rows:
         for peer in (PTWT, TFWAVELETS, PYWAVELETS):
             ours, other = row["round trip ms"], trips[peer]
             measured = row["contender"] in OURS and ours and other
             row[f"{peer} ÷ it"] = other / ours if measured else ""
-    return rows
+    return [*rows]
 
 
 def targets(rows: list[timing.Row]) -> list[timing.Target]:

@@ -90,7 +90,7 @@ def torch_subject(size: int, is_small: bool) -> Subject:
     import torch
     from xplique.wrappers import TorchWrapper
 
-    model = models.small_resnet() if is_small else models.mobilenet_torch()
+    model: Any = models.small_resnet() if is_small else models.mobilenet_torch()
 
     def forward(x: np.ndarray) -> Any:
         with torch.no_grad():
@@ -108,7 +108,7 @@ def contenders(subject: Subject, settings: Settings) -> dict[str, Callable[[], A
     from wam_xplique.metrics import WaveletDeletion
 
     x, y, maps = settings.inputs(subject.classes)
-    options = {"steps": settings.steps, "batch_size": settings.batch_size}
+    options: dict[str, Any] = {"steps": settings.steps, "batch_size": settings.batch_size}
     counts = [
         min(settings.batch_size, settings.forwards - start)
         for start in range(0, settings.forwards, settings.batch_size)
@@ -116,8 +116,8 @@ def contenders(subject: Subject, settings: Settings) -> dict[str, Callable[[], A
     batches = [np.resize(x, (count, *x.shape[1:])) for count in counts]
     ours = functools.partial(WaveletDeletion, subject.model, x, y, **options)
     return {
-        PIXELS: functools.partial(ours(level=0), maps),
-        WAVELETS: functools.partial(ours(level=3), maps),
+        PIXELS: functools.partial(ours(level=0).evaluate, maps),
+        WAVELETS: functools.partial(ours(level=3).evaluate, maps),
         XPLIQUE: functools.partial(Deletion(subject.wrapped, x, y, **options), maps),
         FORWARDS: lambda: [subject.forward(batch) for batch in batches],
     }

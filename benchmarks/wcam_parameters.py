@@ -96,7 +96,7 @@ def scores_of_crops(metric: Insertion | Deletion, maps: np.ndarray) -> np.ndarra
     scores
         Array (N,): the areas under the curves.
     """
-    curves = []
+    curves: list[np.ndarray] = []
 
     def keep(*arguments: Any) -> np.ndarray:
         curves.append(np.asarray(infer(*arguments)))
@@ -108,8 +108,8 @@ def scores_of_crops(metric: Insertion | Deletion, maps: np.ndarray) -> np.ndarra
         metric.detailed_evaluate(maps)
     finally:
         metric.batch_inference_function = infer
-    curves = np.stack(curves)
-    return (curves[:-1] + curves[1:]).mean(axis=0) / 2
+    heights = np.stack(curves)
+    return (heights[:-1] + heights[1:]).mean(axis=0) / 2
 
 
 class Study:
@@ -152,6 +152,7 @@ class Study:
             scores = scores_of_crops(metric, maps)
             row[name] = float(np.mean(scores))
             row[f"± {name}"] = float(np.std(scores, ddof=1) / np.sqrt(len(scores)))
+        assert explanation.sobol is not None
         row["forwards a crop"] = int(explanation.sobol.forwards[0])
         row["s a crop"] = seconds / len(maps)
         return row

@@ -32,7 +32,9 @@ WAM = ("WaveletSmoothGrad", "WaveletIntegratedGradients")
 OF_IMAGES = ("Saliency", "IntegratedGradients", "GradCAM", "GradCAMPP", "SmoothGrad", *WAM)
 OF_SOUNDS = ("IntegratedGradients", "GradCAM", "Saliency", "SmoothGrad", *WAM)
 CAUSAL = ("WaveletFaithfulness", "WaveletInsertion", "WaveletDeletion")
-PAPERS_WCAM = {"WCAM": {"grid_size": 28, "nb_design": 8, "partition": "mosaic", "refine": None}}
+PAPERS_WCAM: dict[str, dict[str, Any]] = {
+    "WCAM": {"grid_size": 28, "nb_design": 8, "partition": "mosaic", "refine": None}
+}
 SOUNDS = {"esc50": "ESC50", "esc50-noisy": "+WN"}
 
 

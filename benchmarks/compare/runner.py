@@ -268,8 +268,8 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """The lines of a part: explain, then score."""
     some = subject.part(part.inputs)
-    common = {"model": part.subject, "method": part.method}
-    found: Iterable[tuple[str, Any]]
+    common: dict[str, Any] = {"model": part.subject, "method": part.method}
+    found: Iterable[tuple[str, Any]]  # scores of a metric, or the exception in their place
     try:
         explanation, seconds, megabytes = _explain(make, some)
     except Exception as error:  # a method that fails must not stop the others
@@ -280,18 +280,19 @@ def _rows(
         found = score(some, explanation, wanted, scoring)
     samples = range(part.inputs.start, part.inputs.stop)
     for metric, scores in found:
-        told = {}
+        line = {**common, "metric": metric}
         if isinstance(scores, Exception):
             logger.warning("%s, %s, %s: %r", part.subject, part.method, metric, scores)
-            told = {"error": f"{type(scores).__name__}: {scores}"[:300]}
-            scores = [math.nan] * len(samples)
+            line["error"] = f"{type(scores).__name__}: {scores}"[:300]
+            scores = np.full(len(samples), math.nan)
         for sample, value in zip(samples, scores, strict=True):
-            yield {**common, "metric": metric, "sample": sample, "score": float(value), **told}
+            yield {**line, "sample": sample, "score": float(value)}
 
 
 def _explain(make: Callable[[], Any], subject: Subject) -> tuple[Any, float, float | None]:
     """An explanation, the seconds that it takes, and the most memory in MB."""
-    explainer, found, seconds = make(), [], 0.0
+    explainer, seconds = make(), 0.0
+    found: list[Any] = []
 
     def explain() -> None:
         nonlocal seconds

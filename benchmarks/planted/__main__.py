@@ -161,6 +161,8 @@ def main() -> None:
     arguments = parser.parse_args()
     names = ("ndim", "inputs", "strength", "seed")
     given = {n: getattr(arguments, n) for n in names if getattr(arguments, n) is not None}
+    timing.restart(keep_freed_memory=False)
+    timing.limit_threads()
     settings = replace(QUICK if arguments.quick else Settings(), **given)
     run(settings).publish(arguments.output)
 

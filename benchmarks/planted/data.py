@@ -186,7 +186,8 @@ def _crop(generator: np.random.Generator, size: Sequence[int], half: str) -> np.
     grey = _photograph(str(generator.choice(PHOTOGRAPHS)))
     middle = grey.shape[1] // 2
     grey = grey[:, :middle] if half == "left" else grey[:, middle:]
-    top, left = generator.integers(0, np.array(grey.shape) - size + 1)
+    room: list[int] = [n - side + 1 for n, side in zip(grey.shape, size, strict=True)]
+    top, left = generator.integers(0, room)
     return grey[top : top + size[0], left : left + size[1]]
 
 
