@@ -37,8 +37,10 @@ benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.gradients
 	$(PYTHON) -m benchmarks.wcam
 	$(PYTHON) -m benchmarks.wcam_parameters
+	$(PYTHON) -m benchmarks.metrics
 	$(PYTHON) -m benchmarks.sound
 	$(PYTHON) -m benchmarks.planted
+	$(PYTHON) -m benchmarks.compare
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)

@@ -141,6 +141,32 @@ def test_missing_data_are_told_with_what_to_fetch(name, tmp_path):
         reproduce(name, str(tmp_path / "nowhere"), SETTINGS, tmp_path)
 
 
+def test_volumes_of_medmnist(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {
+        f"{split}_{what}": values
+        for split in ("train", "val", "test")
+        for what, values in {
+            "images": rng.integers(0, 256, (4, 28, 28, 28), dtype=np.uint8),
+            "labels": np.array([[0], [1], [0], [1]], np.uint8),
+        }.items()
+    }
+    np.savez(tmp_path / "some3d.npz", **arrays)
+    request = SETTINGS.request(f"medmnist:{tmp_path / 'some3d.npz'}", "torch")
+    results = runner.run([request], SETTINGS, tmp_path, ["Saliency", "WCAM"], ["WaveletDeletion"])
+    assert set(results["model"]) == {"medmnist, PyTorch"}
+    assert results["error"].isna().all()
+    assert len(results) == 4
+
+
+def test_models_of_keras_applications(images, tmp_path):
+    settings = replace(SETTINGS, weights=None, samples=1)
+    request = settings.request(f"images:{images}", "MobileNetV2")
+    results = runner.run([request], settings, tmp_path, ["WaveletSaliency"], ["Insertion"])
+    assert set(results["model"]) == {"images, MobileNetV2"}
+    assert 0 < results["score"].item() < 1
+
+
 def test_the_command_runs_and_tells_what_is_wrong(images, model, tmp_path, capsys):
     out = ["--out", str(tmp_path / "out"), "--quick"]
     few = ["--methods", "Saliency", "--metrics", "Insertion", "--samples", "2"]
