@@ -243,7 +243,12 @@ def _named(chosen: Sequence[str] | None, fit: Sequence[str], subject: str) -> li
 
 def _makers(subject: Subject, settings: Settings) -> methods.Makers:
     """What makes the explainers that fit a subject."""
-    options: dict[str, Any] = {"wavelet": settings.wavelet, "level": settings.level}
+    # Maps of pixels rank the approximation, and so do metrics: ours must, too.
+    options: dict[str, Any] = {
+        "wavelet": settings.wavelet,
+        "level": settings.level,
+        "include_approximation": True,
+    }
     if subject.front_end is not None:
         options |= {**OF_SOUNDS, "front_end": subject.front_end}
     ours, theirs = (

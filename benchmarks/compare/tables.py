@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.stats
+
+from wam_xplique import metrics as ours
 
 from .. import timing
 from .metrics import METRICS
@@ -33,17 +36,28 @@ def summary(results: pd.DataFrame) -> str:
     """
     parts = []
     for model, of_model in results.groupby("model", sort=False):
-        rows = [_costs(of_method) for _, of_method in of_model.groupby("method", sort=False)]
-        methods = list(of_model["method"].unique())
-        for metric in sorted(of_model["metric"].unique(), key=[*METRICS].index):
-            scores = of_model[of_model["metric"] == metric]
-            cells = column(metric, [scores.loc[scores["method"] == m, "score"] for m in methods])
-            for row, cell in zip(rows, cells, strict=True):
-                row[metric + METRICS[metric].arrow] = cell
-        lines = [{"method": m, **_last(row)} for m, row in zip(methods, rows, strict=True)]
-        count = of_model["sample"].nunique()
-        parts.append(f"## {model} ({count} inputs)\n\n{timing.table(lines)}")
+        parts.append(f"## {model} ({of_model['sample'].nunique()} inputs)")
+        metrics = [name for name in METRICS if name in set(of_model["metric"])]
+        of_wavelets = [name for name in metrics if hasattr(ours, name)]
+        of_pixels = [name for name in metrics if name not in of_wavelets]
+        if of_wavelets:
+            parts.append("In the wavelet domain:\n\n" + _table(of_model, of_wavelets))
+        if of_pixels:
+            parts.append("In pixels:\n\n" + _table(of_model, of_pixels))
     return "\n\n".join([*parts, *_failures(results)])
+
+
+def _table(of_model: pd.DataFrame, metrics: Sequence[str]) -> str:
+    """A row a method, a column a metric, and what the methods cost."""
+    by_method = dict(list(of_model.groupby("method", sort=False)))
+    rows: list[dict[str, Any]] = [{"method": method} for method in by_method]
+    for metric in metrics:
+        scores = [lines.loc[lines["metric"] == metric, "score"] for lines in by_method.values()]
+        for row, cell in zip(rows, column(metric, scores), strict=True):
+            row[metric + METRICS[metric].arrow] = cell
+    for row, lines in zip(rows, by_method.values(), strict=True):
+        row |= _costs(lines)
+    return timing.table(rows)
 
 
 def column(metric: str, scores: Sequence[pd.Series], interval: bool = True) -> list[str | None]:
@@ -136,6 +150,7 @@ def _marks(centres: Sequence[float], sign: int) -> list[Callable[[str], str]]:
     """Bold for the best, underlined for the second, as they are printed; equals share a mark."""
     shown = sign * np.round(centres, 3)
     ranks = sorted(set(shown[~np.isnan(shown)].tolist()), reverse=True) if sign else []
+    ranks = ranks if len(ranks) > 1 else []  # where all are equal, none is the best
     first, second = (ranks[i] if len(ranks) > i else None for i in (0, 1))
     return [
         "**{}**".format if value == first else "<u>{}</u>".format if value == second else str
@@ -148,12 +163,6 @@ def _costs(of_method: pd.DataFrame) -> dict[str, float | str | None]:
     if costs.empty:
         return {"s": None, "MB": None}
     return {"s": float(costs["seconds"].mean()), "MB": float(costs["megabytes"].max())}
-
-
-def _last(row: dict[str, float | str | None]) -> dict[str, float | str | None]:
-    """The scores before the costs."""
-    costs = {name: row.pop(name) for name in ("s", "MB")}
-    return {**row, **costs}
 
 
 def _failures(results: pd.DataFrame) -> list[str]:

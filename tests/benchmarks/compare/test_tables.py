@@ -62,7 +62,9 @@ def test_what_failed_has_no_cell_and_is_listed():
     ]
     text = summary(pd.DataFrame(rows))
     assert "## m (2 inputs)" in text
-    assert "| A | **0.300** ± 1.271 | 0.5 | 10 |" in text
+    assert "In pixels:" in text
+    assert "In the wavelet domain" not in text
+    assert "| A | 0.300 ± 1.271 | 0.5 | 10 |" in text
     assert "| B | n/a |" in text
     assert text.endswith("What failed:\n\n- m, B, Insertion: ValueError: no layer")
 
