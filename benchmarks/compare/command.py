@@ -22,6 +22,7 @@ medmnist:FILE.npz, for "keras", "torch" and .keras files.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +77,8 @@ def compare(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace) -> str:
     """The results as Markdown."""
+    if importlib.util.find_spec("pandas") is None:
+        raise ImportError("pandas is not installed (pip install 'wam-xplique[benchmark]').")
     from . import papers, plots, runner, tables
 
     settings = runner.QUICK if arguments.quick else runner.Settings()
