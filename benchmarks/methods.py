@@ -128,3 +128,7 @@ def of_xplique(model: Any, ndim: int, effort: Effort, is_keras: bool = True) -> 
         name: functools.partial(getattr(theirs, name), model, batch_size=effort.batch_size, **own)
         for name, own in chosen.items()
     }
+
+
+NAMES = (*of_xplique(None, 2, Effort()), *of_ours(None, (64, 64), Effort()))
+"""All methods, by the names of their classes."""

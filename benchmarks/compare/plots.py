@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -61,7 +62,9 @@ def _boxes(of_model: pd.DataFrame) -> plt.Figure:
     for ax, metric in zip(axes.flat, metrics, strict=False):
         _draw_boxes(ax, of_model[of_model["metric"] == metric], methods)
         ax.set_title(metric + METRICS[metric].arrow, fontsize=9)
-    axes.flat[0].invert_yaxis()  # of all, which share it
+    first = axes.flat[0]  # whose vertical axis is that of all
+    first.set_yticks(np.arange(len(methods)) + 1, methods, fontsize=8)
+    first.invert_yaxis()
     return figure
 
 
@@ -70,7 +73,7 @@ def _draw_boxes(ax: Axes, scores: pd.DataFrame, methods: list[str]) -> None:
     boxes = ax.boxplot(
         values,
         orientation="horizontal",
-        tick_labels=methods,
+        manage_ticks=False,
         patch_artist=True,
         showmeans=True,
         flierprops={"markersize": 2},
@@ -78,7 +81,7 @@ def _draw_boxes(ax: Axes, scores: pd.DataFrame, methods: list[str]) -> None:
     )
     for patch, method in zip(boxes["boxes"], methods, strict=True):
         patch.set_facecolor(_colour(method))
-    ax.tick_params(labelsize=8)
+    ax.tick_params(axis="x", labelsize=8)
     ax.grid(axis="x", alpha=0.3)
 
 
@@ -97,13 +100,13 @@ def _cost(of_model: pd.DataFrame) -> plt.Figure:
     )  # fmt: skip
     for ax, (label, (inserted, deleted)) in zip(axes[0], drawn.items(), strict=False):
         faithfulness = means[inserted] - means[deleted]
-        for method, value in faithfulness.dropna().items():
+        for index, (method, value) in enumerate(faithfulness.dropna().sort_values().items()):
             ax.scatter(seconds[method], value, color=_colour(str(method)))
             ax.annotate(
                 str(method),
                 (seconds[method], value),
                 fontsize=7,
-                xytext=(4, 2),
+                xytext=(4, 2 if index % 2 else -7),
                 textcoords="offset points",
             )
         ax.set(xscale="log", xlabel="seconds an input", ylabel=label)

@@ -113,7 +113,7 @@ def run(
     out
         Folder of the results.
     chosen, metrics
-        Names of methods and of metrics; None for all that fit.
+        Names of methods and of metrics; None for all. Those that do not fit are left out.
     retry
         Whether to do again what failed.
 
@@ -130,11 +130,13 @@ def run(
     """
     for request in requests:
         request.check()
-    if unknown := set(metrics or ()) - set(METRICS):
-        raise ValueError(f"metrics must be among {[*METRICS]}, got {sorted(unknown)}.")
+    for name, given, known in (("methods", chosen, methods.NAMES), ("metrics", metrics, METRICS)):
+        if unknown := set(given or ()) - set(known):
+            raise ValueError(f"{name} must be among {[*known]}, got {sorted(unknown)}.")
     _check_settings(settings, out)
     for request in requests:
-        _run_subject(request, settings, out, chosen, metrics, retry)
+        with _as_it_was():
+            _run_subject(request, settings, out, chosen, metrics, retry)
     results = collect(out)
     results.to_csv(out / "results.csv", index=False)
     with contextlib.suppress(ImportError):
@@ -195,6 +197,44 @@ class Part:
         fresh.replace(self.path)
 
 
+@dataclass
+class _Fitting:
+    """The methods and the metrics that fit a subject, which is trained or read only if need be."""
+
+    request: Request
+    settings: Settings
+    path: Path
+
+    @functools.cached_property
+    def subject(self) -> Subject:
+        return self.request.load()
+
+    @functools.cached_property
+    def makers(self) -> methods.Makers:
+        return _makers(self.subject, self.settings)
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """
+        Methods and metrics, as they were written when the subject was first met.
+
+        Raises
+        ------
+        ValueError
+            If other data, or another model, of the same name have been there.
+        """
+        source = {"data": self.request.data, "model": self.request.model}
+        if not self.path.exists():
+            fit = {"methods": [*self.makers], "metrics": fitting(self.subject)}
+            self.path.write_text(json.dumps({**source, **fit}))
+        there = json.loads(self.path.read_text())
+        if any(there[name] != value for name, value in source.items()):
+            raise ValueError(
+                f"out {self.path.parents[2]} holds results of {there['data']}, {there['model']} "
+                f"under the name of {self.request.name!r}; take another folder."
+            )
+        return there["methods"], there["metrics"]
+
+
 def _run_subject(
     request: Request,
     settings: Settings,
@@ -205,40 +245,25 @@ def _run_subject(
 ) -> None:
     folder = out / "parts" / "".join(c if c.isalnum() else "_" for c in request.name)
     folder.mkdir(parents=True, exist_ok=True)
-    known = folder / "fitting.json"
-    subject = None
-    if not known.exists():
-        subject = request.load()
-        fit = {"methods": [*_makers(subject, settings)], "metrics": fitting(subject)}
-        known.write_text(json.dumps(fit))
-    fit = json.loads(known.read_text())
-    names = tuple(m for m in fit["metrics"] if metrics is None or m in metrics)
+    fit = _Fitting(request, settings, folder / "fitting.json")
+    names_of_methods, names_of_metrics = fit.names()
+    names = tuple(name for name in names_of_metrics if metrics is None or name in metrics)
     parts = [
         Part(folder / f"{method}-{start}.csv", request.name, method, _slice(start, settings), names)
-        for method in _named(chosen, fit["methods"], request.name)
+        for method in names_of_methods
+        if chosen is None or method in chosen
         for start in range(0, settings.samples, settings.part)
     ]
     todo = [(part, wanted) for part in parts if (wanted := part.missing(retry))]
-    if not todo:
-        return
-    with _as_it_was():
-        subject = subject or request.load()
-        makers = _makers(subject, settings)
-        for part, wanted in (progress := tqdm(todo, desc=request.name, unit="part")):
-            progress.set_postfix_str(part.method)
-            keras.utils.set_random_seed(settings.seed)
-            part.write([*_rows(part, subject, makers[part.method], wanted, settings)], wanted)
+    for part, wanted in (progress := tqdm(todo, desc=request.name, unit="part")):
+        progress.set_postfix_str(part.method)
+        keras.utils.set_random_seed(settings.seed)
+        rows = _rows(part, fit.subject, fit.makers[part.method], wanted, settings)
+        part.write([*rows], wanted)
 
 
 def _slice(start: int, settings: Settings) -> slice:
     return slice(start, min(start + settings.part, settings.samples))
-
-
-def _named(chosen: Sequence[str] | None, fit: Sequence[str], subject: str) -> list[str]:
-    """The methods that are chosen and fit."""
-    for name in set(chosen or ()) - set(fit):
-        logger.warning("%s does not fit %s, and is left out.", name, subject)
-    return [name for name in fit if chosen is None or name in chosen]
 
 
 def _makers(subject: Subject, settings: Settings) -> methods.Makers:

@@ -138,7 +138,27 @@ def test_results_of_other_settings_are_not_mixed(digits, loads, tmp_path):
         runner.run([digits], replace(SETTINGS, draws=3), tmp_path, ["Saliency"], ["Sparseness"])
 
 
-def test_unknown_metrics_and_empty_folders_are_told(digits, tmp_path):
+def test_other_data_of_the_same_name_are_not_mixed(digits, loads, tmp_path):
+    runner.run([digits], SETTINGS, tmp_path, ["Saliency"], ["Sparseness"])
+    known = tmp_path / "parts" / "digits__Keras" / "fitting.json"
+    known.write_text(known.read_text().replace('"data": "digits"', '"data": "digits:elsewhere"'))
+    with pytest.raises(ValueError, match="holds results of digits:elsewhere, keras under the name"):
+        runner.run([digits], SETTINGS, tmp_path, ["Saliency"], ["Sparseness"])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tensorflow_compiles_again_after_a_model_of_pytorch(tmp_path):
+    import tensorflow as tf
+
+    request = SETTINGS.request("textures", "torch")
+    settings = replace(SETTINGS, samples=1, training=1)
+    runner.run([replace(request, samples=1, training=1)], settings, tmp_path, ["Saliency"], SCORED)
+    assert not tf.config.functions_run_eagerly()
+
+
+def test_unknown_names_and_empty_folders_are_told(digits, tmp_path):
+    with pytest.raises(ValueError, match=r"methods must be among .*'Guessing'"):
+        runner.run([digits], SETTINGS, tmp_path, ["Guessing"])
     with pytest.raises(ValueError, match=r"metrics must be among .*'Beauty'"):
         runner.run([digits], SETTINGS, tmp_path, None, ["Beauty"])
     with pytest.raises(ValueError, match="holds none"):
