@@ -48,7 +48,7 @@ def draw(results: pd.DataFrame, out: Path) -> list[Path]:
 
 
 def _boxes(of_model: pd.DataFrame) -> plt.Figure:
-    """A row of boxes a metric, the methods in the order of their medians over all of them."""
+    """A panel a metric, the methods in the order of the results."""
     metrics = [name for name in METRICS if METRICS[name].sign and name in set(of_model["metric"])]
     methods = list(of_model["method"].unique())
     columns = min(4, len(metrics))
@@ -63,7 +63,7 @@ def _boxes(of_model: pd.DataFrame) -> plt.Figure:
         _draw_boxes(ax, of_model[of_model["metric"] == metric], methods)
         ax.set_title(metric + METRICS[metric].arrow, fontsize=9)
     first = axes.flat[0]  # whose vertical axis is that of all
-    first.set_yticks(np.arange(len(methods)) + 1, methods, fontsize=8)
+    first.set_yticks(np.arange(len(methods)) + 1, methods)
     first.invert_yaxis()
     return figure
 
@@ -81,7 +81,7 @@ def _draw_boxes(ax: Axes, scores: pd.DataFrame, methods: list[str]) -> None:
     )
     for patch, method in zip(boxes["boxes"], methods, strict=True):
         patch.set_facecolor(_colour(method))
-    ax.tick_params(axis="x", labelsize=8)
+    ax.tick_params(labelsize=8)
     ax.grid(axis="x", alpha=0.3)
 
 
