@@ -30,7 +30,7 @@ types: $(INSTALLED)
 	cd build/types && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml
 
 unit: $(INSTALLED)
-	$(PYTHON) -m pytest -n $(WORKERS)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 
 benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.kernels

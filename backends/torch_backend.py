@@ -16,6 +16,10 @@ from .base import Backend, Matrices
 # copy that makes it contiguous (measured on CPU by ``python -m benchmarks.kernels``).
 _SHORT_RUN = 32
 
+# Without AVX-512, the sums of slices that products of blocks replace take 0.6 to 1.0 of their time
+# (measured on an AMD EPYC); with it, on an Intel Xeon, they take twice as long.
+BLOCKS_ARE_FAST = torch.backends.cpu.get_cpu_capability() == "AVX512"
+
 _HALF = (torch.float16, torch.bfloat16)
 
 
@@ -84,7 +88,8 @@ class TorchBackend(Backend):
     def prefers_blocks(self, x: torch.Tensor, axis: int) -> bool:
         inner = math.prod(x.shape[axis + 1 :])
         return (
-            x.device.type == "cpu"
+            BLOCKS_ARE_FAST
+            and x.device.type == "cpu"
             and x.numel() > 0
             and x.dtype in (torch.float32, torch.float64)
             and (inner == 1 or inner >= _SHORT_RUN)

@@ -694,6 +694,7 @@ def test_operators_of_ones_own_are_explained_in_every_framework(
     def in_torch(model: Any, x: Any, y: Any) -> Any:
         return (model(x) * y).sum(-1) ** 2
 
+    images = 3 * images  # the less scores vary, the more their rounding weighs in the indices
     expected = explain(cls, keras_model, images, targets, operator=squared).total
     actual = explain(
         cls, torch_model, channels_first(images), torch.tensor(targets), operator=in_torch

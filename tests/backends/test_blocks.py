@@ -9,10 +9,15 @@ import pytest
 import pywt
 import torch
 
-from wam_xplique.backends import wavedecn, waverecn
+from wam_xplique.backends import torch_backend, wavedecn, waverecn
 from wam_xplique.backends.torch_backend import TorchBackend
 
 from .helpers import assert_same_coefficients, flatten, relative_error
+
+
+@pytest.fixture(autouse=True)
+def _on_a_processor_for_which_blocks_are_fast(monkeypatch):
+    monkeypatch.setattr(torch_backend, "BLOCKS_ARE_FAST", True)
 
 
 def signal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -57,9 +62,17 @@ def test_blocks_and_slices_make_the_same_transform_and_gradient(
         (rebuilt**3 * weights).sum().backward()
         return coefficients, rebuilt, x.grad
 
+    products = []
+    multiply = TorchBackend.blocks
+    monkeypatch.setattr(
+        TorchBackend, "blocks", lambda *given: products.append(1) or multiply(*given)
+    )
     blocks, rebuilt, gradient = run()
+    assert products
+    products.clear()
     monkeypatch.setattr(TorchBackend, "prefers_blocks", lambda *_: False)
     slices, rebuilt_of_slices, gradient_of_slices = run()
+    assert not products
     assert_same_coefficients(blocks, slices, 1e-12)
     torch.testing.assert_close(rebuilt, rebuilt_of_slices, rtol=0, atol=1e-11)
     torch.testing.assert_close(gradient, gradient_of_slices, rtol=0, atol=1e-9)
@@ -87,6 +100,18 @@ def test_coarse_products_are_not_for_transforms():
     assert relative_error(rebuilt.numpy(), x.numpy()) < 1e-5
     assert not TorchBackend().prefers_blocks(x, 1)
     assert np.isfinite(flatten(found)).all()
+
+
+def test_an_empty_batch_has_no_blocks():
+    x = signal(0, 40, 40)
+    found = wavedecn(x, "db2", "symmetric", 1, (1, 2))
+    assert found[0].shape == (0, 21, 21)
+    assert waverecn(found, "db2", "symmetric", (1, 2)).shape == x.shape
+
+
+def test_without_wide_registers_slices_are_summed(monkeypatch):
+    monkeypatch.setattr(torch_backend, "BLOCKS_ARE_FAST", False)
+    assert not TorchBackend().prefers_blocks(signal(4, 64, 64), 1)
 
 
 def test_short_runs_and_half_types_are_summed():
