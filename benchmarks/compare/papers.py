@@ -17,7 +17,7 @@ from wam_xplique.explanation import WaveletExplanation
 
 from .. import timing
 from .metrics import METRICS
-from .runner import Settings, run
+from .runner import Settings, check_settings, run
 from .subjects import CROP, Request, Subject
 from .tables import column, paper_table
 
@@ -200,9 +200,10 @@ def _of_sounds(results: pd.DataFrame, preset: Preset) -> str:
 
 def _zoom_table(requests: Sequence[Request], settings: Settings, out: Path) -> str:
     """A row a level, and for each model a column as it is and one zoomed in."""
+    check_settings(settings, out)
     table: dict[int, dict[str, Any]] = {}
     for request in tqdm(requests, unit="model"):
-        path = out / "zoom" / f"{Path(request.model).stem}.csv"
+        path = out / "zoom" / f"{request.name_of_model}.csv"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             regular = _explain(request.load(), settings, settings.level)
@@ -213,7 +214,7 @@ def _zoom_table(requests: Sequence[Request], settings: Settings, out: Path) -> s
             for kind, title in (("regular", "Reg."), ("zoomed", "×2")):
                 value, deviation = row[kind], row[f"{kind} sd"]
                 told = "(-)" if value is None else f"{value:.3f} ({deviation:.3f})"
-                line[f"{Path(request.model).stem}, {title}"] = told
+                line[f"{request.name_of_model}, {title}"] = told
     return timing.table([*table.values()])
 
 

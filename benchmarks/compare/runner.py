@@ -133,7 +133,7 @@ def run(
     for name, given, known in (("methods", chosen, methods.NAMES), ("metrics", metrics, METRICS)):
         if unknown := set(given or ()) - set(known):
             raise ValueError(f"{name} must be among {[*known]}, got {sorted(unknown)}.")
-    _check_settings(settings, out)
+    check_settings(settings, out)
     for request in requests:
         with _as_it_was():
             _run_subject(request, settings, out, chosen, metrics, retry)
@@ -152,8 +152,15 @@ def collect(out: Path) -> pd.DataFrame:
     return pd.concat([pd.read_csv(path) for path in files], ignore_index=True)
 
 
-def _check_settings(settings: Settings, out: Path) -> None:
-    """Write the settings, or compare them to those that are there."""
+def check_settings(settings: Settings, out: Path) -> None:
+    """
+    Write the settings, or compare them to those that are there.
+
+    Raises
+    ------
+    ValueError
+        If `out` holds results of other settings.
+    """
     path, wanted = out / "settings.json", json.loads(json.dumps(asdict(settings)))
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from sklearn.model_selection import train_test_split
 from wam_xplique import datasets
 from wam_xplique.analysis import mix
 from wam_xplique.demo import networks
+from wam_xplique.demo.common import outputs
 from wam_xplique.demo.data import crops
 from wam_xplique.demo.imagenet import find_application, without_softmax
 
@@ -81,8 +82,8 @@ class Subject:
     @functools.cached_property
     def targets(self) -> np.ndarray:
         """The classes that the model predicts, one-hot: what is to be explained."""
-        outputs = self._outputs()
-        return np.eye(outputs.shape[1], dtype=np.float32)[outputs.argmax(-1)]
+        logits = outputs(self.model, self.seen)
+        return np.eye(logits.shape[1], dtype=np.float32)[logits.argmax(-1)]
 
     @functools.cached_property
     def probabilities(self) -> Any:
@@ -115,16 +116,6 @@ class Subject:
             probabilities=self.probabilities,
         )
         return part
-
-    def _outputs(self) -> np.ndarray:
-        batches = np.split(self.seen, range(32, len(self.seen), 32))
-        if self.is_keras:
-            return np.concatenate([np.asarray(self.model(b, training=False)) for b in batches])
-        import torch
-
-        with torch.no_grad():
-            tensors = [torch.tensor(np.moveaxis(batch, -1, 1).copy()) for batch in batches]
-            return np.concatenate([self.model(tensor).numpy() for tensor in tensors])
 
 
 @dataclass(frozen=True)
@@ -166,8 +157,13 @@ class Request:
     @property
     def name(self) -> str:
         """What it is called in the tables."""
+        return f"{self.kind}, {self.name_of_model}"
+
+    @property
+    def name_of_model(self) -> str:
+        """What the model is called."""
         model = TRAINED.get(self.model, Path(self.model).name)
-        return f"{self.kind}, {model.removeprefix('timm:').removesuffix('.keras')}"
+        return model.removeprefix("timm:").removesuffix(".keras")
 
     @property
     def kind(self) -> str:

@@ -100,10 +100,28 @@ def accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
     share
         Between 0 and 1.
     """
+    return float(np.mean(outputs(model, x).argmax(-1) == y.argmax(-1)))
+
+
+def outputs(model: Any, x: np.ndarray) -> np.ndarray:
+    """
+    What a classifier makes of inputs, batch by batch.
+
+    Parameters
+    ----------
+    model
+        Keras model, or `torch.nn.Module` that takes its channels first.
+    x
+        Inputs (N, T) or (N, ..., C).
+
+    Returns
+    -------
+    outputs
+        Its outputs (N, classes).
+    """
     score = _score_keras if isinstance(model, keras.Model) else _score_torch
     batches = np.split(x, range(BATCH_SIZE, len(x), BATCH_SIZE))
-    predicted = np.concatenate([score(model, batch).argmax(-1) for batch in batches])
-    return float(np.mean(predicted == y.argmax(-1)))
+    return np.concatenate([score(model, batch) for batch in batches])
 
 
 def explain(

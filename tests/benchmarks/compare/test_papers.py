@@ -97,6 +97,8 @@ def test_tables_of_images(name, images, model, tmp_path):
         assert lines[2] == "| level | small, Reg. | small, ×2 |"
         assert [row.split(" | ")[0] for row in lines[4:]] == ["| 0", "| 1", "| 2", "| 3", "| 4"]
         assert "(-)" in lines[-1]
+        with pytest.raises(ValueError, match="results of other settings: seed=0 there, 1 here"):
+            reproduce(name, str(images), replace(SETTINGS, seed=1), tmp_path, [model])
         return
     assert "| method | small |" in text
     for metric in PRESETS[name].metrics:
