@@ -1,10 +1,14 @@
 """Real images, sounds and volumes as arrays, in the layouts that models and explainers take."""
 
+from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .images import image_folder
 from .sounds import esc50, fit_duration, load_wav, resample, save_wav, wav_folder
 from .volumes import medmnist3d, npy_folder, voxelize
 
 __all__ = [
+    "CORRUPTIONS",
+    "SEVERITIES",
+    "corrupt",
     "esc50",
     "fit_duration",
     "image_folder",
