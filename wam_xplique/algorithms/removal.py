@@ -121,12 +121,12 @@ def path(features: int, steps: int, share: float) -> np.ndarray:
 
 def deletion_curves(problem: RemovalProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
     """The scores (N, steps + 1) as the first features are removed (eq. 6)."""
-    return perturbed_scores(problem, _between(places, path, places.shape[1]), len(path))
+    return perturbed_scores(problem, between(places, path, places.shape[1]), len(path))
 
 
 def insertion_curves(problem: RemovalProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
     """The scores (N, steps + 1) as the first features are inserted into the baseline (eq. 5)."""
-    return perturbed_scores(problem, _between(places, 0, path), len(path))
+    return perturbed_scores(problem, between(places, 0, path), len(path))
 
 
 def area_under(curves: np.ndarray) -> np.ndarray:
@@ -139,7 +139,7 @@ def without_most_important(
 ) -> np.ndarray:
     """The scores (N, 2) of the inputs, and of what is left without the first `counts` (N,)."""
     low = np.stack([np.zeros_like(counts), counts], axis=1)
-    return perturbed_scores(problem, _between(places, low, places.shape[1]), 2)
+    return perturbed_scores(problem, between(places, low, places.shape[1]), 2)
 
 
 def most_important_alone(
@@ -147,7 +147,7 @@ def most_important_alone(
 ) -> np.ndarray:
     """The scores (N, 2) of the inputs, and of the first `counts` (N,) features alone."""
     high = np.stack([np.full_like(counts, places.shape[1]), counts], axis=1)
-    return perturbed_scores(problem, _between(places, 0, high), 2)
+    return perturbed_scores(problem, between(places, 0, high), 2)
 
 
 def mu_fidelity(
@@ -221,7 +221,7 @@ def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.divide((x * y).sum(axis=1), norms, out=np.zeros(len(norms)), where=norms > 0)
 
 
-def _between(places: np.ndarray, low: Any, high: Any) -> Kept:
+def between(places: np.ndarray, low: Any, high: Any) -> Kept:
     """Keep the features from place `low` to before place `high`, (draws,) or (N, draws)."""
     low, high = (np.atleast_2d(bound) for bound in np.broadcast_arrays(low, high))
     low, high = (np.broadcast_to(bound, (len(places), bound.shape[1])) for bound in (low, high))
@@ -268,6 +268,17 @@ def perturbed_scores(problem: RemovalProblem, kept: Kept, draws: int) -> np.ndar
     return np.concatenate(blocks)
 
 
+def perturbed_inputs(problem: RemovalProblem, kept: Kept) -> Tensor:
+    """What is left of every input under one draw of what it keeps; of the shape of x."""
+    size, parts = problem.batch_size.most or len(problem.x), []
+    for start in range(0, len(problem.x), size):
+        block = slice(start, min(start + size, len(problem.x)))
+        numbers = np.arange(block.stop - start)
+        scorer = _Scorer(problem, kept, block, tqdm(disable=True))
+        parts.append(scorer.inputs(np.zeros_like(numbers), numbers))
+    return problem.backend.concat(parts, 0)
+
+
 class _Scorer:
     """Scores perturbed inputs of a block of inputs, told as pairs of a draw and a number."""
 
@@ -277,9 +288,9 @@ class _Scorer:
         self.start = block.start
         self.progress = progress
         baseline = problem.baseline
-        self.baseline = baseline if isinstance(baseline, float) else baseline[block]
+        self.baseline = baseline if isinstance(baseline, float) else self._filled(baseline[block])
         self.y = problem.y[block]
-        self.z = problem.transform.forward(problem.x[block] - self.baseline)
+        self.z = problem.transform.forward(self._filled(problem.x[block]) - self.baseline)
         # What is held has the number of the last column of the masks, which is always kept.
         cells = flatten(problem.cells).values()
         numbers = np.concatenate([band.ravel() for band in cells])
@@ -287,14 +298,27 @@ class _Scorer:
         self.bands = tuple((name, band.shape) for name, band in flatten(problem.cells).items())
 
     def __call__(self, pairs: list[tuple[int, int]]) -> np.ndarray:
-        backend, count = self.problem.backend, len(pairs)
+        backend = self.problem.backend
         draws, numbers = np.array(pairs).T
-        x = self._perturbed(draws, numbers)
-        x = backend.asarray(x if len(x) == count else x[:count], like=self.problem.x)
         y = backend.take(self.y, backend.asindex(numbers, self.y), 0)
-        scores = finite_scores(backend, self.problem.scores, x, y)
-        self.progress.update(count)
+        scores = finite_scores(backend, self.problem.scores, self.inputs(draws, numbers), y)
+        self.progress.update(len(pairs))
         return scores
+
+    def inputs(self, draws: np.ndarray, numbers: np.ndarray) -> Tensor:
+        """The perturbed inputs."""
+        x, count = self._perturbed(draws, numbers), len(numbers)
+        return self.problem.backend.asarray(
+            x if len(x) == count else x[:count], like=self.problem.x
+        )
+
+    def _filled(self, block: Tensor) -> Tensor:
+        """A block, filled up to a size that is compiled already."""
+        backend = self.problem.backend
+        numbers = self.problem.batch_size.filled(np.arange(len(block)), backend)
+        if len(numbers) == len(block):
+            return block
+        return backend.take(block, backend.asindex(numbers, block), 0)
 
     def _perturbed(self, draws: np.ndarray, numbers: np.ndarray) -> Tensor:
         """The perturbed inputs, filled up to a size that is compiled already."""

@@ -1,0 +1,161 @@
+"""
+How few coefficients decide a prediction: those that suffice for it, those that it needs.
+
+Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
+to the Wavelet Domain (2023), section 4.2 and appendix B.3. Kasmi & al., One Wave To Explain Them
+All: A Unifying Perspective On Feature Attribution (2025), appendix C.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .removal import Kept, RemovalProblem, between, perturbed_scores
+
+Holds = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""``holds(samples, counts)``: whether what is sought holds at counts (B, S) of B samples."""
+
+
+def alone(places: np.ndarray, counts: np.ndarray) -> Kept:
+    """Keep the first `counts` (N,) or (N, S) features."""
+    return between(places, 0, _columns(counts))
+
+
+def without(places: np.ndarray, counts: np.ndarray) -> Kept:
+    """Remove the first `counts` (N,) or (N, S) features."""
+    return between(places, _columns(counts), places.shape[1])
+
+
+def sufficient_counts(
+    problem: RemovalProblem, places: np.ndarray, classes: np.ndarray, tries: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    How many of the first features are enough to be predicted as a class.
+
+    Parameters
+    ----------
+    problem
+        What is predicted: its scores are the numbers of the classes.
+    places
+        The place (N, K) of each feature in the order of importance.
+    classes
+        The class (N,) that each input shall have.
+    tries
+        Numbers of features that are tried at once, for each input.
+
+    Returns
+    -------
+    counts
+        Numbers (N,) of features.
+    found
+        Whether (N,) there is one at all.
+    """
+
+    def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        kept = alone(places[samples], counts)
+        predicted = perturbed_scores(_only(problem, samples), kept, counts.shape[1])
+        return predicted == classes[samples, np.newaxis]
+
+    return smallest(holds, len(places), places.shape[1], tries, problem.verbose)
+
+
+def necessary_counts(
+    problem: RemovalProblem, places: np.ndarray, classes: np.ndarray, tries: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    How many of the first features are removed before the prediction is another.
+
+    Parameters and results are those of `sufficient_counts`.
+    """
+
+    def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        kept = without(places[samples], counts)
+        predicted = perturbed_scores(_only(problem, samples), kept, counts.shape[1])
+        return predicted != classes[samples, np.newaxis]
+
+    return smallest(holds, len(places), places.shape[1], tries, problem.verbose)
+
+
+def smallest(
+    holds: Holds, samples: int, highest: int, tries: int, verbose: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    The smallest count at which something holds, by bisection (into `tries` + 1 parts).
+
+    A first round looks from nothing to all, in even ratios; later ones part what lies between the
+    first count that holds and the one tried before it. Something that holds from one count on is
+    found exactly. If it comes and goes, the count is one at which it begins to hold; a smaller one
+    may lie between two that were tried.
+
+    Parameters
+    ----------
+    holds
+        What is sought.
+    samples
+        Number of samples.
+    highest
+        Counts go from 0 to this.
+    tries
+        Counts that are tried at once, for each sample: at least 1.
+    verbose
+        Whether to show how many samples are done.
+
+    Returns
+    -------
+    counts
+        Counts (N,); the highest where nothing holds.
+    found
+        Whether (N,) it holds at any count tried.
+    """
+    ratios = np.geomspace(1, max(highest, 1), tries + 1).round().astype(int)
+    grid = np.unique(np.minimum([0, *ratios], highest))
+    tried = np.broadcast_to(grid, (samples, len(grid)))
+    held = holds(np.arange(samples), tried)
+    found = held.any(axis=1)
+    low, high = _bracket(np.full(samples, -1), tried, held, np.full(samples, highest))
+    low = np.where(found, low, high)
+    with tqdm(total=samples, unit="input", disable=not verbose) as progress:
+        while len(open_ := np.flatnonzero(high - low > 1)):
+            progress.update(samples - len(open_) - progress.n)
+            before, after = low[open_], high[open_]
+            gaps = (after - before)[:, np.newaxis]
+            parts = gaps * np.arange(1, tries + 1) // (tries + 1)
+            tried = before[:, np.newaxis] + np.clip(parts, 1, gaps - 1)
+            low[open_], high[open_] = _bracket(before, tried, holds(open_, tried), after)
+        progress.update(samples - progress.n)
+    return high, found
+
+
+def _bracket(
+    before: np.ndarray, tried: np.ndarray, held: np.ndarray, after: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first count that holds, `after` where none of those tried does, and the one before."""
+    counts = np.column_stack([before, tried, after])
+    first = np.column_stack([held, np.ones(len(held), bool)]).argmax(axis=1)
+    rows = np.arange(len(counts))
+    return counts[rows, first], counts[rows, first + 1]
+
+
+def _columns(counts: np.ndarray) -> np.ndarray:
+    return counts.reshape(len(counts), -1)
+
+
+def _only(problem: RemovalProblem, samples: np.ndarray) -> RemovalProblem:
+    """The same problem for some of the inputs."""
+
+    def chosen(values: np.ndarray) -> np.ndarray:
+        index = problem.backend.asindex(samples, values)
+        return problem.backend.take(values, index, 0)
+
+    baseline = problem.baseline
+    return replace(
+        problem,
+        x=chosen(problem.x),
+        y=chosen(problem.y),
+        baseline=baseline if isinstance(baseline, float) else chosen(baseline),
+        verbose=False,
+    )

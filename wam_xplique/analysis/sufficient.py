@@ -1,0 +1,228 @@
+"""
+What is enough for a prediction, and what it cannot do without.
+
+Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
+to the Wavelet Domain (2023), section 4.2 and appendix B.3. Kasmi & al., One Wave To Explain Them
+All: A Unifying Perspective On Feature Attribution (2025), appendix C.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..algorithms.cells import HELD
+from ..algorithms.removal import Kept, RemovalProblem, perturbed_inputs
+from ..algorithms.sufficiency import alone, necessary_counts, sufficient_counts, without
+from ..attributions.checks import check_integer
+from ..attributions.inputs import Layout
+from ..metrics import InputFidelity
+from ..plots.gallery import plot_gallery
+
+Search = Callable[[RemovalProblem, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class DecisiveImages:
+    """
+    The fewest coefficients that decide a prediction, and the images that show it.
+
+    Parameters
+    ----------
+    kind
+        "sufficient" or "necessary".
+    inputs
+        The inputs, channels last.
+    images
+        Sufficient: what the coefficients make by themselves. Necessary: what is left without
+        them. Where none were found, what all of them make or leave.
+    count
+        Numbers (N,) of coefficients: the reconstruction depth, for sufficient images.
+    features
+        Number of coefficients that are ranked.
+    found
+        Whether (N,) there are such coefficients.
+    held
+        Whether the approximation is held at its value: it is kept besides, and not counted.
+    classes
+        The classes (N,) that are predicted with the sufficient coefficients, and no longer
+        without the necessary ones.
+    ndim
+        Number of spatial axes.
+    """
+
+    kind: str
+    inputs: np.ndarray
+    images: np.ndarray
+    count: np.ndarray
+    features: int
+    found: np.ndarray
+    held: bool
+    classes: np.ndarray
+    ndim: int
+
+    @property
+    def share(self) -> np.ndarray:
+        """The share (N,) of the coefficients, between 0 and 1; NaN where none were found."""
+        return np.where(self.found, self.count / self.features, np.nan)
+
+    def plot(self, most: int = 6) -> Figure:
+        """
+        Draw the inputs, and what their decisive coefficients make or leave.
+
+        Parameters
+        ----------
+        most
+            Most inputs to draw.
+
+        Returns
+        -------
+        figure
+            A row for each input.
+        """
+        sufficient = self.kind == "sufficient"
+        name = "sufficient" if sufficient else "without what is necessary"
+        sign = ("approximation + " if self.held else "") if sufficient else "all but "
+        lines = [
+            f"{sign}{count:,} of {self.features:,}" if found else "not found"
+            for count, found in zip(self.count.tolist(), self.found, strict=True)
+        ]
+        titles = {"input": [f"class {number}" for number in self.classes], name: lines}
+        return plot_gallery({"input": self.inputs, name: self.images}, self.ndim, titles, most)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row for each input: its class, the count and the share of coefficients, if found."""
+        return pd.DataFrame(
+            {
+                "class": self.classes,
+                "count": self.count,
+                "share": self.share,
+                "found": self.found,
+            }
+        ).rename_axis("input")
+
+
+def sufficient_images(
+    model: Any,
+    inputs: Any,
+    targets: Any,
+    explanations: Any,
+    *,
+    tries: int = 4,
+    include_approximation: bool | None = None,
+    **options: Any,
+) -> DecisiveImages:
+    """
+    Find the fewest of the most important coefficients that are predicted as the target class.
+
+    These are the static minimal images of WAM (appendix C.2) and the sufficient images of WCAM
+    (section 4.2), whose number of coefficients is the reconstruction depth (appendix B.3).
+
+    Parameters
+    ----------
+    model
+        A classifier in any framework, or any callable on arrays.
+    inputs
+        The inputs explained: array, tensor or `tf.data.Dataset`, the latter with targets=None.
+    targets
+        One-hot classes (N, classes).
+    explanations
+        A `WaveletExplanation` of the inputs, or maps of them by any explainer of Xplique.
+    tries
+        Numbers of coefficients that are tried at once for each input. With 1 the search is a
+        plain bisection, of the fewest forwards; more see more of a prediction that comes and goes
+        as coefficients are added.
+    include_approximation
+        Whether the approximation is among the coefficients; it is held at its value if not. By
+        default it is if the explanations give it any importance.
+    **options
+        As for `wam_xplique.metrics.InputFidelity`: `batch_size`, `baseline_mode`, `front_end`,
+        `verbose`, and for maps of pixels `wavelet`, `level` and `mode`.
+
+    Returns
+    -------
+    sufficient
+        The images and their numbers of coefficients.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If model, inputs, targets and explanations do not fit together; see the message.
+
+    Notes
+    -----
+    A prediction may come and go as coefficients are added. What is found is a number at which it
+    is there and, with one coefficient less, is not; a smaller one may lie between two tried.
+    """
+    posed = _Predictions(
+        model, inputs, targets, include_approximation=include_approximation, **options
+    )
+    return _decisive("sufficient", posed, explanations, sufficient_counts, alone, tries)
+
+
+def necessary_images(
+    model: Any,
+    inputs: Any,
+    targets: Any,
+    explanations: Any,
+    *,
+    tries: int = 4,
+    include_approximation: bool | None = None,
+    **options: Any,
+) -> DecisiveImages:
+    """
+    Find the fewest of the most important coefficients without which the target class is lost.
+
+    Parameters
+    ----------
+    model, inputs, targets, explanations, tries, include_approximation, **options
+        As for `sufficient_images`.
+
+    Returns
+    -------
+    necessary
+        The images that are left, and the numbers of coefficients that were removed: 0 where the
+        target class is not the one predicted in the first place.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If model, inputs, targets and explanations do not fit together; see the message.
+    """
+    posed = _Predictions(
+        model, inputs, targets, include_approximation=include_approximation, **options
+    )
+    return _decisive("necessary", posed, explanations, necessary_counts, without, tries)
+
+
+def _decisive(
+    kind: str,
+    posed: _Predictions,
+    explanations: Any,
+    search: Search,
+    left: Callable[[np.ndarray, np.ndarray], Kept],
+    tries: int,
+) -> DecisiveImages:
+    check_integer("tries", tries, lowest=1)
+    problem, places, layout = posed.pose(explanations)
+    backend = problem.backend
+    classes = backend.to_numpy(problem.y).argmax(axis=-1)
+    count, found = search(problem, places, classes, tries)
+    images = perturbed_inputs(problem, left(places, count))
+    x, images = (layout.to_channels_last(backend.to_numpy(t)) for t in (problem.x, images))
+    held = bool(np.all(problem.cells[0] == HELD))
+    features = places.shape[1]
+    return DecisiveImages(kind, x, images, count, features, found, held, classes, layout.ndim)
+
+
+class _Predictions(InputFidelity):
+    """Inputs without some of their coefficients, and the classes that are predicted for them."""
+
+    def pose(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray, Layout]:
+        problem, _, places = self._ranked(explanations)
+        return problem, places, self._layout

@@ -1,0 +1,74 @@
+"""Inputs beside what was made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .common import bare, draw_image
+
+WAVE_COLOR = "0.25"
+WIDTHS, HEIGHTS = {1: 4.5, 2: 2.3, 3: 2.3}, {1: 1.6, 2: 2.5, 3: 2.5}
+
+
+def plot_gallery(
+    columns: Mapping[str, np.ndarray],
+    ndim: int,
+    titles: Mapping[str, Sequence[str]] | None = None,
+    most: int = 6,
+) -> Figure:
+    """
+    Draw inputs in rows, and in columns what was made of them.
+
+    Parameters
+    ----------
+    columns
+        Arrays (N, ...) with channels last by the titles of their columns: signals (N, T) or
+        (N, T, W), images (N, H, W) or (N, H, W, C), volumes (N, D, H, W) or (N, D, H, W, C), of
+        which the slice in the middle of D is drawn.
+    ndim
+        Number of spatial axes: 1 for signals, 2 for images, 3 for volumes.
+    titles
+        A line for each input, by the columns that it stands above.
+    most
+        Most inputs to draw; those that come first.
+
+    Returns
+    -------
+    figure
+        The figure.
+
+    Raises
+    ------
+    ValueError
+        If there are no inputs, or the columns do not have as many.
+    """
+    counts = {name: len(values) for name, values in columns.items()}
+    if not counts or len(set(counts.values())) != 1 or not min(counts.values()):
+        raise ValueError(f"columns must hold one or more inputs, as many each, got {counts}.")
+    rows = min(most, *counts.values())
+    size = (WIDTHS[ndim] * len(columns), HEIGHTS[ndim] * rows)
+    figure, axes = plt.subplots(
+        rows, len(columns), squeeze=False, figsize=size, layout="constrained"
+    )
+    for column, (name, values) in enumerate(columns.items()):
+        for row in range(rows):
+            ax, lines = axes[row, column], (titles or {}).get(name)
+            draw_input(ax, values[row], ndim)
+            heading = [name] if row == 0 else []
+            ax.set_title("\n".join([*heading, *(lines[row : row + 1] if lines else [])]), size=8)
+    return figure
+
+
+def draw_input(ax: Axes, values: np.ndarray, ndim: int) -> None:
+    """Draw a signal, an image, or the slice in the middle of a volume."""
+    if ndim == 1:
+        ax.plot(values, linewidth=0.6, color=WAVE_COLOR if values.ndim == 1 else None)
+        ax.margins(x=0)
+        bare(ax)
+    else:
+        draw_image(ax, values if ndim == 2 else values[len(values) // 2])
