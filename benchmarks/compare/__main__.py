@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+
+import typer
 
 from .. import timing
 from . import command
@@ -11,13 +12,12 @@ from . import command
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.compare",
-        description=command.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_arguments(parser)
-    return command.compare(parser.parse_args(arguments))
+    from wam_xplique.cli.parsing import SeveralValues, run
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    name = "python -m benchmarks.compare"
+    app.command(cls=SeveralValues, epilog=command.examples(name))(command.compare)
+    return run(app, arguments, name)
 
 
 if __name__ == "__main__":

@@ -188,4 +188,4 @@ def test_a_wrong_command_line_exits_with_2_and_usage(arguments, capsys):
     with pytest.raises(SystemExit) as error:
         main(arguments)
     assert error.value.code == 2
-    assert "usage" in capsys.readouterr().err
+    assert "Usage: wam-xplique" in capsys.readouterr().err

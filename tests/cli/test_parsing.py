@@ -1,0 +1,64 @@
+"""What the commands share."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from wam_xplique.cli.parsing import SeveralValues, run, telling
+
+
+def make(tell=print):
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+    @app.command(cls=SeveralValues)
+    def command(
+        data: list[str] = typer.Option([]),  # noqa: B008
+        out: str = typer.Option("here"),
+        quick: bool = typer.Option(False, "--quick"),
+    ) -> None:
+        with telling("it"):
+            if out == "nowhere":
+                raise FileNotFoundError("no such folder")
+            tell(data, out, quick)
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], ([], "here", False)),
+        (["--data", "a"], (["a"], "here", False)),
+        (["--data", "a", "b", "c", "--out", "d"], (["a", "b", "c"], "d", False)),
+        (["--data", "a", "b", "--quick", "--data", "c", "d"], (["a", "b", "c", "d"], "here", True)),
+        (["--data=a", "--out=b"], (["a"], "b", False)),
+    ],
+)
+def test_an_option_that_may_be_repeated_takes_several_values_too(arguments, expected):
+    told = []
+    assert run(make(lambda *values: told.append(values)), arguments, "it") == 0
+    assert told == [expected]
+
+
+@pytest.mark.parametrize("arguments", [["--out", "a", "b"], ["--quick", "b"], ["b"], ["--data"]])
+def test_other_options_take_one(arguments, capsys):
+    with pytest.raises(SystemExit) as error:
+        run(make(), arguments, "it")
+    assert error.value.code == 2
+    assert "Error" in capsys.readouterr().err
+
+
+def test_errors_of_the_user_are_told_without_a_traceback():
+    result = CliRunner().invoke(make(), ["--out", "nowhere"])
+    assert result.exit_code == 1
+    assert result.stderr == "it: no such folder\n"
+
+
+def test_errors_of_ours_are_not_hidden():
+    def fail(*_):
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError, match="a bug"):
+        run(make(fail), [], "it")

@@ -1,0 +1,64 @@
+"""``wam-xplique demo``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .parsing import telling
+
+EXAMPLES = """Examples:
+
+\b
+wam-xplique demo
+wam-xplique demo --modality audio
+wam-xplique demo --image cat.jpg --model MobileNetV2
+"""
+
+
+class Modality(str, Enum):
+    """What the demo explains."""
+
+    image = "image"
+    audio = "audio"
+    volume = "volume"
+
+
+def demo(
+    modality: Annotated[
+        Modality,
+        typer.Option(
+            help="What is explained: photographs of textures, spoken digits (synthetic sounds "
+            "where espeak-ng is not installed), or volumes with a shape each."
+        ),
+    ] = Modality.image,
+    image: Annotated[
+        Path | None, typer.Option(help="Explain this photograph instead.", show_default=False)
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="With --image: a model of keras.applications.")
+    ] = "MobileNetV2",
+    samples: Annotated[int, typer.Option(help="Held-out inputs to explain.")] = 30,
+    out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/demo"),
+) -> None:
+    """
+    Train a classifier of textures, sounds or shapes, and explain it.
+
+    It is trained in Keras and in PyTorch, explained, measured and drawn: on textures of
+    scikit-image's photographs, on sounds or on volumes. Or an ImageNet model is explained on a
+    photograph of your own.
+    """
+    with telling("wam-xplique"):
+        if samples < 1:
+            raise ValueError(f"--samples must be at least 1, got {samples}.")
+        if image is not None and modality is not Modality.image:
+            raise ValueError(f"--image needs --modality image, got {modality.value}.")
+        from ..demo import RUNS, explain_photograph
+
+        if image is None:
+            RUNS[modality.value](out, samples)
+        else:
+            explain_photograph(image, model, out)

@@ -1,0 +1,87 @@
+"""What the commands share: how they are run, and how they tell what went wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+USAGE_ERROR = 2
+
+
+def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
+    """
+    Run a command line.
+
+    Parameters
+    ----------
+    app
+        Its commands.
+    arguments
+        Arguments; those of the process if None.
+    name
+        What it is called in its help.
+
+    Returns
+    -------
+    status
+        0, or 1 after an error that is told to the user.
+
+    Raises
+    ------
+    SystemExit
+        With 2 if the arguments are none that the command takes.
+    """
+    try:
+        app(None if arguments is None else list(arguments), prog_name=name)
+    except SystemExit as end:
+        if end.code == USAGE_ERROR:
+            raise
+        return int(end.code or 0)
+    return 0
+
+
+@contextlib.contextmanager
+def telling(name: str) -> Iterator[None]:
+    """
+    Tell the user of an error that is theirs to mend, without a traceback.
+
+    Parameters
+    ----------
+    name
+        What the command is called in the message.
+
+    Raises
+    ------
+    typer.Exit
+        With 1 in place of the error.
+    """
+    try:
+        yield
+    except (ImportError, OSError, ValueError) as error:
+        typer.echo(f"{name}: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+class SeveralValues(TyperCommand):
+    """A command without arguments, whose repeated options take several values each as well."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse ``--data a b`` as ``--data a --data b``."""
+        repeated = {name for p in self.params if getattr(p, "multiple", False) for name in p.opts}
+        return super().parse_args(ctx, list(_repeat(args, repeated)))
+
+
+def _repeat(arguments: Iterable[str], repeated: set[str]) -> Iterator[str]:
+    option, has_value = "", False
+    for argument in arguments:
+        if argument.startswith("-"):
+            option, has_value = argument, False
+        elif option in repeated and has_value:
+            yield option
+        else:
+            has_value = True
+        yield argument
