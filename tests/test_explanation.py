@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import pywt
 
 from wam_xplique import WaveletExplanation
+from wam_xplique.algorithms.cells import count_cells, level_shares, wavelet_cells
 from wam_xplique.attributions.base import WaveletExplainer
 from wam_xplique.coefficients import flatten, levels, map_bands
+from wam_xplique.indices import SobolIndices
 
 MODES = tuple(pywt.Modes.modes)
 INPUTS = {  # (shape of the inputs, number of axes transformed, whether channels are kept)
@@ -315,6 +319,70 @@ def test_the_shares_of_many_small_single_precision_coefficients_add_up():
     ]
     explanation = WaveletExplanation(coefficients, "haar", "periodization", (1, 1024, 1024, 1), 2)
     np.testing.assert_allclose(explanation.scale_importance(), [[0.25, 0.75]], rtol=1e-12)
+
+
+# --- importance of the bands ---------------------------------------------------------------
+
+
+@each_input
+def test_the_bands_of_a_scale_add_up_to_it(input_shape, ndim, channels):
+    explanation = make(input_shape, ndim, channels)
+    bands, scales = explanation.band_importance(), explanation.scale_importance()
+    assert list(dict.fromkeys(scale for scale, _ in bands)) == explanation.scales
+    for scale, expected in zip(explanation.scales, scales.T, strict=True):
+        found = [share for (place, _), share in bands.items() if place == scale]
+        assert len(found) == (1 if scale == explanation.scales[0] else 2**ndim - 1)
+        np.testing.assert_allclose(np.sum(found, axis=0), expected)
+
+
+def test_band_importance_sums_magnitudes_over_the_coefficients_of_a_band():
+    coefficients = [
+        np.array([[[2.0, 0.0], [0.0, -1.0]]]),
+        {key: np.full((1, 2, 2), v) for key, v in (("ad", 0.5), ("da", -0.25), ("dd", 0.0))},
+    ]
+    explanation = WaveletExplanation(coefficients, "haar", "periodization", (1, 4, 4, 3), 2)
+    assert explanation.band_importance() == {
+        ("> 2 px", "aa"): [0.5],
+        ("1-2 px", "ad"): [pytest.approx(1 / 3)],
+        ("1-2 px", "da"): [pytest.approx(1 / 6)],
+        ("1-2 px", "dd"): [0],
+    }
+
+
+@each_input
+@pytest.mark.parametrize("approximation", [False, True])
+def test_bands_of_indices_count_each_cell_once_and_share_those_that_straddle(
+    input_shape, ndim, channels, approximation
+):
+    """A mosaic of an odd grid, written out cell by cell."""
+    template = make(input_shape, ndim, wavelet="haar", mode="periodization")
+    cells = wavelet_cells(template.transform, template.spatial_shape, "mosaic", 5, approximation)
+    total = np.random.default_rng(0).normal(0.2, 0.3, (input_shape[0], count_cells(cells)))
+    nothing = np.zeros(len(total))
+    sobol = SobolIndices(
+        total, total, None, None, total > 0, *[nothing] * 3, cells, level_shares(cells), None
+    )
+    explanation = replace(template, coefficients=sobol.spread(total), sobol=sobol)
+    expected = np.zeros((len(total), len(flatten(cells))))
+    straddling = 0
+    for cell in range(total.shape[1]):
+        areas = np.array([np.sum(band == cell) for band in flatten(cells).values()])
+        straddling += np.sum(areas > 0) > 1
+        expected += np.outer(np.maximum(total[:, cell], 0), areas / areas.sum())
+    expected /= expected.sum(axis=1, keepdims=True)
+    bands = explanation.band_importance()
+    assert straddling > 0
+    np.testing.assert_allclose(np.stack(list(bands.values()), axis=1), expected)
+    for scale, share in zip(explanation.scales, explanation.scale_importance().T, strict=True):
+        of_scale = [values for (place, _), values in bands.items() if place == scale]
+        np.testing.assert_allclose(np.sum(of_scale, axis=0), share, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_bands_of_an_explanation_of_zeros_are_zero():
+    template = make((3, 32, 24, 3), 2)
+    zeros = replace(template, coefficients=map_bands(np.zeros_like, template.coefficients))
+    assert not np.any(list(zeros.band_importance().values()))
 
 
 # --- the band normalization ----------------------------------------------------------------

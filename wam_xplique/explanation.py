@@ -20,7 +20,7 @@ from .coefficients import (
     resize_level,
     unflatten,
 )
-from .indices import SobolIndices, fractions
+from .indices import SobolIndices, fractions, importance
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,12 +140,37 @@ class WaveletExplanation:
         """
         if self.sobol is not None:
             return self.sobol.importance()
-        sums = np.zeros((len(self), self.level + 1))
-        for index, bands in enumerate(levels(self.coefficients, self.ndim)):
-            for band in bands.values():
-                magnitude = np.abs(band, dtype=np.float64)
-                sums[:, index] += magnitude.reshape(len(self), -1).sum(axis=1)
-        return fractions(sums)
+        bands = unflatten(self._magnitudes())
+        return fractions(np.stack([sum(b.values()) for b in levels(bands, self.ndim)], axis=-1))
+
+    def band_importance(self) -> dict[tuple[str, str], np.ndarray]:
+        """
+        The share of each band in the explanation (WAM figure 10, WCAM figure 13).
+
+        Returns
+        -------
+        importance
+            Arrays (N,) by scale and orientation, such as ``("2-4 px", "da")`` for the horizontal
+            edges of level 2: the approximation first, then from coarse to fine. The bands of a
+            level add up to its `scale_importance`: sums of magnitudes over their coefficients;
+            for `WCAM` sums of total Sobol indices over their cells, one that straddles bands
+            shared by area.
+        """
+        if self.sobol is None:
+            shares = fractions(np.stack(list(self._magnitudes().values()), axis=-1))
+        else:
+            shares = importance(self.sobol.total, _band_shares(self.sobol))
+        bands = zip(self.scales, levels(self.coefficients, self.ndim), strict=True)
+        keys = [(scale, key) for scale, level in bands for key in level]
+        return dict(zip(keys, shares.T, strict=True))
+
+    def _magnitudes(self) -> dict[str, np.ndarray]:
+        """The sum (N,) of the magnitudes of each band, in double precision."""
+
+        def magnitude(band: np.ndarray) -> np.ndarray:
+            return np.abs(band, dtype=np.float64).reshape(len(self), -1).sum(axis=1)
+
+        return flatten(map_bands(magnitude, self.coefficients))
 
     def pixels(self) -> np.ndarray:
         """
@@ -305,3 +330,13 @@ class WaveletExplanation:
             return cls(unflatten(arrays), **header)
 
         return read(path, build, "a WaveletExplanation")
+
+
+def _band_shares(sobol: SobolIndices) -> np.ndarray:
+    """The part of each cell that lies in each band: (bands, K)."""
+    count = sobol.total.shape[1]
+    areas = [
+        np.bincount(cells.ravel() + 1, minlength=count + 1)[1:]
+        for cells in flatten(sobol.cells).values()
+    ]
+    return np.stack(areas) / np.sum(areas, axis=0)

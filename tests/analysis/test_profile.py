@@ -1,0 +1,492 @@
+"""The profile of a data set, against NumPy, SciPy and PyWavelets on all of it at once."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import pywt
+import tensorflow as tf
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
+from scipy import stats
+
+from wam_xplique import WCAM, WaveletExplanation, WaveletGradientInput
+from wam_xplique.analysis import ProfileComparison, ScaleProfile, compare_profiles, scale_profile
+from wam_xplique.analysis.moments import Moments
+
+from ..metrics.helpers import Network, each_framework, noise
+from ..metrics.helpers import given as given_to
+
+COUNT = 11
+SHAPE = (8, 12, 3)
+LABELS = np.arange(COUNT) % 3
+CLASSES = np.eye(3, dtype=np.float32)[LABELS]
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+class Transform:
+    """An explainer whose explanation is the transform of the inputs, and nothing of the model."""
+
+    def __init__(self, level: int = 2, wavelet: str = "haar"):
+        self.level, self.wavelet, self.model = level, wavelet, lambda x: np.zeros((len(x), 3))
+        self.targets: list[np.ndarray] = []
+
+    def explain_wavelet(self, inputs: Any, targets: Any) -> WaveletExplanation:
+        self.targets.append(np.asarray(targets))
+        x = np.asarray(inputs)
+        ndim = max(1, x.ndim - 2)
+        axes = range(1, 1 + ndim)
+        coefficients = pywt.wavedecn(x, self.wavelet, "periodization", self.level, axes)
+        return WaveletExplanation(coefficients, self.wavelet, "periodization", x.shape, ndim)
+
+
+def shares(x: np.ndarray, level: int = 2, wavelet: str = "haar") -> dict[tuple[int, str], Any]:
+    """The share of each band in the magnitudes of each input, by PyWavelets."""
+    ndim = max(1, x.ndim - 2)
+    bands = pywt.wavedecn(x, wavelet, "periodization", level, range(1, 1 + ndim))
+    sums = {(0, "a" * ndim): np.abs(bands[0])}
+    for index, details in enumerate(bands[1:], start=1):
+        sums |= {(index, key): np.abs(band) for key, band in details.items()}
+    sums = {key: band.reshape(len(x), -1).sum(axis=1) for key, band in sums.items()}
+    whole = sum(sums.values())
+    return {key: value / whole for key, value in sums.items()}
+
+
+def of_scales(found: dict[tuple[int, str], Any]) -> np.ndarray:
+    """The shares (N, level + 1) of the scales."""
+    numbers = sorted({index for index, _ in found})
+    return np.stack([sum(v for (i, _), v in found.items() if i == n) for n in numbers], axis=1)
+
+
+def pairs(*sizes: int, shape: tuple[int, ...] = SHAPE) -> list[tuple[np.ndarray, np.ndarray]]:
+    x, y = noise(sum(sizes), *shape), np.arange(sum(sizes)) % 3
+    ends = np.cumsum(sizes)[:-1]
+    return list(zip(np.split(x, ends), np.split(y, ends), strict=True))
+
+
+# --- means, deviations, intervals ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(24,), (24, 2), (8, 12, 3), (8, 4, 8, 1)], ids=str)
+def test_means_and_deviations_are_those_of_all_inputs_at_once(shape):
+    x = noise(COUNT, *shape)
+    profile = scale_profile(Transform(), x, LABELS)
+    expected = shares(x)
+    bands, scales = np.stack(list(expected.values()), axis=1), of_scales(expected)
+    np.testing.assert_allclose(profile.mean, scales.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(profile.std, scales.std(axis=0, ddof=1), rtol=1e-5)
+    np.testing.assert_allclose(profile.band_mean, bands.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(profile.band_std, bands.std(axis=0, ddof=1), rtol=1e-5)
+    unit = "px" if len(shape) > 2 else "samples"
+    assert profile.scales == (f"> 4 {unit}", f"2-4 {unit}", f"1-2 {unit}")
+    assert profile.bands == tuple((profile.scales[index], key) for index, key in expected)
+    assert (profile.count, profile.empty) == (COUNT, 0)
+    assert (profile.method, profile.wavelet) == ("Transform", "haar")
+
+
+def test_intervals_are_students():
+    x = noise(COUNT, *SHAPE)
+    profile = scale_profile(Transform(), x, LABELS, confidence=0.9)
+    found = shares(x)
+    for interval, values in (
+        (profile.interval, of_scales(found)),
+        (profile.band_interval, np.stack(list(found.values()), axis=1)),
+    ):
+        expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+        np.testing.assert_allclose(interval, np.stack(expected, axis=1), rtol=1e-5)
+
+
+def test_intervals_are_of_shares():
+    profile = scale_profile(Transform(), noise(2, *SHAPE), LABELS[:2], confidence=0.9999)
+    assert profile.interval.min() == 0
+    assert profile.interval.max() == 1
+
+
+def test_one_input_tells_nothing_of_the_others():
+    profile = scale_profile(Transform(), noise(1, *SHAPE), LABELS[:1])
+    assert np.isnan(profile.std).all()
+    np.testing.assert_array_equal(profile.interval, [[0, 1]] * 3)
+    assert not profile.to_dataframe()[["mean", "low", "high"]].isna().any().any()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.floats(-1e6, 1e6))
+def test_running_moments_do_not_depend_on_the_batches(sizes, offset):
+    rows = offset + np.random.default_rng(0).standard_normal((sum(sizes), 3))
+    moments = Moments()
+    for part in np.split(rows, np.cumsum(sizes)[:-1]):
+        moments.add(part)
+    assert moments.count == len(rows)
+    if len(rows) > 1:
+        np.testing.assert_allclose(moments.mean, rows.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(moments.std, rows.std(axis=0, ddof=1), rtol=1e-6)
+
+
+# --- where the data come from --------------------------------------------------------------------
+
+
+class Loader:
+    """Batches, again and again."""
+
+    def __init__(self, *batches: Any):
+        self.batches = batches
+
+    def __iter__(self) -> Any:
+        return iter(self.batches)
+
+
+def sources(x: np.ndarray, y: np.ndarray) -> dict[str, tuple[Any, Any]]:
+    dataset = tf.data.Dataset.from_tensor_slices((x, y))
+    return {
+        "arrays": (x, y),
+        "tensors": (tf.constant(x), tf.constant(y)),
+        "dataset": (dataset, None),
+        "batches of a dataset": (dataset.batch(4), None),
+        "mapped batches": (dataset.batch(4).map(lambda x, y: (x, y)).prefetch(1), None),
+        "with weights": (tf.data.Dataset.from_tensor_slices((x, y, y)).batch(3), None),
+        "iterable": (Loader((x[:2], y[:2]), [x[2:], y[2:]]), None),
+        "generator": (((x[i : i + 5], y[i : i + 5]) for i in range(0, len(x), 5)), None),
+    }
+
+
+@pytest.mark.parametrize("source", sources(np.zeros((1, 1)), np.zeros(1)))
+@pytest.mark.parametrize("labels", [True, False], ids=["labels", "one-hot"])
+def test_all_sources_of_the_same_data_have_the_same_profile(source, labels):
+    x = noise(COUNT, *SHAPE)
+    network = Network(SHAPE)
+    explainer = WaveletGradientInput(network.model("tensorflow"), level=2, batch_size=4)
+    data, targets = sources(x, LABELS if labels else CLASSES)[source]
+    profile = scale_profile(explainer, data, targets)
+    expected = explainer.explain_wavelet(x, CLASSES).scale_importance()
+    np.testing.assert_allclose(profile.mean, expected.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(profile.std, expected.std(axis=0, ddof=1), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("labels", [True, False], ids=["labels", "one-hot"])
+def test_a_dataloader_has_the_profile_of_its_tensors(labels):
+    x = noise(COUNT, *SHAPE)
+    explainer = WaveletGradientInput(Network(SHAPE).model("torch"), level=2)
+    tensors = given_to(x, "torch"), torch.tensor(LABELS if labels else CLASSES)
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*tensors), batch_size=4)
+    expected = explainer.explain_wavelet(tensors[0], CLASSES).scale_importance()
+    for profile in (scale_profile(explainer, loader), scale_profile(explainer, *tensors)):
+        np.testing.assert_allclose(profile.mean, expected.mean(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(profile.std, expected.std(axis=0, ddof=1), rtol=1e-4, atol=1e-7)
+        assert profile.count == COUNT
+
+
+@each_framework
+@pytest.mark.parametrize("shape", [(24,), (24, 2), (8, 12, 3), (4, 8, 4, 2)], ids=str)
+def test_predicted_targets_are_the_classes_that_the_model_predicts(framework, shape):
+    """Whatever the data hold."""
+    x, network = noise(COUNT, *shape), Network(shape)
+    predicted = network(x).argmax(axis=1)
+    assert len(set(predicted)) > 1
+    explainer = WCAM(
+        network.model(framework), 4, 4, level=2, partition="scale", confidence=None, batch_size=64
+    )
+    wrong = (predicted + 1) % 3
+    data = given_to(x, framework)
+    expected = scale_profile(explainer, data, np.eye(3, dtype=np.float32)[predicted])
+    other = scale_profile(explainer, data, wrong)
+    assert np.abs(expected.mean - other.mean).max() > 1e-3
+    loaders = Loader((data[:4], wrong[:4]), (data[4:], wrong[4:])), Loader(data[:4], data[4:])
+    for source in (data, *loaders):
+        profile = scale_profile(explainer, source, "predicted")
+        np.testing.assert_allclose(profile.mean, expected.mean, rtol=1e-6)
+
+
+def test_a_dataset_of_inputs_alone_can_be_predicted():
+    x, network = noise(COUNT, *SHAPE), Network(SHAPE)
+    explainer = WaveletGradientInput(network.model("tensorflow"), level=2)
+    expected = scale_profile(explainer, x, network(x).argmax(axis=1))
+    dataset = tf.data.Dataset.from_tensor_slices(x)
+    for data in (dataset, dataset.batch(3)):
+        profile = scale_profile(explainer, data, "predicted")
+        np.testing.assert_allclose(profile.mean, expected.mean, rtol=1e-6)
+
+
+def test_a_front_end_stands_before_the_model_that_predicts():
+    """The dataset holds signals, batched or not; the model takes images of them."""
+    x, network = noise(COUNT, 24), Network((4, 6, 1))
+    model = network.model("tensorflow")
+
+    def front_end(signals: Any) -> Any:
+        return tf.reshape(signals, (-1, 4, 6, 1))
+
+    explainer = WaveletGradientInput(model, level=2, front_end=front_end)
+    predicted = network(x.reshape(-1, 4, 6, 1)).argmax(axis=1)
+    expected = scale_profile(explainer, x, predicted)
+    dataset = tf.data.Dataset.from_tensor_slices((x, predicted))
+    for data, targets in ((x, "predicted"), (dataset, None), (dataset.batch(2), None)):
+        profile = scale_profile(explainer, data, targets)
+        np.testing.assert_allclose(profile.mean, expected.mean, rtol=1e-6)
+
+
+def test_nothing_that_was_explained_is_kept():
+    """Of a hundred batches and explanations, one or two are alive at any time."""
+    alive: list[list[weakref.ref]] = [[], []]
+    most = [0, 0]
+
+    class Spied(Transform):
+        def explain_wavelet(self, inputs, targets):
+            explanation = super().explain_wavelet(inputs, targets)
+            note(0, explanation)
+            return explanation
+
+    def note(kind, thing):
+        alive[kind] = [ref for ref in alive[kind] if ref() is not None] + [weakref.ref(thing)]
+        most[kind] = max(most[kind], len(alive[kind]))
+
+    def stream():
+        for seed in range(100):
+            x = noise(3, *SHAPE, seed=seed)
+            note(1, x)
+            yield x, np.zeros(3, int)
+
+    assert scale_profile(Spied(), stream()).count == 300
+    assert max(most) <= 2
+
+
+@pytest.mark.parametrize(("count", "asked"), [(1, 1), (4, 1), (5, 2), (8, 2), (9, 3)])
+def test_no_batch_is_asked_for_beyond_the_count(count, asked):
+    batches = pairs(4, 4, 4)
+    taken = []
+
+    def stream():
+        for batch in batches:
+            taken.append(len(batch[0]))
+            yield batch
+
+    profile = scale_profile(Transform(), stream(), count=count)
+    assert profile.count == count
+    assert len(taken) == asked
+    x = np.concatenate([x for x, _ in batches])[:count]
+    np.testing.assert_allclose(profile.mean, of_scales(shares(x)).mean(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("source", ["arrays", "dataset", "batches of a dataset", "generator"])
+def test_data_that_end_early_are_told_and_their_profile_kept(source):
+    data, targets = sources(noise(COUNT, *SHAPE), LABELS)[source]
+    with pytest.warns(UserWarning, match=rf"after {COUNT} of 20 inputs"):
+        profile = scale_profile(Transform(), data, targets, count=20)
+    assert profile.count == COUNT
+
+
+@pytest.mark.parametrize(
+    "data", [Loader(), tf.data.Dataset.from_tensor_slices(([], [])).batch(2)], ids=["none", "tf"]
+)
+def test_no_data_have_no_profile(data):
+    with pytest.raises(ValueError, match="data must not be empty"):
+        scale_profile(Transform(), data)
+
+
+def test_inputs_without_importance_are_told_and_left_out():
+    x = noise(COUNT, *SHAPE)
+    x[[2, 7]] = 0
+    with pytest.warns(UserWarning, match="In 2 of 11 inputs nothing has importance"):
+        profile = scale_profile(Transform(), x, LABELS)
+    assert (profile.count, profile.empty) == (9, 2)
+    rest = np.delete(x, [2, 7], axis=0)
+    np.testing.assert_allclose(profile.mean, of_scales(shares(rest)).mean(axis=0), rtol=1e-6)
+
+
+def test_no_importance_at_all_has_no_profile():
+    with pytest.raises(ValueError, match="None of the 11 inputs has any importance"):
+        scale_profile(Transform(), np.zeros((COUNT, *SHAPE), np.float32), LABELS)
+
+
+def test_the_progress_is_shown_if_asked_for(capsys):
+    scale_profile(Transform(), noise(COUNT, *SHAPE), LABELS)
+    assert "profile" not in capsys.readouterr().err
+    scale_profile(Transform(), noise(COUNT, *SHAPE), LABELS, verbose=True)
+    assert "profile: 100%" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "targets", "options", "message"),
+    [
+        (noise(4, *SHAPE), None, {}, "targets must be given"),
+        (noise(4, *SHAPE), LABELS, {}, "one for each of the 4 inputs"),
+        (noise(4, *SHAPE), "predict", {}, "targets must be classes or 'predicted'"),
+        (noise(3, *SHAPE), [0, 1, 3], {}, "labels from 0 to 2.*got labels from 0 to 3"),
+        (noise(3, *SHAPE), [0, 1, -1], {}, "labels from 0 to 2.*got labels from -1"),
+        (Loader(*pairs(3)), LABELS, {}, "targets must be None or 'predicted' where the data hold"),
+        (Loader(noise(3, *SHAPE)), None, {}, r"data must hold batches \(inputs, targets\)"),
+        (Loader(({"x": 1}, 2)), None, {}, r"data must hold batches \(inputs, targets\)"),
+        (Loader((noise(3, *SHAPE), LABELS)), None, {}, "as many targets as inputs"),
+        (Loader((noise(*SHAPE), LABELS[0])), None, {}, "as many targets as inputs"),
+        (noise(4, *SHAPE), LABELS[:4], {"count": 0}, "count must be None or an integer"),
+        (noise(4, *SHAPE), LABELS[:4], {"confidence": 1.5}, "confidence must be"),
+        (noise(4, *SHAPE), LABELS[:4], {"confidence": None}, "confidence must be"),
+    ],
+    ids=range(13),
+)
+def test_bad_arguments_are_named(data, targets, options, message):
+    with pytest.raises(ValueError, match=message):
+        scale_profile(Transform(), data, targets, **options)
+
+
+def test_what_is_no_explainer_or_no_data_is_refused():
+    with pytest.raises(TypeError, match="explainer must be an explainer in the wavelet domain"):
+        scale_profile(len, noise(3, *SHAPE), LABELS[:3])
+    with pytest.raises(TypeError, match="data must be an array"):
+        scale_profile(Transform(), 3)
+
+
+def test_a_model_of_one_output_predicts_no_class():
+    model = Network(SHAPE)
+    model.last = model.last[:, :1]
+    explainer = WCAM(model, 4, 4, level=1, partition="band", confidence=None)
+    with pytest.raises(ValueError, match="at least two classes to predict"):
+        scale_profile(explainer, noise(3, *SHAPE), "predicted")
+
+
+# --- tables, files, pictures ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def profile() -> ScaleProfile:
+    return scale_profile(Transform(), noise(COUNT, *SHAPE), LABELS, name="noise <1>")
+
+
+def test_the_table_has_a_row_for_each_scale_and_band(profile):
+    table = profile.to_dataframe()
+    assert list(table) == ["scale", "orientation", "mean", "std", "low", "high", "count"]
+    whole = table[table.orientation == "all"]
+    assert tuple(whole.scale) == profile.scales
+    np.testing.assert_array_equal(whole["mean"], profile.mean)
+    np.testing.assert_array_equal(whole[["low", "high"]], profile.interval)
+    rest = table[table.orientation != "all"]
+    assert tuple(zip(rest.scale, rest.orientation, strict=True)) == profile.bands
+    np.testing.assert_array_equal(rest["std"], profile.band_std)
+    sums = rest.groupby("scale")["mean"].sum()
+    np.testing.assert_allclose(sums[list(profile.scales)], profile.mean)
+
+
+@pytest.mark.parametrize("name", ["noise", None])
+def test_a_profile_comes_back_from_its_file(profile, name, tmp_path):
+    profile = replace(profile, name=name)
+    profile.save(tmp_path / "reference")
+    loaded = ScaleProfile.load(tmp_path / "reference.npz")
+    for key, value in vars(profile).items():
+        np.testing.assert_array_equal(getattr(loaded, key), value)
+    assert loaded.bands == profile.bands
+    with pytest.raises(ValueError, match="does not hold a WaveletExplanation"):
+        WaveletExplanation.load(tmp_path / "reference")
+
+
+def test_another_file_is_no_profile(tmp_path):
+    Transform().explain_wavelet(noise(2, *SHAPE), LABELS[:2]).save(tmp_path / "explanation")
+    with pytest.raises(ValueError, match="does not hold a ScaleProfile"):
+        ScaleProfile.load(tmp_path / "explanation")
+
+
+def test_the_bars_are_as_high_as_the_means_and_stacked_by_orientation(profile):
+    (ax,) = profile.plot().axes
+    tops = {}
+    for bar in ax.patches:
+        place = round(bar.get_x() + bar.get_width() / 2)
+        tops[place] = max(tops.get(place, 0), bar.get_y() + bar.get_height())
+    np.testing.assert_allclose([tops[place] for place in range(3)], profile.mean)
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(profile.scales)
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == ["diagonals", "horizontal edges", "vertical edges", "approximation"]
+    (whiskers,) = [c for c in ax.collections if len(c.get_segments()) == 3]
+    ends = np.array(whiskers.get_segments())[..., 1]
+    np.testing.assert_allclose(np.sort(ends, axis=1), profile.interval)
+    assert "noise <1>" in ax.get_title()
+
+
+def test_an_approximation_that_takes_no_part_is_not_drawn(profile):
+    mean, bands = profile.mean.copy(), profile.band_mean.copy()
+    mean[0] = bands[0] = 0
+    (ax,) = replace(profile, mean=mean, band_mean=bands).plot().axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(profile.scales[1:])
+
+
+@pytest.mark.parametrize("shape", [(24,), (8, 4, 8, 1)], ids=["1D", "3D"])
+def test_profiles_of_signals_and_of_volumes_are_drawn(shape):
+    profile = scale_profile(Transform(), noise(1, *shape), LABELS[:1])
+    (ax,) = profile.plot().axes
+    assert len(ax.patches) == (3 if len(shape) == 1 else 1 + 2 * 7)
+
+
+# --- comparisons ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def other() -> tuple[np.ndarray, ScaleProfile]:
+    x = np.cumsum(noise(7, *SHAPE, seed=1), axis=2)
+    return x, scale_profile(Transform(), x, LABELS[:7], name="smooth")
+
+
+def test_the_difference_has_welchs_interval(profile, other):
+    first, second = shares(noise(COUNT, *SHAPE)), shares(other[0])
+    table = compare_profiles(profile, other[1]).to_dataframe()
+    assert list(table.model.unique()) == ["noise <1>", "smooth"]
+    columns = ["difference", "difference_low", "difference_high"]
+    assert table[table.model == "noise <1>"][columns].isna().all().all()
+    found = table[table.model == "smooth"][columns].to_numpy()
+    a, b = (np.concatenate([of_scales(s).T, list(s.values())]).T for s in (first, second))
+    result = stats.ttest_ind(b, a, equal_var=False)
+    np.testing.assert_allclose(found[:, 0], b.mean(axis=0) - a.mean(axis=0), rtol=1e-4, atol=1e-7)
+    expected = np.stack(result.confidence_interval(0.95), axis=1)
+    np.testing.assert_allclose(found[:, 1:], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_shares_that_never_vary_differ_without_a_doubt(profile):
+    same = replace(profile, std=np.zeros(3), band_std=np.zeros(len(profile.bands)))
+    moved = replace(same, mean=profile.mean[::-1].copy())
+    table = compare_profiles({"a": same, "b": moved}).to_dataframe()
+    found = table[(table.model == "b") & (table.orientation == "all")]
+    np.testing.assert_array_equal(found.difference_low, found.difference)
+    np.testing.assert_array_equal(found.difference_high, found.difference)
+
+
+def test_one_input_leaves_the_difference_open(profile):
+    one = scale_profile(Transform(), noise(1, *SHAPE), LABELS[:1], name="one")
+    table = compare_profiles(profile, one).to_dataframe()
+    assert set(table[table.model == "one"].difference_low) == {-1.0}
+    assert set(table[table.model == "one"].difference_high) == {1.0}
+
+
+def test_a_comparison_draws_a_group_of_bars_for_each_scale(profile, other):
+    comparison = compare_profiles({"x": profile, "y": other[1], "z": profile})
+    assert isinstance(comparison, ProfileComparison)
+    (ax,) = comparison.plot().axes
+    heights = [[bar.get_height() for bar in group] for group in ax.containers[::2]]
+    np.testing.assert_allclose(heights, [profile.mean, other[1].mean, profile.mean])
+    places = sorted(bar.get_x() for bar in ax.patches)
+    assert np.diff(places).min() > 0.2
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["x", "y", "z"]
+
+
+def test_profiles_that_do_not_fit_are_not_compared(profile):
+    x = noise(3, *SHAPE)
+    deeper = scale_profile(Transform(level=1), x, LABELS[:3], name="deeper")
+    wavelet = replace(profile, wavelet="db2", name="db2")
+    with pytest.raises(ValueError, match=r"'noise <1>' has .* of 'haar', but 'deeper' has"):
+        compare_profiles(profile, deeper)
+    with pytest.raises(ValueError, match=r"but 'db2' has .* of 'db2'"):
+        compare_profiles(profile, wavelet)
+    with pytest.raises(ValueError, match="two or more of different names"):
+        compare_profiles(profile)
+    with pytest.raises(ValueError, match="two or more of different names"):
+        compare_profiles(profile, profile)
+    with pytest.raises(ValueError, match="profiles must have names"):
+        compare_profiles(profile, replace(profile, name=None))
+    with pytest.raises(TypeError, match="must be ScaleProfiles, got a str"):
+        compare_profiles(profile, "other")

@@ -1,0 +1,419 @@
+"""
+At which scales a model looks, over a whole data set.
+
+Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+(2025), figure 10. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
+Attribution to the Wavelet Domain (2023), figure 13 and tables 1, 4 and 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+from tqdm.auto import tqdm
+
+from ..archive import read, write
+from ..attributions.checks import check_fraction, check_integer, warn
+from ..explanation import WaveletExplanation
+from .batches import batches
+from .moments import Moments
+from .predictions import one_hot
+from .profile_plots import draw_comparison, draw_profile
+
+ALL = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleProfile:
+    """
+    The mean importance of each scale, and of each orientation in it, over a data set.
+
+    Parameters
+    ----------
+    scales
+        The scales (level + 1), approximation first, then coarse to fine.
+    bands
+        Scale and orientation of each of the B bands, such as ``("2-4 px", "da")``, in the same
+        order.
+    mean, std
+        Mean and standard deviation (level + 1,) of the scales' shares over the inputs; the
+        deviation is NaN for one input.
+    band_mean, band_std
+        The same (B,) of the bands' shares.
+    count
+        Number of inputs that these are of.
+    empty
+        Number of inputs besides, in which nothing had importance.
+    method
+        Name of the class of the explainer.
+    wavelet
+        Name of the wavelet.
+    confidence
+        Confidence level of the intervals.
+    name
+        What the profile is called in pictures and tables, such as the model's name.
+    """
+
+    scales: tuple[str, ...]
+    bands: tuple[tuple[str, str], ...]
+    mean: np.ndarray
+    std: np.ndarray
+    band_mean: np.ndarray
+    band_std: np.ndarray
+    count: int
+    empty: int
+    method: str
+    wavelet: str
+    confidence: float = 0.95
+    name: str | None = None
+
+    @property
+    def interval(self) -> np.ndarray:
+        """
+        Intervals (level + 1, 2) of the means: Student's t over inputs, cut to shares (0 to 1).
+
+        They hold for inputs drawn at random. Of one input nothing is known: they are 0 to 1.
+        """
+        return self._interval(self.mean, self.std)
+
+    @property
+    def band_interval(self) -> np.ndarray:
+        """The same intervals (B, 2) for the bands."""
+        return self._interval(self.band_mean, self.band_std)
+
+    def plot(self) -> Figure:
+        """
+        Draw the scales as bars made up of their orientations, with the intervals (WAM figure 10).
+
+        Returns
+        -------
+        figure
+            From coarse to fine; without the approximation where it takes no part.
+        """
+        return draw_profile(self)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """
+        A row for each scale, with orientation "all", and for each of its orientations.
+
+        Returns
+        -------
+        table
+            Columns scale, orientation, mean, std, low, high (of the interval) and count.
+        """
+        keys = [*((scale, ALL) for scale in self.scales), *self.bands]
+        low, high = np.concatenate([self.interval, self.band_interval]).T
+        table = pd.DataFrame(keys, columns=["scale", "orientation"])
+        return table.assign(
+            mean=np.concatenate([self.mean, self.band_mean]),
+            std=np.concatenate([self.std, self.band_std]),
+            low=low,
+            high=high,
+            count=self.count,
+        )
+
+    def save(self, path: str | Path) -> None:
+        """
+        Write the profile to a NumPy archive (``.npz``), which holds arrays and JSON only.
+
+        Parameters
+        ----------
+        path
+            File to write; ``.npz`` is added where it is missing.
+        """
+        header = {key: value for key, value in vars(self).items() if key not in _ARRAYS}
+        write(path, header, {key: getattr(self, key) for key in _ARRAYS})
+
+    @classmethod
+    def load(cls, path: str | Path) -> ScaleProfile:
+        """
+        Read a profile that `save` wrote.
+
+        Parameters
+        ----------
+        path
+            File to read; ``.npz`` is added where it is missing.
+
+        Returns
+        -------
+        profile
+            The profile, equal to the one saved.
+
+        Raises
+        ------
+        ValueError
+            If the file is not an archive that `save` wrote.
+        """
+
+        def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> ScaleProfile:
+            header["scales"] = tuple(header["scales"])
+            header["bands"] = tuple((scale, key) for scale, key in header["bands"])
+            return cls(**{**header, **arrays})
+
+        return read(path, build, "a ScaleProfile")
+
+    def _interval(self, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+        if self.count < 2:
+            return np.tile([0.0, 1.0], (len(mean), 1))
+        quantile = stats.t.ppf((1 + self.confidence) / 2, self.count - 1)
+        half = quantile * std / np.sqrt(self.count)
+        return np.clip(np.stack([mean - half, mean + half], axis=-1), 0, 1)
+
+
+_ARRAYS = ("mean", "std", "band_mean", "band_std")
+
+
+def scale_profile(
+    explainer: Any,
+    data: Any,
+    targets: Any = None,
+    *,
+    count: int | None = None,
+    confidence: float = 0.95,
+    name: str | None = None,
+    verbose: bool = False,
+) -> ScaleProfile:
+    """
+    Explain a model over a data set, and take the mean importance of each scale and orientation.
+
+    The data are gone through once, batch by batch. Neither inputs nor explanations are kept, so
+    that the memory needed does not grow with the data set.
+
+    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+    (2025), figure 10. Kasmi & al., Assessment of the Reliability of a Model's Decision by
+    Generalizing Attribution to the Wavelet Domain (2023), figure 13 and tables 1, 4 and 5.
+
+    Parameters
+    ----------
+    explainer
+        Any explainer of the package that has `explain_wavelet`.
+    data
+        An array or tensor; or a `tf.data.Dataset`, batched or not, a PyTorch `DataLoader`, or any
+        iterable of batches ``(inputs, targets, ...)``, or with "predicted" of inputs alone.
+        Inputs are as for the explainer: PyTorch tensors have channels first.
+    targets
+        What is explained: one-hot classes or integer labels of an array or tensor; None where the
+        data hold them; "predicted" for the classes that the model predicts, whatever the data
+        hold.
+    count
+        Most inputs to explain, those that come first; all by default.
+    confidence
+        Confidence level of the intervals of the means.
+    name
+        What the profile is called in pictures and tables.
+    verbose
+        Whether to show the progress.
+
+    Returns
+    -------
+    profile
+        Means and standard deviations of the shares; inputs in which nothing has importance count
+        for none of them. A warning tells their number.
+
+    Raises
+    ------
+    ValueError
+        If the data are empty, no input has any importance, or an argument is not valid.
+    TypeError
+        If `explainer` or `data` are none of these.
+
+    Warns
+    -----
+    UserWarning
+        If the data end before `count` inputs, or inputs have no importance.
+    """
+    check_integer("count", count, lowest=1, optional=True)
+    if confidence is None:
+        raise ValueError("confidence must be a number between 0 and 1, got None.")
+    check_fraction("confidence", confidence)
+    if not hasattr(explainer, "explain_wavelet"):
+        raise TypeError(
+            "explainer must be an explainer in the wavelet domain, with explain_wavelet, got "
+            f"{explainer!r}."
+        )
+    moments, seen, explanation = Moments(), 0, None
+    total = len(data) if hasattr(data, "shape") else count
+    with tqdm(total=total, desc="profile", unit="input", disable=not verbose) as progress:
+        for inputs, classes in _batches(explainer, data, targets, count):
+            explanation = explainer.explain_wavelet(inputs, classes)
+            moments.add(_informative(explanation))
+            seen += len(explanation)
+            progress.update(len(explanation))
+    if explanation is None:
+        raise ValueError("data must not be empty, got no inputs.")
+    if count is not None and seen < count:
+        warn(f"The data ended after {seen} of {count} inputs; the profile is of these.")
+    return _profile(explainer, explanation, moments, seen - moments.count, confidence, name)
+
+
+@dataclass(frozen=True, eq=False)
+class ProfileComparison:
+    """
+    Profiles of two or more models, and how the others differ from the first.
+
+    Parameters
+    ----------
+    profiles
+        The profiles by their names, of the same scales.
+    """
+
+    profiles: Mapping[str, ScaleProfile]
+
+    def plot(self) -> Figure:
+        """
+        Draw the scales of all models as groups of bars, with their intervals (WAM figure 10).
+
+        Returns
+        -------
+        figure
+            From coarse to fine; without the approximation where it takes no part.
+        """
+        return draw_comparison(self.profiles)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """
+        A row for each model, scale and orientation ("all" for the scale as a whole).
+
+        Returns
+        -------
+        table
+            Columns model, those of `ScaleProfile.to_dataframe`, and difference, difference_low and
+            difference_high: the mean minus that of the first model, with Welch's interval at the
+            first one's confidence level, cut to differences of shares (-1 to 1). They are missing
+            for the first model itself.
+        """
+        tables = {name: profile.to_dataframe() for name, profile in self.profiles.items()}
+        first, *others = self.profiles
+        for name in others:
+            differences = _welch(self.profiles[first], self.profiles[name])
+            tables[name] = tables[name].assign(**differences)
+        return pd.concat(tables, names=["model"]).reset_index("model").reset_index(drop=True)
+
+
+def compare_profiles(
+    *profiles: ScaleProfile | Mapping[str, ScaleProfile],
+) -> ProfileComparison:
+    """
+    Set the profiles of two or more models beside each other.
+
+    Parameters
+    ----------
+    profiles
+        The profiles one by one, which have names of their own, or one mapping of profiles by their
+        names. The others are compared with the first.
+
+    Returns
+    -------
+    comparison
+        The comparison.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two, names are missing or the same, or the profiles are of other
+        scales or wavelets.
+    TypeError
+        If they are no profiles.
+    """
+    given: list[tuple[Any, Any]] = [(getattr(p, "name", None), p) for p in profiles]
+    if len(profiles) == 1 and isinstance(profiles[0], Mapping):
+        given = list(profiles[0].items())
+    for name, profile in given:
+        if not isinstance(profile, ScaleProfile):
+            raise TypeError(f"profiles must be ScaleProfiles, got a {type(profile).__name__}.")
+        if name is None:
+            raise ValueError("profiles must have names, or come in a mapping by their names.")
+    names = [name for name, _ in given]
+    if len(given) < 2 or len(set(names)) < len(names):
+        raise ValueError(f"profiles must be two or more of different names, got {names}.")
+    kinds = [(profile.scales, profile.bands, profile.wavelet) for _, profile in given]
+    for name, kind in zip(names, kinds, strict=True):
+        if kind != kinds[0]:
+            raise ValueError(
+                f"profiles must be of the same scales, orientations and wavelet: {names[0]!r} has "
+                f"{list(kinds[0][0])} of {kinds[0][2]!r}, but {name!r} has {list(kind[0])} of "
+                f"{kind[2]!r}."
+            )
+    return ProfileComparison(dict(given))
+
+
+def _batches(
+    explainer: Any, data: Any, targets: Any, count: int | None
+) -> Iterator[tuple[Any, Any]]:
+    """Inputs, and targets as the explainer takes them."""
+    model, front_end = explainer.model, getattr(explainer, "front_end", None)
+    size, ndim = getattr(explainer, "batch_size", None), getattr(explainer, "ndim", None)
+    seen = model if front_end is None else None
+    for inputs, classes in batches(data, targets, count, size, seen):
+        yield inputs, one_hot(classes, model, inputs, size, front_end, ndim)
+
+
+def _informative(explanation: WaveletExplanation) -> np.ndarray:
+    """The shares (N, level + 1 + B) of scales and bands, of inputs that have any importance."""
+    scales, bands = explanation.scale_importance(), explanation.band_importance().values()
+    rows = np.concatenate([scales, np.stack(list(bands), axis=-1)], axis=1)
+    return rows[scales.any(axis=1)]
+
+
+def _profile(
+    explainer: Any,
+    explanation: WaveletExplanation,
+    moments: Moments,
+    empty: int,
+    confidence: float,
+    name: str | None,
+) -> ScaleProfile:
+    if not moments.count:
+        raise ValueError(f"None of the {empty} inputs has any importance: there are no shares.")
+    if empty:
+        warn(
+            f"In {empty} of {empty + moments.count} inputs nothing has importance; the profile is "
+            "of the others."
+        )
+    ends = [len(explanation.scales)]
+    (mean, band_mean), (std, band_std) = (
+        np.split(values, ends) for values in (moments.mean, moments.std)
+    )
+    return ScaleProfile(
+        scales=tuple(explanation.scales),
+        bands=tuple(explanation.band_importance()),
+        mean=mean,
+        std=std,
+        band_mean=band_mean,
+        band_std=band_std,
+        count=moments.count,
+        empty=empty,
+        method=type(explainer).__name__,
+        wavelet=explanation.wavelet,
+        confidence=confidence,
+        name=name,
+    )
+
+
+def _welch(first: ScaleProfile, other: ScaleProfile) -> dict[str, np.ndarray]:
+    """The difference of the other's means from the first's, and Welch's interval of it."""
+    mean, variance, freedom = [], [], []
+    for profile in (first, other):
+        mean.append(np.concatenate([profile.mean, profile.band_mean]))
+        std = np.concatenate([profile.std, profile.band_std])
+        variance.append(std**2 / profile.count)
+        freedom.append(profile.count - 1)
+    difference = mean[1] - mean[0]
+    half = np.full_like(difference, np.inf)
+    if min(freedom) > 0:
+        spread = variance[0] + variance[1]
+        terms = variance[0] ** 2 / freedom[0] + variance[1] ** 2 / freedom[1]
+        degrees = np.divide(spread**2, terms, out=np.ones_like(spread), where=terms > 0)
+        half = stats.t.ppf((1 + first.confidence) / 2, degrees) * np.sqrt(spread)
+    return {
+        "difference": difference,
+        "difference_low": np.maximum(difference - half, -1),
+        "difference_high": np.minimum(difference + half, 1),
+    }
