@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -128,5 +128,5 @@ def _settings(
         if value is not None:
             if value < (0 if name == "seed" else 1):
                 raise ValueError(f"--{name.replace('_', '-')} is too small: {value}.")
-            settings = replace(settings, **{name: value})
+            settings = replace(settings, **dict[str, Any]({name: value}))
     return replace(settings, weights=None) if random_weights else settings

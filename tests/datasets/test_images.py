@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wam_xplique.datasets import image_folder
+from wam_xplique.datasets import image_folder, load_image
 
 
 @pytest.fixture
@@ -48,5 +48,31 @@ def test_too_few_images_and_broken_ones_are_told(folder, tmp_path):
     with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
         image_folder(folder, 0)
     (folder / "broken.jpg").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"broken.jpg cannot be read"):
+    with pytest.raises(ValueError, match=r"broken.jpg cannot be read as an image"):
         image_folder(folder, 8)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_images_of_8_and_of_16_bits_are_the_same_in_colour_and_in_grey(grey, tmp_path):
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(levels).save(tmp_path / "8.png")
+    Image.fromarray(levels.astype(np.uint16) * 257).save(tmp_path / "16.png")
+    for name in ("8.png", "16.png"):
+        image = np.asarray(load_image(tmp_path / name, grey))
+        np.testing.assert_array_equal(image, levels if grey else np.stack([levels] * 3, -1))
+
+
+def test_images_that_cannot_be_read_are_told(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="nothing.png is no file"):
+        load_image(tmp_path / "nothing.png")
+    whole = tmp_path / "whole.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(whole)
+    (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:3000])
+    with pytest.raises(ValueError, match="cut.png cannot be read as an image"):
+        load_image(tmp_path / "cut.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match=r"cannot be read as an image: .*4096 pixels"):
+        load_image(whole)
+    Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tif")
+    with pytest.raises(ValueError, match="mode 'F', whose values have no known range"):
+        load_image(tmp_path / "float.tif")

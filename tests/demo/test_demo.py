@@ -152,10 +152,11 @@ def test_a_photograph_is_explained_by_a_model_of_keras_applications(tmp_path, mo
     assert names == {f"cat_wam_{m}.{e}" for m in ("sg", "ig") for e in ("npz", "png")}
 
 
-def test_logits_are_what_the_softmax_is_taken_of():
-    model = keras.Sequential(
-        [keras.layers.Input((4,)), keras.layers.Dense(3, activation="softmax", name="head")]
-    )
+@pytest.mark.parametrize("head", ["activation", "layer"])
+def test_logits_are_what_the_softmax_is_taken_of(head):
+    dense = keras.layers.Dense(3, activation="softmax" if head == "activation" else None)
+    softmax = [keras.layers.Softmax()] if head == "layer" else []
+    model = keras.Sequential([keras.layers.Input((4,)), dense, *softmax])
     x = np.random.default_rng(0).random((5, 4), dtype=np.float32)
     logits = imagenet.without_softmax(model)(x)
     np.testing.assert_allclose(keras.ops.softmax(logits), model(x), rtol=1e-5)

@@ -1,7 +1,7 @@
 """Real images, sounds and volumes as arrays, in the layouts that models and explainers take."""
 
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from .images import image_folder
+from .images import image_folder, load_image
 from .sounds import esc50, fit_duration, load_wav, resample, save_wav, wav_folder
 from .volumes import medmnist3d, npy_folder, voxelize
 
@@ -12,6 +12,7 @@ __all__ = [
     "esc50",
     "fit_duration",
     "image_folder",
+    "load_image",
     "load_wav",
     "medmnist3d",
     "npy_folder",

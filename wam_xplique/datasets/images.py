@@ -5,12 +5,52 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm.auto import tqdm
 
 from .common import check_positive_integer
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+
+
+def load_image(path: str | Path, grey: bool = False) -> Image.Image:
+    """
+    Read an image.
+
+    Parameters
+    ----------
+    path
+        File, in any format that Pillow reads.
+    grey
+        Whether to bring it to grey; to red, green and blue if not.
+
+    Returns
+    -------
+    image
+        Image of 8 bits a channel. One of 16 bits is brought to 8; what is transparent is not seen.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read, or holds values of no known range.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"path {path} is no file.")
+    try:
+        image = Image.open(path)
+        image.load()
+    except Exception as error:  # broken files make Pillow raise errors of many kinds
+        raise ValueError(f"path {path} cannot be read as an image: {error}") from error
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(
+            f"path {path} holds an image of mode {image.mode!r}, whose values have no known range; "
+            "expected 8 or 16 bits a channel."
+        )
+    return image.convert("L" if grey else "RGB")
 
 
 def image_folder(
@@ -69,10 +109,7 @@ def image_folder(
 
 def _read(path: Path, size: int, crop: float) -> np.ndarray:
     """The square in the middle of an image."""
-    try:
-        image = Image.open(path).convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
-        raise ValueError(f"folder must hold images, but {path} cannot be read: {error}") from error
+    image = load_image(path)
     side = min(image.size) * crop
     left, top = ((length - side) / 2 for length in image.size)
     box = (left, top, left + side, top + side)

@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from ..attributions import WaveletIntegratedGradients, WaveletSmoothGrad
+from ..datasets import load_image
 from ..plots import plot_explanation
 from .messages import DemoError
 
@@ -37,12 +37,11 @@ def explain_photograph(
 
     Raises
     ------
-    DemoError
+    FileNotFoundError, ValueError
         If the photograph, the model or its weights cannot be had.
     """
-    module, constructor = find_application(model_name)
-    picture = _read(path)
-    model = _load(constructor, model_name, weights)
+    picture = load_image(path)
+    module, model = load_application(model_name, weights)
     size = model.input_shape[1:3]
     resized = np.asarray(picture.resize(size[::-1]), np.float32)
     x = module.preprocess_input(resized[np.newaxis].copy())
@@ -62,6 +61,39 @@ def explain_photograph(
         figure.savefig(out / f"{path.stem}_{name}.png", dpi=110)
         plt.close(figure)
     print(f"Figures and explanations are in {out}/")
+
+
+def load_application(name: str, weights: str | None = "imagenet") -> tuple[ModuleType, keras.Model]:
+    """
+    Load a model of `keras.applications`.
+
+    Parameters
+    ----------
+    name
+        Its name, such as "MobileNetV2".
+    weights
+        Its weights, as `keras.applications` takes them; they are downloaded on first use.
+
+    Returns
+    -------
+    module
+        The module that holds its preprocessing.
+    model
+        The model.
+
+    Raises
+    ------
+    DemoError
+        If there is no such model, or its weights cannot be had.
+    """
+    module, constructor = find_application(name)
+    try:
+        return module, constructor(weights=weights)
+    except Exception as error:  # keras raises a bare Exception when a download fails
+        raise DemoError(
+            f"The {weights} weights of {name} could not be loaded; they are downloaded on first "
+            f"use, which needs a connection. {error}"
+        ) from error
 
 
 def find_application(name: str) -> tuple[ModuleType, Any]:
@@ -110,30 +142,15 @@ def without_softmax(model: keras.Model) -> keras.Model:
         The model up to its logits, sharing its weights.
     """
     head = model.layers[-1]
+    if isinstance(head, keras.layers.Softmax):
+        return keras.Model(model.input, head.input)
     if getattr(head, "activation", None) is not keras.activations.softmax:
         return model
     config = {**head.get_config(), "activation": None, "name": f"{head.name}_logits"}
     logits = type(head).from_config(config)
     outputs = logits(head.input)
     logits.set_weights(head.get_weights())
-    return keras.Model(model.inputs, outputs)
-
-
-def _read(path: Path) -> Image.Image:
-    try:
-        return Image.open(path).convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
-        raise DemoError(f"--image {path} cannot be read: {error}") from error
-
-
-def _load(constructor: Any, name: str, weights: str | None) -> keras.Model:
-    try:
-        return constructor(weights=weights)
-    except Exception as error:  # keras raises a bare Exception when a download fails
-        raise DemoError(
-            f"The {weights} weights of {name} could not be loaded; they are downloaded on first "
-            f"use, which needs a connection. {error}"
-        ) from error
+    return keras.Model(model.input, outputs)
 
 
 def _describe(module: ModuleType, scores: np.ndarray) -> str:
