@@ -141,16 +141,19 @@ def without_softmax(model: keras.Model) -> keras.Model:
     logits
         The model up to its logits, sharing its weights.
     """
-    head = model.layers[-1]
+    head, inputs = model.layers[-1], getattr(model, "inputs", None)
+    if not inputs:  # a subclass, which knows no graph of its layers
+        return model
+    inputs = inputs[0] if len(inputs) == 1 else inputs
     if isinstance(head, keras.layers.Softmax):
-        return keras.Model(model.input, head.input)
+        return keras.Model(inputs, head.input)
     if getattr(head, "activation", None) is not keras.activations.softmax:
         return model
     config = {**head.get_config(), "activation": None, "name": f"{head.name}_logits"}
     logits = type(head).from_config(config)
     outputs = logits(head.input)
     logits.set_weights(head.get_weights())
-    return keras.Model(model.input, outputs)
+    return keras.Model(inputs, outputs)
 
 
 def _describe(module: ModuleType, scores: np.ndarray) -> str:
