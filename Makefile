@@ -5,32 +5,45 @@ PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 CONSTRAINTS := -c constraints.txt
 WORKERS ?= 2
+SOURCES := $(shell find wam_xplique backends benchmarks -name '*.py')
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # TensorFlow leaves oneDNN off where a processor has no AVX-512; volumes then train 50 times slower.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: demo test lint types unit benchmarks clean
+.PHONY: demo test lint types unit notebooks docs package benchmarks clean
 
 demo: $(INSTALLED)
 	$(PYTHON) -m wam_xplique demo
 
-test: lint types unit
+test: lint types unit docs
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-# mypy does not follow the package-dir mapping of an editable install: it reads a plain copy.
-types: $(INSTALLED)
-	rm -rf build/types && mkdir -p build/types
-	cp -r wam_xplique build/types/wam_xplique
-	cp -r backends build/types/wam_xplique/backends
-	cp -r benchmarks build/types/wam_xplique/benchmarks
-	cd build/types && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml
+# mypy and griffe do not follow the package-dir mapping of an editable install: they read a plain
+# copy.
+package:
+	rm -rf build/package && mkdir -p build/package
+	cp -r wam_xplique build/package/wam_xplique
+	cp -r backends build/package/wam_xplique/backends
+	cp -r benchmarks build/package/wam_xplique/benchmarks
+
+types: package $(INSTALLED)
+	cd build/package && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml
 
 unit: $(INSTALLED)
 	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
+
+# Notebooks are kept without outputs; the site shows the copies that are executed here.
+notebooks: $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))
+
+build/notebooks/%.ipynb: notebooks/%.ipynb notebooks/execute.py $(SOURCES) $(INSTALLED)
+	$(PYTHON) notebooks/execute.py $< $@
+
+docs: package notebooks
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.kernels

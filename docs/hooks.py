@@ -1,0 +1,68 @@
+"""What MkDocs does not do by itself: pages that are made, and formulas."""
+
+from __future__ import annotations
+
+import html
+import posixpath
+import re
+from pathlib import Path
+
+from latex2mathml.converter import convert
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from nbconvert import MarkdownExporter
+
+ROOT = Path(__file__).parents[1]
+EXECUTED = ROOT / "build" / "notebooks"
+
+# Files of the repository that are pages of the site as well; of the README one chapter is.
+PAGES = {
+    "benchmarks/README.md": "benchmarks/index.md",
+    "benchmarks/RESULTS.md": "benchmarks/results.md",
+    "README.md": "benchmarks/measurements.md",
+}
+CHAPTER = re.compile(r"^## Benchmarks\n.*?(?=^## )", re.DOTALL | re.MULTILINE)
+
+LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
+FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are not written in this folder."""
+    for source, page in PAGES.items():
+        text = (ROOT / source).read_text(encoding="utf-8")
+        if source == "README.md":
+            text = re.sub("^#(#+ )", r"\1", CHAPTER.search(text)[0], flags=re.MULTILINE)
+        files.append(File.generated(config, page, content=_relink(text, source, page)))
+    for path in sorted(EXECUTED.glob("*.ipynb")):
+        for name, content in _converted(path).items():
+            files.append(File.generated(config, f"tutorials/{name}", content=content))
+    return files
+
+
+def on_page_content(content: str, **_: object) -> str:
+    """Turn the formulas into MathML, which browsers draw without a script."""
+    return FORMULA.sub(_mathml, content)
+
+
+def _relink(text: str, source: str, page: str) -> str:
+    """Point the relative links of a file of the repository to where they lead on the site."""
+
+    def relink(link: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link[1]))
+        target = PAGES.get(target, target.removeprefix("docs/"))
+        return f"]({posixpath.relpath(target, posixpath.dirname(page))}"
+
+    return LINK.sub(relink, text)
+
+
+def _converted(path: Path) -> dict[str, str | bytes]:
+    """A notebook as Markdown, and its pictures, by the names of their files."""
+    resources = {"unique_key": path.stem, "output_files_dir": path.stem}
+    text, resources = MarkdownExporter().from_filename(str(path), resources)
+    return {f"{path.stem}.md": text, **resources["outputs"]}
+
+
+def _mathml(formula: re.Match[str]) -> str:
+    display = {"span": "inline", "div": "block"}[formula[1]]
+    return convert(html.unescape(formula[2]), display=display)

@@ -1,0 +1,167 @@
+"""What the documentation shows is there, and runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import shlex
+from importlib.metadata import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import typer
+
+from wam_xplique import cli
+from wam_xplique.demo import networks
+
+mpl.use("Agg")
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BENCHMARKS = ROOT / "benchmarks" / "README.md"  # its Python has a test of its own
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+IN_TEXT = re.compile(r"`((?:wam-xplique|python -m|make) [^`\n]+)`")
+
+
+class Block(NamedTuple):
+    """A block of code: its language, its text, and the line of the page where it begins."""
+
+    language: str
+    text: str
+    line: int
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def blocks(path: Path) -> list[Block]:
+    page = path.read_text(encoding="utf-8")
+    return [Block(b[1], b[2], page.count("\n", 0, b.start(2))) for b in BLOCK.finditer(page)]
+
+
+def commands(path: Path) -> list[str]:
+    """The commands of a page, in its blocks of shell and in its text."""
+    in_blocks = "".join(b.text for b in blocks(path) if b.language == "sh").replace("\\\n", " ")
+    in_text = IN_TEXT.findall(BLOCK.sub("", path.read_text(encoding="utf-8")))
+    return [*filter(None, map(str.strip, in_blocks.splitlines())), *in_text]
+
+
+@pytest.fixture
+def pretrained(monkeypatch):
+    """Networks of keras.applications, without the weights that would be downloaded."""
+    for title, network in vars(keras.applications).items():
+        if callable(network) and "weights" in inspect.signature(network).parameters:
+            monkeypatch.setattr(keras.applications, title, functools.partial(network, weights=None))
+
+
+@pytest.fixture
+def trained_once(monkeypatch):
+    """The network that many pages train is the same in all of them, by its seed."""
+    monkeypatch.setattr(networks, "train_keras", train_once)
+
+
+def train_once(inputs: np.ndarray, labels: np.ndarray) -> keras.Model:
+    key = inputs.tobytes()
+    if key not in TRAINED:
+        TRAINED[key] = train(inputs, labels)
+    return TRAINED[key]
+
+
+train = networks.train_keras
+TRAINED: dict[bytes, keras.Model] = {}
+
+
+@pytest.mark.usefixtures("pretrained", "trained_once")
+@pytest.mark.parametrize(
+    "path",
+    [path for path in PAGES if any(b.language == "python" for b in blocks(path))],
+    ids=name,
+)
+def test_the_code_of_a_page_runs(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in blocks(path):
+        if block.language == "python":
+            at_its_line = "\n" * block.line + block.text  # so that tracebacks point to the page
+            exec(compile(at_its_line, str(path), "exec"), names)
+    plt.close("all")
+
+
+@pytest.mark.parametrize("path", [*PAGES, BENCHMARKS], ids=name)
+def test_the_commands_of_a_page_exist(path):
+    for command in commands(path):
+        check(shlex.split(command, comments=True))
+
+
+def test_there_are_commands_to_check():
+    found = [command.split()[0] for path in [*PAGES, BENCHMARKS] for command in commands(path)]
+    assert {"make", "pip", "python", "wam-xplique"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make coffee",
+        "pip install .[coffee]",
+        "python -m benchmarks.coffee",
+        "python -m benchmarks.kernels --coffee",
+        "wam-xplique coffee",
+        "wam-xplique demo --coffee",
+        "coffee",
+    ],
+)
+def test_the_check_catches_what_does_not_exist(command):
+    with pytest.raises(Exception, match="coffee"):
+        check(shlex.split(command))
+
+
+def check(words: list[str]) -> None:
+    """Check that a command, and the options given to it, exist."""
+    program, *arguments = words
+    CHECKS[program](arguments)
+
+
+def check_make(arguments: list[str]) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in arguments:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def check_pip(arguments: list[str]) -> None:
+    extras = metadata("wam-xplique").get_all("Provides-Extra") or []
+    for extra in re.findall(r"\[(.+?)\]", " ".join(arguments)):
+        assert set(extra.split(",")) <= set(extras), extra
+
+
+def check_python(arguments: list[str]) -> None:
+    """``python -m benchmarks.name``: the module is there, and knows the options."""
+    dash_m, module, *options = arguments
+    assert dash_m == "-m"
+    if module == "benchmarks.compare":
+        return check_cli(["benchmark", *options])  # one command by two names
+    place = ROOT.joinpath(*module.split("."))
+    files = [place.with_suffix(".py"), *place.glob("*.py")]
+    sources = [file.read_text(encoding="utf-8") for file in files if file.exists()]
+    assert sources, module
+    sources.append((ROOT / "benchmarks" / "timing.py").read_text(encoding="utf-8"))
+    for option in (word for word in options if word.startswith("--")):
+        assert any(f'"{option}"' in source for source in sources), option
+    return None
+
+
+def check_cli(arguments: list[str]) -> None:
+    group = typer.main.get_command(cli.app)
+    context = group.make_context(cli.NAME, list(arguments))
+    title, command, options = group.resolve_command(context, list(arguments))
+    command.make_context(title, options, parent=context)
+
+
+CHECKS = {"make": check_make, "pip": check_pip, "python": check_python, "wam-xplique": check_cli}
