@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -180,7 +180,7 @@ _FAMILIES: dict[str, _Family] = {
 CORRUPTIONS = tuple(_FAMILIES)
 
 
-def _correlate(x: np.ndarray, kernel: np.ndarray, border: str) -> np.ndarray:
+def _correlate(x: np.ndarray, kernel: np.ndarray, border: Literal["edge", "reflect"]) -> np.ndarray:
     """Means of the surroundings of each pixel, weighted by a square kernel of odd size."""
     reach = len(kernel) // 2
     padded = np.pad(x, [(reach, reach), (reach, reach), (0, 0)], border)
