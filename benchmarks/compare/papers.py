@@ -208,7 +208,7 @@ def _zoom_table(requests: Sequence[Request], settings: Settings, out: Path) -> s
             path.parent.mkdir(parents=True, exist_ok=True)
             regular = _explain(request.load(), settings, settings.level)
             zoomed = _explain(replace(request, crop=CROP / 2).load(), settings, settings.level + 1)
-            pd.DataFrame(zoom_consistency(regular, zoomed).rows()).to_csv(path, index=False)
+            zoom_consistency(regular, zoomed).to_dataframe().to_csv(path, index=False)
         for row in pd.read_csv(path).replace(np.nan, None).to_dict("records"):
             line = table.setdefault(int(row["level"]), {"level": int(row["level"])})
             for kind, title in (("regular", "Reg."), ("zoomed", "×2")):

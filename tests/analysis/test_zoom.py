@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
+from skimage.transform import resize
 
 from wam_xplique import WaveletExplanation
-from wam_xplique.analysis import zoom_consistency
+from wam_xplique.analysis import zoom_consistency, zoom_views
 from wam_xplique.coefficients import WaveletTransform
 
 
@@ -33,16 +36,87 @@ def test_what_only_the_zoom_shows_is_new():
     np.testing.assert_allclose(found.new, 1)
 
 
-def test_rows_have_means_and_deviations_of_each_level():
+def random_consistency(approximation: bool = True):
     rng = np.random.default_rng(0)
-    found = zoom_consistency(
-        explanation(rng.normal(size=(5, 32, 32)), 2), explanation(rng.normal(size=(5, 32, 32)), 3)
-    )
-    rows = found.rows()
-    assert [row["level"] for row in rows] == [0, 1, 2, 3]
-    assert "regular" not in rows[3]
-    assert sum(row["zoomed"] for row in rows) == pytest.approx(1)
-    assert rows[1]["regular sd"] == pytest.approx(np.std(found.regular[:, 1]))
+    explanations = [explanation(rng.normal(size=(5, 32, 32)), level) for level in (2, 3)]
+    for one in explanations:
+        one.coefficients[0] *= approximation
+    return zoom_consistency(*explanations)
+
+
+def test_the_table_has_means_and_deviations_of_each_level():
+    found = random_consistency()
+    table = found.to_dataframe()
+    assert table["level"].tolist() == [0, 1, 2, 3]
+    assert table["scale"].tolist() == ["> 4 px", "2-4 px", "1-2 px", "0.5-1 px"]
+    assert table["regular"].isna().tolist() == [False, False, False, True]
+    assert table["zoomed"].sum() == pytest.approx(1)
+    assert table["regular sd"][1] == pytest.approx(np.std(found.regular[:, 1]))
+    assert table["zoomed"][3] == pytest.approx(found.new.mean())
+
+
+@pytest.mark.parametrize("approximation", [True, False])
+def test_the_picture_aligns_the_scales_and_marks_the_new_one(approximation):
+    found = random_consistency(approximation)
+    (ax,) = found.plot().axes
+    ax.figure.canvas.draw()
+    first = int(not approximation)
+    regular, zoomed = ([bar.get_height() for bar in bars] for bars in ax.containers[::2])
+    np.testing.assert_allclose(regular[:-1], found.regular.mean(0)[first:])
+    assert np.isnan(regular[-1])
+    np.testing.assert_allclose(zoomed, found.zoomed.mean(0)[first:])
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert labels == ["> 4 px", "2-4 px", "1-2 px", "0.5-1 px\n(new)"][first:]
+    plt.close("all")
+
+
+def gradients(height: int, width: int) -> np.ndarray:
+    """Smooth, so that resampling by any means gives the same: red along x, green along y."""
+    y, x = np.mgrid[:height, :width]
+    channels = (30 + 200 * x / width, 30 + 200 * y / height, np.full(x.shape, 77))
+    return np.rint(np.stack(channels, -1)).astype(np.uint8)
+
+
+def test_the_views_are_resized_and_cut_from_the_middle(tmp_path):
+    size, short = 56, 64
+    pictures = [gradients(256, 384), gradients(256, 256)[:, :, :1], gradients(320, 256)]
+    Image.fromarray(pictures[2]).save(tmp_path / "tall.png")
+    views = zoom_views([*pictures[:2], tmp_path / "tall.png"], size, short)
+    for zoom, view in zip((1, 2), views, strict=True):
+        assert (view.shape, view.dtype) == ((3, size, size, 3), np.float32)
+        for picture, found in zip(pictures, view, strict=True):
+            height, width = picture.shape[:2]
+            scale = zoom * short / min(height, width)
+            whole = resize(
+                picture, (round(height * scale), round(width * scale)), 1, anti_aliasing=True
+            )
+            top, left = ((side - size) // 2 for side in whole.shape[:2])
+            expected = 255 * whole[top : top + size, left : left + size]
+            np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), atol=1.5)
+    # The closer look has the middle half of the other's width, and so half of its slope.
+    slopes = [np.ptp(view[0, :, :, 0]) for view in views]
+    assert slopes[1] == pytest.approx(slopes[0] / 2, abs=2)
+
+
+def test_views_that_cannot_be_made_are_told(tmp_path):
+    good = np.zeros((128, 128), np.uint8)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    for bad, told in (
+        ([], "at least one image, got none"),
+        ([tmp_path / "broken.png"], "broken.png cannot be read as an image"),
+        ([np.zeros((8, 8, 2), np.uint8)], r"must have shape .* got \(8, 8, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            zoom_views(bad, 8, 8)
+    for wrong in (np.zeros((8, 8)), 3):
+        with pytest.raises(TypeError, match="files or arrays of bytes"):
+            zoom_views([wrong], 8, 8)
+    with pytest.raises(ValueError, match="resize must be an integer of at least 9, got 8"):
+        zoom_views([good], 9, 8)
+    with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
+        zoom_views([good], 0, 8)
+    with pytest.warns(UserWarning, match="1 of 2 originals have a shorter side of less than 128"):
+        zoom_views([good, good[:100]], 56, 64)
 
 
 def test_explanations_that_do_not_fit_are_told():

@@ -7,11 +7,22 @@ to the Wavelet Domain (2023), section 4.3 and appendix B.4.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
 
+from ..attributions.checks import check_integer, warn
+from ..datasets.images import load_image, middle
 from ..explanation import WaveletExplanation
+from ..plots.common import BAR_COLOR, WHISKER_COLOR
+
+REGULAR_COLOR = "0.6"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,26 +37,108 @@ class ZoomConsistency:
     zoomed
         Shares (N, level + 2) of the levels of the same scales in the scene, and last of the one
         that only the zoom shows.
+    scales
+        What the level + 2 levels stand for, in pixels of the inputs as they were.
     """
 
     regular: np.ndarray
     zoomed: np.ndarray
+    scales: tuple[str, ...]
 
     @property
     def new(self) -> np.ndarray:
         """The share (N,) of the details that only the zoom shows."""
         return self.zoomed[:, -1]
 
-    def rows(self) -> list[dict[str, float]]:
-        """A line for each level as in table 1: means over the inputs, and standard deviations."""
-        return [
-            {
-                "level": level,
-                **_mean_and_deviation("regular", self.regular, level),
-                **_mean_and_deviation("zoomed", self.zoomed, level),
-            }
-            for level in range(self.zoomed.shape[1])
-        ]
+    def plot(self) -> Figure:
+        """
+        Draw the shares of the scales, as they were and zoomed in (WCAM table 1).
+
+        Returns
+        -------
+        figure
+            Two bars for each scale in the scene, and one for the new one: means over the inputs,
+            with standard deviations. The approximation is left out where it takes no part.
+        """
+        figure, ax = plt.subplots(figsize=(1.6 + 0.9 * len(self.scales), 3.2), layout="constrained")
+        table = self.to_dataframe()
+        held = (table.loc[0, ["regular", "zoomed"]] == 0).all()
+        table = table[int(held) :]
+        places = np.arange(len(table))
+        for name, shift, color in (("regular", -0.2, REGULAR_COLOR), ("zoomed", 0.2, BAR_COLOR)):
+            means, deviations = table[name], table[f"{name} sd"]
+            ax.bar(places + shift, means, 0.38, color=color, label=name)
+            ax.errorbar(
+                places + shift, means, deviations, fmt="none", ecolor=WHISKER_COLOR, elinewidth=1
+            )
+        ax.set_ylim(0, None)
+        ax.axvspan(places[-1] - 0.5, places[-1] + 0.5, color="0.93", zorder=0)
+        ax.set_xlim(-0.5, places[-1] + 0.5)
+        ax.set_xticks(places, [*table["scale"][:-1], f"{self.scales[-1]}\n(new)"], fontsize=8)
+        ax.tick_params(axis="x", length=0)
+        ax.tick_params(axis="y", labelsize=8)
+        ax.set_ylabel("share of the importance", fontsize=9)
+        ax.set_xlabel("scale in the regular view", fontsize=9)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(frameon=False, fontsize=8)
+        return figure
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row for each level as in table 1: means over the inputs, and standard deviations."""
+        regular = np.pad(self.regular, [(0, 0), (0, 1)], constant_values=np.nan)
+        columns: dict[str, object] = {"level": np.arange(len(self.scales)), "scale": self.scales}
+        for name, shares in (("regular", regular), ("zoomed", self.zoomed)):
+            columns |= {name: shares.mean(axis=0), f"{name} sd": shares.std(axis=0)}
+        return pd.DataFrame(columns)
+
+
+def zoom_views(
+    originals: Iterable[np.ndarray | str | Path], size: int = 224, resize: int = 256
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Look at images, and at their middles twice as close (WCAM appendix B.4.1, figure 23).
+
+    The shorter side is brought to `resize` pixels, or to twice as many, and a square of `size`
+    pixels is cut from the middle.
+
+    Parameters
+    ----------
+    originals
+        Files, or images (H, W), (H, W, 1) or (H, W, 3) of bytes. The shorter sides should have
+        2 · `resize` pixels, or the closer look is blurred and shows less that is new.
+    size
+        Height and width of the views.
+    resize
+        Pixels to which the shorter side is brought, at least `size`.
+
+    Returns
+    -------
+    regular, zoomed
+        Views (N, size, size, 3), float32 in [0, 255].
+
+    Raises
+    ------
+    TypeError
+        If an image is neither a file nor an array of bytes.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If there are no images, a file cannot be read, or an argument is not as above.
+    """
+    check_integer("size", size, lowest=1)
+    check_integer("resize", resize, lowest=size)
+    images = [_as_image(original) for original in originals]
+    if not images:
+        raise ValueError("originals must hold at least one image, got none.")
+    small = sum(min(image.size) < 2 * resize for image in images)
+    if small:
+        warn(
+            f"{small} of {len(images)} originals have a shorter side of less than {2 * resize} "
+            "pixels: their closer look is blurred."
+        )
+    crop = size / resize
+    regular, zoomed = (np.stack([middle(i, size, c) for i in images]) for c in (crop, crop / 2))
+    return regular, zoomed
 
 
 def zoom_consistency(regular: WaveletExplanation, zoomed: WaveletExplanation) -> ZoomConsistency:
@@ -61,7 +154,7 @@ def zoom_consistency(regular: WaveletExplanation, zoomed: WaveletExplanation) ->
         Explanation of the inputs.
     zoomed
         Explanation of their middles, magnified twice (from finer originals, or there is nothing
-        new to see), by the same method with one more level.
+        new to see; `zoom_views` makes both), by the same method with one more level.
 
     Returns
     -------
@@ -82,11 +175,24 @@ def zoom_consistency(regular: WaveletExplanation, zoomed: WaveletExplanation) ->
         raise ValueError(
             f"zoomed must have one level more than regular, which has {levels[0]}; got {levels[1]}."
         )
-    return ZoomConsistency(regular.scale_importance(), zoomed.scale_importance())
+    unit = regular.scales[-1].split()[-1]
+    scales = (*regular.scales, f"0.5-1 {unit}")
+    return ZoomConsistency(regular.scale_importance(), zoomed.scale_importance(), scales)
 
 
-def _mean_and_deviation(name: str, shares: np.ndarray, level: int) -> dict[str, float]:
-    if level >= shares.shape[1]:
-        return {}
-    of_level = shares[:, level]
-    return {name: float(of_level.mean()), f"{name} sd": float(of_level.std())}
+def _as_image(original: np.ndarray | str | Path) -> Image.Image:
+    if isinstance(original, (str, Path)):
+        return load_image(original)
+    if not isinstance(original, np.ndarray) or original.dtype != np.uint8:
+        raise TypeError(
+            "originals must be files or arrays of bytes (uint8), got a "
+            f"{type(original).__name__} of {getattr(original, 'dtype', 'no dtype')}."
+        )
+    fits = original.ndim == 2 or (original.ndim == 3 and original.shape[-1] in (1, 3))
+    if not fits or not original.size:
+        raise ValueError(
+            f"originals must have shape (H, W), (H, W, 1) or (H, W, 3), got {original.shape}."
+        )
+    return Image.fromarray(original[..., 0] if original.shape[2:] == (1,) else original).convert(
+        "RGB"
+    )

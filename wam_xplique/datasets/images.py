@@ -104,12 +104,27 @@ def image_folder(
         chosen = np.random.default_rng(seed).choice(len(found), count, replace=False)
         found = [found[index] for index in sorted(chosen)]
     progress = tqdm(found, desc="read images", unit="file", disable=not verbose)
-    return np.stack([_read(path, size, crop) for path in progress]), found
+    return np.stack([middle(load_image(path), size, crop) for path in progress]), found
 
 
-def _read(path: Path, size: int, crop: float) -> np.ndarray:
-    """The square in the middle of an image."""
-    image = load_image(path)
+def middle(image: Image.Image, size: int, crop: float) -> np.ndarray:
+    """
+    The square in the middle of an image.
+
+    Parameters
+    ----------
+    image
+        Image in colour.
+    size
+        Height and width of the result.
+    crop
+        Share of the shorter side that the square has.
+
+    Returns
+    -------
+    square
+        Array (size, size, 3), float32 in [0, 255].
+    """
     side = min(image.size) * crop
     left, top = ((length - side) / 2 for length in image.size)
     box = (left, top, left + side, top + side)
