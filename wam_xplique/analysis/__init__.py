@@ -12,7 +12,7 @@ from .corruptions import (
 from .profile import ProfileComparison, ScaleProfile, compare_profiles, scale_profile
 from .sound import Separation, mix, noise_experiment, overlap_experiment
 from .sufficient import DecisiveImages, necessary_images, sufficient_images
-from .zoom import ZoomConsistency, zoom_consistency
+from .zoom import ZoomConsistency, zoom_consistency, zoom_views
 
 __all__ = [
     "CorruptionEffect",
@@ -35,4 +35,5 @@ __all__ = [
     "scale_profile",
     "sufficient_images",
     "zoom_consistency",
+    "zoom_views",
 ]
