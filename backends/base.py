@@ -103,6 +103,14 @@ class Backend(ABC):
     def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
         """`x` in another shape, -1 in place of one size."""
 
+    @abstractmethod
+    def clip(self, x: Tensor, low: float, high: float) -> Tensor:
+        """`x`, its entries below `low` and above `high` replaced by these."""
+
+    @abstractmethod
+    def sums(self, x: Tensor) -> Tensor:
+        """The sum (N,) of each entry along the first axis."""
+
     def slice(self, x: Tensor, axis: int, part: slice) -> Tensor:
         """A part of `x` along `axis`."""
         return x[(slice(None),) * axis + (part,)]

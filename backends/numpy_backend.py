@@ -30,6 +30,12 @@ class NumpyBackend(Backend):
     def reshape(self, x: np.ndarray, shape: Sequence[int]) -> np.ndarray:
         return x.reshape(shape)
 
+    def clip(self, x: np.ndarray, low: float, high: float) -> np.ndarray:
+        return np.clip(x, low, high)
+
+    def sums(self, x: np.ndarray) -> np.ndarray:
+        return x.reshape(len(x), -1).sum(axis=1)
+
     def is_floating(self, x: np.ndarray) -> bool:
         return np.issubdtype(x.dtype, np.floating)
 

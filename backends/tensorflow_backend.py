@@ -59,6 +59,12 @@ class TensorFlowBackend(Backend):
     def reshape(self, x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
         return tf.reshape(x, shape)
 
+    def clip(self, x: tf.Tensor, low: float, high: float) -> tf.Tensor:
+        return tf.clip_by_value(x, low, high)
+
+    def sums(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(x, list(range(1, len(x.shape))))
+
     def is_floating(self, x: tf.Tensor) -> bool:
         return x.dtype.is_floating
 

@@ -42,6 +42,12 @@ class TorchBackend(Backend):
     def reshape(self, x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
         return x.reshape(tuple(shape))
 
+    def clip(self, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
+        return x.clamp(low, high)
+
+    def sums(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1).sum(1)
+
     def is_floating(self, x: torch.Tensor) -> bool:
         return x.is_floating_point()
 

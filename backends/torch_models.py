@@ -162,16 +162,54 @@ def gradient_function(
             seen = x if front_end is None else front_end(x)
             if not seen.requires_grad:
                 raise ValueError("front_end must be differentiable: its output has no gradient.")
-            scores = operator(model, seen, y)
-            if not scores.requires_grad:
-                raise ValueError("The model gives no gradient with respect to its inputs.")
             wanted = (x,) if front_end is None else (x, seen)
-            found = torch.autograd.grad(scores.sum(), wanted, allow_unused=True)
-        if any(gradient is None for gradient in found):
-            raise ValueError("The model's scores do not depend on its inputs.")
+            found = _gradients(operator(model, seen, y), wanted)
         return found[0] if front_end is None else torch.cat([g.flatten(1) for g in found], 1)
 
     return _in_parts(model, gradients)
+
+
+def scored_gradient_function(
+    model: nn.Module, operator: Operator = predictions, front_end: FrontEnd | None = None
+) -> ScoreFunction:
+    """
+    The scores of `model`, and their gradient with respect to the inputs, from one forward pass.
+
+    Parameters
+    ----------
+    model, operator, front_end
+        As for `gradient_function`.
+
+    Returns
+    -------
+    scored_gradients
+        ``scored_gradients(x, y)``, (N, 1 + P): the score, and then the gradient, flat.
+
+    Raises
+    ------
+    ValueError
+        As `gradient_function` and `score_function` do.
+    """
+    _check_modes(model, front_end)
+
+    def scored_gradients(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            scores = operator(model, x if front_end is None else front_end(x), y)
+            check_scores(scores.shape, len(x))
+            (gradient,) = _gradients(scores, (x,))
+        return torch.cat([scores.detach()[:, None], gradient.flatten(1)], 1)
+
+    return _in_parts(model, scored_gradients)
+
+
+def _gradients(scores: torch.Tensor, wanted: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    if not scores.requires_grad:
+        raise ValueError("The model gives no gradient with respect to its inputs.")
+    found = torch.autograd.grad(scores.sum(), wanted, allow_unused=True)
+    if any(gradient is None for gradient in found):
+        raise ValueError("The model's scores do not depend on its inputs.")
+    return found
 
 
 def _check_modes(model: nn.Module, front_end: FrontEnd | None) -> None:

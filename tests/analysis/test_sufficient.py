@@ -134,7 +134,8 @@ def test_a_boundary_of_the_prediction_is_found(framework, shape, kind):
         assert not found.found[index] or count == 0 or not kept[count - 1]
         np.testing.assert_allclose(found.images[index], left[count], atol=1e-5)
     assert found.features == len(left) - 1
-    np.testing.assert_allclose(found.share, found.count / found.features)
+    shares = np.where(found.found, found.count / found.features, np.nan)
+    np.testing.assert_allclose(found.share, shares)
 
 
 def test_a_plain_bisection_finds_the_very_smallest_of_a_monotone_prediction():

@@ -1,5 +1,6 @@
 """What people do with an explanation."""
 
+from .callback import ScaleProfileCallback
 from .corruptions import (
     CorruptionEffect,
     Distances,
@@ -9,6 +10,7 @@ from .corruptions import (
     importance_distances,
     robustness,
 )
+from .minimal import MinimalImages, ParetoFront, minimal_images, pareto_front
 from .profile import ProfileComparison, ScaleProfile, compare_profiles, scale_profile
 from .sound import Separation, mix, noise_experiment, overlap_experiment
 from .sufficient import DecisiveImages, necessary_images, sufficient_images
@@ -19,18 +21,23 @@ __all__ = [
     "DecisiveImages",
     "Distances",
     "Explained",
+    "MinimalImages",
+    "ParetoFront",
     "ProfileComparison",
     "Robustness",
     "ScaleProfile",
+    "ScaleProfileCallback",
     "Separation",
     "ZoomConsistency",
     "compare_profiles",
     "corruption_effect",
     "importance_distances",
+    "minimal_images",
     "mix",
     "necessary_images",
     "noise_experiment",
     "overlap_experiment",
+    "pareto_front",
     "robustness",
     "scale_profile",
     "sufficient_images",

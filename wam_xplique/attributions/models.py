@@ -16,7 +16,9 @@ from xplique.commons.exceptions import InvalidOperatorException
 from xplique.commons.operators import predictions_operator, semantic_segmentation_operator
 from xplique.wrappers import TorchWrapper
 
-from ..backends import ScoreFunction, Tensor
+from ..backends import Backend, ScoreFunction, Tensor
+from ..backends.base import check_scores
+from ..backends.registry import load_backend
 
 NATIVE_OPERATORS = (predictions_operator, semantic_segmentation_operator)
 """Xplique's operators that weigh the model's outputs by the targets, and that PyTorch has too."""
@@ -284,6 +286,66 @@ def tensorflow_front_end_gradients(model: Any, operator: Any, front_end: Any) ->
         return tf.concat([tf.reshape(g, (len(x), -1)) for g in (of_x, of_seen)], 1)
 
     return gradients
+
+
+def scored_gradients(
+    model: Any, operator: Any, front_end: Any = None
+) -> tuple[Backend, ScoreFunction]:
+    """
+    The operator's scores of a model, and their gradients, from one forward pass.
+
+    Parameters
+    ----------
+    model
+        Keras model, `tf.Module`, `TorchWrapper` or `torch.nn.Module`.
+    operator
+        Operator.
+    front_end
+        What stands between the inputs and the model.
+
+    Returns
+    -------
+    backend
+        Backend that runs the model.
+    scored_gradients
+        ``scored_gradients(x, y)``, (N, 1 + P): the score, and then the gradient, flat.
+
+    Raises
+    ------
+    ValueError
+        If a PyTorch module is in training mode, or the operator is one that only TensorFlow runs.
+    TypeError
+        If the model gives no gradients.
+    """
+    module = torch_module(model, operator)
+    if module is not None:
+        from ..backends import torch_models
+
+        found = torch_models.scored_gradient_function(module, _in_torch(operator), front_end)
+        return load_backend("torch"), found
+    check_differentiable(model, operator)
+    return load_backend("tensorflow"), _tensorflow_scored_gradients(model, operator, front_end)
+
+
+@functools.lru_cache(maxsize=8)
+def _tensorflow_scored_gradients(model: Any, operator: Any, front_end: Any) -> ScoreFunction:
+    @tf.function(reduce_retracing=True)
+    def both(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            scores = operator(model, behind(front_end, x), y)
+        return scores, tape.gradient(scores, x)
+
+    both._omit_frequent_tracing_warning = True  # each model has a trace of its own
+
+    def scored_gradients(x: Tensor, y: Tensor) -> Tensor:
+        scores, gradient = both(x, y)
+        if gradient is None:
+            raise ValueError("The model gives no gradient with respect to its inputs.")
+        check_scores(scores.shape, len(x))
+        return tf.concat([scores[:, tf.newaxis], tf.reshape(gradient, (len(x), -1))], 1)
+
+    return scored_gradients
 
 
 def output_shape(model: Any, input_shape: tuple[int, ...]) -> tuple[int | None, ...] | None:
