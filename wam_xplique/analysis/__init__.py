@@ -10,6 +10,7 @@ from .corruptions import (
     importance_distances,
     robustness,
 )
+from .depth import DepthRobustness, depth_robustness
 from .minimal import MinimalImages, ParetoFront, minimal_images, pareto_front
 from .profile import ProfileComparison, ScaleProfile, compare_profiles, scale_profile
 from .sound import Separation, mix, noise_experiment, overlap_experiment
@@ -19,6 +20,7 @@ from .zoom import ZoomConsistency, zoom_consistency, zoom_views
 __all__ = [
     "CorruptionEffect",
     "DecisiveImages",
+    "DepthRobustness",
     "Distances",
     "Explained",
     "MinimalImages",
@@ -31,6 +33,7 @@ __all__ = [
     "ZoomConsistency",
     "compare_profiles",
     "corruption_effect",
+    "depth_robustness",
     "importance_distances",
     "minimal_images",
     "mix",

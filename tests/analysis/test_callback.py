@@ -1,0 +1,352 @@
+"""Trainings that are watched: what is logged, and that nothing of them changes."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import torch
+
+from wam_xplique import WCAM, WaveletGradientInput, WaveletIntegratedGradients
+from wam_xplique.analysis import ScaleProfileCallback
+from wam_xplique.analysis.batches import gather
+from wam_xplique.analysis.figures import as_pixels, draw_coefficients
+
+from ..metrics.helpers import noise
+
+SHAPE = (16, 16, 1)
+SCALES = ("2-4 px", "1-2 px")
+TAGS = tuple(f"scale_importance/{scale}" for scale in SCALES)
+X, Y = noise(24, *SHAPE), np.eye(3, dtype=np.float32)[np.arange(24) % 3]
+FIXED = noise(5, *SHAPE, seed=1)
+LABELS = np.array([0, 1, 2, 0, 1])
+
+quick = functools.partial(WaveletGradientInput, level=2)
+
+
+def make(eager: bool = True) -> keras.Model:
+    """
+    A model whose training draws random numbers, and keeps statistics of its batches.
+
+    Of a few steps most of the time is compilation: they are not, where it does not matter.
+    """
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.layers.Input(SHAPE),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Flatten(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(3),
+        ]
+    )
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=eager)
+    return model
+
+
+def fit(model: keras.Model, *callbacks: Any, epochs: int = 2, **options: Any) -> dict[str, Any]:
+    """The history of a training."""
+    options = {"batch_size": 12, "verbose": 0, **options}
+    return model.fit(X, Y, epochs=epochs, callbacks=list(callbacks), **options).history
+
+
+def watched(*args: Any, explainer: Any = quick, **options: Any) -> ScaleProfileCallback:
+    data = args or (FIXED, LABELS)
+    return ScaleProfileCallback(*data, explainer=explainer, **{"verbose": False, **options})
+
+
+def mean_shares(model: Any, explainer: Any = quick) -> np.ndarray:
+    classes = np.eye(3, dtype=np.float32)[LABELS]
+    return explainer(model).explain_wavelet(FIXED, classes).scale_importance().mean(axis=0)[1:]
+
+
+@pytest.mark.parametrize("explainer", [quick, None], ids=["gradients", "default"])
+def test_training_goes_on_as_it_would_without(explainer, tmp_path):
+    plain = make(eager=False)
+    expected = fit(plain, epochs=3, validation_data=(X, Y))
+    options = {"log_dir": tmp_path / "logs", "csv": tmp_path / "scales.csv"}
+    seen = make(eager=False)
+    history = fit(seen, watched(explainer=explainer, **options), epochs=3, validation_data=(X, Y))
+    for ours, theirs in zip(seen.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for key, values in expected.items():
+        assert history[key] == values
+
+
+class Inference(tf.Module):
+    """A model as it is after training."""
+
+    def __init__(self, model: keras.Model):
+        super().__init__()
+        self.model = model
+
+    def __call__(self, x: Any) -> Any:
+        return self.model(x, training=False)
+
+
+@pytest.mark.parametrize(
+    "explainer",
+    [
+        quick,
+        functools.partial(WaveletIntegratedGradients, level=2, steps=5),
+        functools.partial(
+            WCAM, grid_size=4, nb_design=4, level=2, partition="band", confidence=None
+        ),
+    ],
+    ids=["GradientInput", "IntegratedGradients", "WCAM"],
+)
+def test_the_weights_of_each_epoch_are_explained_as_at_inference(explainer):
+    """Against a fresh explainer of a copy that has the weights of the epoch."""
+    weights: list[list[np.ndarray]] = []
+    model = make(eager=False)
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: weights.append(model.get_weights())
+    )
+    history = fit(model, note, watched(explainer=explainer), epochs=3)
+    logged = np.array([history[tag] for tag in TAGS]).T
+    for found, of_epoch in zip(logged, weights, strict=True):
+        copy = make()
+        copy.set_weights(of_epoch)
+        np.testing.assert_allclose(found, mean_shares(Inference(copy), explainer), rtol=1e-4)
+    assert np.abs(np.diff(logged, axis=0)).max(axis=1).min() > 1e-4
+    np.testing.assert_allclose(logged.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("every", "epochs", "expected"),
+    [(1, 2, [0, 1]), (2, 3, [0, 2]), (3, 5, [0, 3, 4]), (7, 1, [0])],
+)
+def test_every_few_epochs_are_explained_and_the_last(every, epochs, expected, tmp_path):
+    history = fit(make(), watched(every=every, csv=tmp_path / "s.csv"), epochs=epochs)
+    table = pd.read_csv(tmp_path / "s.csv")
+    assert list(table.epoch) == expected
+    assert len(history["loss"]) == epochs
+    assert list(table["1-2 px"]) == pytest.approx(history[TAGS[1]])
+
+
+def test_a_csv_file_goes_on_where_training_is_resumed(tmp_path):
+    path = tmp_path / "scales.csv"
+    model, callback = make(), watched(csv=path)
+    first = fit(model, callback, epochs=2)
+    second = fit(model, callback, epochs=4, initial_epoch=2)
+    third = fit(model, watched(csv=str(path)), epochs=5, initial_epoch=4)
+    table = pd.read_csv(path)
+    assert list(table) == ["epoch", *SCALES]
+    assert list(table.epoch) == [0, 1, 2, 3, 4]
+    for scale, tag in zip(SCALES, TAGS, strict=True):
+        assert list(table[scale]) == pytest.approx(first[tag] + second[tag] + third[tag])
+
+
+def test_a_csv_file_of_other_columns_is_left_alone(tmp_path):
+    path, model = tmp_path / "scales.csv", make()
+    path.write_text("epoch,loss\n0,1.5\n")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"has the columns \['epoch', 'loss'\], and not"):
+        fit(model, watched(csv=path))
+    assert path.read_text() == "epoch,loss\n0,1.5\n"
+    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_callbacks_that_follow_see_the_shares(tmp_path):
+    path, seen = tmp_path / "log.csv", []
+    later = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append({**logs}))
+    history = fit(make(), watched(), keras.callbacks.CSVLogger(path), later, epochs=2)
+    for tag in TAGS:
+        assert [logs[tag] for logs in seen] == history[tag]
+        assert list(pd.read_csv(path)[tag]) == pytest.approx(history[tag])
+
+
+def test_the_approximation_is_logged_where_it_takes_part():
+    history = fit(make(), watched(explainer=functools.partial(quick, include_approximation=True)))
+    tags = [tag for tag in history if tag.startswith("scale_importance/")]
+    assert tags == ["scale_importance/> 4 px", *TAGS]
+    assert np.sum([history[tag] for tag in tags], axis=0) == pytest.approx(1)
+
+
+# --- TensorBoard ---------------------------------------------------------------------------------
+
+
+def summaries(folder: Path) -> dict[tuple[str, int], Any]:
+    """What the files of events hold, by tag and step."""
+    found = {}
+    for file in sorted(folder.glob("events.*")):
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                found[value.tag, event.step] = tf.make_ndarray(value.tensor)
+    return found
+
+
+def test_tensorboard_gets_scalars_and_mosaics(tmp_path):
+    history = fit(make(), watched(every=2, log_dir=tmp_path), epochs=3)
+    found = summaries(tmp_path)
+    assert set(found) == {(t, e) for t in (*TAGS, "wavelet coefficients") for e in (0, 2)}
+    for tag in TAGS:
+        assert [float(found[tag, step]) for step in (0, 2)] == pytest.approx(history[tag])
+    pictures = [found["wavelet coefficients", step] for step in (0, 2)]
+    for _, _, *encoded in pictures:
+        assert len(encoded) == 3
+        decoded = [tf.io.decode_png(one).numpy() for one in encoded]
+        assert all(one.std() > 20 for one in decoded)
+        assert not np.array_equal(decoded[0], decoded[1])
+    assert pictures[0][2] != pictures[1][2]
+
+
+def test_the_picture_is_the_mosaic_of_the_explanation():
+    classes = np.eye(3, dtype=np.float32)[LABELS]
+    explanation = quick(make()).explain_wavelet(FIXED, classes)
+    figure = draw_coefficients(explanation, 1)
+    shown = figure.axes[0].images[0].get_array()
+    assert shown.shape == explanation.mosaic().shape[1:3]
+    correlation = np.corrcoef(shown.ravel(), np.abs(explanation.mosaic()[1]).ravel())[0, 1]
+    assert correlation > 0.8
+    pixels = as_pixels(figure)
+    assert (pixels.dtype, pixels.shape[2]) == (np.uint8, 3)
+
+
+@pytest.mark.parametrize("shape", [(32, 2), (8, 8, 8, 1)], ids=["1D", "3D"])
+def test_signals_and_volumes_are_watched_as_well(shape, tmp_path):
+    x, y = noise(6, *shape), np.arange(6) % 3
+    model = keras.Sequential(
+        [keras.layers.Input(shape), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    callback = watched(x, y, log_dir=tmp_path)
+    history = model.fit(x, y, callbacks=[callback], verbose=0).history
+    unit = "samples" if len(shape) == 2 else "px"
+    assert history[f"scale_importance/1-2 {unit}"][0] > 0
+    ((_, _, first, *_),) = [v for (t, _), v in summaries(tmp_path).items() if "coefficients" in t]
+    assert tf.io.decode_png(first).numpy().std() > 5
+
+
+# --- the batch -----------------------------------------------------------------------------------
+
+
+def batches() -> dict[str, Any]:
+    dataset = tf.data.Dataset.from_tensor_slices((FIXED, LABELS))
+    loader = torch.utils.data.TensorDataset(torch.tensor(FIXED), torch.tensor(LABELS))
+    return {
+        "dataset": dataset,
+        "batched": dataset.batch(2),
+        "generated": tf.data.Dataset.from_generator(
+            lambda: iter([(FIXED[:3], LABELS[:3]), (FIXED[3:], LABELS[3:])]),
+            output_signature=(
+                tf.TensorSpec((None, *SHAPE), tf.float32),
+                tf.TensorSpec((None,), tf.int64),
+            ),
+        ),
+        "list": [(FIXED[:4], LABELS[:4]), (FIXED[4:], LABELS[4:])],
+        "loader": torch.utils.data.DataLoader(loader, batch_size=3),
+    }
+
+
+@pytest.mark.parametrize("source", ["dataset", "batched", "generated", "list", "loader"])
+@pytest.mark.parametrize("count", [5, 3])
+def test_the_batch_may_be_the_beginning_of_a_dataset(source, count):
+    callback = watched(batches()[source], count=count)
+    callback.set_model(make())
+    if source != "loader":  # PyTorch's tensors do not go into Keras' models
+        callback.on_train_begin()
+        inputs, targets = callback._batch
+    else:
+        inputs, targets = gather(batches()[source], None, count)
+    np.testing.assert_array_equal(inputs, FIXED[:count])
+    np.testing.assert_array_equal(targets, LABELS[:count])
+
+
+@pytest.mark.parametrize("source", ["dataset", "batched", "list", "arrays"])
+def test_data_that_end_early_stop_the_training_before_it_begins(source):
+    data = (FIXED, LABELS) if source == "arrays" else (batches()[source],)
+    model = make()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="ended early: 6 inputs are needed, got 5"):
+        fit(model, watched(*data, count=6))
+    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_batch_stays_the_same_from_one_training_to_the_next():
+    """A dataset that is shuffled anew whenever it is read."""
+    dataset = tf.data.Dataset.from_tensor_slices((X, np.arange(24) % 3)).shuffle(24).batch(4)
+    callback, model = watched(dataset, count=4), make()
+    model.optimizer.learning_rate = 0.0
+    model.layers[1].momentum = 1.0
+    shares = [fit(model, callback, epochs=2)[TAGS[0]] for _ in range(2)]
+    assert np.ravel(shares) == pytest.approx(shares[0][0])
+
+
+def test_predicted_targets_follow_the_model():
+    model = make()
+    history = fit(model, watched(FIXED, "predicted"), epochs=3)
+    predicted = np.eye(3, dtype=np.float32)[model.predict(FIXED, verbose=0).argmax(axis=1)]
+    found = quick(model).explain_wavelet(FIXED, predicted).scale_importance()
+    assert history[TAGS[1]][-1] == pytest.approx(found[:, -1].mean(), rel=1e-4)
+
+
+def test_inputs_without_importance_are_told_and_left_out():
+    x = FIXED.copy()
+    x[1] = 0
+    with pytest.warns(UserWarning, match="In 1 of 5 inputs nothing has importance"):
+        history = fit(make(), watched(x, LABELS), epochs=1)
+    assert history[TAGS[0]][0] + history[TAGS[1]][0] == pytest.approx(1)
+    with pytest.warns(UserWarning, match="In 5 of 5 inputs"):
+        history = fit(make(), watched(0 * x, LABELS), epochs=1)
+    assert TAGS[0] not in history
+
+
+# --- the cost, and what is refused ---------------------------------------------------------------
+
+
+def test_the_cost_is_printed_once(capsys):
+    callback, model = watched(verbose=True), make()
+    for _ in range(2):
+        fit(model, callback, epochs=2)
+    (line,) = capsys.readouterr().out.splitlines()
+    name = "ScaleProfileCallback: WaveletGradientInput of 5 inputs takes"
+    assert line == f"{name} {callback.seconds:.2g} s each time."
+    fit(make(), watched(), epochs=1)
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "error", "message"),
+    [
+        ((FIXED, LABELS), {"every": 0}, ValueError, "every must be an integer of at least 1"),
+        ((FIXED, LABELS), {"count": 0}, ValueError, "count must be None or an integer"),
+        (([(FIXED, LABELS)],), {}, ValueError, "count must be given where inputs are no array"),
+        ((FIXED, LABELS), {"explainer": 3}, TypeError, "explainer must be a class of explainers"),
+    ],
+    ids=range(4),
+)
+def test_bad_arguments_are_named_at_once(data, options, error, message):
+    with pytest.raises(error, match=message):
+        ScaleProfileCallback(*data, **options)
+
+
+@pytest.mark.parametrize(
+    ("data", "explainer", "message"),
+    [
+        ((FIXED,), quick, "targets must be given"),
+        ((FIXED, LABELS[:4]), quick, "one for each of the 5 inputs"),
+        ((FIXED, LABELS + 1), quick, "labels from 0 to 2"),
+        ((noise(5, 8, 8, 1), LABELS), quick, "do not fit the model"),
+        ((FIXED, LABELS), functools.partial(quick, level=9), "level=9 does not fit"),
+    ],
+    ids=range(5),
+)
+def test_what_does_not_fit_the_model_shows_before_training(data, explainer, message):
+    model = make()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        fit(model, watched(*data, explainer=explainer))
+    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -1,0 +1,209 @@
+"""At which scales a Keras model looks, while it is trained."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from csv import reader, writer
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..attributions import WaveletIntegratedGradients
+from ..attributions.checks import check_integer, warn
+from ..explanation import WaveletExplanation
+from .batches import gather
+from .figures import as_pixels, draw_coefficients
+from .predictions import one_hot
+
+STEPS = 16
+MOST_IMAGES = 3
+
+
+class ScaleProfileCallback(keras.callbacks.Callback):
+    """
+    Logs the importance of each scale for a fixed batch of validation inputs, every few epochs.
+
+    The mean shares go into the epoch's logs as ``"scale_importance/1-2 px"`` and so on, where the
+    callbacks that come after this one (`keras.callbacks.CSVLogger`), the progress bar and the
+    history see them; and, if asked for, into TensorBoard and into a file of its own. Epochs are
+    counted from 0: the first is explained, every `every`-th from there, and the last.
+
+    The model is explained as it is at inference: dropout is off, and no statistics of a batch
+    normalization, weights or random seeds are touched. Training goes on as it would without. One
+    explanation more is made when training begins: it is compiled, and what does not fit shows.
+
+    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+    (2025), figure 10.
+
+    Parameters
+    ----------
+    inputs
+        The batch: an array or tensor, or a dataset or an iterable of batches
+        ``(inputs, targets)``, the first `count` inputs of which are taken when training begins.
+    targets
+        One-hot classes or integer labels; None where the inputs hold them; "predicted" for the
+        classes that the model predicts at the time.
+    explainer
+        What makes an explainer of the model: a class of explainers, or a function such as
+        ``lambda model: WCAM(model, grid_size=8)``. By default
+        `wam_xplique.WaveletIntegratedGradients` with 16 steps, the quickest of the methods that
+        tell the scale.
+    every
+        Epochs from one explanation to the next.
+    count
+        Number of inputs; all by default. It must be given for a dataset or an iterable.
+    log_dir
+        Folder of TensorBoard's logs: a scalar for each scale, and the coefficients' importance for
+        the first three inputs as pictures.
+    csv
+        File with a line for each epoch explained. A file that is there goes on where it ends, so
+        that training can be resumed.
+    verbose
+        Whether to print, once, how many seconds an explanation takes.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not valid; when training begins, if the data end before `count` inputs,
+        they do not fit the model, or the CSV file has other columns.
+    TypeError
+        If `explainer` is not callable; when training begins, if the inputs are no data.
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        targets: Any = None,
+        explainer: Callable[[Any], Any] | None = None,
+        *,
+        every: int = 1,
+        count: int | None = None,
+        log_dir: str | Path | None = None,
+        csv: str | Path | None = None,
+        verbose: bool = True,
+    ):
+        super().__init__()
+        check_integer("every", every, lowest=1)
+        check_integer("count", count, lowest=1, optional=True)
+        if count is None and not hasattr(inputs, "shape"):
+            raise ValueError("count must be given where inputs are no array or tensor, got None.")
+        if explainer is None:
+            explainer = functools.partial(WaveletIntegratedGradients, steps=STEPS)
+        if not callable(explainer):
+            raise TypeError(
+                "explainer must be a class of explainers or a function that makes one of a model, "
+                f"got {explainer!r}."
+            )
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                f"The models must run in TensorFlow, but Keras runs in {keras.backend.backend()!r}."
+            )
+        self.explainer = explainer
+        self.every = every
+        self.count = count
+        self.log_dir = log_dir
+        self.csv = csv
+        self.verbose = verbose
+        self.seconds: float | None = None
+        self._data = inputs, targets
+        self._batch: tuple[Any, Any] | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Take the batch, and explain it: that compiles, and shows what does not fit."""
+        if self._batch is None:
+            self._batch = gather(*self._data, self.count, self.model)
+        self._explainer = self.explainer(self.model)
+        found = self._explain()
+        shown = 0 if getattr(self._explainer, "include_approximation", True) else 1
+        self._scales = dict(enumerate(found.scales[shown:], start=shown))
+        if self.csv is not None:
+            _begin_csv(Path(self.csv), ["epoch", *self._scales.values()])
+        self._summary = None
+        if self.log_dir is not None:
+            self._summary = tf.summary.create_file_writer(str(self.log_dir))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Explain the batch if it is its turn, and write the shares down."""
+        if epoch % self.every and epoch + 1 != self.params.get("epochs"):
+            return
+        start = time.perf_counter()
+        explanation = self._explain()
+        if self.seconds is None:
+            self._tell(time.perf_counter() - start)
+        shares = explanation.scale_importance()
+        important = shares.any(axis=1)
+        if not important.all():
+            warn(
+                f"In {np.sum(~important)} of {len(shares)} inputs nothing has importance; "
+                "the shares are of the others."
+            )
+        if important.any():
+            mean = shares[important].mean(axis=0)
+            found = {name: float(mean[index]) for index, name in self._scales.items()}
+            self._write(epoch, found, explanation, {} if logs is None else logs)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the files."""
+        if self._summary is not None:
+            self._summary.close()
+
+    def _explain(self) -> WaveletExplanation:
+        assert self._batch is not None
+        inputs, targets = self._batch
+        front_end, ndim = (getattr(self._explainer, name, None) for name in ("front_end", "ndim"))
+        size = getattr(self._explainer, "batch_size", None)
+        classes = one_hot(targets, self.model, inputs, size, front_end, ndim)
+        return self._explainer.explain_wavelet(inputs, classes)
+
+    def _write(
+        self,
+        epoch: int,
+        shares: dict[str, float],
+        explanation: WaveletExplanation,
+        logs: dict[str, Any],
+    ) -> None:
+        tagged = {f"scale_importance/{scale}": share for scale, share in shares.items()}
+        logs.update(tagged)
+        if self.csv is not None:
+            with Path(self.csv).open("a", newline="", encoding="utf-8") as file:
+                writer(file).writerow([epoch, *shares.values()])
+        if self._summary is not None:
+            shown = range(min(MOST_IMAGES, len(explanation)))
+            pictures = [as_pixels(draw_coefficients(explanation, index)) for index in shown]
+            with self._summary.as_default(step=epoch):
+                for tag, share in tagged.items():
+                    tf.summary.scalar(tag, share)
+                tf.summary.image("wavelet coefficients", np.stack(pictures))
+            self._summary.flush()
+
+    def _tell(self, seconds: float) -> None:
+        self.seconds = seconds
+        if self.verbose and self._batch is not None:
+            name, count = type(self._explainer).__name__, len(self._batch[0])
+            print(
+                f"ScaleProfileCallback: {name} of {count} inputs takes {seconds:.2g} s each time."
+            )
+
+
+def _begin_csv(path: Path, columns: list[str]) -> None:
+    """
+    Begin a file with its columns, if it is not there.
+
+    Raises
+    ------
+    ValueError
+        If it is there, with other columns.
+    """
+    if not path.exists() or not path.stat().st_size:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer(file).writerow(columns)
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        found = next(reader(file), None)
+    if found != columns:
+        raise ValueError(f"csv={str(path)!r} has the columns {found}, and not {columns}.")
