@@ -18,24 +18,22 @@ Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Featur
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from wam_xplique import WaveletExplanation
 from wam_xplique.analysis import Separation, noise_experiment, overlap_experiment
 from wam_xplique.attributions import (
     WaveletGradientInput,
     WaveletIntegratedGradients,
     WaveletSmoothGrad,
 )
-from wam_xplique.coefficients import WaveletTransform, map_bands
 from wam_xplique.demo import networks, sounds
 
 from . import timing
+from .methods import Blind
 
 TRANSFORM: dict[str, Any] = {"wavelet": "db4", "level": 6}
 NOISE = 0.1  # of an input's range
@@ -70,21 +68,6 @@ class Settings:
 QUICK = Settings(training=5, sounds=4, draws=2, keep=(0.1,))
 
 
-class Blind:
-    """An explainer that knows nothing of a model: some function of the mixture's coefficients."""
-
-    def __init__(self, importance: Callable[[np.ndarray], np.ndarray]):
-        self.importance = importance
-
-    def explain_wavelet(self, inputs: np.ndarray, targets: Any) -> WaveletExplanation:
-        """The importance of each coefficient of the inputs (N, T)."""
-        transform = WaveletTransform(**TRANSFORM, mode="periodization", axes=(1,))
-        bands = map_bands(self.importance, transform.forward(inputs))
-        return WaveletExplanation(
-            bands, transform.wavelet, transform.mode, tuple(inputs.shape), ndim=1
-        )
-
-
 def contenders(model: Any, front_end: Any, draws: int) -> dict[str, Any]:
     """Explainers by name."""
     options = {**TRANSFORM, "include_approximation": True, "front_end": front_end}
@@ -93,8 +76,8 @@ def contenders(model: Any, front_end: Any, draws: int) -> dict[str, Any]:
         "WAM-SG": WaveletSmoothGrad(model, nb_samples=draws, relative_noise=NOISE, **options),
         "WAM-IG": WaveletIntegratedGradients(model, steps=draws, **options),
         "gradient × input": WaveletGradientInput(model, **options),
-        "largest coefficients": Blind(np.abs),
-        "random coefficients": Blind(lambda band: generator.random(band.shape)),
+        "largest coefficients": Blind(np.abs, 1, **TRANSFORM),
+        "random coefficients": Blind(lambda band: generator.random(band.shape), 1, **TRANSFORM),
     }
 
 

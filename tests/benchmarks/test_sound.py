@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import sys
 
-import numpy as np
-
 from benchmarks import sound
 
 
@@ -20,10 +18,3 @@ def test_all_contenders_are_measured(tmp_path, monkeypatch, capsys):
     assert all(0 <= row["target's share ↑"] <= 1 for row in rows)
     assert set(model) == {"accuracy", "accuracy, noise", "accuracy, overlap"}
     assert "largest coefficients" in capsys.readouterr().out
-
-
-def test_contenders_that_know_no_model():
-    x = np.random.default_rng(0).standard_normal((2, 512)).astype(np.float32)
-    explanation = sound.Blind(np.abs).explain_wavelet(x, None)
-    assert explanation.level == sound.TRANSFORM["level"]
-    np.testing.assert_allclose(np.square(explanation.mosaic()).sum(), np.square(x).sum(), rtol=1e-4)
