@@ -61,7 +61,7 @@ def test_demo_writes_its_figures_explanations_and_table(tmp_path, monkeypatch, c
     ]
     assert "WCAM" in textures.METHODS
     assert all(np.isfinite([float(number) for number in line.split()[2:]]).all() for line in table)
-    for name in ("textures.png", "photograph.png", "wcam.png"):
+    for name in ("minimal.png", "textures.png", "photograph.png", "wcam.png"):
         assert Image.open(tmp_path / name).size[0] > 500
     for framework in ("keras", "torch"):
         for method in ("wam_sg", "wam_ig", "wcam"):

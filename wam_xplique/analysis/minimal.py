@@ -176,7 +176,7 @@ class ParetoFront:
             fontsize=7,
             color="0.4",
         )
-        ax.margins(x=0.12, y=0.15)
+        ax.margins(x=0.2, y=0.15)
         ax.set_xlabel("share of the coefficients that are zero")
         ax.set_ylabel("score")
         return figure

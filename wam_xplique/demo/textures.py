@@ -15,6 +15,7 @@ from xplique.attributions import IntegratedGradients, SmoothGrad
 from xplique.metrics import Deletion, Insertion, MuFidelity
 from xplique.wrappers import TorchWrapper
 
+from ..analysis import minimal_images
 from ..attributions import FAM, WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
 from ..explanation import WaveletExplanation
 from ..plots import (
@@ -81,6 +82,9 @@ def run(out: Path, samples: int) -> None:
     wcam.save(out / "keras_wcam_fine.npz")
     fam.save(out / "keras_fam.npz")
     _draw_sobol(x, wcam, fam, out)
+    minimal = minimal_images(model, x[:few], y[:few], verbose=True).plot()
+    minimal.savefig(out / "minimal.png", dpi=110)
+    plt.close(minimal)
     _draw_photograph(model, out)
 
     if "PyTorch" in frameworks():
