@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from ..benchmarks.compare import command as comparison
-from . import demo
+from . import demo, explain
 from .parsing import SeveralValues, run
 
 NAME = "wam-xplique"
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command(epilog=explain.EXAMPLES)(explain.explain)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command("benchmark", cls=SeveralValues, epilog=comparison.examples(f"{NAME} benchmark"))(
     comparison.compare

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -35,12 +36,17 @@ def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
     SystemExit
         With 2 if the arguments are none that the command takes.
     """
-    try:
-        app(None if arguments is None else list(arguments), prog_name=name)
-    except SystemExit as end:
-        if end.code == USAGE_ERROR:
-            raise
-        return int(end.code or 0)
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        typer.echo(f"{name}: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell  # without the line of ours that called
+        try:
+            app(None if arguments is None else list(arguments), prog_name=name)
+        except SystemExit as end:
+            if end.code == USAGE_ERROR:
+                raise
+            return int(end.code or 0)
     return 0
 
 
@@ -64,6 +70,26 @@ def telling(name: str) -> Iterator[None]:
     except (ImportError, OSError, ValueError) as error:
         typer.echo(f"{name}: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+def tell_problems(problems: Mapping[str, str]) -> None:
+    """
+    Tell the user of files that something is wrong with, if there are any.
+
+    Parameters
+    ----------
+    problems
+        What is wrong, by the files.
+
+    Raises
+    ------
+    typer.Exit
+        With 1 if there are any.
+    """
+    if problems:
+        lines = [f"{name}: {problem}" for name, problem in problems.items()]
+        typer.echo("\n  ".join(["These could not be used:", *lines]), err=True)
+        raise typer.Exit(1)
 
 
 class SeveralValues(TyperCommand):

@@ -1,0 +1,97 @@
+"""Small classifiers in files of every format, and files to show to them."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from ..conftest import make_torch
+
+SIZE, CLASSES = 16, 3
+
+
+class Black(nn.Module):
+    """A classifier without gradients."""
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.module(x).detach()
+
+
+@pytest.fixture(scope="session")
+def network() -> keras.Model:
+    """A classifier of images of 16×16 pixels that gives probabilities."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.layers.Input((SIZE, SIZE, 3)),
+            keras.layers.Conv2D(6, 3, activation="softplus"),
+            keras.layers.Conv2D(6, 3, strides=2, activation="softplus"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(CLASSES, kernel_initializer="he_normal"),
+            keras.layers.Softmax(),
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def module(network) -> nn.Module:
+    """The same network in PyTorch."""
+    return make_torch(network)
+
+
+@pytest.fixture(scope="session")
+def model_files(network, module, tmp_path_factory) -> dict[str, str]:
+    """The network in files, by their formats."""
+    folder = tmp_path_factory.mktemp("models")
+    example = torch.zeros(2, 3, SIZE, SIZE)
+    names = {
+        "keras": "network.keras",
+        "h5": "network.h5",
+        "SavedModel": "saved",
+        "TorchScript": "scripted.pt",
+        "trace": "traced.pt",
+        "TorchScript without gradients": "black.pt",
+        "torch.export": "fixed.pt2",
+        "torch.export, any batch": "any.pt2",
+        "pickle": "pickled.pt",
+    }
+    files = {kind: str(folder / name) for kind, name in names.items()}
+    network.save(files["keras"])
+    network.save(files["h5"])
+    network.export(files["SavedModel"], verbose=False)
+    torch.jit.save(torch.jit.script(module), files["TorchScript"])
+    torch.jit.save(torch.jit.trace(module, example), files["trace"])
+    torch.jit.save(torch.jit.script(Black(module)), files["TorchScript without gradients"])
+    torch.export.save(torch.export.export(module, (example,)), files["torch.export"])
+    batch = ({0: torch.export.Dim("N")},)
+    program = torch.export.export(module, (example,), dynamic_shapes=batch)
+    torch.export.save(program, files["torch.export, any batch"])
+    torch.save(module, files["pickle"])
+    return files
+
+
+@pytest.fixture(scope="session")
+def pixels() -> np.ndarray:
+    """Pictures (N, 16, 16, 3)."""
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def photos(tmp_path, pixels):
+    """A folder of two images, another of the same name beneath, and a broken one."""
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    for name, picture in zip(("a.png", "b.png", "deep/a.png"), pixels, strict=True):
+        Image.fromarray(picture).save(folder / name)
+    (folder / "broken.jpg").write_bytes(b"no image")
+    (folder / "notes.txt").write_text("no image either")
+    return folder

@@ -1,0 +1,317 @@
+"""Models from files: what they compute, and that no code of theirs runs unless it may."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import pickle
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from scipy.special import softmax
+from torch import nn
+
+from wam_xplique.analysis.predictions import predict
+from wam_xplique.cli.model_files import load_file
+from wam_xplique.cli.torch_files import InBatches
+
+from .conftest import SIZE
+
+IN_TORCH = ("TorchScript", "trace", "torch.export", "torch.export, any batch", "pickle")
+CODE = ("torch.export", "torch.export, any batch", "pickle")
+
+
+class Touch:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.fixture
+def marker(tmp_path) -> Path:
+    """A file that is there once code of a model has run."""
+    return tmp_path / "code has run"
+
+
+def rewrite(source: str | Path, path: Path, change) -> Path:
+    """An archive with the content of its members changed."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.infolist():
+            new.writestr(member.filename, change(member.filename, old.read(member)))
+    return path
+
+
+def save_function(path: Path, function, *specs: tf.TensorSpec, name: str = "serve") -> Path:
+    module = tf.Module()
+    module.function = tf.function(function, input_signature=specs)
+    tf.saved_model.save(module, str(path), {name: module.function.get_concrete_function()})
+    return path
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5", "SavedModel", *IN_TORCH])
+def test_every_format_computes_what_the_model_did(kind, model_files, network, pixels):
+    loaded = load_file(Path(model_files[kind]), trust=kind in CODE)
+    x = pixels.astype(np.float32) / 255
+    expected = np.asarray(network(x))
+    native = torch.tensor(np.moveaxis(x, -1, 1).copy()) if kind in IN_TORCH else x
+    outputs = predict(loaded.model, native)
+    if loaded.is_cut:
+        assert not np.allclose(outputs, expected, atol=0.01)
+        outputs = softmax(outputs, axis=1)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+    assert loaded.is_cut == (kind in ("keras", "h5"))
+    assert loaded.channels_first == (kind in IN_TORCH)
+    shapes = {"TorchScript": None, "trace": None, "pickle": None}
+    first = (3, SIZE, SIZE) if kind in IN_TORCH else (SIZE, SIZE, 3)
+    assert loaded.shape == shapes.get(kind, first)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_a_program_of_batches_of_one_size_takes_any(count, model_files, module):
+    loaded = load_file(Path(model_files["torch.export"]), trust=True)
+    assert isinstance(loaded.model, InBatches)
+    x = torch.rand(count, 3, SIZE, SIZE, requires_grad=True)
+    torch.testing.assert_close(loaded.model(x), module(x))
+    (expected,) = torch.autograd.grad(module(x)[:, 0].sum(), x)
+    (found,) = torch.autograd.grad(loaded.model(x)[:, 0].sum(), x)
+    torch.testing.assert_close(found, expected)
+
+
+def test_open_sizes_are_told(module, tmp_path):
+    layers = [nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    dims = ({2: torch.export.Dim("H", min=4), 3: torch.export.Dim("W", min=4)},)
+    example = torch.zeros(2, 3, 8, 8)
+    program = torch.export.export(nn.Sequential(*layers).eval(), (example,), dynamic_shapes=dims)
+    torch.export.save(program, tmp_path / "open.pt2")
+    assert load_file(tmp_path / "open.pt2", trust=True).shape == (3, None, None)
+
+
+@pytest.mark.parametrize("kind", CODE)
+def test_what_can_run_any_code_needs_trust(kind, model_files):
+    with pytest.raises(ValueError, match=r"is not loaded, because it .* pass --trust"):
+        load_file(Path(model_files[kind]))
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.keras", "model.pt2", "noname"])
+def test_a_pickle_is_known_by_its_content(name, marker, tmp_path):
+    for zipped in (True, False):
+        path = tmp_path / name
+        torch.save(Touch(marker), path, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(ValueError, match="because it is a pickle, which is code"):
+            load_file(path)
+    path.write_bytes(pickle.dumps(Touch(marker)))
+    with pytest.raises(ValueError, match="because it is a pickle, which is code"):
+        load_file(path)
+    assert not marker.exists()
+
+
+def test_a_trusted_pickle_runs_its_code_and_must_be_a_model(marker, module, tmp_path):
+    torch.save([Touch(marker)], tmp_path / "code.pt")
+    with pytest.raises(ValueError, match="it holds a list and no model"):
+        load_file(tmp_path / "code.pt", trust=True)
+    assert marker.exists()
+    torch.save(module.state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(ValueError, match=r"OrderedDict and no model; weights alone"):
+        load_file(tmp_path / "weights.pt", trust=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("way", ["pickle", "expression"])
+def test_torch_export_runs_code_that_is_in_the_file(
+    way, marker, model_files, tmp_path, monkeypatch
+):
+    """Why such a file needs trust, though it looks like data."""
+    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # a broken message
+
+    def change(name: str, content: bytes) -> bytes:
+        if way == "pickle" and "sample_inputs" in name:
+            torch.save((Touch(marker),), buffer := io.BytesIO())
+            return buffer.getvalue()
+        if way == "expression" and name.endswith("models/model.json"):
+            code = f"__import__('pathlib').Path('{marker}').touch() or Symbol("
+            return content.replace(b"Symbol(", code.encode())
+        return content
+
+    path = rewrite(model_files["torch.export, any batch"], tmp_path / "evil.pt2", change)
+    with pytest.raises(ValueError, match=r"torch.export, of which loading runs pickles and expr"):
+        load_file(path)
+    assert not marker.exists()
+    with contextlib.suppress(ValueError):  # it has run before anything is found to be wrong
+        load_file(path, trust=True)
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("member", ["data.pkl", "constants.pkl"])
+def test_a_pickle_within_torchscript_runs_no_code(member, marker, model_files, tmp_path):
+    def change(name: str, content: bytes) -> bytes:
+        return pickle.dumps((Touch(marker),), protocol=2) if name.endswith(member) else content
+
+    path = rewrite(model_files["TorchScript"], tmp_path / "evil.pt", change)
+    for trust in (False, True):  # PyTorch's reader of these knows no Python
+        with pytest.raises(ValueError, match="cannot be loaded"):
+            load_file(path, trust)
+    assert not marker.exists()
+
+
+def test_torchscript_that_writes_a_file_while_it_is_loaded_is_refused(marker, tmp_path):
+    class Writer(nn.Module):
+        def __init__(self, path: str):
+            super().__init__()
+            self.path = path
+
+        @torch.jit.export
+        def __getstate__(self) -> tuple[str, bool]:
+            return self.path, self.training
+
+        @torch.jit.export
+        def __setstate__(self, state: tuple[str, bool]) -> None:
+            self.path, self.training = state
+            torch.save(torch.zeros(1), self.path)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    torch.jit.save(torch.jit.script(Writer(str(marker))), tmp_path / "writer.pt")
+    with pytest.raises(ValueError, match=r"TorchScript code that touches files: \['save'\]"):
+        load_file(tmp_path / "writer.pt")
+    assert not marker.exists()
+    load_file(tmp_path / "writer.pt", trust=True)
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_lambda_layers_are_refused(suffix, tmp_path):
+    layers = [keras.layers.Input((4,)), keras.layers.Lambda(lambda x: 2 * x)]
+    path = tmp_path / f"model{suffix}"
+    keras.Sequential([keras.layers.Input((4,)), keras.Sequential(layers)]).save(path)
+    with pytest.raises(ValueError, match="has a Lambda layer, which holds Python code"):
+        load_file(path)
+    with pytest.raises(ValueError, match="Lambda"):  # what we look for is what Keras refuses
+        keras.models.load_model(path)
+    model = load_file(path, trust=True).model
+    np.testing.assert_array_equal(model(np.ones((1, 4))), np.full((1, 4), 2))
+
+
+def test_a_saved_model_that_writes_a_file_while_it_is_loaded_is_refused(marker, tmp_path):
+    class Resource(tf.saved_model.experimental.TrackableResource):
+        def _create_resource(self):
+            return tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[], shared_name="resource")
+
+        def _initialize(self):
+            tf.io.write_file(str(marker), "hello")
+
+    class Model(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.resource = Resource()
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 4))])
+        def __call__(self, x):
+            return x
+
+    model = Model()
+    tf.saved_model.save(model, str(tmp_path / "saved"), model.__call__)
+    marker.unlink(missing_ok=True)
+    with pytest.raises(ValueError, match=r"call Python or touch files: \['WriteFile'\]"):
+        load_file(tmp_path / "saved")
+    assert not marker.exists()
+    load_file(tmp_path / "saved", trust=True)
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("call", [tf.py_function, tf.numpy_function])
+def test_saved_models_that_call_python_are_refused(call, tmp_path):
+    def function(x):
+        return {"y": tf.ensure_shape(call(lambda x: 2 * x, [x], tf.float32), (None, 4))}
+
+    path = save_function(tmp_path / "saved", function, tf.TensorSpec((None, 4), name="x"))
+    with pytest.raises(ValueError, match=r"call Python or touch files: \['(EagerPyFunc|PyFunc)'\]"):
+        load_file(path)
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5", "TorchScript"])
+def test_broken_files_are_told(kind, model_files, tmp_path):
+    source = Path(model_files[kind])
+    path = tmp_path / source.name
+    path.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    with pytest.raises(ValueError, match=f"--model {path} (cannot be loaded|is none of)"):
+        load_file(path)
+
+
+def test_a_broken_saved_model_is_told(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"no graph")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        load_file(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", None])
+def test_what_is_no_model_is_told(content, tmp_path):
+    path = tmp_path / "it"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ValueError, match="is none of a Keras file, a SavedModel folder"):
+        load_file(path)
+    with zipfile.ZipFile(tmp_path / "it.zip", "w") as archive:
+        archive.writestr("something", "else")
+    with pytest.raises(ValueError, match="is none of a Keras file, a SavedModel folder"):
+        load_file(tmp_path / "it.zip")
+
+
+def test_models_of_several_inputs_or_of_one_batch_alone_are_told(tmp_path):
+    two = [keras.layers.Input((4,)), keras.layers.Input((4,))]
+    keras.Model(two, keras.layers.Add()(two)).save(tmp_path / "two.keras")
+    with pytest.raises(ValueError, match="it has several inputs"):
+        load_file(tmp_path / "two.keras")
+    keras.Sequential([keras.layers.Input((4,), 2), keras.layers.Dense(1)]).save(
+        tmp_path / "batch.keras"
+    )
+    with pytest.raises(ValueError, match="it takes batches of 2 alone"):
+        load_file(tmp_path / "batch.keras")
+
+
+def test_signatures_of_saved_models(tmp_path):
+    floats = tf.TensorSpec((None, 4), name="x")
+    model = load_file(save_function(tmp_path / "one", lambda x: {"y": x + 1}, floats)).model
+    np.testing.assert_array_equal(model(np.zeros((2, 4), np.float32)), np.ones((2, 4)))
+    bytes_ = tf.TensorSpec((None, 4, 4, 3), tf.uint8, name="x")
+    loaded = load_file(save_function(tmp_path / "bytes", lambda x: {"y": x}, bytes_))
+    assert loaded.scales_itself
+    assert loaded.shape == (4, 4, 3)
+    wrong = {
+        "the inputs": (lambda x, z: {"y": x + z}, floats, tf.TensorSpec((None, 4), name="z")),
+        "the outputs": (lambda x: {"y": x, "z": x}, floats),
+        "takes string": (lambda x: {"y": x}, tf.TensorSpec((None,), tf.string, name="x")),
+        "batches of 1": (lambda x: {"y": x}, tf.TensorSpec((1, 4), name="x")),
+    }
+    for message, (function, *specs) in wrong.items():
+        with pytest.raises(ValueError, match=message):
+            load_file(save_function(tmp_path / message, function, *specs))
+
+
+@pytest.mark.parametrize("scale", ["Rescaling", "Normalization", "nested", None])
+def test_a_keras_model_that_scales_its_pixels_is_known(scale, tmp_path):
+    layers = {
+        "Rescaling": [keras.layers.RandomFlip(), keras.layers.Rescaling(1 / 255)],
+        "Normalization": [keras.layers.Normalization(mean=100, variance=9)],
+        "nested": [keras.Sequential([keras.layers.Rescaling(1 / 255)])],
+        None: [keras.layers.Conv2D(3, 1), keras.layers.Rescaling(2)],
+    }[scale]
+    model = keras.Sequential(
+        [
+            keras.layers.Input((8, 8, 3)),
+            *layers,
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+    )
+    model.save(tmp_path / "model.keras")
+    assert load_file(tmp_path / "model.keras").scales_itself == (scale is not None)

@@ -1,0 +1,276 @@
+"""``wam-xplique explain``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import typer
+from matplotlib.figure import Figure
+from tqdm.auto import tqdm
+
+from ..plots import plot_explanation, plot_radial_importance, plot_spectrum
+from ..plots.common import draw_colorbar, draw_image
+from ..spectrum import FourierExplanation
+from . import options
+from .files import Problems, check_free, expand, names_of
+from .inputs import Inputs, Reading, read_inputs
+from .methods import Method, find_method
+from .models import Classifier, load_model
+from .parsing import tell_problems, telling
+
+logger = logging.getLogger(__name__)
+
+MOST_TOLD = 3
+"""Inputs of a file of which the user is told what the model sees."""
+
+EXAMPLES = """Examples:
+
+\b
+wam-xplique explain cat.jpg --model MobileNetV2
+wam-xplique explain photos 'more/**/*.png' --model my.keras --out maps
+wam-xplique explain bark.wav --model sounds.pt --sample-rate 16000 --wavelet db4 --level 6
+wam-xplique explain scan.npz --model saved_model --method wcam --set nb_design=16
+"""
+
+
+def explain(
+    files: options.Files,
+    model: options.Model,
+    method: options.Method = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Class that is explained: its number, from 0 on, or its name (default: what the "
+            "model predicts).",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/explain"),
+    force: options.Force = False,
+    wavelet: options.Wavelet = None,
+    level: options.Level = None,
+    mode: options.Mode = None,
+    batch_size: options.BatchSize = None,
+    seed: options.Seed = 0,
+    parameters: options.Parameters = None,
+    weights: options.Weights = "imagenet",
+    preprocess: options.Preprocessing = None,
+    class_names: options.ClassNames = None,
+    size: options.Size = None,
+    sample_rate: options.SampleRate = None,
+    key: options.Key = None,
+    ndim: options.Ndim = None,
+    trust: options.Trust = False,
+) -> None:
+    """
+    Explain a classifier on images, sounds and arrays: where it looks, and at which scale.
+
+    Of each file a picture is written, and the explanation as .npz, which
+    wam_xplique.WaveletExplanation.load reads (FourierExplanation.load for fam). The pictures of an
+    array of several inputs are in a folder of its name.
+
+    Images are resized to what the model takes. Sounds are mixed down to one channel, and cut or
+    filled up with zeros where the model takes a fixed length. Arrays are as the model takes them,
+    for PyTorch with the channels first. A file that cannot be explained does not stop the others;
+    it is told at the end, and the exit status is 1.
+
+    \b
+    Methods from gradients: saliency, gradient-input, wam-sg, square-grad,
+    var-grad, wam-ig. Methods for any model: wcam, fam.
+    """
+    with telling("wam-xplique"):
+        chosen = find_method(
+            method,
+            parameters or [],
+            wavelet=wavelet,
+            level=level,
+            mode=mode,
+            batch_size=batch_size,
+            seed=seed,
+        )
+        paths, problems = expand(files, out)
+        names = names_of(paths)
+        ends = (".npz", ".png", "")
+        check_free([out / f"{name}{end}" for name in names.values() for end in ends], force, paths)
+        if paths:
+            classifier = load_model(model, weights, preprocess, trust, class_names)
+            reading = Reading(size, sample_rate, key, ndim)
+            run = Run(classifier, chosen, reading, target, out, verbose=len(paths) == 1)
+            problems |= run.explain(names)
+    tell_problems(problems)
+
+
+@dataclass
+class Run:
+    """
+    The explanation of files.
+
+    Parameters
+    ----------
+    classifier
+        The model.
+    method
+        How it is explained.
+    reading
+        How files are read.
+    target
+        The class that is explained, by its number or name; None for the one predicted.
+    out
+        Folder of what is written.
+    verbose
+        Whether to show the progress within a file, rather than that over files.
+    """
+
+    classifier: Classifier
+    method: Method
+    reading: Reading
+    target: str | None
+    out: Path
+    verbose: bool = False
+    _explainers: dict[int, Any] = field(default_factory=dict)
+
+    def explain(self, names: Mapping[Path, str]) -> Problems:
+        """
+        Explain files one by one, and go on where one fails.
+
+        Parameters
+        ----------
+        names
+            Names of what is written, by the files.
+
+        Returns
+        -------
+        problems
+            Why files could not be explained.
+        """
+        problems: Problems = {}
+        progress = tqdm(names.items(), desc="explain", unit="file", disable=self.verbose or None)
+        for path, name in progress:
+            try:
+                told = self.explain_file(path, name)
+            except Exception as error:  # of the file, or of the model that it is shown to
+                logger.debug("%s", path, exc_info=True)
+                problems[str(path)] = str(error)
+            else:
+                tqdm.write(f"{path}: {told}")
+        return problems
+
+    def explain_file(self, path: Path, name: str) -> str:
+        """
+        Explain what a file holds; write the explanation, and a picture of each input.
+
+        Parameters
+        ----------
+        path
+            The file.
+        name
+            Name of what is written.
+
+        Returns
+        -------
+        told
+            What the model sees in it, and where the pictures are.
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be read, or does not fit the model or the method.
+        """
+        inputs = read_inputs(path, self.classifier, self.reading)
+        explainer = self._explainer(inputs)
+        classes = self._classes(inputs.outputs)
+        targets = np.eye(inputs.outputs.shape[1], dtype=np.float32)[classes]
+        is_fourier = hasattr(explainer, "explain_fourier")
+        explain = explainer.explain_fourier if is_fourier else explainer.explain_wavelet
+        explanation = explain(inputs.x, targets)
+        self.out.mkdir(parents=True, exist_ok=True)
+        explanation.save(self.out / f"{name}.npz")
+        seen = [
+            self.classifier.describe(*pair) for pair in zip(inputs.outputs, classes, strict=True)
+        ]
+        pictures = self._pictures(name, len(seen))
+        for index, (label, picture) in enumerate(zip(seen, pictures, strict=True)):
+            title = f"{path.name}: {label}, {type(explainer).__name__}"
+            draw = draw_fourier if is_fourier else plot_explanation
+            figure = draw(explanation, inputs.drawn(index), index, title, inputs.sample_rate)
+            figure.savefig(picture, dpi=110)
+            plt.close(figure)
+        more = ", ..." if len(seen) > MOST_TOLD else ""
+        where = pictures[0] if len(seen) == 1 else pictures[0].parent
+        return f"{', '.join(seen[:MOST_TOLD])}{more}; {where}"
+
+    def _explainer(self, inputs: Inputs) -> Any:
+        """The explainer of inputs such as these, made once."""
+        if inputs.ndim not in self._explainers:
+            made = self.method.explainer(self.classifier, inputs, self.verbose)
+            self._explainers[inputs.ndim] = made
+        return self._explainers[inputs.ndim]
+
+    def _classes(self, outputs: np.ndarray) -> np.ndarray:
+        if self.target is None:
+            return outputs.argmax(axis=1)
+        index = self.classifier.index(self.target)
+        if index >= outputs.shape[1]:
+            raise ValueError(f"--target must be a class from 0 to {outputs.shape[1] - 1}: {index}.")
+        return np.full(len(outputs), index)
+
+    def _pictures(self, name: str, count: int) -> list[Path]:
+        """The files of the pictures of inputs."""
+        if count == 1:
+            return [self.out / f"{name}.png"]
+        (self.out / name).mkdir(exist_ok=True)
+        return [self.out / name / f"{index}.png" for index in range(count)]
+
+
+def draw_fourier(
+    explanation: FourierExplanation,
+    shown: np.ndarray,
+    index: int = 0,
+    title: str | None = None,
+    sample_rate: float | None = None,
+) -> Figure:
+    """
+    Draw an input, the importance of the frequencies over the spectrum, and by their radius.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of images, signals or volumes; the spectrum of volumes is not drawn.
+    shown
+        The input explained, channels last.
+    index
+        Which input of the explanation.
+    title
+        Title of the figure.
+    sample_rate
+        Samples a second of signals, for an axis in seconds.
+
+    Returns
+    -------
+    figure
+        The figure.
+    """
+    figure = plt.figure(figsize=(10, 3), layout="constrained")
+    count = 2 if explanation.ndim == 3 else 3
+    first, *middle, last = figure.subplots(1, count)
+    if explanation.ndim == 1:
+        first.plot(np.arange(len(shown)) / (sample_rate or 1), shown, color="0.25", linewidth=0.8)
+        first.set_xlabel("samples" if sample_rate is None else "seconds", fontsize=8)
+    else:
+        draw_image(first, shown if explanation.ndim == 2 else shown[len(shown) // 2])
+    first.set_title("input", fontsize=9)
+    for ax in middle:
+        plot_spectrum(explanation, index, ax)
+        ax.set_title("spectrum", fontsize=9)
+        if ax.images:
+            draw_colorbar(ax.images[0], ax, "total Sobol index")
+    plot_radial_importance(explanation, index, last)
+    last.set_title("importance of frequencies", fontsize=9)
+    figure.suptitle(title or "")
+    return figure

@@ -1,0 +1,130 @@
+"""Which files are meant, and what is made of them is called."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..datasets.images import SUFFIXES as IMAGES
+
+SOUNDS = (".aif", ".aiff", ".flac", ".mp3", ".ogg", ".wav")
+ARRAYS = (".npy", ".npz")
+KNOWN = (*IMAGES, *SOUNDS, *ARRAYS)
+
+Problems = dict[str, str]
+"""What is wrong with files, by their names."""
+
+
+def expand(given: Iterable[str], out: Path | None = None) -> tuple[list[Path], Problems]:
+    """
+    The files that are meant.
+
+    Parameters
+    ----------
+    given
+        Files; folders, whose images, sounds and arrays are meant at any depth; patterns, as a
+        shell would expand them, and ``**`` for folders at any depth.
+    out
+        Folder of what is written; what folders and patterns find in it is not meant.
+
+    Returns
+    -------
+    paths
+        The files, each once, in the order given; those of a folder or a pattern in that of their
+        names.
+    problems
+        What is wrong with what is given: there is no such file, or none in the folder.
+    """
+    found: dict[Path, Path] = {}
+    problems: Problems = {}
+    for text in given:
+        paths = _meant(text, out)
+        if isinstance(paths, str):
+            problems[text] = paths
+        else:
+            for path in paths:
+                found.setdefault(path.resolve(), path)
+    return list(found.values()), problems
+
+
+def names_of(paths: Sequence[Path]) -> dict[Path, str]:
+    """
+    A short name for what is made of each file; no two are the same, in any case of letters.
+
+    Parameters
+    ----------
+    paths
+        The files.
+
+    Returns
+    -------
+    names
+        The name of the file without its ending; where another has it already, that of the folder
+        before it; else a number behind it.
+    """
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    for path in paths:
+        name = next(name for name in _candidates(path) if name.lower() not in taken)
+        taken.add(name.lower())
+        names[path] = name
+    return names
+
+
+def check_free(paths: Iterable[Path], force: bool, sources: Iterable[Path] = ()) -> None:
+    """
+    Check that nothing is overwritten.
+
+    Parameters
+    ----------
+    paths
+        What will be written.
+    force
+        Whether it may be overwritten.
+    sources
+        What is read, which is never overwritten.
+
+    Raises
+    ------
+    FileExistsError
+        If one of them is there.
+    """
+    read = {source.resolve() for source in sources}
+    there = [path for path in paths if path.exists()]
+    if clash := [path for path in there if path.resolve() in read]:
+        raise FileExistsError(f"{clash[0]} is an input; take another --out.")
+    if there and not force:
+        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise FileExistsError(f"{there[0]}{more} is there already; --force overwrites.")
+
+
+def _meant(text: str, out: Path | None) -> list[Path] | str:
+    """The files that are meant, or what is wrong."""
+    path = Path(text)
+    if path.is_file():
+        return [path] if path.suffix.lower() in KNOWN else f"expected {_KINDS}"
+    if path.is_dir():
+        found = [inside for inside in path.rglob("*") if not _is_hidden(inside, path)]
+    elif glob.has_magic(text):
+        found = [Path(match) for match in glob.glob(text, recursive=True)]
+    else:
+        return "there is no such file"
+    known = sorted(p for p in found if p.suffix.lower() in KNOWN and p.is_file())
+    written = None if out is None else out.resolve()
+    return [p for p in known if written not in p.resolve().parents] or f"there are no {_KINDS}"
+
+
+_KINDS = f"images, sounds or arrays ({', '.join(KNOWN)})"
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _candidates(path: Path) -> Iterator[str]:
+    yield path.stem
+    if folder := path.resolve().parent.name:
+        yield f"{folder}_{path.stem}"
+    yield from (f"{path.stem}_{number}" for number in itertools.count(2))

@@ -1,0 +1,247 @@
+"""Files as inputs of a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import ImageOps
+
+from ..analysis.predictions import predict
+from ..attributions.inputs import Layout
+from ..datasets import load_image, load_wav, resample
+from .files import IMAGES, SOUNDS
+from .models import Classifier
+
+KEYS = ("x", "inputs", "input", "images", "arr_0")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """
+    How files are read, where there is a choice.
+
+    Parameters
+    ----------
+    size
+        Height and width of images for a model that leaves them open; None for the image's own.
+    sample_rate
+        Samples a second of sounds; None for the file's own.
+    key
+        Name of the array in an archive; None for one of `KEYS`, or the only one.
+    ndim
+        Number of spatial axes of arrays; None where their shape tells.
+    """
+
+    size: int | None = None
+    sample_rate: int | None = None
+    key: str | None = None
+    ndim: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """
+    Inputs of a classifier.
+
+    Parameters
+    ----------
+    x
+        The inputs (N, ...) as the model takes them: array, or PyTorch tensor.
+    shown
+        What is drawn of them (N, ...), channels last.
+    ndim
+        Number of their spatial axes.
+    outputs
+        What the model says (N, classes).
+    sample_rate
+        Samples a second of sounds, None of others.
+    """
+
+    x: Any
+    shown: np.ndarray
+    ndim: int
+    outputs: np.ndarray
+    sample_rate: int | None = None
+
+    def drawn(self, index: int) -> np.ndarray:
+        """An input as it is drawn: an image of other than 1 or 3 channels as their mean."""
+        shown = self.shown[index]
+        is_image = self.ndim == 2 and shown.ndim == 3
+        return shown.mean(axis=-1) if is_image and shown.shape[-1] not in (1, 3) else shown
+
+
+def read_inputs(path: Path, classifier: Classifier, reading: Reading) -> Inputs:
+    """
+    Read a file, and bring what it holds to the shape that a model takes.
+
+    Images are resized. Sounds are mixed down to one channel, resampled if that is asked for, and
+    cut at the end, or filled up with zeros, where the model takes a fixed length. Arrays are taken
+    as they are: one input, or several.
+
+    Parameters
+    ----------
+    path
+        Image, sound or array.
+    classifier
+        The model.
+    reading
+        How the file is read.
+
+    Returns
+    -------
+    inputs
+        The inputs, and what the model says of them.
+
+    Raises
+    ------
+    FileNotFoundError, ImportError
+        If there is no such file, or nothing to read it with.
+    ValueError
+        If the file is broken, or does not fit the model.
+    """
+    arrange = _of_image if _is(path, IMAGES) else _of_sound if _is(path, SOUNDS) else _of_array
+    errors = []
+    for found in arrange(path, classifier, reading):
+        x = classifier.native(found.x, found.ndim)
+        try:
+            outputs = _predict(classifier, x, found.ndim)
+        except ValueError as error:
+            errors.append(error)
+            continue
+        return Inputs(x, found.shown, found.ndim, outputs, found.sample_rate)
+    raise errors[0]
+
+
+class _Arranged(NamedTuple):
+    """Inputs (N, ...), channels last, in a shape that the model may take."""
+
+    x: np.ndarray
+    shown: np.ndarray
+    ndim: int
+    sample_rate: int | None = None
+
+
+def _of_image(path: Path, classifier: Classifier, reading: Reading) -> Iterator[_Arranged]:
+    sizes, channels = _taken(classifier, 2, "an image", (3, 1))
+    for count in channels:
+        image = ImageOps.exif_transpose(load_image(path, grey=count != 3))
+        own = (image.height, image.width)
+        height, width = (t or reading.size or o for t, o in zip(sizes, own, strict=True))
+        pixels = np.asarray(image.resize((width, height)), np.float32)
+        pixels = pixels[..., np.newaxis] if count == 1 else pixels
+        prepared = classifier.prepare(pixels.copy()).astype(np.float32)
+        yield _Arranged(prepared[np.newaxis], pixels[np.newaxis], 2)
+
+
+def _of_sound(path: Path, classifier: Classifier, reading: Reading) -> Iterator[_Arranged]:
+    (length,), channels = _taken(classifier, 1, "a sound", (1, None))
+    waveform, rate = load_wav(path, mono=True)
+    if reading.sample_rate is not None:
+        waveform, rate = resample(waveform, rate, reading.sample_rate), reading.sample_rate
+    if length is not None:
+        waveform = np.pad(waveform[:length], (0, max(0, length - len(waveform))))
+    for count in channels:
+        x = waveform[np.newaxis] if count is None else waveform[np.newaxis, :, np.newaxis]
+        yield _Arranged(x, x, 1, rate)
+
+
+def _of_array(path: Path, classifier: Classifier, reading: Reading) -> Iterator[_Arranged]:
+    array, taken = _load_array(path, reading.key), classifier.shape
+    if taken is None:
+        candidates = [array[np.newaxis], array]
+    elif _fits(array.shape, taken):
+        candidates = [array[np.newaxis]]
+    elif _fits(array.shape[1:], taken):
+        candidates = [array]
+    else:
+        raise ValueError(
+            f"its array has the shape {array.shape}; the model takes inputs of shape "
+            f"{_described(taken)}, one or several in a first axis"
+        )
+    for x in candidates:
+        layout = Layout.of(x.shape, classifier.channels_first, reading.ndim)
+        last = layout.to_channels_last(x)
+        yield _Arranged(last, last, layout.ndim, reading.sample_rate if layout.ndim == 1 else None)
+
+
+def _taken(
+    classifier: Classifier, ndim: int, kind: str, channels: tuple[int | None, int | None]
+) -> tuple[Sequence[int | None], Sequence[int | None]]:
+    """
+    The sizes that a model takes, None where they are open, and which channels to try, in order.
+
+    None among the channels is no axis for them.
+
+    Raises
+    ------
+    ValueError
+        If the model takes inputs of another kind.
+    """
+    shape = classifier.shape
+    if shape is None:
+        return (None,) * ndim, channels
+    if len(shape) == ndim:
+        return shape, (None,)
+    if len(shape) == ndim + 1:
+        *sizes, count = (*shape[1:], shape[0]) if classifier.channels_first else shape
+        if count is None:
+            return sizes, [c for c in channels if c]
+        if count in channels:
+            return sizes, (count,)
+    raise ValueError(f"{kind} does not fit the model, which takes inputs of {_described(shape)}")
+
+
+def _load_array(path: Path, key: str | None) -> np.ndarray:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        array = loaded if isinstance(loaded, np.ndarray) else loaded[_key(loaded.files, key)]
+    except Exception as error:  # broken files make NumPy raise errors of many kinds
+        raise ValueError(f"it cannot be read as an array: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"its array must hold real numbers, got dtype {array.dtype}")
+    return array.astype(np.float32)
+
+
+def _key(names: Sequence[str], key: str | None) -> str:
+    wanted = KEYS if key is None else (key,)
+    found = [name for name in wanted if name in names]
+    if not found and key is None and len(names) == 1:
+        found = list(names)
+    if not found:
+        raise ValueError(f"expected one of {wanted}, it holds {list(names)}; --key names another")
+    return found[0]
+
+
+def _predict(classifier: Classifier, x: Any, ndim: int) -> np.ndarray:
+    """
+    What the model says of inputs.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit it.
+    """
+    try:
+        return predict(classifier.model, x, ndim=ndim)
+    except Exception as error:  # the frameworks raise errors of many kinds
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ValueError(
+            f"the model does not take inputs of shape {tuple(x.shape)}: {reason}"
+        ) from error
+
+
+def _fits(shape: tuple[int, ...], taken: Sequence[int | None]) -> bool:
+    same_rank = len(shape) == len(taken)
+    return same_rank and all(t in (None, s) for s, t in zip(shape, taken, strict=True))
+
+
+def _described(shape: Sequence[int | None]) -> str:
+    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+
+
+def _is(path: Path, suffixes: Sequence[str]) -> bool:
+    return path.suffix.lower() in suffixes

@@ -1,0 +1,289 @@
+"""
+Models from files, as data wherever the format allows it.
+
+What a file can do when it is loaded differs by its format, and so does what is done about it:
+
+- Keras (``.keras``, ``.h5``) holds weights, and names of Keras' own layers. A Lambda layer holds
+  Python code, and is refused. Keras before 3.14 has known holes, through which a file made for
+  them runs code or writes files all the same.
+- A SavedModel or a TorchScript file is a program of TensorFlow's or PyTorch's operators, some of
+  which run when it is loaded. It brings no Python along (a ``py_function`` is found only in the
+  process that made it), but operators can read and write files: those known to do so are refused.
+- ``torch.export.load`` unpickles parts of the file and hands others to Python's ``eval``; a
+  pickled model is code altogether. Both can do anything, and are refused.
+
+What is refused is loaded when the user trusts it. What is not refused is no safer than the
+framework that runs it: none of this is a sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import keras
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from ..demo.imagenet import without_softmax
+
+Shape = tuple[int | None, ...]
+
+SERVING = "serving_default"
+TOUCH_FILES = {
+    "CacheDataset",
+    "CacheDatasetV2",
+    "EagerPyFunc",
+    "FixedLengthRecordReaderV2",
+    "MatchingFiles",
+    "PyFunc",
+    "PyFuncStateless",
+    "ReadFile",
+    "TFRecordReaderV2",
+    "TextLineReaderV2",
+    "WholeFileReaderV2",
+    "WriteFile",
+}
+"""TensorFlow's operators that call Python, or read or write files of which a model has no need."""
+
+
+class Loaded(NamedTuple):
+    """
+    What a file holds.
+
+    Parameters
+    ----------
+    model
+        Keras model, `tf.Module` or `torch.nn.Module`.
+    shape
+        Shape of one input as the model takes it, None in place of sizes that are open; None where
+        the file does not tell.
+    channels_first
+        Whether the channels stand before the spatial axes.
+    is_cut
+        Whether a softmax was taken off the model, which gives logits.
+    scales_itself
+        Whether the model takes pixels between 0 and 255.
+    """
+
+    model: Any
+    shape: Shape | None
+    channels_first: bool = False
+    is_cut: bool = False
+    scales_itself: bool = False
+
+
+class Refused(Exception):
+    """A file can run code; the message says how, and goes on after "because it"."""
+
+
+def load_file(path: Path, trust: bool = False) -> Loaded:
+    """
+    Load the model that a file or a folder holds; its content tells the format.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    trust
+        Whether code in it may run.
+
+    Returns
+    -------
+    loaded
+        The model.
+
+    Raises
+    ------
+    ValueError
+        If there is no model in it, or one that is refused.
+    """
+    load = _loader(path)
+    try:
+        return load(path, trust)
+    except Refused as error:
+        raise ValueError(
+            f"--model {path} is not loaded, because it {error}. If you trust it, pass --trust."
+        ) from error
+    except Exception as error:  # broken files make the frameworks raise errors of many kinds
+        raise ValueError(f"--model {path} cannot be loaded: {error}") from error
+
+
+def of_keras(model: keras.Model) -> Loaded:
+    """
+    What is known of a Keras model.
+
+    Raises
+    ------
+    ValueError
+        If it has several inputs, or takes batches of one size alone.
+    """
+    shape = getattr(model, "input_shape", None)
+    if isinstance(shape, (list, dict)):
+        raise ValueError(f"it has several inputs, {shape}; expected one")
+    _check_batch(shape)
+    logits, taken = without_softmax(model), None if shape is None else shape[1:]
+    return Loaded(logits, taken, False, logits is not model, _scales_itself(model))
+
+
+def _loader(path: Path) -> Callable[[Path, bool], Loaded]:
+    if path.is_dir() and (path / "saved_model.pb").is_file():
+        return _load_saved_model
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(8)
+        if zipfile.is_zipfile(path):
+            return _loader_of_archive(path)
+        if start == b"\x89HDF\r\n\x1a\n":
+            return _load_keras
+        if start[:1] == b"\x80":
+            return _load_pickled
+    raise ValueError(_NO_MODEL.format(path))
+
+
+def _loader_of_archive(path: Path) -> Callable[[Path, bool], Loaded]:
+    with zipfile.ZipFile(path) as archive:
+        members = {name.rpartition("/")[2] for name in archive.namelist()}
+    if {"config.json", "metadata.json"} <= members:
+        return _load_keras
+    if "constants.pkl" in members:
+        return _load_torchscript
+    if members & {"archive_format", "serialized_exported_program.json"}:
+        return _load_exported
+    if "data.pkl" in members:
+        return _load_pickled
+    raise ValueError(_NO_MODEL.format(path))
+
+
+_NO_MODEL = (
+    "--model {} is none of a Keras file, a SavedModel folder, a TorchScript file, a file of "
+    "torch.export or a name of keras.applications."
+)
+
+
+def _load_keras(path: Path, trust: bool) -> Loaded:
+    if not trust and _has_lambda(_config(path)):
+        raise Refused("has a Lambda layer, which holds Python code")
+    return of_keras(keras.models.load_model(path, compile=False, safe_mode=not trust))
+
+
+def _config(path: Path) -> Any:
+    """The layers of a Keras file; older versions of Keras leave those of .h5 unchecked."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("config.json"))
+    with h5py.File(path) as file:
+        return json.loads(file.attrs.get("model_config", "{}"))
+
+
+def _has_lambda(config: Any) -> bool:
+    if isinstance(config, dict):
+        return config.get("class_name") == "Lambda" or any(map(_has_lambda, config.values()))
+    return isinstance(config, list) and any(map(_has_lambda, config))
+
+
+def _scales_itself(model: keras.Model) -> bool:
+    """Whether pixels are scaled before the first layer with weights."""
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
+            return True
+        if isinstance(layer, keras.Model) and _scales_itself(layer):
+            return True
+        if layer.weights:
+            return False
+    return False
+
+
+class Served(tf.Module):
+    """
+    A signature of a SavedModel, as a function of its one input.
+
+    Parameters
+    ----------
+    loaded
+        The SavedModel.
+    signature
+        Name of the signature.
+
+    Raises
+    ------
+    ValueError
+        If it has not one input of numbers and one output.
+    """
+
+    def __init__(self, loaded: Any, signature: str):
+        super().__init__()
+        self._loaded = loaded
+        self._signature = loaded.signatures[signature]
+        _, inputs = self._signature.structured_input_signature
+        outputs = self._signature.structured_outputs
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ValueError(
+                f"its signature {signature!r} has the inputs {[*inputs]} and the outputs "
+                f"{[*outputs]}; expected one of each"
+            )
+        (self._input, self.spec), (self._output,) = *inputs.items(), outputs
+        if not (self.spec.dtype.is_floating or self.spec.dtype.is_integer):
+            raise ValueError(f"it takes {self.spec.dtype.name}; expected numbers")
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """The output (N, ...) for inputs (N, ...)."""
+        return self._signature(**{self._input: tf.cast(x, self.spec.dtype)})[self._output]
+
+
+def _load_saved_model(path: Path, trust: bool) -> Loaded:
+    if not trust and (found := TOUCH_FILES & _operators(path)):
+        raise Refused(f"has operators that call Python or touch files: {sorted(found)}")
+    loaded = tf.saved_model.load(str(path))
+    names = [name for name in loaded.signatures if name != "__saved_model_init_op"]
+    if SERVING not in names and len(names) != 1:
+        raise ValueError(f"it has the signatures {names}; expected {SERVING!r}, or only one")
+    served = Served(loaded, SERVING if SERVING in names else names[0])
+    if served.spec.shape.rank is None:
+        return Loaded(served, None)
+    shape = tuple(served.spec.shape.as_list())
+    _check_batch(shape)
+    return Loaded(served, shape[1:], scales_itself=served.spec.dtype.is_integer)
+
+
+def _operators(path: Path) -> set[str]:
+    """The names of all operators in a SavedModel."""
+    content = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    graphs = [graph.graph_def for graph in content.meta_graphs]
+    functions = [function.node_def for graph in graphs for function in graph.library.function]
+    return {node.op for nodes in (*(graph.node for graph in graphs), *functions) for node in nodes}
+
+
+def _check_batch(shape: Shape | None) -> None:
+    if shape is not None and shape[0] is not None:
+        raise ValueError(
+            f"it takes batches of {shape[0]} alone; expected a first axis of any size (None)"
+        )
+
+
+def _load_torchscript(path: Path, trust: bool) -> Loaded:
+    from . import torch_files
+
+    return torch_files.load_torchscript(path, trust)
+
+
+def _load_exported(path: Path, trust: bool) -> Loaded:
+    if not trust:
+        raise Refused("is a file of torch.export, of which loading runs pickles and expressions")
+    from . import torch_files
+
+    return torch_files.load_exported(path)
+
+
+def _load_pickled(path: Path, trust: bool) -> Loaded:
+    if not trust:
+        raise Refused(
+            "is a pickle, which is code; torch.jit.save writes models that hold no Python"
+        )
+    from . import torch_files
+
+    return torch_files.load_pickled(path)

@@ -1,0 +1,203 @@
+"""Classifiers: a model, and what its inputs and outputs mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from ..demo.imagenet import load_application
+from .model_files import Loaded, Shape, load_file, of_keras
+from .options import Preprocess
+
+IMAGENET = "imagenet"
+_MEAN, _DEVIATION = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
+
+Prepare = Callable[[np.ndarray], np.ndarray]
+"""What makes an input (H, W) or (H, W, C) of the pixels of an image, between 0 and 255."""
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """
+    A model, and what its inputs and outputs mean.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    model
+        Keras model, `tf.Module` or `torch.nn.Module`.
+    shape, channels_first, is_cut
+        As of `Loaded`.
+    prepare
+        What makes an input of the pixels of an image.
+    class_names
+        Names of the classes; empty where they are not known.
+    """
+
+    name: str
+    model: Any
+    shape: Shape | None
+    channels_first: bool
+    is_cut: bool
+    prepare: Prepare
+    class_names: Sequence[str] = ()
+
+    def label(self, index: int) -> str:
+        """What a class is called."""
+        known = index < len(self.class_names)
+        return self.class_names[index] if known else f"class {index}"
+
+    def describe(self, outputs: np.ndarray, index: int) -> str:
+        """What a class is called, and what the model's outputs (classes,) say of it."""
+        scores = softmax(outputs) if self.is_cut else outputs
+        is_share = (scores >= 0).all() and abs(scores.sum() - 1) < 1e-3
+        score = f"{scores[index]:.1%}" if is_share else f"score {scores[index]:.3g}"
+        return f"{self.label(index)} ({score})"
+
+    def index(self, target: str) -> int:
+        """
+        The class of a name, or of its number.
+
+        Raises
+        ------
+        ValueError
+            If there is no such class.
+        """
+        if target in self.class_names:
+            return list(self.class_names).index(target)
+        if target.isdecimal():
+            return int(target)
+        names = "names are not known" if not self.class_names else "there is none of this name"
+        raise ValueError(f"--target must be a class, got {target!r}: {names}.")
+
+    def native(self, x: np.ndarray, ndim: int) -> Any:
+        """Inputs, channels last and with `ndim` spatial axes, as the model takes them."""
+        if not self.channels_first:
+            return x
+        import torch
+
+        first = np.moveaxis(x, -1, 1) if x.ndim == ndim + 2 else x
+        return torch.tensor(np.ascontiguousarray(first))
+
+
+def load_model(
+    name: str,
+    weights: str = IMAGENET,
+    preprocess: Preprocess | None = None,
+    trust: bool = False,
+    class_names: Path | None = None,
+) -> Classifier:
+    """
+    Load a classifier.
+
+    Parameters
+    ----------
+    name
+        A file or folder, or the name of a model of `keras.applications`.
+    weights
+        Weights of the latter: "imagenet", "none" or a file.
+    preprocess
+        What is done to pixels. By default what belongs to a model of `keras.applications`, nothing
+        where a model takes pixels between 0 and 255, else "unit".
+    trust
+        Whether code in the file may run.
+    class_names
+        A file of the names of the classes, one a line.
+
+    Returns
+    -------
+    classifier
+        The model.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If there is no model in the file, or one that is refused, or no such name; or if the names
+        of the classes cannot be read.
+    """
+    names = () if class_names is None else read_names(class_names)
+    path = Path(name)
+    if not path.exists() and (path.suffix or len(path.parts) > 1):
+        raise FileNotFoundError(f"--model {name} is no file and no folder.")
+    found = _of_file(path, trust) if path.exists() else _of_application(name, weights)
+    if preprocess is not None:
+        found = replace(found, prepare=PREPROCESSING[preprocess])
+    return replace(found, class_names=names) if names else found
+
+
+def read_names(path: Path) -> list[str]:
+    """
+    Read the names of classes, one a line.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no text, or holds no names.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"--class-names {path} is no text: {error}.") from error
+    names = [line.strip() for line in lines if line.strip()]
+    if not names:
+        raise ValueError(f"--class-names {path} is empty.")
+    return names
+
+
+def _of_file(path: Path, trust: bool) -> Classifier:
+    found = load_file(path, trust)
+    prepare = PREPROCESSING[Preprocess.none if found.scales_itself else Preprocess.unit]
+    return _classifier(path.stem, found, prepare)
+
+
+def _of_application(name: str, weights: str) -> Classifier:
+    module, model = load_application(name, None if weights == "none" else weights)
+    names = _imagenet_names(module) if weights == IMAGENET else ()
+    return _classifier(name, of_keras(model), module.preprocess_input, names)
+
+
+def _classifier(
+    name: str, found: Loaded, prepare: Prepare, class_names: Sequence[str] = ()
+) -> Classifier:
+    return Classifier(name, *found[:4], prepare, class_names)
+
+
+def _imagenet_names(module: ModuleType) -> Sequence[str]:
+    try:
+        decoded = module.decode_predictions(np.eye(1000), top=1)
+    except Exception:  # the names are downloaded too
+        return ()
+    return [label.replace("_", " ") for ((_, label, _),) in decoded]
+
+
+def _unit(pixels: np.ndarray) -> np.ndarray:
+    return pixels / np.float32(255)
+
+
+def _standardize(pixels: np.ndarray) -> np.ndarray:
+    return (pixels - pixels.mean()) / max(float(pixels.std()), 1e-6)
+
+
+def _imagenet(pixels: np.ndarray) -> np.ndarray:
+    if pixels.shape[2:] != (3,):
+        raise ValueError("--preprocess imagenet is for models of images with 3 channels.")
+    return (_unit(pixels) - _MEAN) / _DEVIATION
+
+
+PREPROCESSING: dict[Preprocess, Prepare] = {
+    Preprocess.none: lambda pixels: pixels,
+    Preprocess.unit: _unit,
+    Preprocess.imagenet: _imagenet,
+    Preprocess.standardize: _standardize,
+}

@@ -1,0 +1,107 @@
+"""PyTorch models from files."""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from .model_files import Loaded, Refused
+
+TOUCH_FILES = re.compile(rb"\b(save|from_file)\b")
+"""TorchScript's operators that write and read files."""
+
+
+def load_torchscript(path: Path, trust: bool) -> Loaded:
+    """
+    Load a TorchScript file, which runs what its ``__setstate__`` says.
+
+    Raises
+    ------
+    Refused
+        If its code names an operator that reads or writes files, and is not trusted.
+    """
+    if not trust and (found := _named(path)):
+        raise Refused(f"has TorchScript code that touches files: {sorted(found)}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as a whole
+        return Loaded(torch.jit.load(str(path), map_location="cpu").eval(), None, True)
+
+
+def load_exported(path: Path) -> Loaded:
+    """
+    Load a program of `torch.export`, which can run any code.
+
+    Raises
+    ------
+    ValueError
+        If it has several inputs.
+    """
+    program = torch.export.load(str(path))
+    names = program.graph_signature.user_inputs
+    if len(names) != 1:
+        raise ValueError(f"it has the inputs {[*names]}; expected one")
+    placeholder = next(node for node in program.graph.nodes if node.name == names[0])
+    # Sizes that are open are symbols.
+    batch, *shape = (s if isinstance(s, int) else None for s in placeholder.meta["val"].shape)
+    module = program.module()
+    for part in module.modules():
+        part.training = False  # says nothing: what is exported has no modes
+    return Loaded(module if batch is None else InBatches(module, batch), tuple(shape), True)
+
+
+def load_pickled(path: Path) -> Loaded:
+    """
+    Load a pickled module, which can run any code.
+
+    Raises
+    ------
+    TypeError
+        If it is no module, such as weights alone.
+    """
+    module = torch.load(path, map_location="cpu", weights_only=False)
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"it holds a {type(module).__name__} and no model; weights alone tell no architecture"
+        )
+    return Loaded(module.eval(), None, True)
+
+
+class InBatches(nn.Module):
+    """
+    A module that takes batches of one size alone, for batches of any.
+
+    Parameters
+    ----------
+    module
+        The module.
+    size
+        The size of its batches.
+    """
+
+    def __init__(self, module: nn.Module, size: int):
+        super().__init__()
+        self.module = module
+        self.size = size
+        self.training = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Run the module on parts of x; the last is filled up with its last input."""
+        missing = -len(x) % self.size
+        filled = torch.cat([x, x[-1:].expand(missing, *x.shape[1:])])
+        return torch.cat([self.module(part) for part in filled.split(self.size)])[: len(x)]
+
+
+def _named(path: Path) -> set[str]:
+    """The operators of `TOUCH_FILES` that the code of an archive names."""
+    found: set[Any] = set()
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.filename.endswith(".py"):
+                found.update(TOUCH_FILES.findall(archive.read(member)))
+    return {name.decode() for name in found}
