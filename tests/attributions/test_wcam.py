@@ -459,8 +459,9 @@ def test_each_input_grows_by_itself():
 def test_a_constant_model_has_no_indices_and_says_so(cls, kind):
     model = linear(kind, np.zeros((8, 8, 2), np.float32))
     x = as_given_to(kind, noise(2, 8, 8, 2))
-    with pytest.warns(UserWarning, match=r"inputs \[0, 1\] do not vary"):
+    with pytest.warns(UserWarning, match=r"inputs \[0, 1\] do not vary") as warned:
         sobol = explain(cls, model, x, np.ones((2, 1)), confidence=0.95)
+    assert warned[0].filename == __file__, "the warning names the caller's line"
     for values in (sobol.total, sobol.first_order, sobol.interval, sobol.importance()):
         np.testing.assert_array_equal(values, 0)
 

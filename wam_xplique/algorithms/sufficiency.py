@@ -115,7 +115,7 @@ def smallest(
     grid = np.unique(np.minimum([0, *ratios], highest))
     tried = np.broadcast_to(grid, (samples, len(grid)))
     held = holds(np.arange(samples), tried)
-    found = held.any(axis=1)
+    found: np.ndarray = np.logical_or.reduce(held, axis=1)
     low, high = _bracket(np.full(samples, -1), tried, held, np.full(samples, highest))
     low = np.where(found, low, high)
     with tqdm(total=samples, unit="input", disable=not verbose) as progress:

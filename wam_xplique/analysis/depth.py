@@ -65,14 +65,12 @@ class DepthRobustness:
             depth, robustness = self._pairs(str(name))
             color = f"C{number}"
             ax.scatter(depth, robustness, s=12, alpha=0.5, color=color, linewidths=0)
-            errors = [
-                values.std() / np.sqrt(len(values) - 1 or 1) for values in (robustness, depth)
-            ]
             rho = row["correlation"]
             ax.errorbar(
                 depth.mean(),
                 robustness.mean(),
-                *errors,
+                robustness.std() / np.sqrt(len(robustness) - 1 or 1),
+                depth.std() / np.sqrt(len(depth) - 1 or 1),
                 fmt="s",
                 color=color,
                 markeredgecolor="black",

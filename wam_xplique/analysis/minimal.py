@@ -160,10 +160,19 @@ class ParetoFront:
         """
         figure, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
         x, y = self.sparsity.mean(axis=1), self.score.mean(axis=1)
-        errors = [_standard_error(values) for values in (self.score, self.sparsity)]
-        style = {"color": BAR_COLOR, "ecolor": WHISKER_COLOR, "elinewidth": 1, "capsize": 2}
-        ax.errorbar(x, y, *errors, marker="o", markersize=4, **style)
-        for alpha, *place in zip(self.alphas.tolist(), x, y, strict=True):
+        ax.errorbar(
+            x,
+            y,
+            _standard_error(self.score),
+            _standard_error(self.sparsity),
+            marker="o",
+            markersize=4,
+            color=BAR_COLOR,
+            ecolor=WHISKER_COLOR,
+            elinewidth=1,
+            capsize=2,
+        )
+        for alpha, place in zip(self.alphas.tolist(), zip(x, y, strict=True), strict=True):
             text = f"α = {alpha:g}"
             ax.annotate(text, place, xytext=(4, 5), textcoords="offset points", fontsize=7)
         ax.axhline(self.original.mean(), color="0.5", linestyle="--", linewidth=1)

@@ -14,7 +14,7 @@ from ..backends.wavelets import as_wavelet, check_mode
 
 def warn(message: str) -> None:
     """Warn the user, at the line that called into the package."""
-    frame, depth = sys._getframe(1), 1
+    frame, depth = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         frame, depth = frame.f_back, depth + 1
     warnings.warn(message, stacklevel=depth)

@@ -39,7 +39,7 @@ def load_image(path: str | Path, grey: bool = False) -> Image.Image:
     if not Path(path).is_file():
         raise FileNotFoundError(f"path {path} is no file.")
     try:
-        image = Image.open(path)
+        image: Image.Image = Image.open(path)
         image.load()
     except Exception as error:  # broken files make Pillow raise errors of many kinds
         raise ValueError(f"path {path} cannot be read as an image: {error}") from error
