@@ -87,7 +87,7 @@ def explain(
     with telling("wam-xplique"):
         chosen = find_method(
             method,
-            parameters or [],
+            parameters,
             wavelet=wavelet,
             level=level,
             mode=mode,
@@ -184,16 +184,13 @@ class Run:
         """
         inputs = read_inputs(path, self.classifier, self.reading)
         explainer = self._explainer(inputs)
-        classes = self._classes(inputs.outputs)
-        targets = np.eye(inputs.outputs.shape[1], dtype=np.float32)[classes]
+        targets = inputs.predicted if self.target is None else self._targets(inputs.outputs)
         is_fourier = hasattr(explainer, "explain_fourier")
         explain = explainer.explain_fourier if is_fourier else explainer.explain_wavelet
         explanation = explain(inputs.x, targets)
         self.out.mkdir(parents=True, exist_ok=True)
         explanation.save(self.out / f"{name}.npz")
-        seen = [
-            self.classifier.describe(*pair) for pair in zip(inputs.outputs, classes, strict=True)
-        ]
+        seen = list(map(self.classifier.describe, inputs.outputs, targets.argmax(axis=1)))
         pictures = self._pictures(name, len(seen))
         for index, (label, picture) in enumerate(zip(seen, pictures, strict=True)):
             title = f"{path.name}: {label}, {type(explainer).__name__}"
@@ -212,13 +209,12 @@ class Run:
             self._explainers[inputs.ndim] = made
         return self._explainers[inputs.ndim]
 
-    def _classes(self, outputs: np.ndarray) -> np.ndarray:
-        if self.target is None:
-            return outputs.argmax(axis=1)
-        index = self.classifier.index(self.target)
-        if index >= outputs.shape[1]:
-            raise ValueError(f"--target must be a class from 0 to {outputs.shape[1] - 1}: {index}.")
-        return np.full(len(outputs), index)
+    def _targets(self, outputs: np.ndarray) -> np.ndarray:
+        """The class that is asked for, one-hot, for all outputs (N, classes)."""
+        index, classes = self.classifier.index(self.target or ""), outputs.shape[1]
+        if index >= classes:
+            raise ValueError(f"--target must be a class from 0 to {classes - 1}, got {index}.")
+        return np.tile(np.eye(classes, dtype=np.float32)[index], (len(outputs), 1))
 
     def _pictures(self, name: str, count: int) -> list[Path]:
         """The files of the pictures of inputs."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import ImageOps
+from tqdm.auto import tqdm
 
 from ..analysis.predictions import predict
 from ..attributions.inputs import Layout
 from ..datasets import load_image, load_wav, resample
-from .files import IMAGES, SOUNDS
+from .files import IMAGES, SOUNDS, Problems
 from .models import Classifier
+
+logger = logging.getLogger(__name__)
 
 KEYS = ("x", "inputs", "input", "images", "arr_0")
 
@@ -67,6 +71,12 @@ class Inputs:
     outputs: np.ndarray
     sample_rate: int | None = None
 
+    @property
+    def predicted(self) -> np.ndarray:
+        """The classes that the model predicts, one-hot (N, classes)."""
+        classes = self.outputs.shape[1]
+        return np.eye(classes, dtype=np.float32)[self.outputs.argmax(axis=1)]
+
     def drawn(self, index: int) -> np.ndarray:
         """An input as it is drawn: an image of other than 1 or 3 channels as their mean."""
         shown = self.shown[index]
@@ -116,6 +126,41 @@ def read_inputs(path: Path, classifier: Classifier, reading: Reading) -> Inputs:
     raise errors[0]
 
 
+def read_files(
+    paths: Sequence[Path],
+    classifier: Classifier,
+    reading: Reading,
+    problems: Problems,
+    check: Callable[[Inputs], None],
+) -> Iterator[tuple[Path, Inputs]]:
+    """
+    Read files one by one, and show the progress.
+
+    Parameters
+    ----------
+    paths, classifier, reading
+        As for `read_inputs`.
+    problems
+        Where it is told why a file is left out.
+    check
+        What raises an error if inputs are to be left out.
+
+    Returns
+    -------
+    pairs
+        Files and what they hold.
+    """
+    for path in tqdm(paths, desc=classifier.name, unit="file", disable=None):
+        try:
+            inputs = read_inputs(path, classifier, reading)
+            check(inputs)
+        except Exception as error:  # of whatever is in the file
+            logger.debug("%s", path, exc_info=True)
+            problems[str(path)] = f"{classifier.name}: {error}"
+        else:
+            yield path, inputs
+
+
 class _Arranged(NamedTuple):
     """Inputs (N, ...), channels last, in a shape that the model may take."""
 
@@ -152,7 +197,8 @@ def _of_sound(path: Path, classifier: Classifier, reading: Reading) -> Iterator[
 def _of_array(path: Path, classifier: Classifier, reading: Reading) -> Iterator[_Arranged]:
     array, taken = _load_array(path, reading.key), classifier.shape
     if taken is None:
-        candidates = [array[np.newaxis], array]
+        ranks = range(2, 6) if reading.ndim is None else (reading.ndim + 1, reading.ndim + 2)
+        candidates = [x for x in (array[np.newaxis], array) if x.ndim in ranks] or [array]
     elif _fits(array.shape, taken):
         candidates = [array[np.newaxis]]
     elif _fits(array.shape[1:], taken):

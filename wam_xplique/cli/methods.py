@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from .. import attributions
+from ..attributions.inputs import Layout
+from ..coefficients import WaveletTransform
 from .inputs import Inputs
 from .models import Classifier
 
@@ -59,7 +59,7 @@ class Method:
         ValueError, TypeError
             If a parameter is not valid.
         """
-        name = self.name or default_method(classifier, inputs)
+        name = self.name or (WAM_IG if gives_gradients(classifier, inputs) else WCAM)
         cls, known = getattr(attributions, name), parameters_of(name)
         defaults = {key: value for key, value in DEFAULTS.items() if key in known}
         given = defaults | dict(self.parameters)
@@ -68,7 +68,9 @@ class Method:
         return cls(classifier.model, **given, ndim=inputs.ndim, verbose=verbose)
 
 
-def find_method(name: str | None, settings: Sequence[str], **given: Any) -> Method:
+def find_method(
+    name: str | None, settings: Sequence[str] | None, scales: bool = False, **given: Any
+) -> Method:
     """
     Find a method, and check that it takes the parameters.
 
@@ -78,6 +80,8 @@ def find_method(name: str | None, settings: Sequence[str], **given: Any) -> Meth
         Short name, or name of the class, in any case of letters; None for the default.
     settings
         Parameters as text: NAME=VALUE, where the value is JSON or else text.
+    scales
+        Whether it has to tell of scales.
     **given
         Further parameters; those that are None are left out.
 
@@ -89,14 +93,16 @@ def find_method(name: str | None, settings: Sequence[str], **given: Any) -> Meth
     Raises
     ------
     ValueError
-        If there is no such method, or it takes no such parameter.
+        If there is no such method, it takes no such parameter, or does not tell of scales.
     """
     parameters = {key: value for key, value in given.items() if value is not None}
-    parameters |= dict(map(_setting, settings))
+    parameters |= dict(map(_setting, settings or ()))
     classes = {cls.lower(): cls for cls in NAMES.values()} | NAMES
     if name is not None and name.lower() not in classes:
         raise ValueError(f"--method must be one of {', '.join(NAMES)}, got {name!r}.")
     cls = None if name is None else classes[name.lower()]
+    if scales and cls == "FAM":
+        raise ValueError("--method fam tells of frequencies; here one of scales is needed.")
     known = set().union(*map(parameters_of, (WAM_IG, WCAM) if cls is None else (cls,)))
     if unknown := sorted(set(parameters) - known):
         raise ValueError(
@@ -111,15 +117,30 @@ def parameters_of(name: str) -> set[str]:
     return set(inspect.signature(getattr(attributions, name)).parameters) - OURS
 
 
-def default_method(classifier: Classifier, inputs: Inputs) -> str:
-    """WAM-IG where the model gives gradients for inputs such as these, else WCAM."""
-    targets = np.eye(inputs.outputs.shape[1], dtype=np.float32)[:1]
+def check_fit(explainer: Any, classifier: Classifier, inputs: Inputs) -> None:
+    """
+    Check that an explainer in the wavelet domain takes inputs.
+
+    Raises
+    ------
+    ValueError
+        If they are smaller than its wavelet and level need, or have other axes.
+    """
+    if inputs.ndim != explainer.ndim:
+        raise ValueError(f"it has {inputs.ndim} axes of space or time, the others {explainer.ndim}")
+    axes = Layout.of(inputs.x.shape, classifier.channels_first, inputs.ndim).spatial_axes
+    transform = WaveletTransform(explainer.wavelet, explainer.level, explainer.mode, axes)
+    transform.check(inputs.x.shape)
+
+
+def gives_gradients(classifier: Classifier, inputs: Inputs) -> bool:
+    """Whether a model gives gradients for inputs such as these."""
     try:
         saliency = attributions.WaveletSaliency(classifier.model, level=0, ndim=inputs.ndim)
-        saliency.explain_wavelet(inputs.x[:1], targets)
-    except Exception:  # frameworks raise errors of many kinds where there is no gradient
-        return WCAM
-    return WAM_IG
+        saliency.explain_wavelet(inputs.x[:1], inputs.predicted[:1])
+    except Exception:  # the frameworks raise errors of many kinds where there is no gradient
+        return False
+    return True
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -226,7 +226,8 @@ class Served(tf.Module):
                 f"its signature {signature!r} has the inputs {[*inputs]} and the outputs "
                 f"{[*outputs]}; expected one of each"
             )
-        (self._input, self.spec), (self._output,) = *inputs.items(), outputs
+        self._input, self.spec = next(iter(inputs.items()))
+        self._output = next(iter(outputs))
         if not (self.spec.dtype.is_floating or self.spec.dtype.is_integer):
             raise ValueError(f"it takes {self.spec.dtype.name}; expected numbers")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -36,9 +37,11 @@ def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
     SystemExit
         With 2 if the arguments are none that the command takes.
     """
+
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
         typer.echo(f"{name}: {message}", err=True)
 
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of models it traces anew
     with warnings.catch_warnings():
         warnings.showwarning = tell  # without the line of ours that called
         try:

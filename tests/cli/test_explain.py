@@ -1,0 +1,240 @@
+"""``wam-xplique explain``."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wam_xplique import WCAM, WaveletExplanation, WaveletIntegratedGradients, WaveletSmoothGrad
+from wam_xplique.cli import explain, main
+from wam_xplique.coefficients import flatten
+from wam_xplique.demo.imagenet import without_softmax
+from wam_xplique.spectrum import FourierExplanation
+
+from .conftest import CLASSES, SIZE
+
+mpl.use("Agg")
+FEW = ["--set", "steps=2"]
+
+
+@pytest.fixture
+def titles(monkeypatch):
+    """The titles of the pictures that are drawn; small ones, as their content is of no interest."""
+    drawn = []
+
+    def draw(explanation, shown, index, title, sample_rate):
+        drawn.append((title, index, np.shape(shown), sample_rate))
+        return mpl.figure.Figure((1, 1))
+
+    monkeypatch.setattr(explain, "plot_explanation", draw)
+    monkeypatch.setattr(explain, "draw_fourier", draw)
+    return drawn
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_each_file_is_explained_as_in_python_and_broken_ones_are_told(
+    photos, model_files, network, pixels, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    given = [str(photos), "nothing.png", "--model", model_files["keras"], "--out", str(out)]
+    assert main(["explain", *given, "--wavelet", "db2", "--level", "2", *FEW]) == 1
+    names = ("a", "b", "deep_a")
+    assert names_in(out) == {f"{name}.{end}" for name in names for end in ("npz", "png")}
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 3
+    assert f"{out / 'deep_a.png'}" in told.out
+    assert "nothing.png: there is no such file" in told.err
+    assert "broken.jpg: path " in told.err
+    assert "notes.txt" not in told.err
+
+    x = pixels.astype(np.float32) / 255
+    classes = np.argmax(network(x), axis=1)
+    explainer = WaveletIntegratedGradients(
+        without_softmax(network), steps=2, wavelet="db2", level=2
+    )
+    expected = explainer.explain_wavelet(x, np.eye(CLASSES)[classes])
+    for index, name in enumerate(names):
+        found = WaveletExplanation.load(out / f"{name}.npz")
+        assert (found.input_shape, found.wavelet) == ((1, SIZE, SIZE, 3), "db2")
+        for key, band in flatten(found.coefficients).items():
+            wanted = flatten(expected.coefficients)[key][index]
+            np.testing.assert_allclose(band[0], wanted, rtol=1e-3, atol=1e-6)
+        with Image.open(out / f"{name}.png") as picture:
+            assert picture.size[0] > 1000
+
+
+@pytest.mark.parametrize(
+    "kind", ["h5", "SavedModel", "TorchScript", "trace", "torch.export", "pickle"]
+)
+def test_models_of_every_format_are_explained(kind, model_files, module, pixels, titles, tmp_path):
+    array = pixels.astype(np.float32) / 255
+    x = torch.tensor(np.moveaxis(array, -1, 1).copy())
+    in_keras = kind in ("h5", "SavedModel")
+    np.save(tmp_path / "x.npy", array if in_keras else x)
+    arguments = [str(tmp_path / "x.npy"), "--model", model_files[kind], "--out", str(tmp_path)]
+    arguments += ["--method", "WAM-SG", "--set", "nb_samples=3", "--seed", "5", "--target", "2"]
+    assert main(["explain", *arguments, "--trust"]) == 0
+    found = WaveletExplanation.load(tmp_path / "x.npz")
+    assert names_in(tmp_path / "x") == {"0.png", "1.png", "2.png"}
+    assert [index for _, index, *_ in titles] == [0, 1, 2]
+    assert all("class 2 (" in title and "WaveletSmoothGrad" in title for title, *_ in titles)
+    assert {shape for _, _, shape, _ in titles} == {(SIZE, SIZE, 3)}
+    assert len(found) == 3
+    if not in_keras:  # whose noise is drawn in another order
+        explainer = WaveletSmoothGrad(module, nb_samples=3, relative_noise=0.1, seed=5)
+        expected = explainer.explain_wavelet(x, np.eye(CLASSES)[[2, 2, 2]])
+        np.testing.assert_allclose(found.mosaic(), expected.mosaic(), rtol=1e-3, atol=1e-6)
+
+
+def test_models_without_gradients_are_explained_by_wcam(
+    photos, model_files, module, pixels, titles, tmp_path
+):
+    arguments = ["--model", model_files["TorchScript without gradients"], "--out", str(tmp_path)]
+    few = ["--set", "grid_size=4", "--set", "nb_design=4", "--set", "confidence=null"]
+    assert main(["explain", str(photos / "a.png"), *arguments, *few]) == 0
+    assert titles[0][0].endswith("WCAM")
+    x = torch.tensor(np.moveaxis(pixels[:1], -1, 1) / np.float32(255))
+    classes = np.eye(CLASSES)[module(x).argmax(1).numpy()]
+    expected = WCAM(module, 4, 4, confidence=None).explain_wavelet(x, classes)
+    found = WaveletExplanation.load(tmp_path / "a.npz")
+    np.testing.assert_allclose(found.sobol.total, expected.sobol.total, rtol=1e-3, atol=1e-4)
+
+
+def test_frequencies_are_explained_and_drawn(photos, model_files, tmp_path):
+    arguments = ["--model", model_files["keras"], "--out", str(tmp_path), "--method", "fam"]
+    few = ["--set", "grid_size=4", "--set", "nb_design=4"]
+    assert main(["explain", str(photos / "a.png"), *arguments, *few]) == 0
+    assert FourierExplanation.load(tmp_path / "a.npz").sobol.total.shape == (1, 4)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (1100, 330)
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_pictures_of_frequencies(ndim):
+    from wam_xplique import FAM
+
+    shape = (16, 16, 16)[:ndim]
+    x = np.random.default_rng(0).random((2, *shape, 1), np.float32)
+
+    def model(x):
+        return np.asarray(x).reshape(len(x), -1)[:, :2]
+
+    explanation = FAM(model, 4, 2).explain_fourier(x, np.eye(2))
+    figure = explain.draw_fourier(explanation, x[1], 1, "title", 8.0 if ndim == 1 else None)
+    axes = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert axes == ["input", *["spectrum"] * (ndim < 3), "importance of frequencies"]
+    assert figure.get_suptitle() == "title"
+    mpl.pyplot.close(figure)
+
+
+def test_sounds_are_drawn_in_seconds(tmp_path, titles):
+    pytest.importorskip("soundfile")
+    from wam_xplique.datasets import save_wav
+
+    from .test_inputs import convolutions
+
+    module = torch.jit.script(convolutions(1, 1).eval())
+    torch.jit.save(module, tmp_path / "sounds.pt")
+    save_wav(tmp_path / "noise.wav", np.random.default_rng(0).uniform(-1, 1, 400), 400)
+    arguments = ["--model", str(tmp_path / "sounds.pt"), "--out", str(tmp_path / "out"), *FEW]
+    sounds = [str(tmp_path / "noise.wav"), "--sample-rate", "800"]
+    assert main(["explain", *sounds, *arguments]) == 0
+    assert WaveletExplanation.load(tmp_path / "out" / "noise.npz").input_shape == (1, 800, 1)
+    assert titles[0][2:] == ((800, 1), 800)
+
+
+def test_nothing_is_overwritten_and_that_is_known_before_any_work(
+    photos, model_files, titles, tmp_path, monkeypatch, capsys
+):
+    model, out = ["--model", model_files["keras"], *FEW], tmp_path / "out"
+    first = ["explain", str(photos / "a.png"), *model, "--out", str(out)]
+    assert main(first) == 0
+    written = (out / "a.npz").stat().st_mtime_ns
+    with monkeypatch.context() as patch:
+        patch.setattr(explain, "load_model", lambda *_: pytest.fail("heavy work"))
+        assert main(["explain", str(photos), *model, "--out", str(out)]) == 1
+        assert "a.npz and 1 more is there already; --force" in capsys.readouterr().err
+        (out / "a.npz").rename(out / "b.npz")
+        (out / "a.png").unlink()
+        (out / "a").mkdir()
+        assert main(first) == 1
+        assert "a is there already" in capsys.readouterr().err
+    assert main([*first, "--force"]) == 0
+    assert (out / "a.npz").stat().st_mtime_ns > written
+
+
+def test_an_input_is_not_overwritten_even_by_force(model_files, tmp_path, capsys):
+    np.savez(tmp_path / "x.npz", x=np.zeros((SIZE, SIZE, 3)))
+    arguments = [str(tmp_path / "x.npz"), "--model", model_files["keras"], "--out", str(tmp_path)]
+    assert main(["explain", *arguments, "--force"]) == 1
+    assert "x.npz is an input; take another --out" in capsys.readouterr().err
+    assert np.load(tmp_path / "x.npz")["x"].shape == (SIZE, SIZE, 3)
+
+
+def test_what_was_written_into_a_folder_of_inputs_is_no_input(
+    photos, model_files, titles, tmp_path
+):
+    (photos / "broken.jpg").unlink()
+    arguments = ["explain", str(photos), "--model", model_files["keras"], *FEW, "--force"]
+    for _ in range(2):
+        titles.clear()
+        assert main([*arguments, "--out", str(photos / "out")]) == 0
+        assert len(titles) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--level", "5"], "the highest level possible is 4"),
+        (["--wavelet", "db20"], "the highest level possible is 0"),
+        (["--wavelet", "cat"], "wavelet"),
+        (["--mode", "cat"], "mode"),
+        (["--target", "3"], "--target must be a class from 0 to 2, got 3"),
+        (["--target", "dog"], "--target must be a class, got 'dog'"),
+        (["--batch-size", "0"], "batch_size must be None or an integer of at least 1, got 0"),
+        (["--set", "steps=1"], "steps must be an integer of at least 2, got 1"),
+        (["--set", "stops=1"], "has no parameter stops"),
+        (["--method", "lime"], "--method must be one of"),
+        (["--model", "NoNet"], "NoNet is not among keras.applications"),
+        (["--model", "nothing.keras"], "nothing.keras is no file"),
+        (["--class-names", "nothing.txt"], "nothing.txt"),
+    ],
+)
+def test_what_cannot_be_done_is_told(arguments, message, photos, model_files, tmp_path, capsys):
+    out = tmp_path / "out"
+    model = [] if "--model" in arguments else ["--model", model_files["keras"]]
+    given = ["explain", str(photos / "a.png"), *model, *arguments, "--out", str(out)]
+    assert main(given) == 1
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--model", "x"], ["a.png"], ["a.png", "--modle", "x"]])
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["explain", *arguments])
+    assert error.value.code == 2
+    assert "Usage: wam-xplique explain" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["explain", "profile", "benchmark", "demo"])
+def test_help_has_examples_that_can_be_copied(command, capsys):
+    assert main([command, "--help"]) == 0
+    _, _, examples = capsys.readouterr().out.partition("Examples:")
+    lines = [line.strip() for line in examples.splitlines() if line.strip()]
+    assert len(lines) >= 3
+    assert all(line.startswith(f"wam-xplique {command}") for line in lines)
+
+
+def test_the_installed_script_is_this_command_line():
+    (script,) = entry_points(group="console_scripts", name="wam-xplique")
+    assert script.load() is main

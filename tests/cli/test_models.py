@@ -1,0 +1,116 @@
+"""Classifiers: what their inputs and outputs mean."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from wam_xplique.cli.models import PREPROCESSING, load_model, read_names
+from wam_xplique.cli.options import Preprocess
+
+
+@pytest.fixture
+def small_mobilenet(monkeypatch):
+    """A MobileNetV2 of small images in place of the real one; the weights that were asked for."""
+    original, asked = keras.applications.MobileNetV2, []
+
+    def MobileNetV2(weights):
+        asked.append(weights)
+        return original(weights=None, input_shape=(32, 32, 3), alpha=0.35, classes=5)
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", MobileNetV2)
+    return asked
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.float32)
+
+
+def test_models_of_keras_applications_bring_their_preprocessing(small_mobilenet, picture):
+    classifier = load_model("MobileNetV2", weights="none")
+    assert small_mobilenet == [None]
+    assert (classifier.name, classifier.shape, classifier.is_cut) == ("MobileNetV2", (32, 32, 3), 1)
+    np.testing.assert_allclose(classifier.prepare(picture.copy()), picture / 127.5 - 1, rtol=1e-6)
+    assert classifier.label(3) == "class 3"
+    unit = load_model("MobileNetV2", "none", Preprocess.unit)
+    np.testing.assert_allclose(unit.prepare(picture), picture / 255, rtol=1e-6)
+
+
+def test_imagenet_weights_bring_the_names_of_the_classes(small_mobilenet, monkeypatch):
+    module = keras.applications.mobilenet_v2
+    decoded = [[("n0", f"some_thing_{index}", 1.0)] for index in range(1000)]
+    monkeypatch.setattr(module, "decode_predictions", lambda scores, top: decoded)
+    classifier = load_model("MobileNetV2")
+    assert small_mobilenet == ["imagenet"]
+    assert classifier.label(7) == "some thing 7"
+    assert classifier.index("some thing 12") == classifier.index("12") == 12
+
+    def offline(*_, **__):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(module, "decode_predictions", offline)
+    assert load_model("MobileNetV2").label(7) == "class 7"
+
+
+@pytest.mark.parametrize("preprocess", list(Preprocess))
+def test_preprocessing_is_what_it_is_called(preprocess, picture):
+    expected = {
+        "none": picture,
+        "unit": picture / 255,
+        "imagenet": (picture / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
+        "standardize": (picture - picture.mean()) / picture.std(),
+    }[preprocess.value]
+    found = PREPROCESSING[preprocess](picture.copy())
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_preprocessing_of_grey_and_of_flat_pictures(picture):
+    grey = picture[..., :1]
+    np.testing.assert_allclose(PREPROCESSING[Preprocess.unit](grey), grey / 255)
+    with pytest.raises(ValueError, match=r"--preprocess imagenet is for models .* 3 channels"):
+        PREPROCESSING[Preprocess.imagenet](grey)
+    flat = np.full((4, 4, 3), 7, np.float32)
+    np.testing.assert_array_equal(PREPROCESSING[Preprocess.standardize](flat), 0)
+
+
+def test_pixels_go_as_they_are_into_a_model_that_scales_them(tmp_path, picture):
+    for layers, expected in (([], picture / 255), ([keras.layers.Rescaling(1 / 255)], picture)):
+        tail = [keras.layers.Flatten(), keras.layers.Dense(2)]
+        model = keras.Sequential([keras.layers.Input((8, 8, 3)), *layers, *tail])
+        model.save(tmp_path / "model.keras")
+        classifier = load_model(str(tmp_path / "model.keras"))
+        np.testing.assert_allclose(classifier.prepare(picture), expected, rtol=1e-6)
+
+
+def test_classes_are_told_by_name_and_by_probability_or_score(model_files, tmp_path):
+    (tmp_path / "names.txt").write_text("ant\n bee \n\ncat\n", encoding="utf-8")
+    assert read_names(tmp_path / "names.txt") == ["ant", "bee", "cat"]
+    names = tmp_path / "names.txt"
+    logits = load_model(model_files["keras"], class_names=names)
+    assert logits.describe(np.log([0.2, 0.7, 0.1]) + 5, 1) == "bee (70.0%)"
+    probabilities = load_model(model_files["SavedModel"])
+    assert probabilities.describe(np.array([0.2, 0.7, 0.1]), 1) == "class 1 (70.0%)"
+    assert probabilities.describe(np.array([-0.2, 12.345, 0.1]), 1) == "class 1 (score 12.3)"
+    assert logits.index("cat") == logits.index("2") == 2
+    with pytest.raises(ValueError, match="got 'dog': there is none of this name"):
+        logits.index("dog")
+    with pytest.raises(ValueError, match="got 'dog': names are not known"):
+        probabilities.index("dog")
+
+
+def test_wrong_names_of_models_and_of_classes_are_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"--model nothing.keras is no file and no folder"):
+        load_model("nothing.keras")
+    with pytest.raises(FileNotFoundError, match="--model here/it is no file and no folder"):
+        load_model("here/it")
+    with pytest.raises(ValueError, match=r"--model NoNet is not among keras.applications"):
+        load_model("NoNet")
+    (tmp_path / "empty.txt").write_text("\n")
+    with pytest.raises(ValueError, match=r"empty.txt is empty"):
+        load_model("MobileNetV2", class_names=tmp_path / "empty.txt")
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"bytes.txt is no text"):
+        read_names(tmp_path / "bytes.txt")

@@ -1,0 +1,180 @@
+"""``wam-xplique profile``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import matplotlib.pyplot as plt
+import typer
+
+from ..analysis import ScaleProfile, compare_profiles, scale_profile
+from . import options
+from .files import Problems, check_free, expand, names_of
+from .inputs import Inputs, Reading, read_files
+from .methods import WAM_IG, WCAM, Method, check_fit, find_method, gives_gradients
+from .models import Classifier, load_model
+from .parsing import tell_problems, telling
+
+EXAMPLES = """Examples:
+
+\b
+wam-xplique profile imagenet/val --model ResNet50 --model MobileNetV2
+wam-xplique profile 'crops/*.png' --model before.keras --model after.keras --out profile
+wam-xplique profile scans.npz --model volumes.pt --method wcam --set refine=0.03
+"""
+
+
+def profile(
+    files: options.Files,
+    models: Annotated[
+        list[str],
+        typer.Option(
+            "--model",
+            metavar="PATH_OR_NAME",
+            help="As for explain; may be repeated, to compare others with the first.",
+            show_default=False,
+        ),
+    ],
+    method: options.Method = None,
+    out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/profile"),
+    force: options.Force = False,
+    wavelet: options.Wavelet = None,
+    level: options.Level = None,
+    mode: options.Mode = None,
+    batch_size: options.BatchSize = None,
+    seed: options.Seed = 0,
+    parameters: options.Parameters = None,
+    weights: options.Weights = "imagenet",
+    preprocess: options.Preprocessing = None,
+    size: options.Size = None,
+    sample_rate: options.SampleRate = None,
+    key: options.Key = None,
+    ndim: options.Ndim = None,
+    trust: options.Trust = False,
+) -> None:
+    """
+    Tell at which scales classifiers look, over many files, and compare them.
+
+    The class that a model predicts is explained for each input, and the share of each scale, and
+    of each orientation in it, is averaged. Written are a table (profile.csv), a picture
+    (profile.png) and the profile of each model as .npz, which report takes as --reference and
+    wam_xplique.analysis.ScaleProfile.load reads.
+    """
+    with telling("wam-xplique"):
+        chosen = find_method(
+            method,
+            parameters,
+            scales=True,
+            wavelet=wavelet,
+            level=level,
+            mode=mode,
+            batch_size=batch_size,
+            seed=seed,
+        )
+        names = names_of([Path(model) for model in models])
+        if len(names) < len(models):
+            raise ValueError(f"--model must name different models, got {models}.")
+        written = [out / f"{name}.npz" for name in names.values()]
+        paths, problems = expand(files, out)
+        check_free([out / "profile.csv", out / "profile.png", *written], force, paths)
+        if paths:
+            reading = Reading(size, sample_rate, key, ndim)
+            classifiers = [
+                replace(load_model(str(path), weights, preprocess, trust), name=name)
+                for path, name in names.items()
+            ]
+            if found := profiles(classifiers, chosen, paths, reading, problems):
+                write_profiles(found, out)
+    tell_problems(problems)
+
+
+def profiles(
+    classifiers: Sequence[Classifier],
+    method: Method,
+    paths: Sequence[Path],
+    reading: Reading,
+    problems: Problems,
+) -> list[ScaleProfile]:
+    """
+    The profiles of models over files, all by the same method.
+
+    Parameters
+    ----------
+    classifiers
+        The models.
+    method
+        How they are explained; by default WAM-IG where all of them give gradients, else WCAM.
+    paths, reading
+        The files, and how they are read.
+    problems
+        Where it is told why a file is left out.
+
+    Returns
+    -------
+    profiles
+        A profile of each model; none at all if no file fits one of them.
+    """
+    firsts = [_first(classifier, paths, reading, problems) for classifier in classifiers]
+    pairs = [(c, first) for c, first in zip(classifiers, firsts, strict=True) if first is not None]
+    if len(pairs) < len(classifiers):
+        return []
+    if method.name is None:
+        name = WAM_IG if all(gives_gradients(*pair) for pair in pairs) else WCAM
+        method = replace(method, name=name)
+    return [
+        scale_profile(
+            explainer := method.explainer(classifier, first),
+            _batches(explainer, classifier, paths, reading, problems),
+            name=classifier.name,
+        )
+        for classifier, first in pairs
+    ]
+
+
+def write_profiles(found: Sequence[ScaleProfile], out: Path) -> None:
+    """
+    Write profiles, a table and a picture of them; tell the user what they are.
+
+    Parameters
+    ----------
+    found
+        The profiles, by models of different names.
+    out
+        Folder to write to.
+    """
+    result = compare_profiles(*found) if len(found) > 1 else found[0]
+    out.mkdir(parents=True, exist_ok=True)
+    result.to_dataframe().to_csv(out / "profile.csv", index=False)
+    figure = result.plot()
+    figure.savefig(out / "profile.png", dpi=110)
+    plt.close(figure)
+    for one in found:
+        one.save(out / f"{one.name}.npz")
+        shares = zip(one.scales, one.mean, strict=True)
+        told = ", ".join(f"{scale} {share:.0%}" for scale, share in shares)
+        typer.echo(f"{one.name} ({one.method}, inputs: {one.count}): {told}")
+    typer.echo(f"Written to {out}/")
+
+
+def _first(
+    classifier: Classifier, paths: Sequence[Path], reading: Reading, problems: Problems
+) -> Inputs | None:
+    found = read_files(paths, classifier, reading, problems, lambda inputs: None)
+    return next((inputs for _, inputs in found), None)
+
+
+def _batches(
+    explainer: Any,
+    classifier: Classifier,
+    paths: Sequence[Path],
+    reading: Reading,
+    problems: Problems,
+) -> Iterator[tuple[Any, Any]]:
+    """The inputs in files, and the classes that the model predicts."""
+    check = partial(check_fit, explainer, classifier)
+    for _, inputs in read_files(paths, classifier, reading, problems, check):
+        yield inputs.x, inputs.predicted
