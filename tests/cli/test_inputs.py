@@ -299,7 +299,5 @@ def test_files_that_fail_are_left_out_and_told(tmp_path):
 
 def test_arrays_of_too_many_axes_are_told(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((2,) * 6))
-    with pytest.raises(
-        ValueError, match=r"got shape \(2, 2, 2, 2, 2, 2\)"
-    ):
+    with pytest.raises(ValueError, match=r"got shape \(2, 2, 2, 2, 2, 2\)"):
         read_inputs(tmp_path / "x.npy", keras_like(None), Reading())

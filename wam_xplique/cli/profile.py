@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,14 +126,14 @@ def profiles(
     if method.name is None:
         name = WAM_IG if all(gives_gradients(*pair) for pair in pairs) else WCAM
         method = replace(method, name=name)
-    return [
-        scale_profile(
-            explainer := method.explainer(classifier, first),
-            _batches(explainer, classifier, paths, reading, problems),
-            name=classifier.name,
-        )
-        for classifier, first in pairs
-    ]
+    found = []
+    for classifier, first in pairs:
+        explainer = method.explainer(classifier, first)
+        batches = _batches(explainer, classifier, paths, reading, problems)
+        if (batch := next(batches, None)) is None:
+            return []
+        found.append(scale_profile(explainer, chain([batch], batches), name=classifier.name))
+    return found
 
 
 def write_profiles(found: Sequence[ScaleProfile], out: Path) -> None:

@@ -1,0 +1,135 @@
+"""``wam-xplique profile``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from wam_xplique import WCAM, WaveletIntegratedGradients
+from wam_xplique.analysis import ScaleProfile
+from wam_xplique.cli import main
+from wam_xplique.demo.imagenet import without_softmax
+
+from .conftest import CLASSES, SIZE
+
+mpl.use("Agg")
+FEW = ["--set", "steps=2"]
+
+
+def expected_shares(explainer, network, x: np.ndarray) -> np.ndarray:
+    """The shares (N, level + 1) in the explanations of the classes that are predicted."""
+    classes = np.argmax(network(x), axis=1)
+    return explainer.explain_wavelet(x, np.eye(CLASSES)[classes]).scale_importance()
+
+
+def test_models_are_compared_over_files_and_broken_ones_are_told(
+    photos, model_files, network, pixels, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    models = ["--model", model_files["keras"], "--model", model_files["TorchScript"]]
+    sized = ["--size", str(SIZE), "--level", "2", *FEW]
+    assert main(["profile", str(photos), *models, "--out", str(out), *sized]) == 1
+    told = capsys.readouterr()
+    assert told.err.count("broken.jpg: ") == 1
+    assert "network (WaveletIntegratedGradients, inputs: 3): > 4 px 0%, 2-4 px " in told.out
+    names = {"profile.csv", "profile.png", "network.npz", "scripted.npz"}
+    assert {path.name for path in out.iterdir()} == names
+
+    x = pixels.astype(np.float32) / 255
+    explainer = WaveletIntegratedGradients(without_softmax(network), steps=2, level=2)
+    shares = expected_shares(explainer, network, x)
+    profile = ScaleProfile.load(out / "network.npz")
+    np.testing.assert_allclose(profile.mean, shares.mean(0), atol=1e-4)
+    np.testing.assert_allclose(profile.std, shares.std(0, ddof=1), atol=1e-4)
+    table = pd.read_csv(out / "profile.csv")
+    whole = table[(table["orientation"] == "all") & (table["model"] == "network")]
+    np.testing.assert_allclose(whole["mean"], shares.mean(0), atol=1e-4)
+    assert set(table["model"]) == {"network", "scripted"}
+    with Image.open(out / "profile.png") as picture:
+        assert np.asarray(picture.convert("L")).std() > 10
+
+
+@pytest.mark.parametrize("kind", ["keras", "torch.export", "SavedModel"])
+def test_one_model_over_an_array(kind, model_files, pixels, network, tmp_path):
+    x = pixels.astype(np.float32) / 255
+    in_torch = kind == "torch.export"
+    np.savez(tmp_path / "x.npz", x=np.moveaxis(x, -1, 1) if in_torch else x)
+    out = tmp_path / "out"
+    arguments = ["--model", model_files[kind], "--out", str(out), "--trust", *FEW]
+    assert main(["profile", str(tmp_path / "x.npz"), *arguments]) == 0
+    model = without_softmax(network) if kind == "keras" else network
+    shares = expected_shares(WaveletIntegratedGradients(model, steps=2), network, x)
+    profile = ScaleProfile.load(out / f"{Path(model_files[kind]).stem}.npz")
+    np.testing.assert_allclose(profile.mean, shares.mean(0), atol=1e-4)
+    assert "model" not in pd.read_csv(out / "profile.csv")
+
+
+def test_all_models_are_explained_by_the_same_method(
+    photos, model_files, module, pixels, tmp_path, capsys
+):
+    """One of these models has no gradients."""
+    kinds = ("keras", "TorchScript without gradients")
+    models = [argument for kind in kinds for argument in ("--model", model_files[kind])]
+    few = ["--set", "grid_size=4", "--set", "nb_design=4", "--set", "confidence=null"]
+    assert main(["profile", str(photos / "a.png"), *models, "--out", str(tmp_path), *few]) == 0
+    assert capsys.readouterr().out.count("(WCAM, inputs: 1)") == 2
+    x = torch.tensor(np.moveaxis(pixels[:1], -1, 1) / np.float32(255))
+    classes = np.eye(CLASSES)[module(x).argmax(1).numpy()]
+    expected = WCAM(module, 4, 4, confidence=None).explain_wavelet(x, classes)
+    found = ScaleProfile.load(tmp_path / "black.npz").mean
+    np.testing.assert_allclose(found, expected.scale_importance()[0], atol=1e-3)
+
+
+def test_files_that_are_too_small_are_left_out(model_files, tmp_path, capsys):
+    from .test_inputs import convolutions
+
+    torch.jit.save(torch.jit.script(convolutions(2, 3).eval()), tmp_path / "any.pt")
+    for name, size in (("a", 4), ("b", 32), ("c", 32), ("d", 6)):
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).random((3, size, size)))
+    np.save(tmp_path / "signal.npy", np.zeros((3, 32)))
+    arguments = ["--model", str(tmp_path / "any.pt"), "--out", str(tmp_path / "out"), *FEW]
+    assert main(["profile", str(tmp_path), *arguments]) == 1
+    told = capsys.readouterr()
+    assert "inputs: 2)" in told.out
+    assert told.err.count("the highest level possible is 2") == 2
+    assert "signal.npy: any: " in told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "fam"], "--method fam tells of frequencies"),
+        (["--model", "MODEL"], "--model must name different models"),
+        (["--model", "nothing.keras"], "nothing.keras is no file"),
+        (["--level", "9"], "the highest level possible is 4"),
+    ],
+)
+def test_what_cannot_be_done_is_told(arguments, message, photos, model_files, tmp_path, capsys):
+    out, model = tmp_path / "out", model_files["keras"]
+    arguments = [model if argument == "MODEL" else argument for argument in arguments]
+    given = ["profile", str(photos / "a.png"), "--model", model, *arguments, "--out", str(out)]
+    assert main(given) == 1
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_nothing_is_overwritten(photos, model_files, tmp_path, capsys):
+    (tmp_path / "network.npz").touch()
+    given = ["profile", str(photos / "a.png"), "--model", model_files["keras"], *FEW]
+    assert main([*given, "--out", str(tmp_path)]) == 1
+    assert "network.npz is there already" in capsys.readouterr().err
+    assert main([*given, "--out", str(tmp_path), "--force"]) == 0
+    assert ScaleProfile.load(tmp_path / "network.npz").count == 1
+
+
+def test_no_file_that_can_be_used_is_told(photos, model_files, tmp_path, capsys):
+    given = ["profile", str(photos / "broken.jpg"), "--model", model_files["keras"]]
+    assert main([*given, "--out", str(tmp_path / "out")]) == 1
+    assert "cannot be read as an image" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
