@@ -13,6 +13,7 @@ from .corruptions import (
 from .depth import DepthRobustness, depth_robustness
 from .minimal import MinimalImages, ParetoFront, minimal_images, pareto_front
 from .profile import ProfileComparison, ScaleProfile, compare_profiles, scale_profile
+from .report import Report, report
 from .sound import Separation, mix, noise_experiment, overlap_experiment
 from .sufficient import DecisiveImages, necessary_images, sufficient_images
 from .zoom import ZoomConsistency, zoom_consistency, zoom_views
@@ -26,6 +27,7 @@ __all__ = [
     "MinimalImages",
     "ParetoFront",
     "ProfileComparison",
+    "Report",
     "Robustness",
     "ScaleProfile",
     "ScaleProfileCallback",
@@ -41,6 +43,7 @@ __all__ = [
     "noise_experiment",
     "overlap_experiment",
     "pareto_front",
+    "report",
     "robustness",
     "scale_profile",
     "sufficient_images",

@@ -59,5 +59,5 @@ def as_pixels(figure: Figure) -> np.ndarray:
 def as_png(figure: Figure) -> bytes:
     """A figure as a PNG file, which holds the pixels and nothing that changes with time."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
+    figure.savefig(file, format="png", dpi=figure.dpi, metadata={"Software": None})
     return file.getvalue()

@@ -97,7 +97,7 @@ def one_hot(
                 "The model must have at least two classes to predict one of them, got outputs of "
                 f"shape {outputs.shape}; give targets."
             )
-        return _one_hot(outputs.argmax(axis=1), outputs.shape[1])
+        return one_hot_of(outputs.argmax(axis=1), outputs.shape[1])
     labels = on_host(targets)
     if labels.dtype.kind not in "iu" or labels.shape not in ((len(labels),), (len(labels), 1)):
         return targets
@@ -109,10 +109,11 @@ def one_hot(
             f"targets must be labels from 0 to {classes - 1}, as the model has {classes} outputs; "
             f"got labels from {labels.min()} to {labels.max()}."
         )
-    return _one_hot(labels.ravel(), classes)
+    return one_hot_of(labels.ravel(), classes)
 
 
-def _one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+def one_hot_of(labels: np.ndarray, classes: int) -> np.ndarray:
+    """One-hot classes (N, classes) of labels (N,)."""
     return (labels[:, np.newaxis] == np.arange(classes)).astype(np.float32)
 
 

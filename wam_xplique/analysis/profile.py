@@ -233,11 +233,7 @@ def scale_profile(
     if confidence is None:
         raise ValueError("confidence must be a number between 0 and 1, got None.")
     check_fraction("confidence", confidence)
-    if not hasattr(explainer, "explain_wavelet"):
-        raise TypeError(
-            "explainer must be an explainer in the wavelet domain, with explain_wavelet, got "
-            f"{explainer!r}."
-        )
+    check_explainer(explainer)
     moments, seen, explanation = Moments(), 0, None
     total = len(data) if hasattr(data, "shape") else count
     with tqdm(total=total, desc="profile", unit="input", disable=not verbose) as progress:
@@ -342,6 +338,22 @@ def compare_profiles(
                 f"{kind[2]!r}."
             )
     return ProfileComparison(dict(given))
+
+
+def check_explainer(explainer: Any) -> None:
+    """
+    Check that an explainer is one in the wavelet domain.
+
+    Raises
+    ------
+    TypeError
+        If it is not, or a class of such explainers.
+    """
+    if isinstance(explainer, type) or not hasattr(explainer, "explain_wavelet"):
+        raise TypeError(
+            "explainer must be an explainer in the wavelet domain, with explain_wavelet, got "
+            f"{explainer!r}."
+        )
 
 
 def _batches(

@@ -1,0 +1,601 @@
+"""The page on a model's predictions: what it tells, and what a browser makes of it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from matplotlib import pyplot as plt
+from PIL import Image
+
+from wam_xplique import WCAM, WaveletGradientInput, WaveletIntegratedGradients
+from wam_xplique.analysis import Report, ScaleProfile, report, scale_profile, sufficient_images
+from wam_xplique.analysis.report_figures import where
+from wam_xplique.analysis.report_findings import Findings
+from wam_xplique.coefficients import map_bands
+
+from ..metrics.helpers import Network, each_framework, noise
+from ..metrics.helpers import given as given_to
+from ..plots.helpers import explanation_of
+
+SHAPE = (16, 24, 3)
+X = noise(3, *SHAPE)
+NETWORK = Network(SHAPE)
+PREDICTED = NETWORK(X).argmax(axis=1)
+WRONG = (PREDICTED + np.array([0, 1, 0])) % 3
+NASTY = "<script>alert(\"1\")</script> & 'co'"
+BOXES = np.array([[0, 0, 16, 24], [2, 3, 9, 20], [15, 23, 16, 24]])
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return NETWORK.model("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def explainer(model) -> WaveletGradientInput:
+    return WaveletGradientInput(model, level=2)
+
+
+@pytest.fixture(scope="module")
+def reference(explainer) -> ScaleProfile:
+    return scale_profile(explainer, noise(8, *SHAPE, seed=5), "predicted", name=NASTY)
+
+
+@pytest.fixture(scope="module")
+def full(model, explainer, reference) -> Report:
+    """A report with all that it can have, and text that would be HTML."""
+    return report(
+        model,
+        X,
+        WRONG,
+        explainer=explainer,
+        names=[NASTY, "second", "third"],
+        class_names=["<b>one</b>", "two", "three"],
+        reference=reference,
+        boxes=BOXES,
+        title=NASTY,
+    )
+
+
+class Reader(HTMLParser):
+    """The elements of a page, its text, and whether its tags close as they open."""
+
+    VOID = ("meta", "img", "link", "br", "input")
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, Any]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.text += f" {data}"
+
+    def all(self, tag: str) -> list[dict[str, Any]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def words(html: str) -> str:
+    return " ".join(Reader(html).text.split())
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def test_the_page_is_whole_and_needs_nothing_else(full):
+    page = Reader(full.html)
+    assert page.open == []
+    assert full.html.startswith("<!DOCTYPE html>")
+    names = {tag for tag, _ in page.elements}
+    assert not names & {"script", "link", "iframe", "object", "base"}
+    for _, attributes in page.elements:
+        assert re.match(r"data:image/png;base64,", attributes.get("src", "data:image/png;base64,"))
+        assert attributes.get("href", "#").startswith("#")
+        assert not any(name.startswith("on") for name in attributes)
+    style = full.html.split("<style>")[1].split("</style>")[0]
+    assert not re.search(r"url\(|@import|https?:|//", style)
+    without_pictures = re.sub(r'base64,[^"]*"', "", full.html)
+    assert "http" not in without_pictures
+
+
+def test_links_lead_to_the_inputs(full):
+    page = Reader(full.html)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    assert {link["href"][1:] for link in page.all("a")} <= set(ids)
+    assert [article["id"] for article in page.all("article")] == ["input-0", "input-1", "input-2"]
+
+
+def test_text_is_text_and_never_html(full):
+    page = Reader(full.html)
+    text = words(full.html)
+    assert text.count(NASTY) >= 4  # title, heading, name, reference
+    assert "<b>one</b>" in text
+    assert not page.all("script")
+    assert not page.all("b")
+    assert page.all("title") == [{}]
+    alts = [picture["alt"] for picture in page.all("img")]
+    assert any(NASTY in alt for alt in alts)
+
+
+def test_pictures_are_there_as_png_and_told_in_words(full):
+    pictures = Reader(full.html).all("img")
+    assert len(pictures) == 3 * 6  # input, mosaic, two scales, all, sufficient
+    for picture in pictures:
+        decoded = Image.open(io.BytesIO(base64.b64decode(picture["src"].split(",")[1])))
+        assert decoded.size == (int(picture["width"]), int(picture["height"]))
+        assert np.std(np.asarray(decoded.convert("L"))) > 1
+        assert len(picture["alt"]) > 10
+    width, height = (int(pictures[0][side]) for side in ("width", "height"))
+    assert width / height == pytest.approx(24 / 16, rel=0.01)
+
+
+def test_no_figure_is_left_open(model, explainer):
+    before = plt.get_fignums()
+    report(model, X[:1], explainer=explainer)
+    assert plt.get_fignums() == before
+
+
+def test_the_same_seed_gives_the_same_page(model):
+    one, other = (report(NETWORK, X[:1], seed=3, batch_size=64).html for _ in range(2))
+    assert one == other
+
+
+def test_the_page_tells_what_is_known(full, explainer):
+    text = words(full.html)
+    assert "WaveletGradientInput, haar wavelet, 2 levels" in text
+    assert "Wrong predictions 1" in text
+    assert "8 inputs" in text
+    importance = full.explanation.scale_importance()
+    assert f"{importance[0, -1]:.0%} of the importance." in text
+    assert "The score is the model's raw output" in text
+    assert "Probability" not in text
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+def test_the_table_has_what_the_page_tells(full, model, explainer):
+    table = full.to_dataframe()
+    classes = ["<b>one</b>", "two", "three"]
+    explained = np.eye(3, dtype=np.float32)[PREDICTED]
+    explanation = explainer.explain_wavelet(X, explained)
+    assert list(table.name) == [NASTY, "second", "third"]
+    assert list(table.predicted) == [classes[number] for number in PREDICTED]
+    assert list(table.target) == [classes[number] for number in WRONG]
+    np.testing.assert_allclose(table.score, NETWORK(X).max(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(
+        table[explanation.scales], explanation.scale_importance(), rtol=1e-4, atol=1e-7
+    )
+    sufficient = sufficient_images(model, X, explained, explanation)
+    np.testing.assert_allclose(table.sufficient_share, sufficient.share)
+    maps = explanation.pixels()[..., 0]
+    inside = [
+        sum(maps[n, i, j] for i in range(top, bottom) for j in range(left, right)) / maps[n].sum()
+        for n, (top, left, bottom, right) in enumerate(BOXES)
+    ]
+    np.testing.assert_allclose(table.box_share, inside, rtol=1e-4)
+    assert table.box_share[0] == pytest.approx(1)
+    assert "Wrong prediction" in table.warnings[1]
+    assert "Wrong prediction" not in table.warnings[0]
+    assert "outside of the object's box, which covers 0% of the image" in table.warnings[2]
+
+
+def test_what_is_not_known_is_missing(model, explainer):
+    (row,) = report(model, X[:1], explainer=explainer).rows
+    assert row["name"] == "input 0"
+    assert row["predicted"] == PREDICTED[0]
+    assert row["target"] is None
+    assert np.isnan(row["box_share"])
+
+
+# --- any model, any input ------------------------------------------------------------------------
+
+
+@each_framework
+@pytest.mark.parametrize("shape", [(32,), (32, 2), (8, 12, 3), (4, 8, 4, 2)], ids=str)
+def test_any_model_of_any_inputs_has_a_report(framework, shape):
+    x, network = noise(2, *shape), Network(shape)
+    classes = network(x).argmax(axis=1)
+    ends = [size // 2 for size in shape[: max(1, len(shape) - 1)]]
+    boxes = [[0] * len(ends) + ends] * 2
+    made = report(network.model(framework), given_to(x, framework), classes, boxes=boxes)
+    name = "WCAM" if framework == "callable" else "WaveletIntegratedGradients"
+    text = words(made.html)
+    assert f"{name}, haar wavelet, " in text
+    assert list(made.to_dataframe().predicted) == list(classes)
+    assert "Wrong predictions 0" in text
+    assert made.explanation.input_shape == x.shape
+    kind = ("signal", "image", "volume")[len(ends) - 1]
+    assert f"Sufficient {kind}" in text
+    levels = made.explanation.level
+    expected = {1: 3, 2: 4 + levels, 3: 2}[len(ends)]
+    found = len(Reader(made.html).all("img"))
+    assert 2 * (expected - 1) <= found <= 2 * expected  # there may be no sufficient image
+
+
+def test_the_default_explainers_are_as_they_are_told(model):
+    explained = np.eye(3, dtype=np.float32)[PREDICTED]
+    expected = WaveletIntegratedGradients(model, steps=32, level=3).explain_wavelet(X, explained)
+    found = report(model, X).explanation
+    np.testing.assert_allclose(found.mosaic(), expected.mosaic(), rtol=1e-3, atol=1e-6)
+    black = report(NETWORK, X[:1]).explanation
+    assert black.sobol is not None
+    assert not black.sobol.evaluated.all() or black.sobol.total.min() >= 0.03
+
+
+@pytest.mark.parametrize("size", [2, 3, 8, 30])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_small_inputs_take_fewer_levels_and_cells(ndim, size):
+    shape = (size,) * ndim + (1,)
+    found = report(Network(shape), noise(1, *shape), boxes=[[0] * ndim + [1] * ndim])
+    assert found.explanation.level == min(3, int(np.log2(size)))
+
+
+def test_a_front_end_stands_before_the_model():
+    x, network = noise(2, 24), Network((4, 6, 1))
+
+    def front_end(signals: Any) -> Any:
+        return tf.reshape(signals, (-1, 4, 6, 1))
+
+    model = network.model("tensorflow")
+    made = report(model, x, front_end=front_end)
+    assert made.explanation.ndim == 1
+    expected = network(x.reshape(2, 4, 6, 1)).argmax(axis=1)
+    assert list(made.to_dataframe().predicted) == list(expected)
+    explainer = WaveletGradientInput(model, level=2, front_end=front_end)
+    again = report(model, x, explainer=explainer)
+    assert list(again.to_dataframe().predicted) == list(expected)
+    with pytest.raises(ValueError, match="front_end must be None, or that of the explainer"):
+        report(model, x, explainer=WaveletGradientInput(model), front_end=front_end)
+
+
+def test_a_dataset_is_read_to_its_end(model, explainer):
+    expected = report(model, X, WRONG, explainer=explainer)
+    dataset = tf.data.Dataset.from_tensor_slices((X, WRONG))
+    for data in (dataset, dataset.batch(2)):
+        found = report(model, data, explainer=explainer)
+        assert list(found.to_dataframe().warnings) == list(expected.to_dataframe().warnings)
+    left_out = report(model, dataset, "predicted", explainer=explainer)
+    assert left_out.to_dataframe().target.isna().all()
+
+
+def test_one_hot_targets_and_labels_are_the_same(model, explainer):
+    one_hot = np.eye(3, dtype=np.float32)[WRONG]
+    tables = [
+        report(model, X, targets, explainer=explainer).to_dataframe()
+        for targets in (WRONG, one_hot, torch.tensor(WRONG))
+    ]
+    for table in tables:
+        assert list(table.target) == list(WRONG)
+
+
+def test_a_model_of_one_output_has_a_report():
+    network = Network(SHAPE)
+    network.last = network.last[:, :1]
+    made = report(network, X[:1])
+    (row,) = made.rows
+    assert row["predicted"] is None
+    assert row["score"] == pytest.approx(float(network(X[:1])[0, 0]), rel=1e-5)
+    assert "What raises it is explained" in words(made.html)
+    with pytest.raises(ValueError, match="targets must be None for a model of one output"):
+        report(network, X, [0, 0, 0])
+
+
+def test_pictures_are_drawn_in_place_of_the_inputs(model, explainer):
+    pictures = np.zeros((1, 16, 24, 3), np.uint8)
+    pictures[:, :, 12:, 0] = 255
+    made = report(model, X[:1], explainer=explainer, pictures=pictures)
+    first = Reader(made.html).all("img")[0]["src"].split(",")[1]
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(first))).convert("RGB")).astype(int)
+    height, width, _ = drawn.shape
+    assert drawn[height // 2, width // 4].tolist() == [0, 0, 0]
+    assert drawn[height // 2, 3 * width // 4].tolist() == [255, 0, 0]
+
+
+def test_channels_that_are_no_colours_are_averaged():
+    shape = (8, 8, 5)
+    made = report(Network(shape), noise(1, *shape))
+    assert len(Reader(made.html).all("img")) >= 5
+
+
+def test_images_without_channels_have_a_report():
+    network = Network((16, 24))
+    explainer = WaveletGradientInput(network.model("tensorflow"), ndim=2, level=2)
+    made = report(explainer.model, X[..., 0], explainer=explainer, boxes=BOXES)
+    assert list(made.to_dataframe().predicted) == list(network(X[..., 0]).argmax(axis=1))
+    assert made.explanation.ndim == 2
+
+
+def test_odd_modes_are_drawn():
+    model = Network(SHAPE).model("tensorflow")
+    explainer = WaveletGradientInput(model, wavelet="db3", mode="symmetric", level=1)
+    made = report(model, X[:1], explainer=explainer, boxes=BOXES[1:2])
+    assert "db3 wavelet, 1 level" in words(made.html)
+
+
+# --- warnings ------------------------------------------------------------------------------------
+
+
+def findings(shares: Any = (0.2, 0.2, 0.6), **options: Any) -> Findings:
+    """Findings for an image whose scales have these shares, and probabilities of three classes."""
+    template = explanation_of((8, 8))
+    sums = template.scale_importance()[0]
+    factors = np.divide(shares, sums)
+    first, *details = map_bands(lambda band: band[:1], template.coefficients)
+    scaled = [first * factors[0]]
+    for level, factor in zip(details, factors[1:], strict=True):
+        scaled.append({key: band * factor for key, band in level.items()})
+    explanation = replace(template, coefficients=scaled, input_shape=(1, 8, 8, 1))
+    outputs = options.pop("outputs", np.array([[0.7, 0.2, 0.1]]))
+    return Findings(["one"], explanation, outputs, **options)
+
+
+def usual(mean: float, std: float, count: int = 10) -> ScaleProfile:
+    """A reference for the finest scale."""
+    rest = (1 - mean) / 2
+    scales = tuple(explanation_of((8, 8)).scales)
+    values = np.array([rest, rest, mean])
+    return ScaleProfile(
+        scales, (), values, np.full(3, std), np.zeros(0), np.zeros(0), count, 0, "", "haar"
+    )
+
+
+def told(found: Findings) -> list[str]:
+    return [warning.text for warning in found.warnings(0)]
+
+
+@pytest.mark.parametrize(
+    ("share", "reference", "expected"),
+    [
+        (0.6, None, "The prediction rests on 1-2 px detail: 60% of the importance is there."),
+        (0.5, None, None),
+        (0.6, usual(0.6, 0.1), "The prediction rests on 1-2 px detail: 60%"),
+        (0.45, usual(0.3, 0.1), None),
+        (0.45, usual(0.1, 0.1), "45% of the importance is there, far more than in the reference"),
+        (0.45, usual(0.1, np.nan, 1), None),
+        (0.3, usual(0.9, 0.01), None),
+    ],
+    ids=range(7),
+)
+def test_a_prediction_that_rests_on_the_finest_scale_is_told(share, reference, expected):
+    rest = (1 - share) / 2
+    texts = told(findings((rest, rest, share), reference=reference))
+    assert len(texts) == (expected is not None)
+    assert expected is None or expected in texts[0]
+
+
+def test_shares_off_the_reference_are_marked():
+    found = findings((0.4, 0.3, 0.3), reference=usual(0.6, 0.12))
+    notes = [scale.note for scale in found.scales(0)]
+    assert notes == ["", "", "unusually low (-2.5 standard deviations)"]
+    assert [scale.note for scale in found.scales()] == [""] * 3
+    assert found.scales(0)[2].reference == pytest.approx((0.6, 0.12))
+
+
+def test_a_close_call_is_told_of_probabilities_alone():
+    close = findings((0.4, 0.4, 0.2), outputs=np.array([[0.45, 0.46, 0.09]]))
+    assert told(close) == ["A close call: class 1 has 46.0%, class 0 45.0%."]
+    assert close.answer(0) == "class 1 (46.0%)"
+    for outputs in ([[0.45, 0.46, 0.5]], [[-0.45, 1.36, 0.09]], [[4.5, 4.6, 0.9]]):
+        scores = findings((0.4, 0.4, 0.2), outputs=np.array(outputs))
+        assert told(scores) == []
+        assert "score" in scores.answer(0)
+
+
+def test_a_wrong_prediction_is_told():
+    names = ["cat", "dog", "owl"]
+    found = findings((0.4, 0.4, 0.2), targets=np.array([2]), class_names=names)
+    assert told(found) == ["Wrong prediction: cat, where the target is owl."]
+    assert found.facts(0)["Target"] == "owl (not predicted)"
+    right = findings((0.4, 0.4, 0.2), targets=np.array([0]), class_names=names)
+    assert told(right) == []
+
+
+def test_importance_outside_of_the_box_is_told():
+    whole = findings((0.4, 0.4, 0.2), boxes=np.array([[0, 0, 8, 8]]))
+    assert told(whole) == []
+    assert whole.box_shares == pytest.approx(1)
+    half = findings((0.4, 0.4, 0.2), boxes=np.array([[0, 0, 8, 4]]))
+    outside = 1 - half.box_shares[0]
+    texts = told(half)
+    assert len(texts) == (outside >= 0.5)
+    small = findings((0.4, 0.4, 0.2), boxes=np.array([[0, 0, 2, 2]]))
+    (text,) = told(small)
+    assert text.endswith("lies outside of the object's box, which covers 6% of the image.")
+    assert text.startswith(f"{1 - small.box_shares[0]:.0%}")
+
+
+def test_an_empty_explanation_is_told_and_never_nan():
+    found = findings((0.4, 0.4, 0.2), boxes=np.array([[0, 0, 2, 2]]), reference=usual(0.3, 0.1))
+    zeros = map_bands(np.zeros_like, found.explanation.coefficients)
+    empty = replace(found, explanation=replace(found.explanation, coefficients=zeros))
+    assert told(empty) == ["The explanation is empty: nothing in the input changes the score."]
+    assert empty.facts(0)["Main scale"] == "none"
+    assert "nan" not in " ".join(empty.facts(0).values())
+    assert [scale.share for scale in empty.scales()] == [0, 0]
+
+
+def test_a_constant_model_has_a_report():
+    made = report(lambda x: np.tile([0.2, 0.8], (len(x), 1)), X[:1], boxes=BOXES[:1])
+    assert "The explanation is empty" in words(made.html)
+
+
+@pytest.mark.parametrize(
+    ("place", "shape", "expected"),
+    [
+        ((0, 0), (9, 9), "at the top left"),
+        ((8, 4), (9, 9), "at the bottom centre"),
+        ((4, 4), (9, 9), "in the middle"),
+        ((4, 8), (9, 9), "at the middle right"),
+        ((0,), (9,), "at the beginning"),
+        ((8,), (9,), "at the end"),
+    ],
+)
+def test_places_are_told_in_words(place, shape, expected):
+    values = np.zeros(shape)
+    values[place] = 1
+    assert where(values) == expected
+
+
+# --- files, and what is refused ------------------------------------------------------------------
+
+
+def test_a_file_is_replaced_only_by_force(full, tmp_path):
+    path = tmp_path / "report.html"
+    assert full.save(path) == path
+    assert path.read_text(encoding="utf-8") == full.html
+    path.write_text("mine")
+    with pytest.raises(FileExistsError):
+        full.save(str(path))
+    assert path.read_text() == "mine"
+    full.save(path, force=True)
+    assert path.read_text(encoding="utf-8") == full.html
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"names": ["one"]}, "names must be one for each of the 3 inputs"),
+        ({"names": "abc"}, "names must be one for each of the 3 inputs"),
+        ({"class_names": ["one", "two"]}, "class_names must be one for each of the model's 3"),
+        ({"boxes": [[0, 0, 4, 4]]}, r"boxes must hold .* of shape \(3, 4\)"),
+        ({"boxes": [[0, 0, 17, 4]] * 3}, "lie within inputs of size"),
+        ({"boxes": [[4, 0, 4, 4]] * 3}, "begin before they end"),
+        ({"boxes": [[-1, 0, 4, 4]] * 3}, "lie within inputs of size"),
+        ({"boxes": [[0.5, 0, 4, 4]] * 3}, "boxes must be whole numbers"),
+        ({"boxes": [[np.nan, 0, 4, 4]] * 3}, "boxes must be whole numbers"),
+        ({"pictures": X[:, :8]}, "pictures must be one for each input and of its size"),
+        ({"pictures": X[:2]}, "pictures must be one for each input and of its size"),
+        ({"targets": [0, 1, 3]}, "labels from 0 to 2"),
+        ({"targets": np.zeros((3, 4), np.float32)}, "targets must be labels"),
+        ({"targets": "yes"}, "targets must be classes or 'predicted'"),
+        ({"batch_size": 0}, "batch_size must be None or an integer"),
+    ],
+    ids=range(15),
+)
+def test_bad_arguments_are_named(model, explainer, options, message):
+    with pytest.raises(ValueError, match=message):
+        report(model, X, **{"explainer": explainer, **options})
+
+
+def test_a_reference_made_otherwise_is_refused(model, explainer, reference):
+    for other in (
+        WaveletGradientInput(model, level=1),
+        WaveletGradientInput(model, level=2, wavelet="db2"),
+        WCAM(model, 4, 4, level=2, partition="band", confidence=None),
+    ):
+        with pytest.raises(ValueError, match="reference must be made as the explanation is"):
+            report(model, X, explainer=other, reference=reference)
+    with pytest.raises(TypeError, match="reference must be a ScaleProfile, got a str"):
+        report(model, X, explainer=explainer, reference="profile.npz")
+    with pytest.raises(TypeError, match="explainer must be an explainer in the wavelet domain"):
+        report(model, X, explainer=WaveletGradientInput)
+    with pytest.raises(ValueError, match="inputs must not be empty"):
+        report(model, X[:0])
+
+
+# --- in a browser --------------------------------------------------------------------------------
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+in_a_browser = pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome")
+
+# Written into the page once it is loaded, to be read from its DOM.
+PROBE = """<script>addEventListener("load", () => {
+  const root = document.documentElement;
+  root.dataset.probe = JSON.stringify({
+    pictures: [...document.images].map(i => [i.complete, i.naturalWidth, i.width]),
+    overflow: root.scrollWidth - root.clientWidth,
+    width: root.clientWidth,
+    columns: getComputedStyle(document.querySelector(".sheet"))
+      .gridTemplateColumns.split(" ").length,
+    asked: performance.getEntriesByType("resource")
+      .map(e => e.name).filter(name => !name.startsWith("data:")),
+  });
+  if (parent !== window) parent.document.documentElement.dataset.probe = root.dataset.probe;
+});</script>"""
+
+
+def browse(path: Path, folder: Path, *options: str) -> str:
+    """What the browser prints of a page."""
+    assert BROWSER is not None
+    command = [
+        BROWSER,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--allow-file-access-from-files",
+        f"--user-data-dir={folder / 'profile'}",
+        *options,
+        path.as_uri(),
+    ]
+    environment = {**os.environ, "HOME": str(folder)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=True, env=environment
+    )
+    return done.stdout
+
+
+@in_a_browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_shows_all_of_it_at_any_width(full, width, tmp_path):
+    """Narrow as a phone (in a frame, since a window cannot be that narrow), and wide."""
+    page = tmp_path / "report.html"
+    page.write_text(full.html.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    frame = tmp_path / "frame.html"
+    frame.write_text(f'<iframe src="report.html" style="border:0;width:{width}px"></iframe>')
+    dom = browse(frame, tmp_path, "--dump-dom", "--window-size=1400,900")
+    (probe,) = [a["data-probe"] for a in Reader(dom).all("html")]
+    found = json.loads(probe)
+    assert found["width"] == pytest.approx(width, abs=20)
+    assert found["overflow"] <= 0
+    assert found["columns"] == (1 if width < 600 else 2)
+    assert found["asked"] == []
+    assert len(found["pictures"]) == 18
+    for complete, natural, shown in found["pictures"]:
+        assert complete
+        assert natural > 100
+        assert 100 < shown <= width
+
+
+@in_a_browser
+def test_the_rendered_page_has_the_text_and_the_pictures(full, tmp_path):
+    page = full.save(tmp_path / "report.html")
+    dom = browse(page, tmp_path, "--dump-dom")
+    assert words(dom) == words(full.html)
+    shot = tmp_path / "shot.png"
+    browse(page, tmp_path, f"--screenshot={shot}", "--window-size=1280,2400", "--hide-scrollbars")
+    pixels = np.asarray(Image.open(shot).convert("RGB"))
+    assert pixels.shape[1] == 1280
+    assert (pixels == 255).all(axis=-1).mean() > 0.3  # dark text on white
+    colours = np.unique(pixels.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32))
+    assert len(colours) > 1000  # and the maps' colours

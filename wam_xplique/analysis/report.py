@@ -1,0 +1,369 @@
+"""
+A page on what a model makes of each input, for those who look for what went wrong.
+
+Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+(2025). Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
+Attribution to the Wavelet Domain (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pywt
+from tqdm.auto import tqdm
+
+from ..attributions import WCAM, WaveletIntegratedGradients, models
+from ..attributions.checks import check_integer
+from ..attributions.inputs import Layout, is_torch_tensor
+from ..explanation import WaveletExplanation
+from .batches import gather, on_host
+from .predictions import one_hot, one_hot_of, predict
+from .profile import ScaleProfile, check_explainer
+from .report_figures import draw_pictures
+from .report_findings import Findings
+from .report_guide import guide
+from .report_html import Entry, Page, render
+from .sufficient import sufficient_images
+
+STEPS = 32
+WCAM_OPTIONS: dict[str, Any] = {"nb_design": 16, "partition": "subband", "refine": 0.03}
+CELLS = {1: 8, 2: 4, 3: 2}  # along each axis of a band, by the number of axes
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """
+    A page on the predictions of a model, and what stands on it.
+
+    Parameters
+    ----------
+    html
+        The page: a whole HTML document that needs nothing else, not even a network.
+    rows
+        What the page tells of each input, by the columns of `to_dataframe`.
+    explanation
+        Explanation of the inputs.
+    """
+
+    html: str
+    rows: tuple[dict[str, Any], ...]
+    explanation: WaveletExplanation
+
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """
+        Write the page to a file.
+
+        Parameters
+        ----------
+        path
+            File to write, such as "report.html".
+        force
+            Whether to replace a file that is there.
+
+        Returns
+        -------
+        path
+            The file.
+
+        Raises
+        ------
+        FileExistsError
+            If the file is there, and `force` is False.
+        """
+        path = Path(path)
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(self.html)
+        return path
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """
+        A row for each input.
+
+        Returns
+        -------
+        table
+            Columns name, predicted and score (probability where the outputs are such), target, a
+            share for each scale, sufficient_share, box_share, and the warnings, in sentences. What
+            is not known is missing.
+        """
+        return pd.DataFrame(list(self.rows)).rename_axis("input")
+
+
+def report(
+    model: Any,
+    inputs: Any,
+    targets: Any = None,
+    *,
+    explainer: Any = None,
+    names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    reference: ScaleProfile | None = None,
+    boxes: Any = None,
+    pictures: Any = None,
+    front_end: Callable[[Any], Any] | None = None,
+    title: str = "Wavelet report",
+    batch_size: int | None = 32,
+    seed: int = 0,
+    verbose: bool = False,
+) -> Report:
+    """
+    Explain what a model predicts for each input, on a page that is read in a browser.
+
+    The class that is predicted is explained, be it right or wrong.
+
+    Parameters
+    ----------
+    model
+        A classifier, or a model of one output: Keras model, `tf.Module`, Xplique's `TorchWrapper`,
+        `torch.nn.Module`, object with `predict_proba`, or any callable on arrays.
+    inputs
+        Array or tensor of signals, images or volumes as for an explainer, or a dataset of inputs
+        and targets, which is read to its end.
+    targets
+        One-hot classes or integer labels to compare the predictions with; None where the dataset
+        holds them, or without any; "predicted" to leave those of a dataset out.
+    explainer
+        An explainer in the wavelet domain, made of the model. By default
+        `wam_xplique.WaveletIntegratedGradients` where the model has gradients, else
+        `wam_xplique.WCAM`, refined.
+    names
+        What the inputs are called, such as their files.
+    class_names
+        What the classes are called, in the order of the model's outputs.
+    reference
+        Profile of the model over a data set, made with the same explainer: which shares are usual.
+    boxes
+        Where the object is, in pixels, ends excluded: (top, left, bottom, right) for each image,
+        (N, 4); first the beginnings, then the ends along all axes for volumes, (N, 6), and
+        signals, (N, 2).
+    pictures
+        What is drawn in place of the inputs, such as images before preprocessing, channels last
+        and of the inputs' size.
+    front_end
+        What stands between the inputs and the model; that of the explainer where it is given.
+    title
+        Title of the page.
+    batch_size
+        Most inputs, perturbed or not, at once; None for no limit. An explainer that is given has
+        its own.
+    seed
+        Seed of the default explainer.
+    verbose
+        Whether to show the progress.
+
+    Returns
+    -------
+    report
+        The page, its table and the explanation.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not valid or does not fit the others; see the message.
+
+    Notes
+    -----
+    Warnings are given where the finest scale holds more than half of the importance, or lies 3
+    standard deviations above the reference; where half of it or more lies outside of the box;
+    where a prediction is wrong; and, if the outputs are probabilities, where the first two classes
+    are within 0.1. Shares that lie 2 standard deviations off the reference are marked.
+    """
+    check_integer("batch_size", batch_size, lowest=1, optional=True)
+    if isinstance(targets, str) or not hasattr(inputs, "shape"):
+        inputs, targets = gather(inputs, targets, None, model if front_end is None else None)
+    if not inputs.shape or not len(inputs):
+        raise ValueError(f"inputs must not be empty, got shape {tuple(inputs.shape)}.")
+    explainer = _explainer(model, explainer, inputs, front_end, batch_size, seed, verbose)
+    front_end, ndim = (getattr(explainer, name, None) for name in ("front_end", "ndim"))
+    layout = Layout.of(tuple(inputs.shape), is_torch_tensor(inputs), ndim)
+    x = layout.to_channels_last(on_host(inputs))
+    names = _names(names, len(x))
+    drawn = _pictures(pictures, x, layout.ndim)
+    boxes = _boxes(boxes, len(x), x.shape[1 : 1 + layout.ndim])
+    _check_reference(reference, explainer, layout.ndim)
+
+    outputs = predict(model, inputs, batch_size, front_end, ndim)
+    labels = _labels(targets, model, inputs, outputs, front_end, ndim)
+    _check_class_names(class_names, outputs.shape[1])
+    explained = one_hot_of(outputs.argmax(axis=1), outputs.shape[1])
+    explanation = explainer.explain_wavelet(inputs, explained)
+    sufficient = None
+    # No image suffices for a class where there is but one; metrics need the axis of the channels.
+    if outputs.shape[1] > 1 and (layout.ndim == 1 or layout.channel_axis is not None):
+        sufficient = sufficient_images(
+            model,
+            inputs,
+            explained,
+            explanation,
+            batch_size=batch_size,
+            front_end=front_end,
+            domain="wavelet",
+            verbose=verbose,
+        )
+    findings = Findings(
+        names, explanation, outputs, labels, class_names, sufficient, boxes, reference
+    )
+    numbers = tqdm(range(len(x)), desc="draw", unit="input", disable=not verbose)
+    entries = [_entry(findings, index, drawn[index]) for index in numbers]
+    facts = _facts(model, explainer, findings, entries)
+    page = Page(title, facts, findings.scales(), guide(findings), entries)
+    return Report(render(page), tuple(map(findings.row, range(len(x)))), explanation)
+
+
+def _entry(findings: Findings, index: int, picture: np.ndarray) -> Entry:
+    return Entry(
+        findings.names[index],
+        findings.answer(index),
+        findings.facts(index),
+        findings.scales(index),
+        draw_pictures(findings, index, picture),
+        tuple(findings.warnings(index)),
+    )
+
+
+def _explainer(
+    model: Any,
+    explainer: Any,
+    inputs: Any,
+    front_end: Any,
+    batch_size: int | None,
+    seed: int,
+    verbose: bool,
+) -> Any:
+    """The explainer that is given, or the default one of the model."""
+    if explainer is not None:
+        check_explainer(explainer)
+        if front_end not in (None, getattr(explainer, "front_end", None)):
+            raise ValueError("front_end must be None, or that of the explainer that is given.")
+        return explainer
+    shape = tuple(inputs.shape)
+    layout = Layout.of(shape, is_torch_tensor(inputs))
+    sizes = [shape[axis] for axis in layout.spatial_axes]
+    level = min(3, *(pywt.dwt_max_level(size, 2) for size in sizes))
+    options: dict[str, Any] = {
+        "batch_size": batch_size,
+        "level": level,
+        "seed": seed,
+        "front_end": front_end,
+        "verbose": verbose,
+    }
+    operator = models.check_operator(None)
+    if models.torch_module(model, operator) is not None or models.is_tensorflow(model):
+        return WaveletIntegratedGradients(model, steps=STEPS, **options)
+    bands = level * (2**layout.ndim - 1)
+    side = min(CELLS[layout.ndim], *(-(-size // 2**level) for size in sizes))
+    grid_size = int(np.ceil(side * max(bands, 1) ** (1 / layout.ndim)))
+    return WCAM(model, grid_size, **WCAM_OPTIONS, **options)
+
+
+def _names(names: Any, count: int) -> list[str]:
+    if names is None:
+        return [f"input {index}" for index in range(count)]
+    if isinstance(names, str) or len(names) != count:
+        raise ValueError(f"names must be one for each of the {count} inputs, got {names!r}.")
+    return [str(name) for name in names]
+
+
+def _check_class_names(class_names: Any, classes: int) -> None:
+    if class_names is not None and (isinstance(class_names, str) or len(class_names) != classes):
+        raise ValueError(
+            f"class_names must be one for each of the model's {classes} outputs, got "
+            f"{class_names!r}."
+        )
+
+
+def _pictures(pictures: Any, x: np.ndarray, ndim: int) -> np.ndarray:
+    """What is drawn as the inputs, channels last."""
+    if pictures is None:
+        return x
+    found = on_host(pictures)
+    whole = found.shape == x.shape if ndim == 1 else found.shape[: 1 + ndim] == x.shape[: 1 + ndim]
+    if not whole or found.ndim > 2 + ndim:
+        size = x.shape if ndim == 1 else x.shape[: 1 + ndim]
+        raise ValueError(
+            f"pictures must be one for each input and of its size, {size}"
+            f"{', with or without channels last' * (ndim > 1)}; got shape {found.shape}."
+        )
+    return found
+
+
+def _boxes(boxes: Any, count: int, sizes: tuple[int, ...]) -> np.ndarray | None:
+    if boxes is None:
+        return None
+    found = on_host(boxes)
+    expected = (count, 2 * len(sizes))
+    if found.shape != expected or found.dtype.kind not in "iuf":
+        raise ValueError(
+            f"boxes must hold the beginnings and the ends along all axes, of shape {expected}; got "
+            f"shape {found.shape}."
+        )
+    begin, end = np.split(found, 2, axis=1)
+    whole = np.isfinite(found).all() and np.array_equal(found, np.round(found))
+    if not whole or (begin < 0).any() or (begin >= end).any() or (end > np.array(sizes)).any():
+        raise ValueError(
+            f"boxes must be whole numbers, begin before they end and lie within inputs of size "
+            f"{sizes}; got {found.tolist()}."
+        )
+    return found.astype(int)
+
+
+def _check_reference(reference: Any, explainer: Any, ndim: int) -> None:
+    if reference is None:
+        return
+    if not isinstance(reference, ScaleProfile):
+        raise TypeError(f"reference must be a ScaleProfile, got a {type(reference).__name__}.")
+    theirs = (
+        reference.method,
+        reference.wavelet,
+        len(reference.scales) - 1,
+        len(reference.bands[0][1]),
+    )
+    ours = (type(explainer).__name__, explainer.wavelet, explainer.level, ndim)
+    if theirs != ours:
+        raise ValueError(
+            "reference must be made as the explanation is: the method, wavelet, levels and axes "
+            f"are {ours}, but those of the reference {theirs}."
+        )
+
+
+def _labels(
+    targets: Any, model: Any, inputs: Any, outputs: np.ndarray, front_end: Any, ndim: int | None
+) -> np.ndarray | None:
+    """The numbers (N,) of the true classes, where they are known."""
+    if targets is None:
+        return None
+    if outputs.shape[1] == 1:
+        raise ValueError("targets must be None for a model of one output, which tells no class.")
+    found = on_host(one_hot(on_host(targets), model, inputs, None, front_end, ndim))
+    if found.shape != outputs.shape:
+        raise ValueError(
+            f"targets must be labels ({len(outputs)},) or one-hot classes {outputs.shape}, got "
+            f"shape {found.shape}."
+        )
+    return found.argmax(axis=1)
+
+
+def _facts(
+    model: Any, explainer: Any, findings: Findings, entries: Sequence[Entry]
+) -> dict[str, str]:
+    """What is known of model, method and inputs."""
+    count, explanation = len(entries), findings.explanation
+    found = {
+        "Model": str(getattr(model, "name", None) or type(model).__name__),
+        "Explained by": f"{type(explainer).__name__}, {explanation.wavelet} wavelet, "
+        f"{explanation.level} level{'s' * (explanation.level != 1)}",
+        "Inputs": f"{count}",
+        "With warnings": f"{sum(bool(entry.warnings) for entry in entries)}",
+    }
+    if findings.targets is not None:
+        found["Wrong predictions"] = f"{findings.wrong.sum()}"
+    if findings.reference is not None:
+        name = findings.reference.name or "without a name"
+        found["Reference"] = f"{name}, {findings.reference.count} inputs"
+    return found

@@ -1,0 +1,256 @@
+"""What a report tells of each input: facts, shares and warnings, in words and in numbers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..explanation import WaveletExplanation
+from ..plots.common import first_drawn, maps_of
+from .profile import ScaleProfile
+from .report_html import Scale, Warned
+from .sufficient import DecisiveImages
+
+FINE = 0.5  # share of the finest scale above which a prediction rests on it
+UNUSUAL, FAR = 2.0, 3.0  # standard deviations from a reference
+KINDS = ("signal", "image", "volume")  # by their number of axes
+CLOSE = 0.1  # probability between the first two classes below which a call is close
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """
+    What was found for N inputs.
+
+    Parameters
+    ----------
+    names
+        What the inputs are called.
+    explanation
+        Explanation of their predictions.
+    outputs
+        Outputs (N, classes) of the model.
+    targets
+        Numbers (N,) of their true classes; None if these are not known.
+    class_names
+        What the classes are called; None for their numbers.
+    sufficient
+        Sufficient images; None for a model of one output.
+    boxes
+        Where the objects begin and end along each axis (N, 2 · ndim); None if not known.
+    reference
+        Profile that tells which shares are usual; None without one.
+    """
+
+    names: Sequence[str]
+    explanation: WaveletExplanation
+    outputs: np.ndarray
+    targets: np.ndarray | None = None
+    class_names: Sequence[str] | None = None
+    sufficient: DecisiveImages | None = None
+    boxes: np.ndarray | None = None
+    reference: ScaleProfile | None = None
+
+    @functools.cached_property
+    def shares(self) -> np.ndarray:
+        """The shares (N, level + 1) of the scales."""
+        return self.explanation.scale_importance()
+
+    @functools.cached_property
+    def box_shares(self) -> np.ndarray | None:
+        """The part (N,) of the importance within the box; NaN where there is no importance."""
+        if self.boxes is None:
+            return None
+        found = np.full(len(self.names), np.nan)
+        for index, box in enumerate(self.boxes):
+            values = maps_of(self.explanation, index).sum(axis=0)
+            if values.any():
+                found[index] = values[within(box)].sum() / values.sum()
+        return found
+
+    @functools.cached_property
+    def predicted(self) -> np.ndarray:
+        """Numbers (N,) of the predicted classes; all 0 for a model of one output."""
+        return self.outputs.argmax(axis=1)
+
+    @functools.cached_property
+    def are_probabilities(self) -> bool:
+        """Whether the outputs are probabilities of two or more classes."""
+        sums = self.outputs.sum(axis=1)
+        return bool(
+            self.outputs.shape[1] > 1
+            and self.outputs.min() >= 0
+            and np.allclose(sums, 1, rtol=0, atol=1e-3)
+        )
+
+    @property
+    def kind(self) -> str:
+        """What an input is called: a signal, an image or a volume."""
+        return KINDS[self.explanation.ndim - 1]
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """Whether (N,) the prediction is known to be wrong."""
+        if self.targets is None:
+            return np.zeros(len(self.names), bool)
+        return self.predicted != self.targets
+
+    def class_name(self, number: int) -> str:
+        """What a class is called."""
+        return f"class {number}" if self.class_names is None else str(self.class_names[number])
+
+    def answer(self, index: int) -> str:
+        """What the model answers, in a few words."""
+        score = self.outputs[index, self.predicted[index]]
+        if self.outputs.shape[1] == 1:
+            return f"{score:.3g}"
+        told = f"{score:.1%}" if self.are_probabilities else f"score {score:.3g}"
+        return f"{self.class_name(self.predicted[index])} ({told})"
+
+    def facts(self, index: int) -> dict[str, str]:
+        """What is known of an input, by title."""
+        found = {"Prediction": self.answer(index)}
+        if self.targets is not None:
+            verdict = "not predicted" if self.wrong[index] else "as predicted"
+            found["Target"] = f"{self.class_name(self.targets[index])} ({verdict})"
+        found["Main scale"] = self._main_scale(index)
+        if self.box_shares is not None and self.shares[index].any():
+            share, area = self.box_shares[index], self._area(index)
+            found["Importance in the box"] = f"{share:.0%}, in {area:.0%} of the {self.kind}"
+        if self.sufficient is not None:
+            found["Enough to predict it"] = self.enough(index)
+        return found
+
+    def enough(self, index: int) -> str:
+        """How much of an input is enough for its prediction."""
+        assert self.sufficient is not None
+        count, share = int(self.sufficient.count[index]), float(self.sufficient.share[index])
+        coarse = f"what is coarse ({self.explanation.scales[0]})"
+        if not self.sufficient.found[index]:
+            return "not found"
+        if not count:
+            return f"{coarse} by itself"
+        percent = f"{share:.0%}" if share >= 0.1 else f"{100 * share:.2g}%"
+        return f"{percent} of the coefficients{f' and {coarse}' * self.sufficient.held}"
+
+    def box(self, index: int) -> np.ndarray | None:
+        """Where the object begins and ends along each axis, if that is known."""
+        return None if self.boxes is None else self.boxes[index]
+
+    def scales(self, index: int | None = None) -> list[Scale]:
+        """The shares of one input, or the means over all that have importance."""
+        important = self.shares[self.shares.any(axis=1)]
+        mean = important.mean(axis=0) if len(important) else np.zeros(self.shares.shape[1])
+        shares = mean if index is None else self.shares[index]
+        first = first_drawn(self.explanation)
+        return [
+            Scale(
+                self.explanation.scales[level],
+                float(shares[level]),
+                self._usual(level),
+                "" if index is None else self._note(index, level),
+            )
+            for level in range(first, len(shares))
+        ]
+
+    def warnings(self, index: int) -> Iterator[Warned]:
+        """Reasons to look closer."""
+        yield from self._class_warnings(index)
+        if not self.shares[index].any():
+            told = "The explanation is empty: nothing in the input changes the score."
+            yield Warned("nothing matters", told)
+            return
+        yield from self._fine(index)
+        if self.box_shares is not None and self.box_shares[index] <= 0.5:
+            outside = 1 - self.box_shares[index]
+            yield Warned(
+                "outside of the box",
+                f"{'Half' if outside < 0.505 else f'{outside:.0%}'} of the importance lies outside "
+                f"of the object's box, which covers {self._area(index):.0%} of the "
+                f"{self.kind}.",
+            )
+        if self.sufficient is not None and not self.sufficient.found[index]:
+            told = "Even all of the coefficients together do not bring the prediction back."
+            yield Warned("nothing suffices", told)
+
+    def _class_warnings(self, index: int) -> Iterator[Warned]:
+        predicted, p = self.class_name(self.predicted[index]), self.outputs[index]
+        if self.targets is not None and self.wrong[index]:
+            target = self.class_name(self.targets[index])
+            told = f"Wrong prediction: {predicted}, where the target is {target}."
+            yield Warned(f"wrong, it is {target}", told)
+        if self.are_probabilities:
+            second = int(np.argsort(p)[-2])
+            if p.max() - p[second] < CLOSE:
+                other = self.class_name(second)
+                told = f"A close call: {predicted} has {p.max():.1%}, {other} {p[second]:.1%}."
+                yield Warned("close call", told)
+
+    def row(self, index: int) -> dict[str, Any]:
+        """The same in numbers."""
+        several = self.outputs.shape[1] > 1
+        named = (lambda n: int(n)) if self.class_names is None else self.class_name
+        return {
+            "name": self.names[index],
+            "predicted": named(self.predicted[index]) if several else None,
+            "score": float(self.outputs[index, self.predicted[index]]),
+            "target": None if self.targets is None else named(self.targets[index]),
+            **dict(zip(self.explanation.scales, self.shares[index].tolist(), strict=True)),
+            "sufficient_share": (
+                np.nan if self.sufficient is None else float(self.sufficient.share[index])
+            ),
+            "box_share": np.nan if self.box_shares is None else float(self.box_shares[index]),
+            "warnings": " ".join(warned.text for warned in self.warnings(index)),
+        }
+
+    def _fine(self, index: int) -> Iterator[Warned]:
+        """Whether the prediction rests on the finest scale."""
+        scale, share, usual = self.explanation.scales[-1], self.shares[index, -1], self._usual(-1)
+        far = usual is not None and self._distance(index, -1) >= FAR
+        if self.explanation.level and (far or share > FINE):
+            detail = f"{scale} detail".replace("samples", "sample")
+            told = f"The prediction rests on {detail}: {share:.0%} of the importance is there"
+            more = f", far more than in the reference ({usual[0]:.0%})" if far and usual else ""
+            yield Warned(detail, f"{told}{more}.")
+
+    def _main_scale(self, index: int) -> str:
+        if not self.shares[index].any():
+            return "none"
+        level = int(self.shares[index].argmax())
+        return f"{self.explanation.scales[level]} ({self.shares[index, level]:.0%})"
+
+    def _area(self, index: int) -> float:
+        """The part of an input that its box covers."""
+        assert self.boxes is not None
+        begin, end = np.split(self.boxes[index], 2)
+        return float(np.prod((end - begin) / np.array(self.explanation.spatial_shape)))
+
+    def _usual(self, level: int) -> tuple[float, float] | None:
+        """Mean and standard deviation of the reference; of one input there is no deviation."""
+        if self.reference is None:
+            return None
+        mean, std = self.reference.mean[level], self.reference.std[level]
+        return float(mean), float(np.nan_to_num(std))
+
+    def _distance(self, index: int, level: int) -> float:
+        """How many standard deviations a share lies above the reference; 0 if it has none."""
+        usual = self._usual(level)
+        if usual is None or not usual[1] > 0:
+            return 0.0
+        return float((self.shares[index, level] - usual[0]) / usual[1])
+
+    def _note(self, index: int, level: int) -> str:
+        z = self._distance(index, level)
+        if abs(z) < UNUSUAL:
+            return ""
+        return f"unusually {'high' if z > 0 else 'low'} ({z:+.1f} standard deviations)"
+
+
+def within(box: np.ndarray) -> tuple[slice, ...]:
+    """The places in a box that begins and ends along each axis."""
+    begin, end = np.split(box, 2)
+    return tuple(slice(int(b), int(e)) for b, e in zip(begin, end, strict=True))
