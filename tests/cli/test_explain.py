@@ -226,7 +226,7 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
     assert "Usage: wam-xplique explain" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["explain", "profile", "benchmark", "demo"])
+@pytest.mark.parametrize("command", ["explain", "report", "profile", "benchmark", "demo"])
 def test_help_has_examples_that_can_be_copied(command, capsys):
     assert main([command, "--help"]) == 0
     _, _, examples = capsys.readouterr().out.partition("Examples:")

@@ -22,14 +22,12 @@ def keras_like(shape: tuple[int | None, ...] | None, classes: int = 2) -> Classi
         flat = np.asarray(x).reshape(len(x), -1)
         return np.stack([flat.mean(1)] * classes, 1)
 
-    return Classifier("model", model, shape, False, False, PREPROCESSING[Preprocess.unit])
+    return Classifier("model", model, model, shape, False, PREPROCESSING[Preprocess.unit])
 
 
-def torch_like(
-    module: nn.Module, shape: tuple[int | None, ...] | None = None, preprocess: str = "unit"
-) -> Classifier:
-    prepare = PREPROCESSING[Preprocess(preprocess)]
-    return Classifier("module", module.eval(), shape, True, False, prepare)
+def torch_like(module: nn.Module, shape: tuple[int | None, ...] | None = None) -> Classifier:
+    prepare = PREPROCESSING[Preprocess.unit]
+    return Classifier("module", module.eval(), module, shape, True, prepare)
 
 
 def convolutions(ndim: int, channels: int) -> nn.Module:
@@ -275,7 +273,7 @@ def test_what_the_framework_does_not_take_is_told(kind, model_files, gradient, t
 def test_outputs_that_are_no_classes_are_told(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((4, 4)))
     for model in (lambda x: np.zeros((len(x), 2, 2)), lambda x: np.full((len(x), 2), np.nan)):
-        classifier = Classifier("model", model, (4, 4), False, False, lambda x: x)
+        classifier = Classifier("model", model, model, (4, 4), False, lambda x: x)
         with pytest.raises(ValueError, match=r"outputs of shape \(1, 2, 2\)|NaN or infinite"):
             read_inputs(tmp_path / "x.npy", classifier, Reading())
 

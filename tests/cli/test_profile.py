@@ -74,7 +74,7 @@ def test_all_models_are_explained_by_the_same_method(
     photos, model_files, module, pixels, tmp_path, capsys
 ):
     """One of these models has no gradients."""
-    kinds = ("keras", "TorchScript without gradients")
+    kinds = ("TorchScript", "TorchScript without gradients")
     models = [argument for kind in kinds for argument in ("--model", model_files[kind])]
     few = ["--set", "grid_size=4", "--set", "nb_design=4", "--set", "confidence=null"]
     assert main(["profile", str(photos / "a.png"), *models, "--out", str(tmp_path), *few]) == 0

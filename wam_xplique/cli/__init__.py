@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from ..benchmarks.compare import command as comparison
-from . import demo, explain, profile
+from . import demo, explain, profile, report
 from .parsing import SeveralValues, run
 
 NAME = "wam-xplique"
@@ -18,6 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command(epilog=explain.EXAMPLES)(explain.explain)
+app.command(epilog=report.EXAMPLES)(report.report)
 app.command(epilog=profile.EXAMPLES)(profile.profile)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command("benchmark", cls=SeveralValues, epilog=comparison.examples(f"{NAME} benchmark"))(

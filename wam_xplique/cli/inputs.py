@@ -114,16 +114,16 @@ def read_inputs(path: Path, classifier: Classifier, reading: Reading) -> Inputs:
         If the file is broken, or does not fit the model.
     """
     arrange = _of_image if _is(path, IMAGES) else _of_sound if _is(path, SOUNDS) else _of_array
-    errors = []
+    errors: list[str] = []
     for found in arrange(path, classifier, reading):
         x = classifier.native(found.x, found.ndim)
         try:
             outputs = _predict(classifier, x, found.ndim)
         except ValueError as error:
-            errors.append(error)
+            errors.append(str(error))
             continue
         return Inputs(x, found.shown, found.ndim, outputs, found.sample_rate)
-    raise errors[0]
+    raise ValueError("; ".join(errors))
 
 
 def read_files(
@@ -274,10 +274,14 @@ def _predict(classifier: Classifier, x: Any, ndim: int) -> np.ndarray:
     try:
         return predict(classifier.model, x, ndim=ndim)
     except Exception as error:  # the frameworks raise errors of many kinds
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ValueError(
-            f"the model does not take inputs of shape {tuple(x.shape)}: {reason}"
-        ) from error
+        shape, reason = tuple(x.shape), _reason(error)
+        raise ValueError(f"the model does not take inputs of shape {shape}: {reason}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The line of an error that says most."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1] if "TorchScript" in lines[0] else lines[0]
 
 
 def _fits(shape: tuple[int, ...], taken: Sequence[int | None]) -> bool:

@@ -65,7 +65,7 @@ class Method:
         given = defaults | dict(self.parameters)
         if "noise" in self.parameters and "relative_noise" not in self.parameters:
             del given["relative_noise"]
-        return cls(classifier.model, **given, ndim=inputs.ndim, verbose=verbose)
+        return cls(classifier.logits, **given, ndim=inputs.ndim, verbose=verbose)
 
 
 def find_method(
@@ -136,7 +136,7 @@ def check_fit(explainer: Any, classifier: Classifier, inputs: Inputs) -> None:
 def gives_gradients(classifier: Classifier, inputs: Inputs) -> bool:
     """Whether a model gives gradients for inputs such as these."""
     try:
-        saliency = attributions.WaveletSaliency(classifier.model, level=0, ndim=inputs.ndim)
+        saliency = attributions.WaveletSaliency(classifier.logits, level=0, ndim=inputs.ndim)
         saliency.explain_wavelet(inputs.x[:1], inputs.predicted[:1])
     except Exception:  # the frameworks raise errors of many kinds where there is no gradient
         return False

@@ -59,21 +59,21 @@ class Loaded(NamedTuple):
     ----------
     model
         Keras model, `tf.Module` or `torch.nn.Module`.
+    logits
+        What is explained: the model without its softmax, where that is known, else the model.
     shape
         Shape of one input as the model takes it, None in place of sizes that are open; None where
         the file does not tell.
     channels_first
         Whether the channels stand before the spatial axes.
-    is_cut
-        Whether a softmax was taken off the model, which gives logits.
     scales_itself
         Whether the model takes pixels between 0 and 255.
     """
 
     model: Any
+    logits: Any
     shape: Shape | None
     channels_first: bool = False
-    is_cut: bool = False
     scales_itself: bool = False
 
 
@@ -126,8 +126,8 @@ def of_keras(model: keras.Model) -> Loaded:
     if isinstance(shape, (list, dict)):
         raise ValueError(f"it has several inputs, {shape}; expected one")
     _check_batch(shape)
-    logits, taken = without_softmax(model), None if shape is None else shape[1:]
-    return Loaded(logits, taken, False, logits is not model, _scales_itself(model))
+    taken = None if shape is None else shape[1:]
+    return Loaded(model, without_softmax(model), taken, scales_itself=_scales_itself(model))
 
 
 def _loader(path: Path) -> Callable[[Path, bool], Loaded]:
@@ -245,10 +245,10 @@ def _load_saved_model(path: Path, trust: bool) -> Loaded:
         raise ValueError(f"it has the signatures {names}; expected {SERVING!r}, or only one")
     served = Served(loaded, SERVING if SERVING in names else names[0])
     if served.spec.shape.rank is None:
-        return Loaded(served, None)
+        return Loaded(served, served, None)
     shape = tuple(served.spec.shape.as_list())
     _check_batch(shape)
-    return Loaded(served, shape[1:], scales_itself=served.spec.dtype.is_integer)
+    return Loaded(served, served, shape[1:], scales_itself=served.spec.dtype.is_integer)
 
 
 def _operators(path: Path) -> set[str]:

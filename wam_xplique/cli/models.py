@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
 from ..demo.imagenet import load_application
 from .model_files import Loaded, Shape, load_file, of_keras
@@ -31,9 +30,7 @@ class Classifier:
     ----------
     name
         What it is called.
-    model
-        Keras model, `tf.Module` or `torch.nn.Module`.
-    shape, channels_first, is_cut
+    model, logits, shape, channels_first
         As of `Loaded`.
     prepare
         What makes an input of the pixels of an image.
@@ -43,9 +40,9 @@ class Classifier:
 
     name: str
     model: Any
+    logits: Any
     shape: Shape | None
     channels_first: bool
-    is_cut: bool
     prepare: Prepare
     class_names: Sequence[str] = ()
 
@@ -56,9 +53,8 @@ class Classifier:
 
     def describe(self, outputs: np.ndarray, index: int) -> str:
         """What a class is called, and what the model's outputs (classes,) say of it."""
-        scores = softmax(outputs) if self.is_cut else outputs
-        is_share = (scores >= 0).all() and abs(scores.sum() - 1) < 1e-3
-        score = f"{scores[index]:.1%}" if is_share else f"score {scores[index]:.3g}"
+        is_share = (outputs >= 0).all() and abs(outputs.sum() - 1) < 1e-3
+        score = f"{outputs[index]:.1%}" if is_share else f"score {outputs[index]:.3g}"
         return f"{self.label(index)} ({score})"
 
     def index(self, target: str) -> int:

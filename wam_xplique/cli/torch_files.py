@@ -30,7 +30,8 @@ def load_torchscript(path: Path, trust: bool) -> Loaded:
         raise Refused(f"has TorchScript code that touches files: {sorted(found)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as a whole
-        return Loaded(torch.jit.load(str(path), map_location="cpu").eval(), None, True)
+        module = torch.jit.load(str(path), map_location="cpu").eval()
+    return Loaded(module, module, None, channels_first=True)
 
 
 def load_exported(path: Path) -> Loaded:
@@ -49,10 +50,11 @@ def load_exported(path: Path) -> Loaded:
     placeholder = next(node for node in program.graph.nodes if node.name == names[0])
     # Sizes that are open are symbols.
     batch, *shape = (s if isinstance(s, int) else None for s in placeholder.meta["val"].shape)
-    module = program.module()
+    module: nn.Module = program.module()
     for part in module.modules():
         part.training = False  # says nothing: what is exported has no modes
-    return Loaded(module if batch is None else InBatches(module, batch), tuple(shape), True)
+    module = module if batch is None else InBatches(module, batch)
+    return Loaded(module, module, tuple(shape), channels_first=True)
 
 
 def load_pickled(path: Path) -> Loaded:
@@ -69,7 +71,7 @@ def load_pickled(path: Path) -> Loaded:
         raise TypeError(
             f"it holds a {type(module).__name__} and no model; weights alone tell no architecture"
         )
-    return Loaded(module.eval(), None, True)
+    return Loaded(module.eval(), module, None, channels_first=True)
 
 
 class InBatches(nn.Module):

@@ -1,0 +1,122 @@
+"""``wam-xplique report``."""
+
+from __future__ import annotations
+
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+
+from wam_xplique.cli import main
+from wam_xplique.cli import report as command
+
+from .conftest import CLASSES, SIZE
+
+mpl.use("Agg")
+FEW = ["--set", "steps=2"]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the pages are made of; the last of them."""
+    calls, make = [], command.make_report
+
+    def remember(*arguments, **options):
+        calls.append((*arguments, options))
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(command, "make_report", remember)
+    return calls
+
+
+@pytest.mark.parametrize("kind", ["keras", "TorchScript"])
+def test_a_page_is_written_on_files_and_broken_ones_are_told(
+    kind, photos, model_files, network, pixels, asked, tmp_path, capsys
+):
+    out = tmp_path / "deep" / "page.html"
+    (tmp_path / "names.txt").write_text("ant\nbee\ncat\n")
+    model = ["--model", model_files[kind], "--class-names", str(tmp_path / "names.txt")]
+    given = [str(photos), *model, "--out", str(out), "--size", str(SIZE), "--level", "2"]
+    assert main(["report", *given, *FEW]) == 1
+    told = capsys.readouterr()
+    assert "broken.jpg: " in told.err
+    assert re.search(rf"{re.escape(str(out))}: inputs: 3, with warnings: \d", told.out)
+
+    ((_, inputs, options),) = asked
+    array = pixels.astype(np.float32) / 255
+    expected = torch.tensor(np.moveaxis(array, -1, 1).copy()) if kind == "TorchScript" else array
+    assert type(inputs) is type(expected)
+    np.testing.assert_allclose(inputs, expected, rtol=1e-6)
+    np.testing.assert_array_equal(options["pictures"], pixels)
+    assert options["names"] == ["a", "b", "deep_a"]
+
+    page = out.read_text(encoding="utf-8")
+    assert 'src="http' not in page
+    probabilities = np.asarray(network(array))
+    for row in probabilities:
+        name, share = ("ant", "bee", "cat")[row.argmax()], row.max()
+        assert f"{name} ({share:.1%})" in page
+    assert probabilities.shape == (3, CLASSES)
+
+
+def test_a_profile_tells_what_is_usual(photos, model_files, tmp_path, capsys):
+    (photos / "broken.jpg").unlink()
+    model = ["--model", model_files["keras"], *FEW]
+    assert main(["profile", str(photos), *model, "--out", str(tmp_path / "profile")]) == 0
+    given = [str(photos), *model, "--reference", str(tmp_path / "profile" / "network.npz")]
+    assert main(["report", *given, "--out", str(tmp_path / "page.html")]) == 0
+    assert "network, 3 inputs" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert main(["report", *given, "--out", str(tmp_path / "2.html"), "--level", "2"]) == 1
+    assert "reference must be made as the explanation is" in capsys.readouterr().err
+
+
+def test_inputs_of_another_shape_are_left_out(model_files, asked, tmp_path, capsys):
+    from .test_inputs import convolutions
+
+    torch.jit.save(torch.jit.script(convolutions(2, 3).eval()), tmp_path / "any.pt")
+    shapes = {"a": (2, 3, 16, 16), "b": (3, 16, 16), "c": (3, 16, 24), "d": (3, 4, 4)}
+    for name, shape in shapes.items():
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).random(shape))
+    arrays = [str(tmp_path / f"{name}.npy") for name in shapes]
+    out = ["--out", str(tmp_path / "page.html")]
+    assert main(["report", *arrays, "--model", str(tmp_path / "any.pt"), *out, *FEW]) == 1
+    told = capsys.readouterr().err
+    assert "c.npy: any: it has the shape (3, 16, 24), the others (3, 16, 16); see --size" in told
+    assert "d.npy: any: level=3 does not fit" in told
+    assert asked[0][2]["names"] == ["a, 0", "a, 1", "b"]
+
+
+def test_nothing_is_overwritten_and_that_is_known_before_any_work(
+    photos, model_files, tmp_path, monkeypatch, capsys
+):
+    page = tmp_path / "page.html"
+    page.write_text("mine")
+    given = ["report", str(photos / "a.png"), "--model", model_files["keras"], "--out", str(page)]
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "load_model", lambda *_: pytest.fail("heavy work"))
+        assert main(given) == 1
+    assert "page.html is there already; --force overwrites" in capsys.readouterr().err
+    assert page.read_text() == "mine"
+    assert main([*given, *FEW, "--force"]) == 0
+    assert page.read_text().lower().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "fam"], "--method fam tells of frequencies"),
+        (["--reference", "nothing.npz"], "nothing.npz"),
+        (["--reference", "ARRAY"], "does not hold a ScaleProfile"),
+        (["--level", "9"], "the highest level possible is 4"),
+    ],
+)
+def test_what_cannot_be_done_is_told(arguments, message, photos, model_files, tmp_path, capsys):
+    np.savez(tmp_path / "array.npz", x=np.zeros(3))
+    arguments = [str(tmp_path / "array.npz") if a == "ARRAY" else a for a in arguments]
+    out = ["--out", str(tmp_path / "page.html")]
+    given = ["report", str(photos / "a.png"), "--model", model_files["keras"], *arguments, *out]
+    assert main(given) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
