@@ -23,7 +23,7 @@ PAGES = {
 }
 CHAPTER = re.compile(r"^## Benchmarks\n.*?(?=^## )", re.DOTALL | re.MULTILINE)
 
-LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
+LINK = re.compile(r"\]\(([\w./-]+\.(?:ipynb|md|png))")
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
 
@@ -34,9 +34,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if source == "README.md":
             text = re.sub("^#(#+ )", r"\1", CHAPTER.search(text)[0], flags=re.MULTILINE)
         files.append(File.generated(config, page, content=_relink(text, source, page)))
-    for path in sorted(EXECUTED.glob("*.ipynb")):
-        for name, content in _converted(path).items():
-            files.append(File.generated(config, f"tutorials/{name}", content=content))
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        if (EXECUTED / notebook.name).exists():  # pages that are missing, MkDocs tells of
+            for name, content in _converted(EXECUTED / notebook.name).items():
+                files.append(File.generated(config, f"tutorials/{name}", content=content))
     return files
 
 
@@ -51,6 +52,7 @@ def _relink(text: str, source: str, page: str) -> str:
     def relink(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link[1]))
         target = PAGES.get(target, target.removeprefix("docs/"))
+        target = re.sub("^notebooks/", "tutorials/", target).replace(".ipynb", ".md")
         return f"]({posixpath.relpath(target, posixpath.dirname(page))}"
 
     return LINK.sub(relink, text)
@@ -60,7 +62,11 @@ def _converted(path: Path) -> dict[str, str | bytes]:
     """A notebook as Markdown, and its pictures, by the names of their files."""
     resources = {"unique_key": path.stem, "output_files_dir": path.stem}
     text, resources = MarkdownExporter().from_filename(str(path), resources)
-    return {f"{path.stem}.md": text, **resources["outputs"]}
+    page = f"{path.stem}.md"
+    return {
+        page: _relink(text, f"notebooks/{path.name}", f"tutorials/{page}"),
+        **resources["outputs"],
+    }
 
 
 def _mathml(formula: re.Match[str]) -> str:

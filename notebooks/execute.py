@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,13 +18,15 @@ from nbclient import NotebookClient
 
 # A notebook may take a minute on two cores that have nothing else to do; these may.
 LIMIT = 180.0
-# Bars of progress, and the remark that widgets would draw nicer ones, are of no use on a page.
+# Bars of progress, and the remark that widgets would draw nicer ones, are of no use to anyone here.
 QUIET = {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore:IProgress not found"}
 
 
 def execute(source: Path, target: Path, limit: float = LIMIT) -> float:
     """
     Execute a notebook in a folder of its own, and write it with its outputs.
+
+    What it logs is told here, and is not among them.
 
     Parameters
     ----------
@@ -53,6 +56,11 @@ def execute(source: Path, target: Path, limit: float = LIMIT) -> float:
     seconds = time.perf_counter() - start
     if seconds > limit:
         raise TimeoutError(f"{source} took {seconds:.0f} s; {limit:.0f} s is the most it may.")
+    for cell in notebook.cells:
+        logged = [output for output in cell.get("outputs", []) if output.get("name") == "stderr"]
+        for output in logged:
+            sys.stderr.write(output.text)
+            cell.outputs.remove(output)
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)
     return seconds

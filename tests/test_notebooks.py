@@ -64,6 +64,14 @@ def test_an_executed_notebook_has_its_outputs(executor, tmp_path):
     assert cell.outputs == []
 
 
+def test_what_is_logged_is_no_output(executor, tmp_path, capsys):
+    source = write(tmp_path / "log.ipynb", "import sys\nprint('careful', file=sys.stderr)")
+    executor.execute(source, tmp_path / "target.ipynb")
+    (cell,) = nbformat.read(tmp_path / "target.ipynb", as_version=nbformat.NO_CONVERT).cells
+    assert cell.outputs == []
+    assert "careful" in capsys.readouterr().err
+
+
 def test_a_notebook_that_fails_is_not_written(executor, tmp_path):
     source = write(tmp_path / "bad.ipynb", "1 / 0")
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
