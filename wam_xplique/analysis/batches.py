@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..attributions.inputs import _is_batched, is_torch_tensor
+from ..attributions.inputs import is_batched, is_torch_tensor
 from ..backends import get_backend
 
 PREDICTED = "predicted"
@@ -124,8 +124,8 @@ def _batched(dataset: tf.data.Dataset, size: int, model: Any) -> tf.data.Dataset
     inputs = spec[0] if isinstance(spec, tuple) else spec
     rank = getattr(inputs, "shape", tf.TensorShape(None)).rank
     known = rank is not None and isinstance(taken, tuple)
-    is_batched = rank == len(taken or ()) if known else _is_batched(dataset)
-    return dataset if is_batched else dataset.batch(size)
+    batched = rank == len(taken or ()) if known else is_batched(dataset)
+    return dataset if batched else dataset.batch(size)
 
 
 def _pairs(data: Iterable[Any], predicted: bool) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ import numpy as np
 from ..attributions import models
 from ..attributions.inputs import prepare
 from ..backends import Backend, Tensor
-from ..metrics.scores import _outputs, model_scores
+from ..metrics.scores import model_scores, outputs_of
 from .batches import SIZE, on_host
 
 
@@ -122,7 +122,7 @@ def _run(model: Any, backend: Backend, x: Tensor, front_end: Any) -> Tensor:
         module = models.torch_module(model, models.check_operator(None))
         with sys.modules["torch"].no_grad():
             return module(models.behind(front_end, x))
-    run = model if backend.name == "tensorflow" else _outputs(model)
+    run = model if backend.name == "tensorflow" else outputs_of(model)
     outputs = run(models.behind(front_end, x))
     return outputs if backend.name == "tensorflow" else np.asarray(outputs)
 

@@ -304,7 +304,7 @@ def _unpack(dataset: tf.data.Dataset, model: Any) -> tuple[np.ndarray, np.ndarra
         raise ValueError(f"A dataset must hold pairs of inputs and targets, got {spec}.")
     rank = spec[0].shape.rank
     shape = getattr(model, "input_shape", None)
-    batched = rank == len(shape) if isinstance(shape, tuple) else _is_batched(dataset)
+    batched = rank == len(shape) if isinstance(shape, tuple) else is_batched(dataset)
     pairs = list((dataset.unbatch() if batched else dataset).as_numpy_iterator())
     if not pairs:
         raise ValueError("inputs must not be empty, got an empty dataset.")
@@ -312,7 +312,7 @@ def _unpack(dataset: tf.data.Dataset, model: Any) -> tuple[np.ndarray, np.ndarra
     return np.stack(inputs), np.stack(targets)
 
 
-def _is_batched(dataset: tf.data.Dataset) -> bool:
+def is_batched(dataset: tf.data.Dataset) -> bool:
     """Whether `dataset`, or one that it wraps, makes batches; TensorFlow has no public answer."""
     while dataset is not None and "Unbatch" not in type(dataset).__name__:
         if hasattr(dataset, "_batch_size"):

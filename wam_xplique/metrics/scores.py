@@ -58,7 +58,7 @@ def model_scores(
         return load_backend("tensorflow"), models.tensorflow_scores(model, operator, front_end)
     scores = models.callable_scores(model, operator)
     if activation is not None:
-        model = model if operator is not predictions_operator else _outputs(model)
+        model = model if operator is not predictions_operator else outputs_of(model)
         scores = models.callable_scores(_activated(model, activation), operator)
     return load_backend("numpy"), lambda x, y: scores(models.behind(front_end, x), y)
 
@@ -77,7 +77,7 @@ def model_classes(model: Any, front_end: Any = None) -> tuple[Backend, ScoreFunc
         scores = models.tensorflow_scores(model, _classes_tensorflow, front_end)
         return load_backend("tensorflow"), scores
     models.callable_scores(model, predictions_operator)
-    outputs = _outputs(model)
+    outputs = outputs_of(model)
     return load_backend("numpy"), lambda x, y: _classes(outputs(models.behind(front_end, x)))
 
 
@@ -128,7 +128,7 @@ def _activated_module(module: Any, activation: str) -> Any:
     return activated
 
 
-def _outputs(model: Any) -> Any:
+def outputs_of(model: Any) -> Any:
     """The outputs of a model on arrays, as a function."""
     if isinstance(model, tf.lite.Interpreter):
         return functools.partial(_interpret, model)
