@@ -267,6 +267,16 @@ def test_what_is_no_model_is_told(content, tmp_path):
         load_file(tmp_path / "it.zip")
 
 
+def test_a_layer_that_is_not_in_the_file_is_told(tmp_path):
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    keras.Sequential([keras.layers.Input((4,)), Own()]).save(tmp_path / "own.keras")
+    with pytest.raises(ValueError, match=r"own.keras cannot be loaded: Could not locate class"):
+        load_file(tmp_path / "own.keras")
+
+
 def test_models_of_several_inputs_or_of_one_batch_alone_are_told(tmp_path):
     two = [keras.layers.Input((4,)), keras.layers.Input((4,))]
     keras.Model(two, keras.layers.Add()(two)).save(tmp_path / "two.keras")

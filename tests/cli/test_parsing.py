@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from wam_xplique.cli.parsing import SeveralValues, run, telling
+from wam_xplique.cli.parsing import MOST_READ, SeveralValues, reason, run, telling
 
 
 def make(tell=print):
@@ -62,3 +64,26 @@ def test_errors_of_ours_are_not_hidden():
 
     with pytest.raises(KeyError, match="a bug"):
         run(make(fail), [], "it")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("one line", "one line"),
+        ("first\nsecond", "first"),
+        ("much of a configuration\nException encountered: the reason\nmore", "the reason"),
+        (
+            "Failed in the TorchScript interpreter.\nTraceback\n\nRuntimeError: size",
+            "RuntimeError: size",
+        ),
+        ("", "ValueError"),
+    ],
+)
+def test_the_line_of_an_error_that_says_most(text, expected):
+    assert reason(ValueError(text)) == expected
+    assert len(reason(ValueError(1000 * (text + " ")))) <= MOST_READ
+
+
+def test_warnings_are_told_without_a_line_of_code(capsys):
+    assert run(make(lambda *_: warnings.warn("careful", stacklevel=1)), [], "it") == 0
+    assert capsys.readouterr().err == "it: careful\n"

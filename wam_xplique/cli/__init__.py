@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from ..benchmarks.compare import command as comparison
-from . import demo, explain, profile, report
+from . import demo, explain, options, profile, report
 from .parsing import SeveralValues, run
 
 NAME = "wam-xplique"
@@ -17,9 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command(epilog=explain.EXAMPLES)(explain.explain)
-app.command(epilog=report.EXAMPLES)(report.report)
-app.command(epilog=profile.EXAMPLES)(profile.profile)
+app.command(epilog=options.METHODS + explain.EXAMPLES)(explain.explain)
+app.command(epilog=options.METHODS + report.EXAMPLES)(report.report)
+app.command(epilog=options.METHODS + profile.EXAMPLES)(profile.profile)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command("benchmark", cls=SeveralValues, epilog=comparison.examples(f"{NAME} benchmark"))(
     comparison.compare

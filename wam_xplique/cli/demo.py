@@ -45,7 +45,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/demo"),
 ) -> None:
     """
-    Train a classifier of textures, sounds or shapes, and explain it.
+    Train a classifier of textures, sounds or shapes; explain it.
 
     It is trained in Keras and in PyTorch, explained, measured and drawn: on textures of
     scikit-image's photographs, on sounds or on volumes. Or an ImageNet model is explained on a

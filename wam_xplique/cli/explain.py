@@ -69,20 +69,16 @@ def explain(
     trust: options.Trust = False,
 ) -> None:
     """
-    Explain a classifier on images, sounds and arrays: where it looks, and at which scale.
+    Explain a classifier on images, sounds and arrays.
 
-    Of each file a picture is written, and the explanation as .npz, which
-    wam_xplique.WaveletExplanation.load reads (FourierExplanation.load for fam). The pictures of an
-    array of several inputs are in a folder of its name.
+    Where does it look, and at which scale? Of each file a picture is written, and the explanation
+    as .npz, which wam_xplique.WaveletExplanation.load reads (FourierExplanation.load for fam). The
+    pictures of an array of several inputs are in a folder of its name.
 
     Images are resized to what the model takes. Sounds are mixed down to one channel, and cut or
     filled up with zeros where the model takes a fixed length. Arrays are as the model takes them,
     for PyTorch with the channels first. A file that cannot be explained does not stop the others;
     it is told at the end, and the exit status is 1.
-
-    \b
-    Methods from gradients: saliency, gradient-input, wam-sg, square-grad,
-    var-grad, wam-ig. Methods for any model: wcam, fam.
     """
     with telling("wam-xplique"):
         chosen = find_method(

@@ -17,6 +17,7 @@ from ..attributions.inputs import Layout
 from ..datasets import load_image, load_wav, resample
 from .files import IMAGES, SOUNDS, Problems
 from .models import Classifier
+from .parsing import reason
 
 logger = logging.getLogger(__name__)
 
@@ -274,14 +275,9 @@ def _predict(classifier: Classifier, x: Any, ndim: int) -> np.ndarray:
     try:
         return predict(classifier.model, x, ndim=ndim)
     except Exception as error:  # the frameworks raise errors of many kinds
-        shape, reason = tuple(x.shape), _reason(error)
-        raise ValueError(f"the model does not take inputs of shape {shape}: {reason}") from error
-
-
-def _reason(error: Exception) -> str:
-    """The line of an error that says most."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1] if "TorchScript" in lines[0] else lines[0]
+        raise ValueError(
+            f"the model does not take inputs of shape {tuple(x.shape)}: {reason(error)}"
+        ) from error
 
 
 def _fits(shape: tuple[int, ...], taken: Sequence[int | None]) -> bool:

@@ -30,6 +30,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from ..demo.imagenet import without_softmax
+from .parsing import reason
 
 Shape = tuple[int | None, ...]
 
@@ -110,7 +111,7 @@ def load_file(path: Path, trust: bool = False) -> Loaded:
             f"--model {path} is not loaded, because it {error}. If you trust it, pass --trust."
         ) from error
     except Exception as error:  # broken files make the frameworks raise errors of many kinds
-        raise ValueError(f"--model {path} cannot be loaded: {error}") from error
+        raise ValueError(f"--model {path} cannot be loaded: {reason(error)}") from error
 
 
 def of_keras(model: keras.Model) -> Loaded:

@@ -8,6 +8,13 @@ from typing import Annotated
 
 import typer
 
+METHODS = """\b
+Methods from gradients: saliency, gradient-input, wam-sg, square-grad, var-grad,
+wam-ig. Methods for any model: wcam, fam.
+
+"""
+"""What the help of commands says of ``--method``."""
+
 
 class Preprocess(str, Enum):
     """What is done to the pixels of an image, which are between 0 and 255."""
@@ -87,8 +94,8 @@ Ndim = Annotated[
 Method = Annotated[
     str | None,
     typer.Option(
-        help="One of the above, or the name of its class, such as WaveletSmoothGrad (default: "
-        "WaveletIntegratedGradients where the model has gradients, else WCAM)."
+        help="One of the methods below, or the name of its class, such as WaveletSmoothGrad "
+        "(default: WaveletIntegratedGradients where the model has gradients, else WCAM)."
     ),
 ]
 Wavelet = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 USAGE_ERROR = 2
+MOST_READ = 400
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
@@ -73,6 +75,14 @@ def telling(name: str) -> Iterator[None]:
     except (ImportError, OSError, ValueError) as error:
         typer.echo(f"{name}: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+def reason(error: Exception) -> str:
+    """The line of a framework's error that says most, at a length that is read."""
+    lines = str(error).rpartition("Exception encountered: ")[2].strip().splitlines()
+    lines = lines or [type(error).__name__]
+    line = lines[-1] if "TorchScript" in lines[0] else lines[0]
+    return textwrap.shorten(line, MOST_READ, placeholder=" ...")
 
 
 def tell_problems(problems: Mapping[str, str]) -> None:

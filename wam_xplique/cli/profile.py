@@ -58,7 +58,7 @@ def profile(
     trust: options.Trust = False,
 ) -> None:
     """
-    Tell at which scales classifiers look, over many files, and compare them.
+    Tell at which scales classifiers look, over many files.
 
     The class that a model predicts is explained for each input, and the share of each scale, and
     of each orientation in it, is averaged. Written are a table (profile.csv), a picture

@@ -59,11 +59,11 @@ def report(
     trust: options.Trust = False,
 ) -> None:
     """
-    Write a page on what a classifier makes of each file, and warn of what is odd.
+    Write a page on what a classifier makes of each file.
 
     The page tells the prediction, at which scales it rests, where, and what part of the input is
-    enough for it. It needs no network, and is read in any browser. All inputs are on one page, and
-    have one shape: pass --size where the model leaves it open.
+    enough for it, and warns of what is odd. It needs no network, and is read in any browser. All
+    inputs are on one page, and have one shape: pass --size where the model leaves it open.
     """
     with telling("wam-xplique"):
         chosen = find_method(
