@@ -163,11 +163,10 @@ def test_nothing_is_overwritten_and_that_is_known_before_any_work(
         patch.setattr(explain, "load_model", lambda *_: pytest.fail("heavy work"))
         assert main(["explain", str(photos), *model, "--out", str(out)]) == 1
         assert "a.npz and 1 more is there already; --force" in capsys.readouterr().err
-        (out / "a.npz").rename(out / "b.npz")
-        (out / "a.png").unlink()
-        (out / "a").mkdir()
-        assert main(first) == 1
-        assert "a is there already" in capsys.readouterr().err
+        (out / "x").mkdir()
+        np.save(tmp_path / "x.npy", np.zeros((2, SIZE, SIZE, 3)))
+        assert main(["explain", str(tmp_path / "x.npy"), *model, "--out", str(out)]) == 1
+        assert f"{out / 'x'} is there already" in capsys.readouterr().err
     assert main([*first, "--force"]) == 0
     assert (out / "a.npz").stat().st_mtime_ns > written
 

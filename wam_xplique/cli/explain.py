@@ -18,7 +18,7 @@ from ..plots import plot_explanation, plot_radial_importance, plot_spectrum
 from ..plots.common import draw_colorbar, draw_image
 from ..spectrum import FourierExplanation
 from . import options
-from .files import Problems, check_free, expand, names_of
+from .files import ARRAYS, Problems, check_free, expand, names_of
 from .inputs import Inputs, Reading, read_inputs
 from .methods import Method, find_method
 from .models import Classifier, load_model
@@ -92,14 +92,19 @@ def explain(
         )
         paths, problems = expand(files, out)
         names = names_of(paths)
-        ends = (".npz", ".png", "")
-        check_free([out / f"{name}{end}" for name in names.values() for end in ends], force, paths)
+        check_free(written(names, out), force, paths)
         if paths:
             classifier = load_model(model, weights, preprocess, trust, class_names)
             reading = Reading(size, sample_rate, key, ndim)
             run = Run(classifier, chosen, reading, target, out, verbose=len(paths) == 1)
             problems |= run.explain(names)
     tell_problems(problems)
+
+
+def written(names: Mapping[Path, str], out: Path) -> list[Path]:
+    """What the explanation of files may write: for an array, a folder of pictures too."""
+    single = [out / f"{name}{end}" for name in names.values() for end in (".npz", ".png")]
+    return single + [out / name for path, name in names.items() if path.suffix.lower() in ARRAYS]
 
 
 @dataclass
