@@ -111,3 +111,15 @@ def test_no_coefficient_of_importance_keeps_nothing():
 def test_bad_mixtures_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         mix(**{"waveforms": LOW, "others": HIGH, **change})
+
+
+def test_the_result_is_a_table_and_a_picture():
+    found = overlap_experiment(Oracle((0,)), LOW, HIGH, TARGETS, keep=1.0)
+    table = found.to_dataframe()
+    assert list(table.columns) == ["snr_before", "snr_after", "improvement", "kept_share"]
+    np.testing.assert_array_equal(table["improvement"], found.snr_after - found.snr_before)
+    figure = found.plot(most=1)
+    mixture, left = figure.axes
+    np.testing.assert_array_equal(mixture.lines[0].get_ydata(), found.mixtures[0])
+    np.testing.assert_array_equal(left.lines[0].get_ydata(), found.reconstructions[0])
+    assert left.get_title() == f"its most important part\n{found.snr_after[0]:.1f} dB"

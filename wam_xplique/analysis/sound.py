@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from ..coefficients import as_rows, flatten
 from ..explanation import WaveletExplanation
+from ..plots.gallery import plot_gallery
 
 
 class Explainer(Protocol):
@@ -56,6 +59,39 @@ class Separation:
     def improvement(self) -> np.ndarray:
         """By how much the reconstructions are nearer to their targets, in dB, (N,)."""
         return self.snr_after - self.snr_before
+
+    def plot(self, most: int = 6) -> Figure:
+        """
+        Draw the mixtures, and what is left of them (WAM figures 7 and 14).
+
+        Parameters
+        ----------
+        most
+            Most mixtures to draw.
+
+        Returns
+        -------
+        figure
+            A row for each mixture.
+        """
+        columns = {"mixture": self.mixtures, "its most important part": self.reconstructions}
+        ratios = (self.snr_before, self.snr_after)
+        titles = {
+            name: [f"{ratio:.1f} dB" for ratio in values]
+            for name, values in zip(columns, ratios, strict=True)
+        }
+        return plot_gallery(columns, 1, titles, most)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row for each mixture: both ratios and their difference in dB, the share kept."""
+        return pd.DataFrame(
+            {
+                "snr_before": self.snr_before,
+                "snr_after": self.snr_after,
+                "improvement": self.improvement,
+                "kept_share": self.kept_share,
+            }
+        ).rename_axis("input")
 
 
 def noise_experiment(
