@@ -9,6 +9,7 @@ from pathlib import Path
 
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from nbconvert import MarkdownExporter
 
@@ -70,5 +71,9 @@ def _converted(path: Path) -> dict[str, str | bytes]:
 
 
 def _mathml(formula: re.Match[str]) -> str:
-    display = {"span": "inline", "div": "block"}[formula[1]]
-    return convert(html.unescape(formula[2]), display=display)
+    found = convert(
+        html.unescape(formula[2]), display={"span": "inline", "div": "block"}[formula[1]]
+    )
+    if "\\" in found:  # what latex2mathml does not know, it leaves as it is
+        raise PluginError(f"A command in this formula is not known: {formula[2]}")
+    return found
