@@ -63,12 +63,12 @@ def test_images_of_8_and_of_16_bits_are_the_same_in_colour_and_in_grey(grey, tmp
 
 
 def test_images_that_cannot_be_read_are_told(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match="nothing.png is no file"):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.png is no file"):
         load_image(tmp_path / "nothing.png")
     whole = tmp_path / "whole.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(whole)
     (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:3000])
-    with pytest.raises(ValueError, match="cut.png cannot be read as an image"):
+    with pytest.raises(ValueError, match=r"cut\.png cannot be read as an image"):
         load_image(tmp_path / "cut.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ValueError, match=r"cannot be read as an image: .*4096 pixels"):
