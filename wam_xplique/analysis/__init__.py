@@ -1,16 +1,10 @@
 """What people do with an explanation."""
 
 from .callback import ScaleProfileCallback
-from .corruptions import (
-    CorruptionEffect,
-    Distances,
-    Explained,
-    Robustness,
-    corruption_effect,
-    importance_distances,
-    robustness,
-)
+from .corruption_robustness import Robustness, robustness
+from .corruptions import CorruptionEffect, Explained, corruption_effect
 from .depth import DepthRobustness, depth_robustness
+from .distances import Distances, importance_distances
 from .minimal import MinimalImages, ParetoFront, minimal_images, pareto_front
 from .profile import ProfileComparison, ScaleProfile, compare_profiles, scale_profile
 from .report import Report, report

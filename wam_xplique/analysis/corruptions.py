@@ -8,54 +8,31 @@ to the Wavelet Domain (2023), sections 4.1 and 4.2, and appendices B.3 and B.5.
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import scipy.stats
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from tqdm.auto import tqdm
 
-from ..algorithms.batching import BatchSize, in_batches
-from ..attributions import models
-from ..attributions.checks import check_integer, warn
-from ..attributions.inputs import is_torch_tensor, prepare, sanitize
-from ..datasets import CORRUPTIONS, SEVERITIES, corrupt
+from ..attributions.inputs import is_torch_tensor, sanitize
+from ..datasets import corrupt
 from ..explanation import WaveletExplanation
-from ..metrics.scores import model_classes
 from ..plots import plot_mosaic
 from ..plots.common import BAR_COLOR, PLACES, bare, check_kind, draw_colorbar
 from ..plots.explanation import ORIENTATIONS
+from .distances import Distances, first_level, importance_distances
 from .predictions import predict
 from .sound import Explainer
 
 Corruption = str | Callable[[np.ndarray], np.ndarray] | np.ndarray
 
-CELLS = 64  # of the grid of places, on all axes together
 BANDS_DRAWN = 6
 CLEAN_COLOR = "0.6"
-
-
-class Distances(NamedTuple):
-    """
-    How far the importance of one explanation lies from that of another.
-
-    Parameters
-    ----------
-    scale
-        Across scales, (N,).
-    place
-        Across places, (N,).
-    """
-
-    scale: np.ndarray
-    place: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +200,7 @@ class CorruptionEffect:
 
     def _draw_scales(self, ax: Axes, index: int) -> None:
         shares = [e.explanation.scale_importance()[index] for e in (self.clean, self.corrupted)]
-        first = _first_level(np.stack(shares))
+        first = first_level(np.stack(shares))
         labels = self.clean.explanation.scales[first:]
         places = np.arange(len(labels))
         for share, shift, color, name in zip(
@@ -326,14 +303,14 @@ def corruption_effect(
             f"explainer must have a model and explain_wavelet, got a {type(explainer).__name__}."
         )
     other = _with_next_seed(explainer) if floor else None
-    images = _as_images(images)
-    y = _directions(images, targets)
+    images = as_images(images)
+    y = directions(images, targets)
     name, changed = _corrupted(images, corruption, severity, value_range, seed)
 
     batch_size, front_end = (getattr(explainer, a, None) for a in ("batch_size", "front_end"))
 
     def explained(shown: np.ndarray) -> Explained:
-        inputs = _preprocessed(preprocess, shown)
+        inputs = preprocessed(preprocess, shown)
         outputs = predict(model, inputs, batch_size, front_end)
         explanation = explainer.explain_wavelet(inputs, targets)
         return Explained(shown, explanation, outputs.argmax(axis=-1), (outputs * y).sum(axis=-1))
@@ -343,7 +320,7 @@ def corruption_effect(
     if other is not None:
         again = importance_distances(
             clean.explanation,
-            other.explain_wavelet(_preprocessed(preprocess, images), targets),
+            other.explain_wavelet(preprocessed(preprocess, images), targets),
         )
     return CorruptionEffect(
         name,
@@ -354,191 +331,6 @@ def corruption_effect(
         importance_distances(clean.explanation, corrupted.explanation),
         again,
     )
-
-
-def importance_distances(first: WaveletExplanation, second: WaveletExplanation) -> Distances:
-    """
-    How far the importance of one explanation lies from that of another, by scale and by place.
-
-    Both are Wasserstein-1 distances (the least work that turns one distribution into the other)
-    over the largest that they could be: 0 where nothing moved, 1 where everything moved from one
-    end to the other. What is moved twice as far counts twice, and a finer division changes little,
-    so that the two may be compared. They forget how much importance there is in all.
-
-    Parameters
-    ----------
-    first, second
-        Explanations of as many inputs, of one size and by as many levels.
-
-    Returns
-    -------
-    distances
-        Scale: between the shares of the levels, which lie an octave apart; over the octaves from
-        the coarsest to the finest level. The approximation counts as a level, an octave beyond
-        the coarsest, unless neither explanation gives it importance. Place: between the sums of
-        `WaveletExplanation.pixels` over the cells of a grid (8×8 for images, 64 for signals,
-        4×4×4 for volumes) by the Euclidean distance in pixels of their middles; over that of
-        opposite corners. NaN, with a warning, where an explanation has no importance at all.
-
-    Raises
-    ------
-    ValueError
-        If the explanations do not fit each other.
-    """
-    sizes = [(len(e), e.level, tuple(e.spatial_shape)) for e in (first, second)]
-    if sizes[0] != sizes[1]:
-        raise ValueError(
-            "Explanations must be of as many inputs, by as many levels and of one size, got "
-            f"{sizes[0]} and {sizes[1]}."
-        )
-    shares = np.stack([e.scale_importance() for e in (first, second)])
-    empty = ~(shares.sum(axis=-1) > 0).all(axis=0)
-    if empty.any():
-        warn(
-            f"Explanations of the inputs {np.flatnonzero(empty).tolist()} have no importance; "
-            "their distances are NaN."
-        )
-    scale = _distance_of_levels(shares)
-    place = _distance_of_places(first, second, ~empty)
-    return Distances(np.where(empty, np.nan, scale), np.where(empty, np.nan, place))
-
-
-@dataclass(frozen=True, eq=False)
-class Robustness:
-    """
-    Which corrupted versions of images are predicted as their targets.
-
-    Parameters
-    ----------
-    correct
-        Whether (N, corruptions, severities) they are.
-    corruptions
-        Names of the corruptions.
-    severities
-        The severities.
-    """
-
-    correct: np.ndarray
-    corruptions: tuple[str, ...]
-    severities: tuple[int, ...]
-
-    @property
-    def share(self) -> np.ndarray:
-        """The share (N,) of each image's corrupted versions: the robustness of a prediction."""
-        return self.correct.mean(axis=(1, 2))
-
-    def plot(self) -> Figure:
-        """
-        Draw the share of images that are predicted as their targets.
-
-        Returns
-        -------
-        figure
-            A row for each corruption, a column for each severity.
-        """
-        shares = self.correct.mean(axis=0)
-        size = (2.2 + 0.55 * len(self.severities), 1 + 0.33 * len(self.corruptions))
-        figure, ax = plt.subplots(figsize=size, layout="constrained")
-        ax.imshow(shares, cmap="magma", vmin=0, vmax=1, aspect="auto")
-        for (row, column), share in np.ndenumerate(shares):
-            color = "white" if share < 0.6 else "black"
-            ax.text(column, row, f"{share:.0%}", ha="center", va="center", size=7, color=color)
-        names = [name.replace("_", " ") for name in self.corruptions]
-        ax.set_yticks(np.arange(len(names)), names, fontsize=8)
-        ax.set_xticks(np.arange(len(self.severities)), map(str, self.severities), fontsize=8)
-        ax.tick_params(length=0)
-        ax.set_xlabel("severity", fontsize=8)
-        ax.set_title("predicted as their targets", fontsize=9)
-        return figure
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """A row for each image, corruption and severity, and whether the prediction is right."""
-        levels = [range(len(self.correct)), self.corruptions, self.severities]
-        rows = pd.MultiIndex.from_product(levels, names=["image", "corruption", "severity"])
-        return pd.DataFrame({"correct": self.correct.ravel()}, rows).reset_index()
-
-
-def robustness(
-    model: Any,
-    images: np.ndarray,
-    targets: Any,
-    corruptions: Sequence[str] = CORRUPTIONS,
-    severities: Sequence[int] = SEVERITIES,
-    *,
-    value_range: tuple[float, float] = (0.0, 1.0),
-    preprocess: Callable[[np.ndarray], Any] | None = None,
-    batch_size: int | None = 64,
-    seed: int = 0,
-    verbose: bool = False,
-) -> Robustness:
-    """
-    Tell how many corrupted versions of images are still predicted as their targets.
-
-    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-    Attribution to the Wavelet Domain (2023), section 4.2 and appendix B.3: the robustness of a
-    prediction.
-
-    Parameters
-    ----------
-    model
-        A classifier in any framework, or any callable on arrays.
-    images
-        Images (N, H, W, C) or (N, H, W) in `value_range`.
-    targets
-        One-hot classes (N, classes).
-    corruptions
-        Names among `wam_xplique.datasets.CORRUPTIONS`.
-    severities
-        Severities from 1 to 5.
-    value_range
-        What is black and what is white.
-    preprocess
-        What brings images to what the model takes, after they are corrupted.
-    batch_size
-        Most corrupted images at once; None for no limit. It is halved where the device has too
-        little memory.
-    seed
-        Seed of the corruptions' draws.
-    verbose
-        Whether to show the progress.
-
-    Returns
-    -------
-    robustness
-        What is predicted as its target, and what is not.
-
-    Raises
-    ------
-    TypeError
-        If images are PyTorch's, or `model` is no model.
-    ValueError
-        If model, images and targets do not fit together, or a corruption or severity is unknown.
-    """
-    corruptions, severities = tuple(corruptions), tuple(severities)
-    check_integer("batch_size", batch_size, lowest=1, optional=True)
-    _check_some("corruptions", corruptions, CORRUPTIONS)
-    _check_some("severities", severities, SEVERITIES)
-    images = _as_images(images)
-    y = _directions(images, targets)
-
-    backend, classes = model_classes(model)
-
-    def predicted(batch: list[tuple[int, str, int]]) -> np.ndarray:
-        versions = [
-            corrupt(images[[i]], name, severity, value_range=value_range, seed=seed, first=i)
-            for i, name, severity in batch
-        ]
-        inputs = _preprocessed(preprocess, np.concatenate(versions))
-        of_batch = y[[i for i, _, _ in batch]]
-        x, directions, _ = prepare(inputs, of_batch, model, models.predictions_operator, backend)
-        return backend.to_numpy(classes(x, directions))
-
-    items = list(itertools.product(range(len(images)), corruptions, severities))
-    progress = iter(tqdm(items, desc="corrupt", unit="image", disable=not verbose))
-    batches = in_batches(progress, predicted, BatchSize(batch_size), backend)
-    found = np.concatenate([*batches]).reshape(len(images), len(corruptions), len(severities))
-    correct = found == y.argmax(axis=-1)[:, np.newaxis, np.newaxis]
-    return Robustness(correct, corruptions, severities)
 
 
 def _with_next_seed(explainer: Any) -> Any:
@@ -575,7 +367,7 @@ def _corrupted(
     return name, made.astype(np.float32)
 
 
-def _as_images(images: Any) -> np.ndarray:
+def as_images(images: Any) -> np.ndarray:
     if is_torch_tensor(images):
         raise TypeError("images must be an array with channels last, got a PyTorch tensor.")
     images = np.asarray(images)
@@ -584,7 +376,7 @@ def _as_images(images: Any) -> np.ndarray:
     return images
 
 
-def _directions(images: np.ndarray, targets: Any) -> np.ndarray:
+def directions(images: np.ndarray, targets: Any) -> np.ndarray:
     """One-hot targets, as an array."""
     y = np.asarray(sanitize(images, targets, None)[1])
     if y.ndim != 2:
@@ -592,7 +384,7 @@ def _directions(images: np.ndarray, targets: Any) -> np.ndarray:
     return y
 
 
-def _preprocessed(preprocess: Callable[[np.ndarray], Any] | None, images: np.ndarray) -> Any:
+def preprocessed(preprocess: Callable[[np.ndarray], Any] | None, images: np.ndarray) -> Any:
     if preprocess is None:
         return images
     inputs = preprocess(images.copy())  # keras.applications' functions write into what they get
@@ -601,51 +393,6 @@ def _preprocessed(preprocess: Callable[[np.ndarray], Any] | None, images: np.nda
             f"preprocess must give as many inputs as it gets, {len(images)}, got {len(inputs)}."
         )
     return inputs
-
-
-def _check_some(name: str, values: tuple[Any, ...], known: tuple[Any, ...]) -> None:
-    if not values or len(set(values)) < len(values) or not set(values) <= set(known):
-        raise ValueError(f"{name} must be some of {known}, each once, got {values}.")
-
-
-def _distance_of_levels(shares: np.ndarray) -> np.ndarray:
-    """Distances (N,) of the shares (2, N, level + 1), in the largest possible."""
-    moved = np.diff(shares[..., _first_level(shares) :], axis=0)[0]
-    passing = np.abs(np.cumsum(moved, axis=-1)[:, :-1])  # what passes from each level to the next
-    return passing.mean(axis=-1) if passing.shape[-1] else np.zeros(len(passing))
-
-
-def _distance_of_places(
-    first: WaveletExplanation, second: WaveletExplanation, chosen: np.ndarray
-) -> np.ndarray:
-    """Distances (N,) of the importance of places, in the largest possible; 0 if not chosen."""
-    sums, middles = zip(*(_sums_of_places(e) for e in (first, second)), strict=True)
-    largest = np.linalg.norm(middles[0][-1] - middles[0][0])
-    found = np.zeros(len(first))
-    for number in np.flatnonzero(chosen) if largest > 0 else ():
-        weights = (sums[0][number], sums[1][number])
-        found[number] = scipy.stats.wasserstein_distance_nd(*middles, *weights) / largest
-    return np.clip(found, 0, 1)
-
-
-def _sums_of_places(explanation: WaveletExplanation) -> tuple[np.ndarray, np.ndarray]:
-    """The importance (N, cells) in the cells of a grid, and their middles (cells, ndim)."""
-    shape, ndim = explanation.spatial_shape, explanation.ndim
-    sums = explanation.pixels().astype(np.float64)
-    sums = sums.sum(axis=-1) if sums.ndim > 1 + ndim else sums
-    middles = []
-    for axis, size in enumerate(shape, start=1):
-        count = min(size, round(CELLS ** (1 / ndim)))
-        edges = np.arange(count + 1) * size // count
-        sums = np.add.reduceat(sums, edges[:-1], axis)
-        middles.append((edges[:-1] + edges[1:] - 1) / 2)
-    grid = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1)
-    return sums.reshape(len(sums), -1), grid.reshape(-1, ndim)
-
-
-def _first_level(shares: np.ndarray) -> int:
-    """1 where the approximation takes no part beside details, else 0."""
-    return int(shares.shape[-1] > 1 and not shares[..., 0].any())
 
 
 def _mean_or_one(values: np.ndarray, index: int | None) -> float:

@@ -16,7 +16,7 @@ import pandas as pd
 import scipy.stats
 from matplotlib.figure import Figure
 
-from .corruptions import Robustness
+from .corruption_robustness import Robustness
 from .sufficient import DecisiveImages
 
 

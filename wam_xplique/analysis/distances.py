@@ -1,0 +1,116 @@
+"""How far the importance of one explanation lies from that of another."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+
+from ..attributions.checks import warn
+from ..explanation import WaveletExplanation
+
+CELLS = 64  # of the grid of places, on all axes together
+
+
+class Distances(NamedTuple):
+    """
+    How far the importance of one explanation lies from that of another.
+
+    Parameters
+    ----------
+    scale
+        Across scales, (N,).
+    place
+        Across places, (N,).
+    """
+
+    scale: np.ndarray
+    place: np.ndarray
+
+
+def importance_distances(first: WaveletExplanation, second: WaveletExplanation) -> Distances:
+    """
+    How far the importance of one explanation lies from that of another, by scale and by place.
+
+    Both are Wasserstein-1 distances (the least work that turns one distribution into the other)
+    over the largest that they could be: 0 where nothing moved, 1 where everything moved from one
+    end to the other. What is moved twice as far counts twice, and a finer division changes little,
+    so that the two may be compared. They forget how much importance there is in all.
+
+    Parameters
+    ----------
+    first, second
+        Explanations of as many inputs, of one size and by as many levels.
+
+    Returns
+    -------
+    distances
+        Scale: between the shares of the levels, which lie an octave apart; over the octaves from
+        the coarsest to the finest level. The approximation counts as a level, an octave beyond
+        the coarsest, unless neither explanation gives it importance. Place: between the sums of
+        `WaveletExplanation.pixels` over the cells of a grid (8×8 for images, 64 for signals,
+        4×4×4 for volumes) by the Euclidean distance in pixels of their middles; over that of
+        opposite corners. NaN, with a warning, where an explanation has no importance at all.
+
+    Raises
+    ------
+    ValueError
+        If the explanations do not fit each other.
+    """
+    sizes = [(len(e), e.level, tuple(e.spatial_shape)) for e in (first, second)]
+    if sizes[0] != sizes[1]:
+        raise ValueError(
+            "Explanations must be of as many inputs, by as many levels and of one size, got "
+            f"{sizes[0]} and {sizes[1]}."
+        )
+    shares = np.stack([e.scale_importance() for e in (first, second)])
+    empty = ~(shares.sum(axis=-1) > 0).all(axis=0)
+    if empty.any():
+        warn(
+            f"Explanations of the inputs {np.flatnonzero(empty).tolist()} have no importance; "
+            "their distances are NaN."
+        )
+    scale = _distance_of_levels(shares)
+    place = _distance_of_places(first, second, ~empty)
+    return Distances(np.where(empty, np.nan, scale), np.where(empty, np.nan, place))
+
+
+def _distance_of_levels(shares: np.ndarray) -> np.ndarray:
+    """Distances (N,) of the shares (2, N, level + 1), in the largest possible."""
+    moved = np.diff(shares[..., first_level(shares) :], axis=0)[0]
+    passing = np.abs(np.cumsum(moved, axis=-1)[:, :-1])  # what passes from each level to the next
+    return passing.mean(axis=-1) if passing.shape[-1] else np.zeros(len(passing))
+
+
+def _distance_of_places(
+    first: WaveletExplanation, second: WaveletExplanation, chosen: np.ndarray
+) -> np.ndarray:
+    """Distances (N,) of the importance of places, in the largest possible; 0 if not chosen."""
+    sums, middles = zip(*(_sums_of_places(e) for e in (first, second)), strict=True)
+    largest = np.linalg.norm(middles[0][-1] - middles[0][0])
+    found = np.zeros(len(first))
+    for number in np.flatnonzero(chosen) if largest > 0 else ():
+        weights = (sums[0][number], sums[1][number])
+        found[number] = scipy.stats.wasserstein_distance_nd(*middles, *weights) / largest
+    return np.clip(found, 0, 1)
+
+
+def _sums_of_places(explanation: WaveletExplanation) -> tuple[np.ndarray, np.ndarray]:
+    """The importance (N, cells) in the cells of a grid, and their middles (cells, ndim)."""
+    shape, ndim = explanation.spatial_shape, explanation.ndim
+    sums = explanation.pixels().astype(np.float64)
+    sums = sums.sum(axis=-1) if sums.ndim > 1 + ndim else sums
+    middles = []
+    for axis, size in enumerate(shape, start=1):
+        count = min(size, round(CELLS ** (1 / ndim)))
+        edges = np.arange(count + 1) * size // count
+        sums = np.add.reduceat(sums, edges[:-1], axis)
+        middles.append((edges[:-1] + edges[1:] - 1) / 2)
+    grid = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1)
+    return sums.reshape(len(sums), -1), grid.reshape(-1, ndim)
+
+
+def first_level(shares: np.ndarray) -> int:
+    """1 where the approximation takes no part beside details, else 0."""
+    return int(shares.shape[-1] > 1 and not shares[..., 0].any())
