@@ -145,8 +145,8 @@ def _minimize_block(problem: MinimalProblem, block: slice, progress: tqdm) -> Mi
         scores.append(_finite(backend.to_numpy(scored[:, 0]), block.start, step))
         norms.append(norm)
         done = active & (_is_flat(problem, scores, norms) | (step == problem.max_steps))
-        progress.update(int(active.sum()) + int(done.sum()) * (problem.max_steps - step))
         active &= ~done
+        progress.update(int(active.sum()) + int(done.sum()) * (problem.max_steps - step))
         if not active.any():
             break
         numbers = backend.asarray(np.array(_rates(problem, step, features), np.float32), like=x)
