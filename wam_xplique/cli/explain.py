@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from ..plots import plot_explanation, plot_radial_importance, plot_spectrum
-from ..plots.common import draw_colorbar, draw_image
+from ..plots.common import draw_colorbar
+from ..plots.gallery import draw_input
 from ..spectrum import FourierExplanation
 from . import options
 from .files import ARRAYS, Problems, check_free, expand, names_of
@@ -260,7 +261,7 @@ def draw_fourier(
         first.plot(np.arange(len(shown)) / (sample_rate or 1), shown, color="0.25", linewidth=0.8)
         first.set_xlabel("samples" if sample_rate is None else "seconds", fontsize=8)
     else:
-        draw_image(first, shown if explanation.ndim == 2 else shown[len(shown) // 2])
+        draw_input(first, shown, explanation.ndim)
     first.set_title("input", fontsize=9)
     for ax in middle:
         plot_spectrum(explanation, index, ax)

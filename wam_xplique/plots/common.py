@@ -136,10 +136,14 @@ def draw_map(
 
 
 def draw_image(ax: Axes, image: np.ndarray) -> None:
-    """Draw an image, its values stretched to the range that can be shown."""
+    """
+    Draw an image, its values stretched to the range that can be shown.
+
+    Channels that are no colours, other than 3, are drawn as their mean.
+    """
     image = np.asarray(image, dtype=float)
-    if image.ndim == 3 and image.shape[-1] == 1:
-        image = image[..., 0]
+    if image.ndim == 3 and image.shape[-1] != 3:
+        image = image.mean(axis=-1)
     ax.imshow(_stretch(image), cmap="gray", vmin=0, vmax=1)
     bare(ax)
 

@@ -65,13 +65,10 @@ def plot_gallery(
 
 
 def draw_input(ax: Axes, values: np.ndarray, ndim: int) -> None:
-    """Draw a signal, an image or the middle slice of a volume; of odd channels, their mean."""
+    """Draw a signal, an image or the middle slice of a volume."""
     if ndim == 1:
         ax.plot(values, linewidth=0.6, color=WAVE_COLOR if values.ndim == 1 else None)
         ax.margins(x=0)
         bare(ax)
         return
-    image = values if ndim == 2 else values[len(values) // 2]
-    if image.ndim == 3 and image.shape[-1] not in (1, 3):
-        image = image.mean(axis=-1)
-    draw_image(ax, image)
+    draw_image(ax, values if ndim == 2 else values[len(values) // 2])
