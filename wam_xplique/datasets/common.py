@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+
+def package_folder(package: str, extra: str) -> Path:
+    """
+    The folder of an installed package that carries data; the package is not imported.
+
+    Parameters
+    ----------
+    package
+        What it is imported as.
+    extra
+        The extra of wam-xplique that brings it.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(
+            f"{package} is not installed, whose data are asked for (pip install "
+            f"'wam-xplique[{extra}]')."
+        )
+    return Path(spec.submodule_search_locations[0])
 
 
 def class_files(folder: str | Path, suffix: str) -> tuple[list[Path], np.ndarray, list[str]]:

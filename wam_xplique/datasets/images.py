@@ -60,6 +60,7 @@ def image_folder(
     seed: int = 0,
     crop: float = 0.875,
     verbose: bool = False,
+    pattern: str = "*",
 ) -> tuple[np.ndarray, list[Path]]:
     """
     Read the images of a folder, such as ImageNet's for validation, as classifiers are given them.
@@ -78,6 +79,8 @@ def image_folder(
         Share of the shorter side that the square in the middle has, in (0, 1].
     verbose
         Whether to show progress.
+    pattern
+        What the names of the files look like, as for `Path.rglob`.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def image_folder(
         If the folder holds too few images, or a file cannot be read.
     """
     check_positive_integer("size", size)
-    found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
+    found = sorted(p for p in Path(folder).rglob(pattern) if p.suffix.lower() in SUFFIXES)
     if count is not None:
         check_positive_integer("count", count)
     if len(found) < (count or 1):

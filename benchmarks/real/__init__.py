@@ -1,0 +1,1 @@
+"""Real networks and real data, by which all else is judged."""
