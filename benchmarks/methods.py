@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import xplique.attributions as theirs
 
 from wam_xplique import WaveletExplanation
 from wam_xplique import attributions as ours
-from wam_xplique.coefficients import WaveletTransform, map_bands
+from wam_xplique.coefficients import WaveletTransform
+from wam_xplique.metrics import control
 
 Makers = dict[str, Callable[[], Any]]
 """What makes an explainer, by the name of its class."""
@@ -44,35 +44,24 @@ class Effort:
     seed: int = 0
 
 
+@dataclass(frozen=True)
 class Blind:
     """
-    An explainer that knows nothing of a model: some function of the inputs' coefficients.
+    An explainer that looks at no model.
 
     Parameters
     ----------
-    importance
-        The function of a band, an array.
-    ndim
-        Number of axes transformed; of images and volumes the channels are averaged.
-    wavelet, level
-        The transform.
+    name, transform, seed
+        As for `wam_xplique.metrics.control`.
     """
 
-    def __init__(
-        self, importance: Callable[[np.ndarray], np.ndarray], ndim: int, wavelet: str, level: int
-    ):
-        self.importance = importance
-        axes = tuple(range(1, 1 + ndim))
-        self.transform = WaveletTransform(wavelet, level, "periodization", axes)
+    name: str
+    transform: WaveletTransform
+    seed: int = 0
 
-    def explain_wavelet(self, inputs: np.ndarray, targets: Any = None) -> WaveletExplanation:
-        """The importance of each coefficient of the inputs, channels last."""
-        ndim, z = len(self.transform.axes), self.transform.forward(inputs)
-        bands = map_bands(self.importance, z)
-        if inputs.ndim > 1 + ndim > 2:
-            bands = map_bands(lambda band: band.mean(axis=-1), bands)
-        shape = tuple(inputs.shape)
-        return WaveletExplanation(bands, self.transform.wavelet, self.transform.mode, shape, ndim)
+    def explain_wavelet(self, inputs: Any, targets: Any = None) -> WaveletExplanation:
+        """The control of the inputs."""
+        return control(self.name, inputs, self.transform, self.seed)
 
 
 def of_ours(model: Any, shape: Sequence[int], effort: Effort, **options: Any) -> Makers:

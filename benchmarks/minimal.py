@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 
 from wam_xplique import WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
 from wam_xplique.analysis import minimal_images, sufficient_images
+from wam_xplique.coefficients import WaveletTransform
 from wam_xplique.demo import data, networks
 
 from . import timing
@@ -114,9 +115,9 @@ def contenders(model: Any, settings: Settings) -> dict[str, Any]:
         "WAM-IG": WaveletIntegratedGradients(model, steps=settings.draws, **whole),
         "WCAM": WCAM(model, 8, settings.designs, partition="subband", confidence=None, **whole),
     }
-    generator = np.random.default_rng(settings.seed)
-    explainers["largest coefficients"] = Blind(np.abs, 2, "haar", 3)
-    explainers["random"] = Blind(lambda band: generator.random(band.shape), 2, "haar", 3)
+    haar = WaveletTransform("haar", 3, "periodization", (1, 2))
+    explainers["largest coefficients"] = Blind("magnitude", haar)
+    explainers["random"] = Blind("random", haar, settings.seed)
     return explainers
 
 

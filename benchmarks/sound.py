@@ -30,6 +30,7 @@ from wam_xplique.attributions import (
     WaveletIntegratedGradients,
     WaveletSmoothGrad,
 )
+from wam_xplique.coefficients import WaveletTransform
 from wam_xplique.demo import networks, sounds
 
 from . import timing
@@ -71,13 +72,13 @@ QUICK = Settings(training=5, sounds=4, draws=2, keep=(0.1,))
 def contenders(model: Any, front_end: Any, draws: int) -> dict[str, Any]:
     """Explainers by name."""
     options = {**TRANSFORM, "include_approximation": True, "front_end": front_end}
-    generator = np.random.default_rng(0)
+    transform = WaveletTransform(**TRANSFORM, mode="periodization", axes=(1,))
     return {
         "WAM-SG": WaveletSmoothGrad(model, nb_samples=draws, relative_noise=NOISE, **options),
         "WAM-IG": WaveletIntegratedGradients(model, steps=draws, **options),
         "gradient × input": WaveletGradientInput(model, **options),
-        "largest coefficients": Blind(np.abs, 1, **TRANSFORM),
-        "random coefficients": Blind(lambda band: generator.random(band.shape), 1, **TRANSFORM),
+        "largest coefficients": Blind("magnitude", transform),
+        "random coefficients": Blind("random", transform),
     }
 
 

@@ -216,7 +216,7 @@ def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
         inputs, targets = _unpack(inputs, model)
     if targets is None:
         raise ValueError("targets must be given: one-hot classes of shape (N, classes).")
-    inputs, targets = _numbers("inputs", inputs), _numbers("targets", targets)
+    inputs, targets = as_numbers("inputs", inputs), as_numbers("targets", targets)
     if is_torch_tensor(targets) and not is_torch_tensor(inputs):
         targets = targets.cpu().numpy()
     if not inputs.shape or not all(inputs.shape):
@@ -321,7 +321,15 @@ def is_batched(dataset: tf.data.Dataset) -> bool:
     return False
 
 
-def _numbers(name: str, values: Any) -> Any:
+def as_numbers(name: str, values: Any) -> Any:
+    """
+    An argument as a float array, or as the PyTorch tensor that it is.
+
+    Raises
+    ------
+    TypeError
+        If it holds no real numbers.
+    """
     if is_torch_tensor(values) and not values.is_complex():
         return values.detach()
     try:

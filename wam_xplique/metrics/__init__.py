@@ -1,6 +1,7 @@
 """Xplique metrics in the wavelet domain."""
 
 from .causal import WaveletDeletion, WaveletFaithfulness, WaveletInsertion
+from .controls import control
 from .mu_fidelity import WaveletMuFidelity
 from .randomization import cascading_randomization
 from .spectra import FaithfulnessOnSpectra, InputFidelity
@@ -13,4 +14,5 @@ __all__ = [
     "WaveletInsertion",
     "WaveletMuFidelity",
     "cascading_randomization",
+    "control",
 ]

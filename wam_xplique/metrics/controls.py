@@ -1,0 +1,121 @@
+"""Explanations that look at no model: what a method has to beat."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..attributions.checks import check_choice, check_integer
+from ..attributions.inputs import Layout, as_numbers, is_torch_tensor
+from ..coefficients import Coefficients, WaveletTransform, averages, map_bands
+from ..explanation import WaveletExplanation
+
+
+def control(
+    name: str, inputs: Any, transform: WaveletTransform, seed: int = 0
+) -> WaveletExplanation:
+    """
+    An explanation that looks at no model, to put beside those that do.
+
+    A method that scores no better than these has shown nothing about the model: insertion and
+    deletion of coefficients reward whoever ranks them by energy.
+
+    Parameters
+    ----------
+    name
+        What is important:
+
+        - "random": anything, in an order of its own for each input;
+        - "magnitude": the coefficients that are largest in magnitude; pixels far from 0 without
+          a transform;
+        - "coarse": the coarsest level, then finer ones, in random order within a level;
+        - "centre": what lies close to the centre of the input.
+    inputs
+        Images (N, H, W, C), signals (N, T) or (N, T, W), volumes (N, D, H, W, C); PyTorch
+        tensors have channels first. Their magnitudes are averaged over the channels of images and
+        volumes, as explainers do.
+    transform
+        The transform of the inputs; of its axes only the number counts (of images (N, H, W) and
+        volumes (N, D, H, W) without channels it tells what they are), None for what the shape of
+        the inputs tells. With `level=0` the coefficients are pixels.
+    seed
+        Seed of what is random.
+
+    Returns
+    -------
+    explanation
+        A `WaveletExplanation` of non-negative importance, the approximation included.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the name is unknown, or the inputs are not finite or do not fit the transform.
+    """
+    check_choice("name", name, tuple(_CONTROLS), optional=False)
+    check_integer("seed", seed, lowest=0)
+    x, transform = _channels_last(inputs, transform)
+    ndim = len(transform.axes)
+    z = map_bands(np.abs, transform.forward(x))
+    if x.ndim == 2 + ndim > 3:
+        z = map_bands(functools.partial(np.mean, axis=-1), z)
+    found = _CONTROLS[name](z, transform, x.shape, seed)
+    return WaveletExplanation(found, transform.wavelet, transform.mode, x.shape, ndim)
+
+
+def _channels_last(inputs: Any, transform: WaveletTransform) -> tuple[np.ndarray, WaveletTransform]:
+    """Inputs as an array, and the transform of its spatial axes."""
+    x = as_numbers("inputs", inputs)
+    ndim = None if transform.axes is None else len(transform.axes)
+    layout = Layout.of(tuple(x.shape), is_torch_tensor(x), ndim)
+    x = layout.to_channels_last(x.cpu().float().numpy() if is_torch_tensor(x) else x)
+    if not x.size or not np.isfinite(x).all():
+        raise ValueError(f"inputs must be finite and not empty, got shape {x.shape}.")
+    transform = replace(transform, axes=tuple(range(1, 1 + layout.ndim)))
+    transform.check(x.shape)
+    return x, transform
+
+
+def _magnitude(
+    z: Coefficients, transform: WaveletTransform, shape: tuple[int, ...], seed: int
+) -> Coefficients:
+    return z
+
+
+def _random(
+    z: Coefficients, transform: WaveletTransform, shape: tuple[int, ...], seed: int
+) -> Coefficients:
+    generator = np.random.default_rng(seed)
+    return map_bands(lambda band: generator.random(band.shape), z)
+
+
+def _coarse(
+    z: Coefficients, transform: WaveletTransform, shape: tuple[int, ...], seed: int
+) -> Coefficients:
+    first, *details = _random(z, transform, shape, seed)
+    finer = (
+        {key: band + (transform.level - depth) for key, band in bands.items()}
+        for depth, bands in enumerate(details, start=1)
+    )
+    return [first + transform.level, *finer]
+
+
+def _centre(
+    z: Coefficients, transform: WaveletTransform, shape: tuple[int, ...], seed: int
+) -> Coefficients:
+    ndim = len(transform.axes)
+    sizes = shape[1 : 1 + ndim]
+    offsets = np.indices(sizes) - np.reshape(np.subtract(sizes, 1) / 2, (ndim, *[1] * ndim))
+    places = (averages(offset[np.newaxis], transform, ndim) for offset in offsets)
+
+    def closeness(band: np.ndarray, *place: np.ndarray) -> np.ndarray:
+        near = 1 / (1 + np.linalg.norm(place, axis=0))
+        near = near if near.ndim == band.ndim else near[..., np.newaxis]
+        return np.broadcast_to(near, band.shape)
+
+    return map_bands(closeness, z, *places)
+
+
+_CONTROLS = {"random": _random, "magnitude": _magnitude, "coarse": _coarse, "centre": _centre}
