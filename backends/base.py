@@ -111,6 +111,10 @@ class Backend(ABC):
     def sums(self, x: Tensor) -> Tensor:
         """The sum (N,) of each entry along the first axis."""
 
+    def reduce(self, x: Tensor, how: str, axes: Sequence[int], keepdims: bool = False) -> Tensor:
+        """The "mean", "sum", "min" or "max" of `x` over `axes`."""
+        return getattr(x, how)(axis=tuple(axes), keepdims=keepdims)
+
     def slice(self, x: Tensor, axis: int, part: slice) -> Tensor:
         """A part of `x` along `axis`."""
         return x[(slice(None),) * axis + (part,)]

@@ -65,6 +65,11 @@ class TensorFlowBackend(Backend):
     def sums(self, x: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(x, list(range(1, len(x.shape))))
 
+    def reduce(
+        self, x: tf.Tensor, how: str, axes: Sequence[int], keepdims: bool = False
+    ) -> tf.Tensor:
+        return getattr(tf, f"reduce_{how}")(x, list(axes), keepdims)
+
     def is_floating(self, x: tf.Tensor) -> bool:
         return x.dtype.is_floating
 

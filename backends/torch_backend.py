@@ -48,6 +48,12 @@ class TorchBackend(Backend):
     def sums(self, x: torch.Tensor) -> torch.Tensor:
         return x.flatten(1).sum(1)
 
+    def reduce(
+        self, x: torch.Tensor, how: str, axes: Sequence[int], keepdims: bool = False
+    ) -> torch.Tensor:
+        function = getattr(torch, {"min": "amin", "max": "amax"}.get(how, how))
+        return function(x, dim=tuple(axes), keepdim=keepdims)
+
     def is_floating(self, x: torch.Tensor) -> bool:
         return x.is_floating_point()
 

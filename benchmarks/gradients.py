@@ -31,7 +31,7 @@ import numpy as np
 import scipy.stats
 from tqdm.auto import tqdm
 
-from wam_xplique.algorithms import gradients
+from wam_xplique.algorithms import gradients, sampling
 from wam_xplique.algorithms.perturbations import GaussianNoise, Perturbation, StraightPath
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import Coefficients, WaveletTransform, map_bands
@@ -42,7 +42,7 @@ WAM, PLAIN, XPLIQUE = "WAM", "plain gradients", "Xplique"
 CAPTUM, WRAPPER = "captum", "Xplique through TorchWrapper"
 WAM_HALF, PLAIN_HALF = "WAM, bfloat16", "plain gradients, bfloat16"
 METHODS: dict[str, tuple[str, Callable[..., Coefficients]]] = {
-    "SmoothGrad": ("WaveletSmoothGrad", gradients.smooth_grad),
+    "SmoothGrad": ("WaveletSmoothGrad", lambda *task: sampling.smooth_grad(*task).values.mean),
     "IntegratedGradients": ("WaveletIntegratedGradients", gradients.integrated_gradients),
 }
 # contender, peer, most that the one may take of the other's time

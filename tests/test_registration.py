@@ -132,7 +132,7 @@ for name in ("xplique", "tensorflow", "keras"):
     sys.modules[name] = None  # importing it fails
 import numpy as np, torch
 import wam_xplique
-from wam_xplique.algorithms import gradients
+from wam_xplique.algorithms import gradients, sampling
 from wam_xplique.algorithms.perturbations import GaussianNoise
 from wam_xplique.backends import get_backend, wavedecn
 from wam_xplique.coefficients import WaveletTransform
@@ -142,7 +142,7 @@ transform = WaveletTransform("haar", 2, "periodization", (2, 3))
 problem = gradients.GradientProblem(
     get_backend(x), lambda x, y: 2 * x * y, x, torch.ones(2, 1, 1, 1), transform
 )
-assert len(gradients.smooth_grad(problem, GaussianNoise(3, 0.1))) == 3
+assert len(sampling.smooth_grad(problem, GaussianNoise(3, 0.1)).values.mean) == 3
 coefficients = wavedecn(x, "haar", "periodization", 2, (2, 3))
 explanation = wam_xplique.WaveletExplanation(
     [coefficients[0][:, 0].numpy(), *({k: v[:, 0].numpy() for k, v in d.items()}

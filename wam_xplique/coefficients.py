@@ -30,6 +30,7 @@ __all__ = [
     "map_bands",
     "pack",
     "resize_level",
+    "spread",
     "unflatten",
 ]
 
@@ -239,8 +240,8 @@ def averages(x: np.ndarray, transform: WaveletTransform, ndim: int) -> Coefficie
     def band(key: str, level: int, shape: tuple[int, ...]) -> np.ndarray:
         means = x
         for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):
-            start = _centre(transform.wavelet, transform.mode, letter, level) - 2**level / 2
-            means = _window_means(means, axis, int(np.ceil(start)), level, size)
+            start = _window_start(transform, letter, level)
+            means = _window_means(means, axis, start, level, size)
         return means
 
     approximation = band("a" * ndim, transform.level, shapes[0])
@@ -249,6 +250,45 @@ def averages(x: np.ndarray, transform: WaveletTransform, ndim: int) -> Coefficie
         for level in range(transform.level, 0, -1)
     ]
     return [approximation, *details]
+
+
+def spread(
+    coefficients: Coefficients, transform: WaveletTransform, shape: Sequence[int]
+) -> np.ndarray:
+    """
+    Share each coefficient evenly by the places that it looks at: `averages`, transposed.
+
+    Parameters
+    ----------
+    coefficients
+        Arrays (N, ...), with the transformed axes next, and perhaps channels last.
+    transform
+        Transform of the inputs; its axes are not looked at.
+    shape
+        Sizes of the input along the transformed axes.
+
+    Returns
+    -------
+    spread
+        Map (N, *shape, ...), which adds up to what the coefficients do.
+    """
+    total: Any = 0
+    for index, bands in enumerate(levels(coefficients, len(shape))):
+        level = transform.level + 1 - max(index, 1)
+        for key, band in bands.items():
+            for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):
+                start = _window_start(transform, letter, level)
+                means = _window_means(np.eye(size), 0, start, level, band.shape[axis])
+                shared = np.tensordot(band, means.astype(band.dtype), (axis, 0))
+                band = np.moveaxis(shared, -1, axis)
+            total = total + band
+    return np.asarray(total)
+
+
+def _window_start(transform: WaveletTransform, letter: str, level: int) -> int:
+    """Where the 2^level samples around the centre of the first basis function begin."""
+    centre = _centre(transform.wavelet, transform.mode, letter, level)
+    return int(np.ceil(centre - 2**level / 2))
 
 
 def _window_means(x: np.ndarray, axis: int, start: int, level: int, count: int) -> np.ndarray:

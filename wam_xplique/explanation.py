@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.stats
 
 from .archive import read, write
 from .coefficients import (
@@ -18,9 +19,13 @@ from .coefficients import (
     map_bands,
     pack,
     resize_level,
+    spread,
     unflatten,
 )
 from .indices import SobolIndices, fractions, importance
+
+_ARRAYS = ("front_end", "scale_error", "draws", "convergence_delta")
+"""The fields that are one array each, or None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,18 @@ class WaveletExplanation:
     front_end
         Importance of the front end's outputs, by the same equation on the same samples; an array
         of their shape. None where the explainer has no front end, or uses no gradients.
+    signed
+        Whether the method's equation gives the coefficients a sign: for the class, or against it.
+    standard_error
+        Standard error of each coefficient over the draws of noise, in their layout; None where
+        nothing is drawn, or too little to tell.
+    scale_error
+        Standard error (N, level + 1) of `scale_importance`, likewise.
+    draws
+        How many independent values (N,) these are from; None where nothing is drawn.
+    convergence_delta
+        Of an integral from a baseline x₀: how far (N,) the sum of all its coefficients, whatever
+        is shown of them, is from f(x) − f(x₀), relative to this; None for other methods.
     """
 
     coefficients: Coefficients
@@ -60,6 +77,11 @@ class WaveletExplanation:
     ndim: int
     sobol: SobolIndices | None = None
     front_end: np.ndarray | None = None
+    signed: bool = False
+    standard_error: Coefficients | None = None
+    scale_error: np.ndarray | None = None
+    draws: np.ndarray | None = None
+    convergence_delta: np.ndarray | None = None
 
     def __len__(self) -> int:
         """The number of inputs explained."""
@@ -143,6 +165,41 @@ class WaveletExplanation:
         bands = unflatten(self._magnitudes())
         return fractions(np.stack([sum(b.values()) for b in levels(bands, self.ndim)], axis=-1))
 
+    def scale_interval(self, confidence: float = 0.95) -> np.ndarray | None:
+        """
+        Where `scale_importance` would lie with other draws.
+
+        Parameters
+        ----------
+        confidence
+            Confidence level; for `WCAM` the one that it was given.
+
+        Returns
+        -------
+        interval
+            Array (N, level + 1, 2) within [0, 1]: Student's interval from `scale_error` and
+            `draws`, or the bootstrap's of `WCAM`. None where there is none: a method that draws
+            nothing, or whose shares are not sums of means over the draws (WAM-SG with
+            ``average="gradient"``; a `reducer` of "min" or "max").
+
+        Raises
+        ------
+        ValueError
+            If `confidence` is not between 0 and 1, or not that of `WCAM`'s intervals.
+        """
+        if isinstance(confidence, bool) or not 0 < confidence < 1:
+            raise ValueError(f"confidence must be a number between 0 and 1, got {confidence!r}.")
+        if self.sobol is not None:
+            made = self.sobol.confidence
+            if made not in (None, confidence):
+                raise ValueError(f"confidence must be that of the explainer, {made}.")
+            return self.sobol.importance_interval
+        if self.scale_error is None or self.draws is None:
+            return None
+        quantile = scipy.stats.t.ppf((1 + confidence) / 2, self.draws - 1)[:, np.newaxis]
+        half, centre = quantile * self.scale_error, self.scale_importance()
+        return np.clip(np.stack([centre - half, centre + half], axis=-1), 0, 1)
+
     def band_importance(self) -> dict[tuple[str, str], np.ndarray]:
         """
         The share of each band in the explanation (WAM figure 10, WCAM figure 13).
@@ -172,9 +229,17 @@ class WaveletExplanation:
 
         return flatten(map_bands(magnitude, self.coefficients))
 
-    def pixels(self) -> np.ndarray:
+    def pixels(self, signed: bool = False) -> np.ndarray:
         """
         The explanation in the input's own domain: the maps of all levels, summed.
+
+        Parameters
+        ----------
+        signed
+            Whether to keep the signs, of a method whose equation has them. Each coefficient is
+            then shared evenly by the 2^j pixels (along each axis) that it looks at, so that the
+            map adds up to what the coefficients do: to f(x) − f(x₀) for integrated gradients of
+            all coefficients. Magnitudes of coefficients, interpolated, if not.
 
         Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
         Attribution to the Wavelet Domain (2023), appendix A.2.1.
@@ -184,8 +249,21 @@ class WaveletExplanation:
         explanation
             Array (N, H, W, 1) for images, (N, D, H, W, 1) for volumes (C in place of 1 where
             the channels are kept); of the input's shape for signals (N, T) and (N, T, W).
+
+        Raises
+        ------
+        ValueError
+            If `signed` is asked of a method that has no sign.
         """
-        pixels = self.by_scale().sum(axis=1)
+        if not signed:
+            pixels = self.by_scale().sum(axis=1)
+        elif self.signed:
+            pixels = spread(self.coefficients, self.transform, self.spatial_shape)
+        else:
+            raise ValueError(
+                "signed=True needs a method whose equation has a sign: WaveletGradientInput, "
+                'WaveletIntegratedGradients, or WaveletSmoothGrad with average="gradient".'
+            )
         return pixels if self.ndim == 1 or self._has_channels else pixels[..., np.newaxis]
 
     def kept(
@@ -291,13 +369,18 @@ class WaveletExplanation:
         arrays = flatten(self.coefficients)
         if self.sobol is not None:
             arrays |= {f"sobol.{name}": array for name, array in self.sobol.arrays().items()}
-        if self.front_end is not None:
-            arrays["front_end"] = self.front_end
+        if self.standard_error is not None:
+            named = flatten(self.standard_error).items()
+            arrays |= {f"standard_error.{name}": band for name, band in named}
+        for name in _ARRAYS:
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
         header = {
             "wavelet": self.wavelet,
             "mode": self.mode,
             "input_shape": [int(size) for size in self.input_shape],
             "ndim": self.ndim,
+            "signed": self.signed,
         }
         write(path, header, arrays)
 
@@ -324,12 +407,20 @@ class WaveletExplanation:
 
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> WaveletExplanation:
             header["input_shape"] = tuple(header["input_shape"])
-            sobol = {n[6:]: arrays.pop(n) for n in list(arrays) if n.startswith("sobol.")}
+            sobol = _taken(arrays, "sobol.")
             header["sobol"] = SobolIndices.of_arrays(sobol) if sobol else None
-            header["front_end"] = arrays.pop("front_end", None)
+            error = _taken(arrays, "standard_error.")
+            header["standard_error"] = unflatten(error) if error else None
+            header |= {name: arrays.pop(name, None) for name in _ARRAYS}
             return cls(unflatten(arrays), **header)
 
         return read(path, build, "a WaveletExplanation")
+
+
+def _taken(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Take out the arrays whose names begin with `prefix`, which is cut off."""
+    found = [name for name in arrays if name.startswith(prefix)]
+    return {name.removeprefix(prefix): arrays.pop(name) for name in found}
 
 
 def _band_shares(sobol: SobolIndices) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import pywt
 
-from wam_xplique.algorithms import gradients
+from wam_xplique.algorithms import gradients, sampling
 from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath, Unperturbed
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import WaveletTransform
@@ -78,7 +78,8 @@ def test_smooth_grad_is_the_mean_over_the_draws(ndim, batch_size):
     mean = np.mean(
         [task.gradients(NOISE(task.backend, task.x, i), task.y) for i in range(6)], axis=0
     )
-    assert_equal(gradients.smooth_grad(task, NOISE), task.transform.pullback(mean))
+    actual = sampling.smooth_grad(task, NOISE, average="gradient").attribution()
+    assert_equal(actual.coefficients, task.transform.pullback(mean))
 
 
 @each_dimension
@@ -99,15 +100,15 @@ def test_square_and_var_grad_are_moments_over_the_draws(ndim, batch_size):
 
     squares = over_draws(lambda values: np.mean(np.square(values), axis=0))
     variances = over_draws(lambda values: np.var(values, axis=0, ddof=1))
-    assert_equal(gradients.square_grad(task, NOISE), squares)
-    assert_equal(gradients.var_grad(task, NOISE), variances)
+    assert_equal(sampling.square_grad(task, NOISE).attribution().coefficients, squares)
+    assert_equal(sampling.var_grad(task, NOISE).attribution().coefficients, variances)
 
 
 def test_the_variance_keeps_its_digits_beside_a_large_mean():
     """A naive mean of squares minus square of means has an error of about 1e4 here."""
     plain, shifted = problem(2), problem(2, offset=1e10)
-    expected = gradients.var_grad(plain, NOISE)
-    actual = gradients.var_grad(shifted, NOISE)
+    expected = sampling.var_grad(plain, NOISE).spread.variance()
+    actual = sampling.var_grad(shifted, NOISE).spread.variance()
     np.testing.assert_allclose(actual[0], expected[0], rtol=1e-3, atol=1e-4)
 
 
@@ -149,7 +150,7 @@ def test_progress_is_shown_only_when_asked_for(capfd):
     import dataclasses
 
     task = problem(2, 4)
-    gradients.smooth_grad(task, NOISE)
+    sampling.smooth_grad(task, NOISE)
     assert capfd.readouterr() == ("", "")
-    gradients.smooth_grad(dataclasses.replace(task, verbose=True), NOISE)
+    sampling.smooth_grad(dataclasses.replace(task, verbose=True), NOISE)
     assert f"{6 * len(task.x)}/{6 * len(task.x)}" in capfd.readouterr().err

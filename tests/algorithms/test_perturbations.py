@@ -14,6 +14,7 @@ from wam_xplique.algorithms.perturbations import (
     StraightPath,
     Unperturbed,
     batches,
+    rule,
 )
 from wam_xplique.backends.registry import load_backend
 
@@ -93,7 +94,7 @@ def test_noise_weights_are_those_of_a_mean():
 @pytest.mark.parametrize("steps", [2, 3, 10])
 def test_a_path_leads_from_the_baseline_to_the_input_in_equal_steps(backend, steps):
     x = np.random.default_rng(0).random((3, 4, 4, 2)).astype(np.float32)
-    path = StraightPath(steps, baseline_value=0.7)
+    path = StraightPath(steps, 0.7, "trapezoid")
     points = [array(backend, path(backend, tensor(backend, x), i)) for i in range(steps)]
     expected = np.linspace(np.full_like(x, 0.7), x, steps)
     np.testing.assert_allclose(points, expected, atol=1e-6)
@@ -103,13 +104,21 @@ def test_a_path_leads_from_the_baseline_to_the_input_in_equal_steps(backend, ste
 @pytest.mark.parametrize("steps", [2, 3, 10, 64])
 def test_the_weights_of_a_path_are_the_trapezoidal_rule(steps):
     alpha = np.linspace(0, 1, steps)
-    weights = StraightPath(steps, 0.0).weights
+    weights = StraightPath(steps, 0.0, "trapezoid").weights
     for function in (np.ones_like, np.sin, np.exp):
         assert weights @ function(alpha) == pytest.approx(
             np.trapezoid(function(alpha), alpha)
             if hasattr(np, "trapezoid")
             else np.trapz(function(alpha), alpha)  # noqa: NPY201
         )
+
+
+def test_gauss_legendre_integrates_polynomials_of_twice_its_steps_and_stays_off_the_ends():
+    path = StraightPath(4, 0.0, "gauss-legendre")
+    alpha = np.array([path.at(np.ones(1), share)[0] for share in rule("gauss-legendre", 4)[0]])
+    for degree in range(8):
+        assert path.weights @ alpha**degree == pytest.approx(1 / (degree + 1), rel=1e-12)
+    assert 0 < alpha.min() < alpha.max() < 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 16, 33])

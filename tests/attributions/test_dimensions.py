@@ -145,10 +145,10 @@ def test_every_method_is_its_equation(cls, framework, shape, wavelet, mode, leve
     expected = {
         WaveletSaliency: np.abs(at_x),
         WaveletGradientInput: at_x * transformed(x64),
-        WaveletSmoothGrad: noisy.mean(0),
+        WaveletSmoothGrad: np.abs(noisy).mean(0),
         WaveletSquareGrad: (noisy**2).mean(0),
         WaveletVarGrad: noisy.var(0, ddof=1),
-        # the gradient is linear on the path, so the trapezoidal rule is exact
+        # the gradient is linear on the path, so both quadratures are exact
         WaveletIntegratedGradients: (
             transformed(x64 - BASELINE) * pulled(weights * (x64 + BASELINE))
         ),

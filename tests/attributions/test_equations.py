@@ -107,7 +107,7 @@ def test_on_a_linear_model_every_method_is_its_matrix_equation(cls, framework, s
     expected = {
         WaveletSaliency: np.abs(gradient),  # eq. 1
         WaveletGradientInput: gradient * z,
-        WaveletSmoothGrad: gradient,  # eq. 2
+        WaveletSmoothGrad: np.abs(gradient),
         WaveletSquareGrad: gradient**2,
         WaveletVarGrad: 0 * gradient,
         WaveletIntegratedGradients: (z - z0) * gradient,  # eq. 3
@@ -145,10 +145,10 @@ def test_on_a_quadratic_model_every_method_is_its_equation_for_the_same_noise(
     expected = {
         WaveletSaliency: np.abs(at_x),
         WaveletGradientInput: at_x * z,
-        WaveletSmoothGrad: noisy.mean(0),
+        WaveletSmoothGrad: np.abs(noisy).mean(0),
         WaveletSquareGrad: (noisy**2).mean(0),
         WaveletVarGrad: noisy.var(0, ddof=1),
-        # the gradient is linear on the path, so the trapezoidal rule is exact
+        # the gradient is linear on the path, so both quadratures are exact
         WaveletIntegratedGradients: (z - z0) * pull_back(weights * (x64 + BASELINE), matrix),
     }[cls]
 

@@ -1,26 +1,29 @@
 """
-Wavelet attribution from gradients: the WAM paper's equations 1 to 3, and statistics like them.
+Wavelet attribution from gradients: the WAM paper's equations 1 and 3.
 
 Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
 (2025).
 
 The inverse transform is linear, x = W⁻¹(z), so the gradient with respect to the coefficients is
 the pull-back (W⁻¹)ᵀ ∂f/∂x of the gradient with respect to the input. A mean of gradients is
-therefore taken in the input's domain and pulled back once for each input; a statistic that is not
-linear in the gradient (a square, a variance) pulls back every gradient.
+therefore taken in the input's domain and pulled back once for each input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from ..backends import Backend, ScoreFunction, Tensor
-from ..coefficients import Coefficients, WaveletTransform, map_bands
-from .front_end import WithFrontEnd
-from .perturbations import GaussianNoise, Perturbation, StraightPath, Unperturbed, batches
+from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, unflatten
+from .front_end import FRONT_END, WithFrontEnd
+from .perturbations import Perturbation, StraightPath, Unperturbed, batches
+
+MOST_STEPS = 1024
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class GradientProblem:
         Most perturbed inputs at once; None for all.
     verbose
         Whether to show the progress.
+    scores
+        ``scores(x, y)``, whose gradients these are; for what needs them.
+    over_channels
+        Brings the channels of a band, its last axes, to one that stays; where that is linear.
     """
 
     backend: Backend
@@ -54,6 +61,98 @@ class GradientProblem:
     transform: WaveletTransform | WithFrontEnd
     batch_size: int | None = None
     verbose: bool = False
+    scores: ScoreFunction | None = None
+    over_channels: Callable[[Tensor], Tensor] | None = None
+
+    def at(self, index: np.ndarray) -> GradientProblem:
+        """The same of the inputs at `index`."""
+        rows = self.backend.asindex(index, self.x)
+        x, y = (self.backend.take(values, rows, 0) for values in (self.x, self.y))
+        return replace(self, x=x, y=y)
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """
+    The importance of the coefficients, as arrays, and what is known of it.
+
+    Parameters
+    ----------
+    coefficients
+        Importance of each coefficient.
+    standard_error
+        Its standard error.
+    covariance
+        Covariance (N, bands, bands) of the sums of the importance over the bands, in the order of
+        `flatten`.
+    draws
+        How many independent values (N,) these errors are from.
+    convergence_delta
+        Relative error (N,) of an integral.
+    """
+
+    coefficients: Coefficients
+    standard_error: Coefficients | None = None
+    covariance: np.ndarray | None = None
+    draws: np.ndarray | None = None
+    convergence_delta: np.ndarray | None = None
+
+    def each_band(self, function: Callable[[np.ndarray], np.ndarray]) -> Attribution:
+        """The same with the bands of importance, and of its errors, changed."""
+        error = self.standard_error
+        return replace(
+            self,
+            coefficients=map_bands(function, self.coefficients),
+            standard_error=None if error is None else map_bands(function, error),
+        )
+
+    def scaled(self, factors: Mapping[str, float | np.ndarray]) -> Attribution:
+        """The same with some bands, by name, times a factor or one for each input."""
+
+        def times(bands: Coefficients) -> Coefficients:
+            named = flatten(bands)
+            for name, factor in factors.items():
+                aside = np.reshape(factor, (-1, *[1] * (named[name].ndim - 1)))
+                named[name] = (named[name] * aside).astype(named[name].dtype)
+            return unflatten(named)
+
+        covariance = self.covariance
+        if covariance is not None:
+            by_band = np.ones(covariance.shape[:2])
+            for index, name in enumerate(flatten(self.coefficients)):
+                by_band[:, index] = factors.get(name, 1.0)
+            covariance = covariance * by_band[:, np.newaxis] * by_band[..., np.newaxis]
+        error = self.standard_error
+        return replace(
+            self,
+            coefficients=times(self.coefficients),
+            standard_error=None if error is None else times(error),
+            covariance=covariance,
+        )
+
+    def at(self, index: np.ndarray) -> Attribution:
+        """The attribution of the inputs at `index`."""
+
+        def taken(value: Any) -> Any:
+            if value is None:
+                return None
+            return map_bands(taken, value) if isinstance(value, list) else value[index]
+
+        return Attribution(*(taken(getattr(self, field.name)) for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Attribution], rows: Sequence[np.ndarray]) -> Attribution:
+        """The attribution of all inputs, from those of the ones at `rows`."""
+        order = np.argsort(np.concatenate(rows))
+
+        def together(*values: Any) -> Any:
+            if values[0] is None:
+                return None
+            if isinstance(values[0], list):
+                return map_bands(together, *values)
+            return np.concatenate(values)[order]
+
+        return cls(*(together(*(getattr(p, f.name) for p in parts)) for f in fields(cls)))
 
 
 def saliency(problem: GradientProblem) -> Coefficients:
@@ -67,29 +166,77 @@ def gradient_input(problem: GradientProblem) -> Coefficients:
     return map_bands(lambda g, z: g * z, gradient, problem.transform.forward(problem.x))
 
 
-def smooth_grad(problem: GradientProblem, noise: GaussianNoise) -> Coefficients:
-    """WAM-SG: mean gradient with respect to the coefficients of noisy inputs (eq. 2)."""
-    return problem.transform.pullback(mean_gradient(problem, noise))
-
-
-def square_grad(problem: GradientProblem, noise: GaussianNoise) -> Coefficients:
-    """Mean square of the gradient with respect to the coefficients of noisy inputs."""
-    mean, variance = gradient_moments(problem, noise)
-    return map_bands(lambda m, v: m * m + v, mean, variance)
-
-
-def var_grad(problem: GradientProblem, noise: GaussianNoise) -> Coefficients:
-    """Unbiased variance of the gradient with respect to the coefficients of noisy inputs."""
-    _, variance = gradient_moments(problem, noise)
-    return map_bands(lambda v: v * (noise.nb_samples / (noise.nb_samples - 1)), variance)
-
-
 def integrated_gradients(problem: GradientProblem, path: StraightPath) -> Coefficients:
     """WAM-IG: z − z₀ times the mean gradient on the path from z₀ to z (eq. 3)."""
     gradient = problem.transform.pullback(mean_gradient(problem, path))
     z = problem.transform.forward(problem.x)
-    z0 = problem.transform.forward(path(problem.backend, problem.x, 0))
+    z0 = problem.transform.forward(path.at(problem.x, 0))
     return map_bands(lambda g, z, z0: g * (z - z0), gradient, z, z0)
+
+
+def expected_gradients(
+    problem: GradientProblem, paths: Sequence[StraightPath], until: float | None = None
+) -> Attribution:
+    """
+    The mean of the integrated gradients from several baselines, and how far they have converged.
+
+    Parameters
+    ----------
+    problem
+        What is explained; with its scores.
+    paths
+        A path from each baseline, all of as many steps.
+    until
+        Doubles the steps of an input until its delta is at most this, or one more time would make
+        more than `MOST_STEPS`. None for the steps as they are.
+
+    Returns
+    -------
+    attribution
+        The importance of the coefficients; `convergence_delta` is how far their sum is from
+        f(x) − f(x₀), relative to this.
+    """
+    ends = [problem.x, *(path.at(problem.x, 0) for path in paths)]
+    at_input, *at_baselines = (_scores(problem, x) for x in ends)
+    added = at_input - np.mean(at_baselines, axis=0)
+    left, parts, places = np.arange(len(added)), [], []
+    while True:
+        found = _mean_over(problem, paths, added[left])
+        deltas, steps = found.convergence_delta, paths[0].steps
+        stands = np.full(len(left), until is None or 2 * steps > MOST_STEPS)
+        stands |= until is not None and deltas <= until
+        parts.append(found.at(stands))
+        places.append(left[stands])
+        if stands.all():
+            return Attribution.joined(parts, places)
+        going_on = np.flatnonzero(~stands)
+        left, problem = left[going_on], problem.at(going_on)
+        paths = [replace(p.at_inputs(problem.backend, going_on), steps=2 * steps) for p in paths]
+
+
+def _mean_over(
+    problem: GradientProblem, paths: Sequence[StraightPath], added: np.ndarray
+) -> Attribution:
+    """Expected gradients, whose sum shall be `added`."""
+    found = [integrated_gradients(problem, path) for path in paths]
+    coefficients = map_bands(
+        lambda *bands: problem.backend.to_numpy(sum(bands[1:], bands[0]) / len(bands)), *found
+    )
+    of_wavelets = (b for name, b in flatten(coefficients).items() if FRONT_END not in name)
+    error = np.abs(sum(b.reshape(len(b), -1).sum(1, dtype=np.float64) for b in of_wavelets) - added)
+    relative = np.divide(error, np.abs(added), out=np.full(len(added), np.inf), where=added != 0)
+    return Attribution(
+        coefficients, convergence_delta=np.where((error == 0) & (added == 0), 0, relative)
+    )
+
+
+def _scores(problem: GradientProblem, x: Tensor) -> np.ndarray:
+    """The scores (N,) of inputs, in double precision."""
+    assert problem.scores is not None
+    size = problem.batch_size or len(x)
+    blocks = [slice(start, start + size) for start in range(0, len(x), size)]
+    parts = [problem.backend.to_numpy(problem.scores(x[b], problem.y[b])) for b in blocks]
+    return np.concatenate(parts).astype(np.float64)
 
 
 def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Tensor:
@@ -103,7 +250,7 @@ def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Tenso
     """
     backend, means = problem.backend, []
     weight_of = perturbation.weights.tolist()
-    for width, batches_of_block in _gradients(problem, perturbation):
+    for width, batches_of_block in gradients_by_block(problem, perturbation):
         total: list[Tensor] = []
         for draws, gradients in batches_of_block:
             parts = [gradients[i : i + width] for i in range(0, len(gradients), width)]
@@ -113,53 +260,7 @@ def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Tenso
     return backend.concat(means, 0)
 
 
-def gradient_moments(
-    problem: GradientProblem, perturbation: Perturbation
-) -> tuple[Coefficients, Coefficients]:
-    """
-    Mean and (biased) variance of the gradients at the perturbed inputs, all of equal weight.
-
-    Returns
-    -------
-    mean
-        Mean gradient with respect to the coefficients.
-    variance
-        Its variance over the perturbed inputs.
-    """
-    moments = []
-    for width, batches_of_block in _gradients(problem, perturbation):
-        pulled = (problem.transform.pullback(gradients) for _, gradients in batches_of_block)
-        moments.append(_moments(part for batch in pulled for part in _split(batch, width)))
-    mean, variance = (
-        map_bands(lambda *bands: problem.backend.concat(bands, 0), *blocks)
-        for blocks in zip(*moments, strict=True)
-    )
-    return mean, variance
-
-
-def _moments(values: Iterable[Coefficients]) -> tuple[Coefficients, Coefficients]:
-    """
-    Mean and variance of coefficients that come one after the other.
-
-    Ref. Welford, Note on a method for calculating corrected sums of squares and products (1962):
-    no digits are lost where the variance is small.
-    """
-    values = iter(values)
-    mean = next(values)
-    deviations, count = map_bands(lambda m: m - m, mean), 1
-    for count, value in enumerate(values, start=2):
-        shift = map_bands(lambda v, m: v - m, value, mean)
-        mean = map_bands(lambda m, s, n=count: m + s / n, mean, shift)
-        deviations = map_bands(lambda d, s, v, m: d + s * (v - m), deviations, shift, value, mean)
-    return mean, map_bands(lambda d: d / count, deviations)
-
-
-def _split(coefficients: Coefficients, width: int) -> Iterator[Coefficients]:
-    for start in range(0, len(coefficients[0]), width):
-        yield map_bands(lambda band, start=start: band[start : start + width], coefficients)
-
-
-def _gradients(
+def gradients_by_block(
     problem: GradientProblem, perturbation: Perturbation
 ) -> Iterator[tuple[int, Iterator[tuple[range, Tensor]]]]:
     """
@@ -171,7 +272,8 @@ def _gradients(
     with tqdm(total=len(problem.x) * draws, unit="grad", disable=not problem.verbose) as progress:
         for block, runs in batches(len(problem.x), draws, problem.batch_size):
             x, y = problem.x[block], problem.y[block]
-            yield len(x), _gradients_of_block(problem, perturbation, x, y, runs, progress)
+            around = perturbation.within(block)
+            yield len(x), _gradients_of_block(problem, around, x, y, runs, progress)
 
 
 def _gradients_of_block(

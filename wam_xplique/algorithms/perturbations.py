@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+import scipy.special
 
 from ..backends import Backend, Tensor
+
+QUADRATURES = ("gauss-legendre", "trapezoid")
 
 
 class Perturbation(Protocol):
@@ -17,6 +21,10 @@ class Perturbation(Protocol):
     @property
     def weights(self) -> np.ndarray:
         """Weights of the draws; they sum to 1."""
+        ...
+
+    def within(self, block: slice) -> Perturbation:
+        """The same perturbations of a block of the inputs."""
         ...
 
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
@@ -31,6 +39,9 @@ class Unperturbed:
     @property
     def weights(self) -> np.ndarray:
         return np.ones(1)
+
+    def within(self, block: slice) -> Unperturbed:
+        return self
 
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
         return x
@@ -55,22 +66,39 @@ class GaussianNoise:
         place of `noise`.
     seed
         Seed of the draws.
+    first
+        Number of the first draw.
     """
 
     nb_samples: int
     noise: float
     relative_noise: float | None = None
     seed: int = 0
+    first: int = 0
 
     @property
     def weights(self) -> np.ndarray:
         return np.full(self.nb_samples, 1 / self.nb_samples)
 
+    def within(self, block: slice) -> GaussianNoise:
+        return self
+
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
-        noise = backend.normal((1, *x.shape[1:]), (self.seed, draw), like=x)
+        noise = backend.normal((1, *x.shape[1:]), (self.seed, self.first + draw), like=x)
         if self.relative_noise is None:
             return x + noise * self.noise
         return x + noise * (backend.value_range(x) * self.relative_noise)
+
+
+@functools.lru_cache(maxsize=64)
+def rule(quadrature: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """The points in [0, 1] of a quadrature, and their weights."""
+    if quadrature == "trapezoid":
+        weights = np.full(steps, 1 / (steps - 1))
+        weights[[0, -1]] /= 2
+        return np.linspace(0, 1, steps), weights
+    points, weights = scipy.special.roots_legendre(steps)
+    return (points + 1) / 2, weights / 2
 
 
 @dataclass(frozen=True)
@@ -79,27 +107,47 @@ class StraightPath:
     Points on the straight line from a baseline to the input (eq. 3 of the WAM paper).
 
     The transform being linear, the line from z₀ = W(x₀) to z = W(x) is the image of the line
-    from x₀ to x. The weights are those of the trapezoidal rule.
+    from x₀ to x. The weights are those of a quadrature.
 
     Parameters
     ----------
     steps
-        Number of points, ends included.
+        Number of points.
     baseline_value
-        Value of the constant baseline x₀.
+        Baseline x₀: a number, or a tensor of the inputs' shape, with one entry for each of them
+        or one for all.
+    quadrature
+        "gauss-legendre", whose points lie between the ends, or "trapezoid", which counts both.
     """
 
     steps: int
-    baseline_value: float
+    baseline_value: float | Tensor
+    quadrature: str = "gauss-legendre"
 
     @property
     def weights(self) -> np.ndarray:
-        weights = np.full(self.steps, 1 / (self.steps - 1))
-        weights[[0, -1]] /= 2
-        return weights
+        return rule(self.quadrature, self.steps)[1]
+
+    @property
+    def _shared(self) -> bool:
+        return np.isscalar(self.baseline_value) or len(self.baseline_value) == 1
+
+    def within(self, block: slice) -> StraightPath:
+        return self if self._shared else replace(self, baseline_value=self.baseline_value[block])
+
+    def at_inputs(self, backend: Backend, index: np.ndarray) -> StraightPath:
+        """The path to the inputs at `index`."""
+        if self._shared:
+            return self
+        rows = backend.asindex(index, self.baseline_value)
+        return replace(self, baseline_value=backend.take(self.baseline_value, rows, 0))
 
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
-        return self.baseline_value + (x - self.baseline_value) * (draw / (self.steps - 1))
+        return self.at(x, rule(self.quadrature, self.steps)[0][draw])
+
+    def at(self, x: Tensor, share: float) -> Tensor:
+        """The point at a share of the way to `x`."""
+        return self.baseline_value + (x - self.baseline_value) * float(share)
 
 
 def batches(count: int, draws: int, batch_size: int | None) -> Iterator[tuple[slice, list[range]]]:

@@ -165,11 +165,12 @@ def _is_enough(until: Mapping[str, float] | None, now: Estimate, before: Estimat
         if widths.max() / 2 <= until["interval"]:
             return True
     if before is not None and "rank_correlation" in until:
-        return _rank_correlation(before.total, now.total) >= until["rank_correlation"]
+        return rank_correlation(before.total, now.total) >= until["rank_correlation"]
     return False
 
 
-def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's; 1 where all values are equal."""
     ranks = [scipy.stats.rankdata(values) for values in (x, y)]
     if any(np.ptp(values) == 0 for values in ranks):
         return 1.0

@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from xplique.attributions.base import WhiteBoxExplainer
 
 from ..algorithms.front_end import FRONT_END, WithFrontEnd
-from ..algorithms.gradients import GradientProblem
+from ..algorithms.gradients import Attribution, GradientProblem
+from ..algorithms.sampling import scale_errors
 from ..backends import Backend, ScoreFunction
 from ..backends.registry import load_backend
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
@@ -21,7 +23,8 @@ from .checks import check_choice, check_front_end, check_integer, check_ndim, ch
 from .drop_in import DropIn
 from .inputs import Layout, front_end_shape, prepare
 
-REDUCERS = ("mean", "sum", "min", "max")
+LINEAR = ("mean", "sum")
+REDUCERS = (*LINEAR, "min", "max")
 NORMALIZATIONS = ("band",)
 
 
@@ -139,21 +142,39 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
             If inputs, targets and model do not fit together; see the message.
         """
         problem, layout = self._problem(inputs, targets)
-        found = map_bands(problem.backend.to_numpy, self._attribute(problem))
-        _check_finite(found)
-        of_front_end = None if self.front_end is None else found.pop()[FRONT_END]
-        coefficients = self._finish(map_bands(layout.to_channels_last, found), layout)
-        shape = layout.shape_channels_last(tuple(problem.x.shape))
+        found = self._attribute(problem, layout)
+        _check_finite(found.coefficients)
+        finished = self._finish(found, layout)
         return WaveletExplanation(
-            coefficients, self.wavelet, self.mode, shape, layout.ndim, front_end=of_front_end
+            finished.coefficients,
+            self.wavelet,
+            self.mode,
+            layout.shape_channels_last(tuple(problem.x.shape)),
+            layout.ndim,
+            front_end=None if self.front_end is None else found.coefficients[-1][FRONT_END],
+            signed=self._signed,
+            standard_error=finished.standard_error,
+            scale_error=scale_errors(finished, layout.ndim),
+            draws=finished.draws,
+            convergence_delta=finished.convergence_delta,
         )
 
     def _map(self, inputs: Any, targets: Any) -> np.ndarray:
         return self.explain_wavelet(inputs, targets).pixels()
 
     @abstractmethod
-    def _attribute(self, problem: GradientProblem) -> Coefficients:
-        """The method's equation: the importance of each coefficient, as native tensors."""
+    def _attribute(self, problem: GradientProblem, layout: Layout) -> Attribution:
+        """The method's equation: the importance of each coefficient."""
+
+    @property
+    def _signed(self) -> bool:
+        """Whether the equation gives a sign."""
+        return False
+
+    @property
+    def _normalized(self) -> bool:
+        """Whether each band is to be divided by its maximum, in the end."""
+        return self.normalize == "band"
 
     def _gradients(self) -> tuple[Backend, ScoreFunction]:
         module = models.torch_module(self.model, self._operator)
@@ -176,8 +197,19 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         )
         transform = WaveletTransform(self.wavelet, self.level, self.mode, layout.spatial_axes)
         transform.check(x.shape)
+        over_channels = None
+        if self.reducer in LINEAR and layout.channel_axis is not None and layout.ndim > 1:
+            axis = layout.channel_axis - len(x.shape)
+            over_channels = partial(backend.reduce, how=self.reducer, axes=(axis,), keepdims=True)
         problem = GradientProblem(
-            backend, gradients, x, y, transform, self.batch_size, self.verbose
+            backend,
+            gradients,
+            x,
+            y,
+            transform,
+            self.batch_size,
+            self.verbose,
+            over_channels=over_channels,
         )
         if self.front_end is not None:
             shapes = tuple(x.shape[1:]), front_end_shape(self.front_end, x, backend)
@@ -185,15 +217,45 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
             problem = replace(problem, transform=beside)
         return problem, layout
 
-    def _finish(self, coefficients: Coefficients, layout: Layout) -> Coefficients:
-        if self.reducer is not None and layout.channel_axis is not None and layout.ndim > 1:
-            reduce = getattr(np, self.reducer)
-            coefficients = map_bands(lambda band: reduce(band, axis=-1), coefficients)
+    def _finish(self, found: Attribution, layout: Layout) -> Attribution:
+        """An attribution as it is shown: channels last or brought to one, bands normalised."""
+        if self.front_end is not None:
+            error = found.standard_error
+            found = replace(
+                found,
+                coefficients=found.coefficients[:-1],
+                standard_error=None if error is None else error[:-1],
+            )
+        if layout.channel_axis is not None:
+            found = found.each_band(layout.to_channels_last)
+            if self.reducer is not None and layout.ndim > 1:
+                found = _over_channels(found, self.reducer)
         if not self.include_approximation:
-            coefficients[0] = np.zeros_like(coefficients[0])
-        if self.normalize == "band":
-            coefficients = map_bands(_divide_by_maximum, coefficients)
-        return coefficients
+            found = found.scaled({"approximation": 0.0})
+        if self._normalized:
+            found = found.scaled(
+                {name: _inverse_maximum(b) for name, b in flatten(found.coefficients).items()}
+            )
+        return found
+
+
+def _over_channels(found: Attribution, reducer: str) -> Attribution:
+    """The channels, the last axis, brought to one."""
+    if reducer in LINEAR or found.coefficients[0].shape[-1] == 1:
+        return found.each_band(lambda band: getattr(np, reducer)(band, axis=-1))
+    pick = {"min": np.argmin, "max": np.argmax}[reducer]
+    chosen = map_bands(lambda band: pick(band, axis=-1)[..., np.newaxis], found.coefficients)
+
+    def taken(bands: Coefficients) -> Coefficients:
+        return map_bands(lambda b, c: np.take_along_axis(b, c, -1)[..., 0], bands, chosen)
+
+    error = found.standard_error
+    return replace(
+        found,
+        coefficients=taken(found.coefficients),
+        standard_error=None if error is None else taken(error),
+        covariance=None,  # which is of all channels
+    )
 
 
 def _check_finite(coefficients: Coefficients) -> None:
@@ -214,6 +276,7 @@ def _check_finite(coefficients: Coefficients) -> None:
         raise ValueError(f"The model's gradients are NaN or infinite for the inputs {bad}.")
 
 
-def _divide_by_maximum(band: np.ndarray) -> np.ndarray:
-    largest = np.abs(band).max(axis=tuple(range(1, band.ndim)), keepdims=True)
-    return np.divide(band, largest, out=np.zeros_like(band), where=largest > 0)
+def _inverse_maximum(band: np.ndarray) -> np.ndarray:
+    """What divides each input's band by its largest magnitude; 0 where all are 0."""
+    largest = np.abs(band).max(axis=tuple(range(1, band.ndim)))
+    return np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)

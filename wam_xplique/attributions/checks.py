@@ -131,35 +131,30 @@ def check_fraction(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be None or a number between 0 and 1, got {value!r}.")
 
 
-_UNTIL = ("interval", "rank_correlation", "forwards")
-
-
-def check_until(until: Any, intervals: bool) -> None:
+def check_until(until: Any, targets: tuple[str, ...]) -> None:
     """
-    Check the targets of a growing design.
+    Check the targets of what grows until one is met.
 
     Parameters
     ----------
     until
         None, or targets by name.
-    intervals
-        Whether intervals are computed.
+    targets
+        The names that there are.
 
     Raises
     ------
     ValueError
-        If a target is unknown or not positive, or needs intervals that are not computed.
+        If a target is unknown or not positive.
     """
     if until is None:
         return
-    if not isinstance(until, Mapping) or not until or not set(until) <= set(_UNTIL):
-        raise ValueError(f"until must be None or a dict with keys among {_UNTIL}, got {until!r}.")
+    if not isinstance(until, Mapping) or not until or not set(until) <= set(targets):
+        raise ValueError(f"until must be None or a dict with keys among {targets}, got {until!r}.")
     for name, value in until.items():
         check_number(f"until[{name!r}]", value, lowest=0)
     if until.get("rank_correlation", 0) > 1:
         raise ValueError(f"until['rank_correlation'] must be at most 1, got {until!r}.")
-    if "interval" in until and not intervals:
-        raise ValueError("until={'interval': ...} needs intervals, but confidence is None.")
 
 
 def check_refine(refine: Any) -> None:

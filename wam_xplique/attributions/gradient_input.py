@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..algorithms import gradients
-from ..coefficients import Coefficients
+from ..algorithms.gradients import Attribution, GradientProblem
+from ..coefficients import map_bands
 from .base import WaveletExplainer
+from .inputs import Layout
 
 
 class WaveletGradientInput(WaveletExplainer):
@@ -17,5 +19,10 @@ class WaveletGradientInput(WaveletExplainer):
     The parameters are those of `WaveletExplainer`.
     """
 
-    def _attribute(self, problem: gradients.GradientProblem) -> Coefficients:
-        return gradients.gradient_input(problem)
+    def _attribute(self, problem: GradientProblem, layout: Layout) -> Attribution:
+        found = gradients.gradient_input(problem)
+        return Attribution(map_bands(problem.backend.to_numpy, found))
+
+    @property
+    def _signed(self) -> bool:
+        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,13 @@ class Layout:
         Axes that are transformed: T, or H and W, or D, H and W.
     channel_axis
         Axis of the channels, None where there is none.
+    moved
+        Whether the channels were last as the inputs were given, and are no more.
     """
 
     spatial_axes: tuple[int, ...]
     channel_axis: int | None
+    moved: bool = False
 
     @classmethod
     def of(cls, shape: tuple[int, ...], channels_first: bool, ndim: int | None = None) -> Layout:
@@ -148,6 +151,77 @@ def prepare(
         if not backend.all_finite(values):
             raise ValueError(f"{name} must be finite, got NaN or infinite values.")
     return x, y, layout
+
+
+def check_baselines(value: Any) -> None:
+    """
+    Check a baseline, or a set of them.
+
+    Raises
+    ------
+    TypeError
+        If they are no real numbers.
+    ValueError
+        If they are not finite, or there are none.
+    """
+    if isinstance(value, (list, tuple)) and value:
+        for one in value:
+            check_baselines(one)
+        return
+    if isinstance(value, (bool, str)) or value is None:
+        raise TypeError(f"baseline_value must be a number or an array of numbers, got {value!r}.")
+    array = np.asarray(_on_host(as_numbers("baseline_value", value)))
+    if not array.size or not np.isfinite(array).all():
+        raise ValueError(f"baseline_value must be finite numbers, at least one, got {value!r}.")
+
+
+def as_baselines(value: Any, x: Any, layout: Layout, backend: Backend) -> list[Any]:
+    """
+    The baselines that a user gives, as numbers, or as native tensors of one input or of all.
+
+    Parameters
+    ----------
+    value
+        A number, an array of one input's shape or of the inputs' shape, or a set of the former two:
+        a list, or an array with one more axis before those of an input.
+    x
+        Native inputs.
+    layout
+        Their layout.
+    backend
+        Their backend.
+
+    Returns
+    -------
+    baselines
+        One for each path.
+
+    Raises
+    ------
+    ValueError
+        If an array has none of these shapes.
+    """
+    shape = layout.shape_channels_last(tuple(x.shape)) if layout.moved else tuple(x.shape)
+
+    def native(array: Any) -> Any:
+        array = np.moveaxis(array, -1, 1) if layout.moved else array
+        return backend.asarray(_writable(array), x)
+
+    if np.isscalar(value):
+        return [float(value)]
+    if isinstance(value, (list, tuple)):
+        return [baseline for one in value for baseline in as_baselines(one, x, layout, backend)]
+    array = np.asarray(_on_host(as_numbers("baseline_value", value)))
+    if array.shape in ((), shape[1:]):
+        return [native(np.broadcast_to(array, shape[1:])[np.newaxis])]
+    if array.shape == shape:
+        return [native(array)]
+    if array.shape[1:] == shape[1:]:
+        return [native(one[np.newaxis]) for one in array]
+    raise ValueError(
+        f"baseline_value must be a number, or of the shape of one input, {shape[1:]}, of all, "
+        f"{shape}, or of a set of baselines, {('B', *shape[1:])}; got shape {array.shape}."
+    )
 
 
 def front_end_shape(front_end: Any, x: Any, backend: Backend) -> tuple[int, ...]:
@@ -351,7 +425,7 @@ def _to_torch(
     if channels_first and layout.channel_axis is not None and not is_torch_tensor(x):
         y = np.moveaxis(y, -1, 1) if y.ndim == x.ndim else y
         x = np.moveaxis(x, -1, 1)
-        layout = Layout.of(x.shape, True, layout.ndim)
+        layout = replace(Layout.of(x.shape, True, layout.ndim), moved=True)
     weight = _first_floating(module)
     return backend.asarray(_writable(x), weight), backend.asarray(_writable(y), weight), layout
 

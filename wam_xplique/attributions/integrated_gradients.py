@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..algorithms import gradients
-from ..algorithms.perturbations import StraightPath
-from ..coefficients import Coefficients
+from ..algorithms.gradients import Attribution, GradientProblem
+from ..algorithms.perturbations import QUADRATURES, StraightPath
+from . import models
 from .base import WaveletExplainer
-from .checks import check_integer, check_number
+from .checks import check_choice, check_integer, check_until, warn
+from .inputs import Layout, as_baselines, check_baselines
+
+WARN_FROM = 0.1
 
 
 class WaveletIntegratedGradients(WaveletExplainer):
@@ -17,7 +24,9 @@ class WaveletIntegratedGradients(WaveletExplainer):
     WAM-IG: gradients on the path from a baseline's coefficients to the input's (WAM, eq. 3).
 
     With ``include_approximation=True``, ``reducer="sum"`` and an exact integral the
-    coefficients sum to f(x) − f(x₀) (completeness).
+    coefficients sum to f(x) − f(x₀) (completeness). How far they are from it, relative to it and
+    whatever is shown of them, is the explanation's `convergence_delta`; from 10% on there is a
+    warning.
 
     Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
     Attribution (2025).
@@ -25,9 +34,17 @@ class WaveletIntegratedGradients(WaveletExplainer):
     Parameters
     ----------
     steps
-        Number of points on the path, ends included, for the trapezoidal rule.
+        Number of points on the path.
     baseline_value
-        Value of the constant baseline x₀.
+        Baseline x₀: a number, an array of one input's shape, or one of the inputs' shape, with a
+        baseline for each. A set of baselines, whose explanations are averaged (expected gradients),
+        is a list of numbers or of arrays of one input's shape, or an array of them along a first
+        axis of another size than the inputs'.
+    quadrature
+        "gauss-legendre", or "trapezoid" with both ends among the points.
+    until
+        ``{"delta": d}`` doubles the steps of an input until its `convergence_delta` is at most d;
+        at most 1024 steps.
 
     The others are those of `WaveletExplainer`.
     """
@@ -40,8 +57,10 @@ class WaveletIntegratedGradients(WaveletExplainer):
         operator: Any = None,
         reducer: str | None = "mean",
         steps: int = 50,
-        baseline_value: float = 0.0,
+        baseline_value: Any = 0.0,
         *,
+        quadrature: str = "gauss-legendre",
+        until: Mapping[str, float] | None = None,
         wavelet: str = "haar",
         level: int = 3,
         mode: str = "periodization",
@@ -52,8 +71,10 @@ class WaveletIntegratedGradients(WaveletExplainer):
         front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
     ):
-        check_integer("steps", steps, lowest=2)
-        check_number("baseline_value", baseline_value, lowest=float("-inf"))
+        check_choice("quadrature", quadrature, QUADRATURES, optional=False)
+        check_integer("steps", steps, lowest=2 if quadrature == "trapezoid" else 1)
+        check_baselines(baseline_value)
+        check_until(until, ("delta",))
         super().__init__(
             model,
             output_layer,
@@ -72,7 +93,30 @@ class WaveletIntegratedGradients(WaveletExplainer):
         )
         self.steps = steps
         self.baseline_value = baseline_value
+        self.quadrature = quadrature
+        self.until = until
 
-    def _attribute(self, problem: gradients.GradientProblem) -> Coefficients:
-        path = StraightPath(self.steps, self.baseline_value)
-        return gradients.integrated_gradients(problem, path)
+    @property
+    def _signed(self) -> bool:
+        return True
+
+    def _problem(self, inputs: Any, targets: Any) -> tuple[GradientProblem, Layout]:
+        problem, layout = super()._problem(inputs, targets)
+        scores = models.native_scores(self.model, self._operator, self.front_end)
+        return replace(problem, scores=scores), layout
+
+    def _attribute(self, problem: GradientProblem, layout: Layout) -> Attribution:
+        baselines = as_baselines(self.baseline_value, problem.x, layout, problem.backend)
+        paths = [StraightPath(self.steps, value, self.quadrature) for value in baselines]
+        target = None if self.until is None else self.until["delta"]
+        found = gradients.expected_gradients(problem, paths, target)
+        far = np.flatnonzero(found.convergence_delta > WARN_FROM)
+        if len(far):
+            warn(
+                f"The integrals of inputs {far.tolist()} have not converged: their sums are more "
+                f"than {WARN_FROM:.0%} off f(x) − f(x₀) (convergence_delta, at most "
+                f"{found.convergence_delta.max():.2g}). Take more steps, or "
+                "until={'delta': 0.02}; where f(x) hardly differs from f(x₀), take another "
+                "baseline_value, or explain the logits."
+            )
+        return found

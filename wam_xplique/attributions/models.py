@@ -192,6 +192,14 @@ def behind(front_end: Any, x: Tensor) -> Tensor:
     return x if front_end is None else front_end(x)
 
 
+def native_scores(model: Any, operator: Any, front_end: Any = None) -> ScoreFunction:
+    """The operator's scores of a model that is differentiable, in its own framework."""
+    module = torch_module(model, operator)
+    if module is not None:
+        return torch_scores(module, operator, front_end)
+    return tensorflow_scores(model, operator, front_end)
+
+
 def callable_scores(model: Any, operator: Any) -> ScoreFunction:
     """
     The operator's scores of any other model, on arrays.

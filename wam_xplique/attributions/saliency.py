@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..algorithms import gradients
-from ..coefficients import Coefficients
+from ..algorithms.gradients import Attribution, GradientProblem
+from ..coefficients import map_bands
 from .base import WaveletExplainer
+from .inputs import Layout
 
 
 class WaveletSaliency(WaveletExplainer):
@@ -17,5 +19,6 @@ class WaveletSaliency(WaveletExplainer):
     The parameters are those of `WaveletExplainer`.
     """
 
-    def _attribute(self, problem: gradients.GradientProblem) -> Coefficients:
-        return gradients.saliency(problem)
+    def _attribute(self, problem: GradientProblem, layout: Layout) -> Attribution:
+        found = gradients.saliency(problem)
+        return Attribution(map_bands(problem.backend.to_numpy, found))

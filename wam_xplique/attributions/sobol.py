@@ -101,7 +101,9 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         check_integer("batch_size", batch_size, lowest=1, optional=True)
         check_integer("seed", seed, lowest=0)
         check_fraction("confidence", confidence)
-        check_until(until, intervals=confidence is not None)
+        check_until(until, ("interval", "rank_correlation", "forwards"))
+        if confidence is None and "interval" in (until or ()):
+            raise ValueError("until={'interval': ...} needs intervals, but confidence is None.")
         sampler = ScrambledSobolSequenceRS(seed) if sampler is None else sampler
         check_sampler(sampler, nb_design)
         self._estimator = _as_function(JansenEstimator() if estimator is None else estimator)

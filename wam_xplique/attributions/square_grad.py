@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ..algorithms import gradients
-from ..coefficients import Coefficients
+from ..algorithms import sampling
+from ..algorithms.gradients import GradientProblem
+from ..algorithms.perturbations import GaussianNoise
+from ..algorithms.sampling import Sampled
 from .gradient_statistic import WaveletGradientStatistic
 
 
@@ -16,5 +18,5 @@ class WaveletSquareGrad(WaveletGradientStatistic):
     The parameters are those of `WaveletGradientStatistic`.
     """
 
-    def _attribute(self, problem: gradients.GradientProblem) -> Coefficients:
-        return gradients.square_grad(problem, self._perturbation)
+    def _sampled(self, problem: GradientProblem, noise: GaussianNoise) -> Sampled:
+        return sampling.square_grad(problem, noise)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ..algorithms import gradients
-from ..coefficients import Coefficients
+from ..algorithms import sampling
+from ..algorithms.gradients import GradientProblem
+from ..algorithms.perturbations import GaussianNoise
+from ..algorithms.sampling import Sampled
 from .gradient_statistic import WaveletGradientStatistic
 
 
@@ -18,5 +20,5 @@ class WaveletVarGrad(WaveletGradientStatistic):
 
     fewest_samples = 2
 
-    def _attribute(self, problem: gradients.GradientProblem) -> Coefficients:
-        return gradients.var_grad(problem, self._perturbation)
+    def _sampled(self, problem: GradientProblem, noise: GaussianNoise) -> Sampled:
+        return sampling.var_grad(problem, noise)
