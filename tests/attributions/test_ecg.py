@@ -63,7 +63,7 @@ def test_what_tells_a_heart_beat_is_the_beat(framework, monkeypatch):
     uniform = near.mean(axis=1)
     pointing = {}
     for name, model in {"trained": trained, "untrained": untrained}.items():
-        explainer = WaveletSmoothGrad(model, nb_samples=16, relative_noise=0.05)
+        explainer = WaveletSmoothGrad(model, nb_samples=16, relative_noise=0.05, average="gradient")
         maps = explainer.explain_wavelet(x, y).pixels()[..., 0]
         pointing[name] = (maps * near).sum(axis=1) / maps.sum(axis=1)
     assert (pointing["trained"] > 1.5 * uniform).all()
