@@ -5,15 +5,61 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import pywt
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wam_xplique.algorithms.cells import HELD
-from wam_xplique.algorithms.removal import area_under, path, ranks, single_cells
+from wam_xplique.algorithms.removal import area_under, matched_places, path, ranks, single_cells
 from wam_xplique.coefficients import flatten
 
 
-def test_ranks_descend_and_equals_follow_each_other():
-    importance = np.array([[0.0, 3.0, 1.0, 3.0, 0.0], [5.0, 4.0, 3.0, 2.0, -1.0]])
-    np.testing.assert_array_equal(ranks(importance), [[3, 0, 2, 1, 4], [0, 1, 2, 3, 4]])
+def test_ranks_descend():
+    importance = np.array([[0.0, 3.0, 1.0, 2.0], [5.0, 4.0, 3.0, -np.inf]])
+    np.testing.assert_array_equal(ranks(importance, seed=0), [[3, 0, 2, 1], [0, 1, 2, 3]])
+
+
+def test_equals_come_in_one_random_order_for_all_inputs():
+    importance = np.repeat([[1.0], [0.0]], 500, axis=1)
+    importance[1, 7] = 1.0
+    places = ranks(importance, seed=0)
+    for row in places:
+        np.testing.assert_array_equal(np.sort(row), np.arange(500))
+        assert abs(np.corrcoef(row, np.arange(500))[0, 1]) < 0.15
+    assert places[1, 7] == 0
+    others = np.delete(places, 7, axis=1)
+    np.testing.assert_array_equal(*np.argsort(others, axis=1))
+    assert (ranks(importance, seed=1) != places).any()
+
+
+@st.composite
+def features(draw) -> tuple[np.ndarray, np.ndarray]:
+    """Magnitudes that all differ, and importances that may be equal."""
+    count = draw(st.integers(2, 40))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    importance = generator.integers(-3, draw(st.integers(-2, 100)), (2, count))
+    return generator.permuted(np.tile(np.arange(count), (2, 1)), axis=1), importance
+
+
+@given(features(), st.integers(1, 60), st.integers(0, 3))
+def test_matched_halves(features, groups, seed):
+    magnitude, importance = features
+    count = magnitude.shape[1]
+    places = matched_places(magnitude, importance, groups, seed)
+    np.testing.assert_array_equal(np.sort(places), np.tile(np.arange(count), (2, 1)))
+    # Only the order of importance counts.
+    same = matched_places(2.0**magnitude, np.exp(0.5 * importance), groups, seed)
+    np.testing.assert_array_equal(same, places)
+    if count % 2:
+        np.testing.assert_array_equal((places == count // 2).argmax(1), magnitude.argmin(1))
+    # All in one group: the upper half is the more important. Pairs: the upper one is.
+    for cut in (1, count):
+        places = matched_places(magnitude, importance, cut, seed)
+        for row, size, weight in zip(places, magnitude, importance, strict=True):
+            order = np.argsort(-size)[: count // 2 * 2]
+            for group in np.split(order, 1 if cut == 1 else count // 2):
+                upper, lower = group[row[group] < count // 2], group[row[group] > (count - 1) // 2]
+                assert len(upper) == len(lower)
+                assert weight[upper].min() >= weight[lower].max()
 
 
 @pytest.mark.parametrize(

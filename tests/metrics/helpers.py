@@ -15,6 +15,7 @@ from wam_xplique import WaveletExplanation
 from wam_xplique.metrics import (
     FaithfulnessOnSpectra,
     InputFidelity,
+    MatchedFaithfulness,
     WaveletDeletion,
     WaveletFaithfulness,
     WaveletInsertion,
@@ -24,7 +25,7 @@ from wam_xplique.metrics import (
 CURVES = (WaveletDeletion, WaveletInsertion)
 CAUSAL = (*CURVES, WaveletFaithfulness)
 SPECTRA = (FaithfulnessOnSpectra, InputFidelity)
-METRICS = (*CAUSAL, WaveletMuFidelity, *SPECTRA)
+METRICS = (*CAUSAL, WaveletMuFidelity, MatchedFaithfulness, *SPECTRA)
 FRAMEWORKS = ("callable", "tensorflow", "torch")
 CLASSES = 3
 # Inputs without N: signals, signals of several channels, images, volumes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,29 +160,73 @@ def test_a_part_of_the_path(cls):
     assert many == pytest.approx(whole, abs=1e-6)
 
 
-def test_equals_follow_each_other_and_the_approximation_comes_last():
-    x, y = noise(1, 16), np.ones((1, 1), np.float32)
-    explanation = random_explanation(x, level=2)
-    explanation = replace(
-        explanation,
-        coefficients=[
-            np.zeros_like(explanation.coefficients[0]),
-            {"d": np.zeros((1, 4))},
-            {"d": np.zeros((1, 8))},
-        ],
-    )
+def removed(explanation: Any, x: np.ndarray, seed: int = 0) -> list[int]:
+    """The numbers of the coefficients, details first, in the order in which they are removed."""
     energies = [
         (band**2).ravel() for band in bands(pywt.wavedecn(x, "haar", "periodization", 2, axes=(1,)))
     ]
-    left = np.concatenate(energies)
-    expected = left.sum() - np.concatenate([[0], np.cumsum(left)])
-    metric = WaveletDeletion(lambda x: (x**2).sum(1, keepdims=True), x, y, steps=-1)
-    np.testing.assert_allclose(metric.curves(explanation)[1][0], expected, atol=1e-5)
-    # A constant map makes all coefficients equal.
-    metric = WaveletDeletion(lambda x: (x**2).sum(1, keepdims=True), x, y, steps=-1, level=2)
-    for value in (0.0, 0.1):
-        found = metric.curves(np.full((1, 16), value, np.float32))[1][0]
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+    metric = WaveletDeletion(
+        lambda x: (x**2).sum(1, keepdims=True), x, np.ones((1, 1)), steps=-1, level=2, seed=seed
+    )
+    drops = -np.diff(metric.curves(explanation)[1][0])
+    distances = np.abs(drops[:, np.newaxis] - np.concatenate(energies))
+    assert distances.min(axis=1).max() < 1e-4
+    return distances.argmin(axis=1).tolist()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_a_constant_map_has_a_random_order(value):
+    x = noise(1, 32)
+    constant = np.full((1, 32), value, np.float32)
+    first, second = (removed(constant, x, seed) for seed in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(32))
+    assert first == removed(constant, x, 0) != second
+    for order in (first, second):
+        assert abs(np.corrcoef(order, np.arange(32))[0, 1]) < 0.5
+        assert sorted(order[-8:]) != list(range(24, 32))
+
+
+def test_equals_are_shuffled_and_an_approximation_not_measured_comes_last():
+    x = noise(1, 32)
+    details = [{"d": np.zeros((1, 8))}, {"d": np.zeros((1, 16))}]
+    details[1]["d"][0, :4] = 1
+    explanation = replace(random_explanation(x), coefficients=[np.zeros((1, 8)), *details])
+    order = removed(explanation, x)
+    groups = [set(order[:4]), set(order[4:24]), set(order[24:])]
+    assert groups == [set(range(8, 12)), {*range(8), *range(12, 24)}, set(range(24, 32))]
+    assert order != sorted(order)
+    # One that has been measured, of which a part is zero, is among equals.
+    explanation.coefficients[0][0, 0] = 2
+    order = removed(explanation, x)
+    assert order[0] == 24
+    assert set(order[25:]) != set(range(25, 32))
+
+
+def test_relative_areas_are_of_curves_divided_by_their_maxima():
+    """f = s (4 − s) of the sum s of n pixels inserted: 0, 3, 4, 3, 0; then four times that."""
+    x, y = np.ones((2, 4), np.float32), np.array([[1.0], [4.0]])
+    order = np.arange(4.0)[np.newaxis].repeat(2, axis=0)
+
+    def model(x: np.ndarray) -> np.ndarray:
+        s = x.sum(axis=1, keepdims=True)
+        return s * (4 - s)
+
+    metric = WaveletInsertion(model, x, y, steps=-1, level=0)
+    np.testing.assert_allclose(metric.evaluate_samples(order), [2.5, 10])
+    metric = WaveletInsertion(model, x, y, steps=-1, level=0, relative=True)
+    np.testing.assert_allclose(metric.evaluate_samples(order), [0.625, 0.625])
+    assert metric.detailed_evaluate(order) == {0: 0, 1: 0.75, 2: 1, 3: 0.75, 4: 0}
+    first = lambda x: x[:, :2].sum(axis=1, keepdims=True)  # noqa: E731
+    metric = WaveletFaithfulness(first, 2 * x, y, steps=-1, level=0, relative=True)
+    # Inserted 0, 0, 0, ½, 1, deleted 1, 1, 1, ½, 0.
+    np.testing.assert_allclose(metric.evaluate_samples(order), [1 / 4 - 3 / 4] * 2)
+
+
+def test_relative_areas_need_positive_curves():
+    x, y = noise(2, 16), np.array([[1.0], [-1.0]])
+    metric = WaveletDeletion(lambda x: (x**2).sum(1, keepdims=True), x, y, relative=True, level=0)
+    with pytest.raises(ValueError, match=r"maximum, which must be positive.*inputs \[1\]"):
+        metric(np.abs(x))
 
 
 def test_an_approximation_that_is_held_stays():

@@ -14,6 +14,7 @@ from wam_xplique import FAM
 from wam_xplique.metrics import (
     FaithfulnessOnSpectra,
     InputFidelity,
+    MatchedFaithfulness,
     WaveletDeletion,
     WaveletMuFidelity,
 )
@@ -72,6 +73,7 @@ def model(request):
         ("domain", "front_end", ValueError),
         ("front_end", 3, TypeError),
         ("operator", "clasification", ValueError),
+        ("seed", -1, ValueError),
     ],
 )
 def test_bad_arguments_are_named(cls, name, value, error, model):
@@ -109,12 +111,17 @@ def test_at_least_one_feature_is_perturbed(cls, model):
         ("subset_percent", 1.2),
         ("nb_samples", 1),
         ("nb_samples", 10.0),
-        ("seed", -1),
     ],
 )
 def test_bad_arguments_of_mu_fidelity_are_named(name, value, model):
     with pytest.raises(ValueError, match=f"{name} must be"):
         WaveletMuFidelity(model, X, Y, **{name: value})
+
+
+@pytest.mark.parametrize("groups", [0, 2.5, None, True])
+def test_groups_are_a_positive_integer(groups, model):
+    with pytest.raises(ValueError, match="groups must be an integer of at least 1, got"):
+        MatchedFaithfulness(model, X, Y, groups=groups)
 
 
 def test_a_grid_larger_than_the_coefficients(model):

@@ -65,7 +65,8 @@ def test_what_has_no_importance_is_no_part_of_the_important():
     x, y = noise(2, 16), np.ones((2, 1), np.float32)
     explanation = random_explanation(x, level=1)
     first = np.zeros((2, 8))
-    first[0, 3] = first[1, 1] = first[1, 2] = -2.0
+    first[0, 3] = first[1, 2] = -2.0
+    first[1, 1] = -3.0
     explanation = replace(explanation, coefficients=[np.zeros((2, 8)), {"d": first}])
     energy = lambda x: (x**2).sum(1, keepdims=True)  # noqa: E731
     details = pywt.dwt(x, "haar", "periodization", axis=1)[1] ** 2

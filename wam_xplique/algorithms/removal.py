@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +52,7 @@ def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficie
     """
     A cell for each coefficient.
 
-    The approximation has the last numbers, after the details from coarse to fine: among equals
-    it comes last.
+    The approximation has the last numbers, after the details from coarse to fine.
 
     Parameters
     ----------
@@ -90,13 +89,54 @@ def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficie
     return [np.full(shapes[0], HELD), *details]
 
 
-def ranks(importance: np.ndarray) -> np.ndarray:
+def ranks(importance: np.ndarray, seed: int) -> np.ndarray:
     """
     The place (N, K) of each feature in the order of importance (N, K), 0 for the largest.
 
-    Features of equal importance follow each other by their numbers.
+    Features of equal importance come in an order drawn once for all inputs, so that neither their
+    position nor the other inputs decide.
     """
-    order = np.argsort(-importance, axis=1, kind="stable")
+    drawn = np.random.default_rng(seed).permutation(importance.shape[1])
+    order = drawn[np.argsort(-importance[:, drawn], axis=1, kind="stable")]
+    return _inverse(order)
+
+
+def matched_places(
+    magnitude: np.ndarray, importance: np.ndarray, groups: int, seed: int
+) -> np.ndarray:
+    """
+    The features' places (N, K), the more important half of each group of like magnitude first.
+
+    Parameters
+    ----------
+    magnitude, importance
+        Magnitude and importance (N, K) of the features.
+    groups
+        Number of groups into which the order of magnitude is cut. Each has an even number of
+        features, at least two; there are no more than such groups.
+    seed
+        Seed of the order of equals.
+
+    Returns
+    -------
+    places
+        Below K // 2 for the more important halves, from K - K // 2 on for the others. If K is
+        odd, the feature of the smallest magnitude stands between.
+    """
+    count = magnitude.shape[1]
+    groups = max(1, min(groups, count // 2))
+    starts = 2 * (np.arange(groups + 1) * (count // 2) // groups)
+    sizes = np.diff(starts, append=count)  # of the groups, and of what is left over
+    group = np.repeat(np.arange(groups + 1), sizes)
+    keys = group[ranks(magnitude, seed)] * count + ranks(importance, seed)
+    within = np.arange(count) - np.repeat(starts, sizes)
+    # Twice the place in the group against its last one: the upper half, the middle, the lower.
+    halves = np.sign(2 * within - np.repeat(sizes - 1, sizes))
+    return _inverse(np.argsort(keys, axis=1)[:, np.argsort(halves, kind="stable")])
+
+
+def _inverse(order: np.ndarray) -> np.ndarray:
+    """The place (N, K) of each feature in orders (N, K)."""
     places = np.empty(order.shape, np.int32)
     np.put_along_axis(places, order, np.arange(order.shape[1], dtype=np.int32)[np.newaxis], axis=1)
     return places
@@ -148,6 +188,28 @@ def most_important_alone(
     """The scores (N, 2) of the inputs, and of the first `counts` (N,) features alone."""
     high = np.stack([np.full_like(counts, places.shape[1]), counts], axis=1)
     return perturbed_scores(problem, between(places, 0, high), 2)
+
+
+def matched_scores(problem: RemovalProblem, places: np.ndarray) -> np.ndarray:
+    """The scores (N, 2) of the more important halves of `matched_places`, and of the others."""
+    count = places.shape[1]
+    half = count // 2
+    return perturbed_scores(problem, between(places, [0, count - half], [half, count]), 2)
+
+
+def magnitudes(problem: RemovalProblem) -> np.ndarray:
+    """The magnitude (N, K) of the features: how far their coefficients are from the baseline's."""
+    columns, rows = count_cells(problem.cells) + 1, []
+    for block in _blocks(problem):
+        found = np.zeros((block.stop - block.start, columns))
+        z = flatten(_deviations(problem, block)[1])
+        for name, cells in flatten(problem.cells).items():
+            band = np.abs(problem.backend.to_numpy(z[name]))
+            numbers = np.broadcast_to(cells + 1, band.shape[1:]).ravel()
+            for row, values in zip(found, band, strict=False):  # a block may be filled up
+                row += np.bincount(numbers, values.ravel(), columns)
+        rows.append(found[:, 1:])
+    return np.concatenate(rows)
 
 
 def mu_fidelity(
@@ -255,14 +317,13 @@ def perturbed_scores(problem: RemovalProblem, kept: Kept, draws: int) -> np.ndar
     scores
         Array (N, draws).
     """
-    count = len(problem.x)
-    blocks: list[np.ndarray] = []
-    with tqdm(total=count * draws, unit="forward", disable=not problem.verbose) as progress:
-        while (start := sum(map(len, blocks))) < count:
-            block = slice(start, min(start + (problem.batch_size.most or count), count))
+    blocks = []
+    total = len(problem.x) * draws
+    with tqdm(total=total, unit="forward", disable=not problem.verbose) as progress:
+        for block in _blocks(problem):
             scorer = _Scorer(problem, kept, block, progress)
             # Draw by draw: a full block then fills its batches, whatever the number of draws.
-            pairs = itertools.product(range(draws), range(block.stop - start))
+            pairs = itertools.product(range(draws), range(block.stop - block.start))
             batches = in_batches(pairs, scorer, problem.batch_size, problem.backend)
             blocks.append(np.concatenate(list(batches)).reshape(draws, -1).T)
     return np.concatenate(blocks)
@@ -270,13 +331,36 @@ def perturbed_scores(problem: RemovalProblem, kept: Kept, draws: int) -> np.ndar
 
 def perturbed_inputs(problem: RemovalProblem, kept: Kept) -> Tensor:
     """What is left of every input under one draw of what it keeps; of the shape of x."""
-    size, parts = problem.batch_size.most or len(problem.x), []
-    for start in range(0, len(problem.x), size):
-        block = slice(start, min(start + size, len(problem.x)))
-        numbers = np.arange(block.stop - start)
+    parts = []
+    for block in _blocks(problem):
+        numbers = np.arange(block.stop - block.start)
         scorer = _Scorer(problem, kept, block, tqdm(disable=True))
         parts.append(scorer.inputs(np.zeros_like(numbers), numbers))
     return problem.backend.concat(parts, 0)
+
+
+def _blocks(problem: RemovalProblem) -> Iterator[slice]:
+    """Blocks of inputs, of the most that a batch has at the time."""
+    start, count = 0, len(problem.x)
+    while start < count:
+        block = slice(start, min(start + (problem.batch_size.most or count), count))
+        yield block
+        start = block.stop
+
+
+def _deviations(problem: RemovalProblem, block: slice) -> tuple[Tensor | float, Coefficients]:
+    """The baseline x₀ and W(x − x₀) of a block, filled up to a size that is compiled already."""
+    backend, baseline = problem.backend, problem.baseline
+    numbers = problem.batch_size.filled(np.arange(block.stop - block.start), backend)
+
+    def filled(tensor: Tensor) -> Tensor:
+        part = tensor[block]
+        if len(part) == len(numbers):
+            return part
+        return backend.take(part, backend.asindex(numbers, part), 0)
+
+    baseline = baseline if isinstance(baseline, float) else filled(baseline)
+    return baseline, problem.transform.forward(filled(problem.x) - baseline)
 
 
 class _Scorer:
@@ -287,10 +371,8 @@ class _Scorer:
         self.kept = kept
         self.start = block.start
         self.progress = progress
-        baseline = problem.baseline
-        self.baseline = baseline if isinstance(baseline, float) else self._filled(baseline[block])
         self.y = problem.y[block]
-        self.z = problem.transform.forward(self._filled(problem.x[block]) - self.baseline)
+        self.baseline, self.z = _deviations(problem, block)
         # What is held has the number of the last column of the masks, which is always kept.
         cells = flatten(problem.cells).values()
         numbers = np.concatenate([band.ravel() for band in cells])
@@ -311,14 +393,6 @@ class _Scorer:
         return self.problem.backend.asarray(
             x if len(x) == count else x[:count], like=self.problem.x
         )
-
-    def _filled(self, block: Tensor) -> Tensor:
-        """A block, filled up to a size that is compiled already."""
-        backend = self.problem.backend
-        numbers = self.problem.batch_size.filled(np.arange(len(block)), backend)
-        if len(numbers) == len(block):
-            return block
-        return backend.take(block, backend.asindex(numbers, block), 0)
 
     def _perturbed(self, draws: np.ndarray, numbers: np.ndarray) -> Tensor:
         """The perturbed inputs, filled up to a size that is compiled already."""

@@ -116,19 +116,20 @@ def check_front_end(front_end: Any) -> None:
         raise TypeError(f"front_end must be None or a callable, got {front_end!r}.")
 
 
-def check_fraction(name: str, value: Any) -> None:
+def check_fraction(name: str, value: Any, optional: bool = True) -> None:
     """
-    Check an argument that is None or a fraction.
+    Check an argument that is a fraction (or None, where it is optional).
 
     Raises
     ------
     ValueError
-        If `value` is neither None nor a number between 0 and 1, both excluded.
+        If `value` is no number between 0 and 1, both excluded.
     """
-    if value is None:
+    if optional and value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (float, np.floating)) or not 0 < value < 1:
-        raise ValueError(f"{name} must be None or a number between 0 and 1, got {value!r}.")
+        kind = "None or a number" if optional else "a number"
+        raise ValueError(f"{name} must be {kind} between 0 and 1, got {value!r}.")
 
 
 def check_until(until: Any, targets: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from .causal import WaveletDeletion, WaveletFaithfulness, WaveletInsertion
 from .controls import control
+from .matched import MatchedFaithfulness
 from .mu_fidelity import WaveletMuFidelity
 from .randomization import cascading_randomization
 from .spectra import FaithfulnessOnSpectra, InputFidelity
@@ -9,6 +10,7 @@ from .spectra import FaithfulnessOnSpectra, InputFidelity
 __all__ = [
     "FaithfulnessOnSpectra",
     "InputFidelity",
+    "MatchedFaithfulness",
     "WaveletDeletion",
     "WaveletFaithfulness",
     "WaveletInsertion",

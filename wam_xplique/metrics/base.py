@@ -5,16 +5,23 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.stats
 from xplique.metrics.base import ExplanationMetric
 
 from ..algorithms.batching import BatchSize
-from ..algorithms.cells import cell_sums
+from ..algorithms.cells import HELD, cell_sums
 from ..algorithms.removal import RemovalProblem, ranks, single_cells
 from ..attributions import models
-from ..attributions.checks import check_choice, check_front_end, check_integer, check_wavelet
+from ..attributions.checks import (
+    check_choice,
+    check_fraction,
+    check_front_end,
+    check_integer,
+    check_wavelet,
+)
 from ..attributions.inputs import Layout, front_end_shape, is_torch_tensor, prepare, sanitize
 from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, WaveletTransform, map_bands
@@ -23,6 +30,14 @@ from .importance import Wavelets, as_array, check_finite, importance
 from .scores import ACTIVATIONS, model_scores
 
 DOMAINS = ("wavelet", "front_end")
+
+
+class ScoreInterval(NamedTuple):
+    """A score over several inputs, and an interval for that of all such inputs."""
+
+    score: float
+    low: float
+    high: float
 
 
 class WaveletMetric(ExplanationMetric):
@@ -67,6 +82,8 @@ class WaveletMetric(ExplanationMetric):
     domain
         What the features are: "wavelet", the coefficients of the inputs, or "front_end", the
         outputs of the front end, which the explanations must then tell of.
+    seed
+        Seed of the order of features of equal importance, and of what else is drawn.
     verbose
         Whether to show the progress.
 
@@ -81,8 +98,10 @@ class WaveletMetric(ExplanationMetric):
     (N, T, W) for signals; PyTorch tensors with channels first. They are ranked by value, as
     Xplique's metrics do: hand in the magnitude of a signed map if that is meant.
 
-    Features of equal importance follow each other by their position, details from coarse to fine
-    first, the approximation last. So it comes last of all where it takes no part (is zero).
+    Features of equal importance come in a random order, the same for all inputs: an explanation
+    that calls all alike has no part in the score. Only an approximation that a
+    `WaveletExplanation` has not measured (is zero everywhere) is no equal of details without
+    importance: it comes last of all.
     """
 
     def __init__(
@@ -101,6 +120,7 @@ class WaveletMetric(ExplanationMetric):
         include_approximation: bool | None = True,
         front_end: Callable[[Any], Any] | None = None,
         domain: str | None = "wavelet",
+        seed: int = 0,
         verbose: bool = False,
     ):
         check_integer("batch_size", batch_size, lowest=1, optional=True)
@@ -108,6 +128,7 @@ class WaveletMetric(ExplanationMetric):
         check_wavelet("haar" if wavelet is None else wavelet, mode or "periodization")
         check_choice("activation", activation, ACTIVATIONS)
         check_choice("domain", domain, DOMAINS)
+        check_integer("seed", seed, lowest=0)
         check_front_end(front_end)
         check_baseline(baseline_mode)
         if domain == "front_end" and front_end is None:
@@ -121,6 +142,7 @@ class WaveletMetric(ExplanationMetric):
         self.include_approximation = include_approximation
         self.front_end = front_end
         self.domain = domain
+        self.seed = seed
         self.verbose = verbose
         self._wavelets = Wavelets(wavelet, level, mode)
         self._batch_size = BatchSize(batch_size)
@@ -148,7 +170,48 @@ class WaveletMetric(ExplanationMetric):
         ValueError, TypeError
             If the explanations are not finite, or do not fit the inputs; see the message.
         """
-        return float(np.mean(self.evaluate_samples(explanations)))
+        return self._summary(self.evaluate_samples(explanations))
+
+    def interval(self, explanations: Any, confidence: float = 0.95) -> ScoreInterval:
+        """
+        The metric, and how sure it is: an interval over inputs such as these.
+
+        Parameters
+        ----------
+        explanations
+            As for `evaluate`.
+        confidence
+            Probability that the interval holds what the metric is over all such inputs, between
+            0 and 1.
+
+        Returns
+        -------
+        interval
+            The named tuple (score, low, high). For a mean it is Student's, for a median that of
+            the order statistics, for a share of the inputs Wilson's.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `evaluate`; if there are too few inputs.
+        """
+        check_fraction("confidence", confidence, optional=False)
+        scores = self.evaluate_samples(explanations)
+        low, high = self._interval(scores, float(confidence))
+        if not np.isfinite([low, high]).all():
+            raise ValueError(
+                f"{len(scores)} inputs are too few for an interval of confidence={confidence}."
+            )
+        return ScoreInterval(self._summary(scores), float(low), float(high))
+
+    def _summary(self, scores: np.ndarray) -> float:
+        return float(np.mean(scores))
+
+    def _interval(self, scores: np.ndarray, confidence: float) -> tuple[float, float]:
+        if len(scores) < 2:
+            return np.nan, np.nan
+        margin = scipy.stats.sem(scores) * scipy.stats.t.ppf((1 + confidence) / 2, len(scores) - 1)
+        return np.mean(scores) - margin, np.mean(scores) + margin
 
     def detailed_evaluate(self, explanations: Any) -> Any:
         """`evaluate_samples`."""
@@ -183,7 +246,10 @@ class WaveletMetric(ExplanationMetric):
         problem, values = self._pose(explanations)
         if isinstance(explanations, WaveletExplanation):
             values = np.abs(values)
-        return problem, values, ranks(values)
+            first, *details = problem.cells
+            if details and not np.any(explanations.coefficients[0]):
+                values[:, first[first != HELD]] = -np.inf  # not measured
+        return problem, values, ranks(values, self.seed)
 
     def _pose(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray]:
         """The removal of the features that explanations tell of, and their importance (N, K)."""

@@ -28,6 +28,10 @@ class CausalMetric(WaveletMetric):
         Number of steps from nothing to `max_percentage_perturbed`; -1 for one feature at a time.
     max_percentage_perturbed
         Share of the features that is perturbed in the end, in (0, 1].
+    relative
+        Whether each curve is divided by its maximum, as the WAM paper's reference implementation
+        does. Inputs that the model is sure of then count no more than others. Each curve needs a
+        positive maximum, as those of probabilities have.
 
     The others are those of `WaveletMetric`.
     """
@@ -50,6 +54,8 @@ class CausalMetric(WaveletMetric):
         include_approximation: bool | None = True,
         front_end: Callable[[Any], Any] | None = None,
         domain: str | None = "wavelet",
+        relative: bool = False,
+        seed: int = 0,
         verbose: bool = False,
     ):
         integer = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool)
@@ -73,9 +79,11 @@ class CausalMetric(WaveletMetric):
             include_approximation=include_approximation,
             front_end=front_end,
             domain=domain,
+            seed=seed,
             verbose=verbose,
         )
         self.steps = steps
+        self.relative = relative
         self.max_percentage_perturbed = max_percentage_perturbed
 
     @abstractmethod
@@ -93,6 +101,19 @@ class CausalMetric(WaveletMetric):
         scores
             Areas (N,) under the curves of the inputs.
         """
+
+    def _relative(self, curves: np.ndarray) -> np.ndarray:
+        """The curves (N, S), each divided by its maximum if so asked."""
+        if not self.relative:
+            return curves
+        highest = curves.max(axis=1, keepdims=True)
+        if (highest <= 0).any():
+            where = np.flatnonzero(highest <= 0).tolist()
+            raise ValueError(
+                "relative=True divides each curve by its maximum, which must be positive, but the "
+                f"scores of the inputs {where} never are; activation='softmax' makes them so."
+            )
+        return curves / highest
 
     def _path(self, features: int) -> np.ndarray:
         found = path(features, self.steps, self.max_percentage_perturbed)
@@ -145,7 +166,7 @@ class CurveMetric(CausalMetric):
         """
         problem, _, places = self._ranked(explanations)
         steps = self._path(places.shape[1])
-        return steps, self._curves(problem, places, steps)
+        return steps, self._relative(self._curves(problem, places, steps))
 
     @abstractmethod
     def _curves(self, problem: RemovalProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -206,5 +227,8 @@ class WaveletFaithfulness(CausalMetric):
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
         problem, _, places = self._ranked(explanations)
         steps = self._path(places.shape[1])
-        inserted = insertion_curves(problem, places, steps)
-        return area_under(inserted) - area_under(deletion_curves(problem, places, steps))
+        inserted, deleted = (
+            area_under(self._relative(curves(problem, places, steps)))
+            for curves in (insertion_curves, deletion_curves)
+        )
+        return inserted - deleted

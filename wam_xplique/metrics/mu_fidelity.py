@@ -70,7 +70,6 @@ class WaveletMuFidelity(WaveletMetric):
         check_integer("grid_size", grid_size, lowest=1, optional=True)
         check_share("subset_percent", subset_percent)
         check_integer("nb_samples", nb_samples, lowest=2)
-        check_integer("seed", seed, lowest=0)
         super().__init__(
             model,
             inputs,
@@ -85,12 +84,12 @@ class WaveletMuFidelity(WaveletMetric):
             include_approximation=include_approximation,
             front_end=front_end,
             domain=domain,
+            seed=seed,
             verbose=verbose,
         )
         self.grid_size = grid_size
         self.subset_percent = subset_percent
         self.nb_samples = nb_samples
-        self.seed = seed
 
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
         problem, importance = self._pose(explanations)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.stats
 from xplique.commons.operators import predictions_operator
 
 from ..algorithms.removal import most_important_alone, without_most_important
@@ -50,6 +51,7 @@ class ImportantPartMetric(WaveletMetric):
         include_approximation: bool | None = True,
         front_end: Callable[[Any], Any] | None = None,
         domain: str | None = None,
+        seed: int = 0,
         verbose: bool = False,
     ):
         integer = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool)
@@ -73,6 +75,7 @@ class ImportantPartMetric(WaveletMetric):
             include_approximation=include_approximation,
             front_end=front_end,
             domain=domain,
+            seed=seed,
             verbose=verbose,
         )
         self.keep = keep
@@ -118,7 +121,14 @@ class FaithfulnessOnSpectra(ImportantPartMetric):
         ValueError, TypeError
             If the explanations are not finite, or do not fit the inputs; see the message.
         """
-        return float(np.median(self.evaluate_samples(explanations)))
+        return super().evaluate(explanations)
+
+    def _summary(self, scores: np.ndarray) -> float:
+        return float(np.median(scores))
+
+    def _interval(self, scores: np.ndarray, confidence: float) -> tuple[float, float]:
+        found = scipy.stats.quantile_test(scores, p=0.5).confidence_interval(confidence)
+        return found.low, found.high
 
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
         problem, importance, places = self._ranked(explanations)
@@ -143,6 +153,10 @@ class InputFidelity(ImportantPartMetric):
         problem, importance, places = self._ranked(explanations)
         before, after = most_important_alone(problem, places, self._counts(importance)).T
         return (before == after).astype(np.float64)
+
+    def _interval(self, scores: np.ndarray, confidence: float) -> tuple[float, float]:
+        same = scipy.stats.binomtest(int(scores.sum()), len(scores))
+        return same.proportion_ci(confidence, "wilson")
 
     def _model(self, front_end: Any) -> tuple[Backend, ScoreFunction]:
         if self._operator is not predictions_operator:

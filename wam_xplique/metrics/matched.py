@@ -1,0 +1,107 @@
+"""Faithfulness among features of like magnitude, where energy is of no use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..algorithms.removal import magnitudes, matched_places, matched_scores
+from ..attributions.checks import check_integer
+from .base import WaveletMetric
+
+
+class MatchedFaithfulness(WaveletMetric):
+    """
+    Insertion against its opposite among features of like magnitude; higher is better.
+
+    Insertion and deletion reward energy: on photographs, coefficients ranked by magnitude, with no
+    look at a model, score as well as the best methods. Here the features of an input are ordered
+    by magnitude, and the order is cut into groups. In each group, the half that the explanation
+    calls more important is set against the other half:
+
+    MF(f, γ) = f(x[upper halves alone]) − f(x[lower halves alone]).
+
+    Both have nearly the same energy at all scales of magnitude, so that what looks at the inputs
+    alone scores about 0, and what is left is what the explanation knows of the model.
+
+    Parameters
+    ----------
+    groups
+        Number of groups. With few of them, a group holds unlike magnitudes, and energy counts
+        again; with as many as there are pairs, neighbours alone are compared. Each has an even
+        number of features, so there are at most half as many groups as features; if their
+        number is odd, the feature of the smallest magnitude stands in neither half.
+    include_approximation
+        Whether the approximation is among the features; by default where the explanations give
+        it any importance. It keeps its value in both halves if not.
+
+    The others are those of `WaveletMetric`.
+
+    Notes
+    -----
+    The magnitude of a feature is how far its coefficients are from the baseline's, in all
+    channels; without a transform (`level=0`), how far a pixel is from the baseline. Only the
+    order of importance within the groups counts: any increasing function of the importance has
+    the same score. Equals, of importance or of magnitude, come in a random order.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: Any,
+        targets: Any = None,
+        batch_size: int | None = 64,
+        baseline_mode: float | Callable[[Any], Any] = 0.0,
+        groups: int = 500,
+        operator: Any = None,
+        activation: str | None = None,
+        *,
+        wavelet: str | None = None,
+        level: int | None = None,
+        mode: str | None = None,
+        include_approximation: bool | None = None,
+        front_end: Callable[[Any], Any] | None = None,
+        domain: str | None = "wavelet",
+        seed: int = 0,
+        verbose: bool = False,
+    ):
+        check_integer("groups", groups, lowest=1)
+        super().__init__(
+            model,
+            inputs,
+            targets,
+            batch_size,
+            baseline_mode,
+            operator,
+            activation,
+            wavelet=wavelet,
+            level=level,
+            mode=mode,
+            include_approximation=include_approximation,
+            front_end=front_end,
+            domain=domain,
+            seed=seed,
+            verbose=verbose,
+        )
+        self.groups = groups
+
+    def evaluate_samples(self, explanations: Any) -> np.ndarray:
+        """
+        Evaluate the metric for each input.
+
+        Parameters
+        ----------
+        explanations
+            As for `evaluate`.
+
+        Returns
+        -------
+        scores
+            Array (N,); within [-1, 1] for probabilities.
+        """
+        problem, importance, _ = self._ranked(explanations)
+        places = matched_places(magnitudes(problem), importance, self.groups, self.seed)
+        upper, lower = matched_scores(problem, places).T
+        return upper - lower
