@@ -362,7 +362,12 @@ def test_bands_of_indices_count_each_cell_once_and_share_those_that_straddle(
     sobol = SobolIndices(
         total, total, None, None, total > 0, *[nothing] * 3, cells, level_shares(cells), None
     )
-    explanation = replace(template, coefficients=sobol.spread(total), sobol=sobol)
+    explanation = replace(
+        template,
+        coefficients=sobol.spread(total),
+        sobol=sobol,
+        includes_approximation=approximation,
+    )
     expected = np.zeros((len(total), len(flatten(cells))))
     straddling = 0
     for cell in range(total.shape[1]):
@@ -370,6 +375,8 @@ def test_bands_of_indices_count_each_cell_once_and_share_those_that_straddle(
         straddling += np.sum(areas > 0) > 1
         expected += np.outer(np.maximum(total[:, cell], 0), areas / areas.sum())
     expected /= expected.sum(axis=1, keepdims=True)
+    if not approximation:
+        expected[:, 0] = np.nan  # it was not measured
     bands = explanation.band_importance()
     assert straddling > 0
     np.testing.assert_allclose(np.stack(list(bands.values()), axis=1), expected)
@@ -399,7 +406,9 @@ def test_normalizing_bands_leaves_a_band_of_zeros_at_zero(keras_model, images, t
         for band in level.values():
             np.testing.assert_allclose(np.abs(band).max(axis=(1, 2)), 1, rtol=1e-6)
     assert np.isfinite(explanation.pixels()).all()
-    assert not explanation.scale_importance()[:, 0].any()
+    shares = explanation.scale_importance()
+    assert np.isnan(shares[:, 0]).all()  # not 0: nobody measured it
+    np.testing.assert_allclose(shares[:, 1:].sum(axis=1), 1)
 
 
 # --- files ---------------------------------------------------------------------------------

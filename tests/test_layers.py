@@ -24,6 +24,7 @@ LAYERS = {
     "wam_xplique.datasets": 1,
     "wam_xplique.explanation": 1,
     "wam_xplique.indices": 1,
+    "wam_xplique.per_input": 1,
     "wam_xplique.spectrum": 1,
     "wam_xplique.algorithms": 2,
     "wam_xplique.attributions": 3,
@@ -53,6 +54,7 @@ KNOWS_NO_FRAMEWORK = {
     "wam_xplique.datasets",
     "wam_xplique.explanation",
     "wam_xplique.indices",
+    "wam_xplique.per_input",
     "wam_xplique.spectrum",
 }
 FRAMEWORKS_OF_BACKENDS = {

@@ -24,6 +24,7 @@ __all__ = [
     "WaveletTransform",
     "as_rows",
     "averages",
+    "default_level",
     "flatten",
     "largest",
     "levels",
@@ -70,6 +71,29 @@ class WaveletTransform:
         """The gradient (W⁻¹)ᵀ ∂f/∂x with respect to the coefficients."""
         return pullback(gradient, self.wavelet, self.mode, self.level, self.axes)
 
+    @classmethod
+    def fitting(
+        cls,
+        shape: Sequence[int],
+        wavelet: str,
+        level: int | None,
+        mode: str,
+        axes: tuple[int, ...],
+    ) -> WaveletTransform:
+        """
+        The transform of tensors of `shape`, by `default_level` levels where `level` is None.
+
+        Raises
+        ------
+        ValueError
+            As `check`.
+        """
+        if level is None:
+            level = default_level([shape[axis] for axis in axes], wavelet)
+        transform = cls(wavelet, level, mode, axes)
+        transform.check(shape)
+        return transform
+
     def check(self, shape: Sequence[int]) -> None:
         """
         Check that a tensor of `shape` can be transformed.
@@ -82,12 +106,41 @@ class WaveletTransform:
         wavelet = as_wavelet(self.wavelet)
         check_mode(self.mode)
         sizes = tuple(shape[axis] for axis in self.axes)
-        highest = min(pywt.dwt_max_level(size, wavelet.dec_len) for size in sizes)
+        highest = _highest_level(sizes, wavelet)
         if not isinstance(self.level, (int, np.integer)) or not 0 <= self.level <= highest:
             raise ValueError(
                 f"level={self.level!r} does not fit inputs of size {sizes} with wavelet "
                 f"{self.wavelet!r}; the highest level possible is {highest}, the lowest 0."
             )
+
+
+def default_level(sizes: Sequence[int], wavelet: str) -> int:
+    """
+    The number of levels that inputs are transformed by if none is given.
+
+    3 as in the papers, whose images have 224 pixels, and one more with each doubling of the size
+    beyond: round(log2(size / 28)) of the smallest size, so that the approximation stays about as
+    coarse a picture of the input. Fewer where the input is too small for the wavelet, but 1 at
+    least, whether it fits or not: with none there are no scales.
+
+    Parameters
+    ----------
+    sizes
+        Sizes of the input along the axes transformed.
+    wavelet
+        Name of the wavelet.
+
+    Returns
+    -------
+    level
+        The number.
+    """
+    wanted = max(3, round(np.log2(max(min(sizes), 1) / 28)))
+    return min(wanted, max(_highest_level(sizes, as_wavelet(wavelet)), 1))
+
+
+def _highest_level(sizes: Sequence[int], wavelet: Any) -> int:
+    return min(pywt.dwt_max_level(size, wavelet.dec_len) for size in sizes)
 
 
 def map_bands(function: Callable[..., Any], *coefficients: Coefficients) -> Coefficients:

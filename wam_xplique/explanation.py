@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import scipy.stats
 
 from .archive import read, write
+from .backends import get_backend
 from .coefficients import (
     Coefficients,
     WaveletTransform,
@@ -23,15 +25,19 @@ from .coefficients import (
     unflatten,
 )
 from .indices import SobolIndices, fractions, importance
+from .per_input import PerInput
 
 _ARRAYS = ("front_end", "scale_error", "draws", "convergence_delta")
 """The fields that are one array each, or None."""
 
 
-@dataclass(frozen=True, eq=False)
-class WaveletExplanation:
+@dataclass(frozen=True, eq=False, repr=False)
+class WaveletExplanation(PerInput):
     """
     Importance of every wavelet coefficient of every input: where, and at which scale.
+
+    ``explanation[0]`` is that of the first input (N stays, as 1), ``explanation[2:5]`` that of
+    three, and a loop goes over the inputs.
 
     Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
     Attribution (2025).
@@ -68,6 +74,9 @@ class WaveletExplanation:
     convergence_delta
         Of an integral from a baseline x₀: how far (N,) the sum of all its coefficients, whatever
         is shown of them, is from f(x) − f(x₀), relative to this; None for other methods.
+    includes_approximation
+        Whether the approximation took part. Where it was left out its coefficients are 0, which
+        tells nothing of what is coarse.
     """
 
     coefficients: Coefficients
@@ -82,6 +91,20 @@ class WaveletExplanation:
     scale_error: np.ndarray | None = None
     draws: np.ndarray | None = None
     convergence_delta: np.ndarray | None = None
+    includes_approximation: bool = True
+
+    def __repr__(self) -> str:
+        """What it is of, and the shares, in a few lines."""
+        shape = " × ".join(map(str, self.input_shape[1:]))
+        of_cells = (
+            "" if self.sobol is None else f", Sobol indices of {self.sobol.total.shape[1]} cells"
+        )
+        told = [
+            f"<WaveletExplanation of {len(self)} input{'s' * (len(self) != 1)} of {shape}:",
+            f" {self.wavelet}, {self.level} level{'s' * (self.level != 1)}, {self.mode}{of_cells};",
+            f" {shares_as_text(self.scales, mean_share(self.scale_importance()))}>",
+        ]
+        return "\n".join(told)
 
     def __len__(self) -> int:
         """The number of inputs explained."""
@@ -158,39 +181,43 @@ class WaveletExplanation:
         importance
             Array (N, level + 1), approximation first, then coarse to fine: sums of magnitudes
             over a level's coefficients; sums of total Sobol indices over its cells for `WCAM`,
-            each cell once whatever its size. Rows sum to 1, or to 0 where nothing has importance.
+            each cell once whatever its size. NaN for an approximation that was left out: its
+            importance is not known, and the others are shares of the details. Those that are
+            known sum to 1 (`np.nansum`), or to 0 where nothing has importance.
         """
         if self.sobol is not None:
             return self.sobol.importance()
         bands = unflatten(self._magnitudes())
-        return fractions(np.stack([sum(b.values()) for b in levels(bands, self.ndim)], axis=-1))
+        return self._shares([sum(b.values()) for b in levels(bands, self.ndim)])
 
-    def scale_interval(self, confidence: float = 0.95) -> np.ndarray | None:
+    def scale_interval(self, confidence: float | None = None) -> np.ndarray | None:
         """
         Where `scale_importance` would lie with other draws.
 
         Parameters
         ----------
         confidence
-            Confidence level; for `WCAM` the one that it was given.
+            Confidence level; by default 0.95, and for `WCAM` the one that it was given, the only
+            one that it has.
 
         Returns
         -------
         interval
-            Array (N, level + 1, 2) within [0, 1]: Student's interval from `scale_error` and
-            `draws`, or the bootstrap's of `WCAM`. None where there is none: a method that draws
-            nothing, or whose shares are not sums of means over the draws (WAM-SG with
-            ``average="gradient"``; a `reducer` of "min" or "max").
+            Array (N, level + 1, 2) within [0, 1], NaN for what was left out: Student's interval
+            from `scale_error` and `draws`, or the bootstrap's of `WCAM`. None where there is none:
+            a method that draws nothing, or whose shares are not sums of means over the draws
+            (WAM-SG with ``average="gradient"``; a `reducer` of "min" or "max").
 
         Raises
         ------
         ValueError
             If `confidence` is not between 0 and 1, or not that of `WCAM`'s intervals.
         """
+        made = None if self.sobol is None else self.sobol.confidence
+        confidence = (made or 0.95) if confidence is None else confidence
         if isinstance(confidence, bool) or not 0 < confidence < 1:
             raise ValueError(f"confidence must be a number between 0 and 1, got {confidence!r}.")
         if self.sobol is not None:
-            made = self.sobol.confidence
             if made not in (None, confidence):
                 raise ValueError(f"confidence must be that of the explainer, {made}.")
             return self.sobol.importance_interval
@@ -211,15 +238,22 @@ class WaveletExplanation:
             edges of level 2: the approximation first, then from coarse to fine. The bands of a
             level add up to its `scale_importance`: sums of magnitudes over their coefficients;
             for `WCAM` sums of total Sobol indices over their cells, one that straddles bands
-            shared by area.
+            shared by area. NaN for an approximation that was left out.
         """
         if self.sobol is None:
-            shares = fractions(np.stack(list(self._magnitudes().values()), axis=-1))
+            shares = self._shares(list(self._magnitudes().values()))
         else:
             shares = importance(self.sobol.total, _band_shares(self.sobol))
         bands = zip(self.scales, levels(self.coefficients, self.ndim), strict=True)
         keys = [(scale, key) for scale, level in bands for key in level]
         return dict(zip(keys, shares.T, strict=True))
+
+    def _shares(self, sums: list[np.ndarray]) -> np.ndarray:
+        """Sums (N,) of each level or band as shares, the approximation first: (N, sums)."""
+        shares = fractions(np.stack(sums, axis=-1))
+        if not self.includes_approximation:
+            shares[:, 0] = np.nan
+        return shares
 
     def _magnitudes(self) -> dict[str, np.ndarray]:
         """The sum (N,) of the magnitudes of each band, in double precision."""
@@ -324,7 +358,8 @@ class WaveletExplanation:
         Parameters
         ----------
         inputs
-            The inputs explained, of `input_shape` (channels last).
+            The inputs explained, as they were: array or tensor of any framework, a PyTorch
+            tensor with channels first.
         keep, per_level, approximation
             As for `kept`.
 
@@ -332,19 +367,14 @@ class WaveletExplanation:
         -------
         reconstruction
             Inverse transform of the coefficients kept, the others zero; an array of
-            `input_shape`.
+            `input_shape`, which has the channels last.
 
         Raises
         ------
         ValueError
             If the inputs are not those explained, or `keep` is not valid.
         """
-        x = np.asarray(inputs, np.float32)
-        if x.shape != tuple(self.input_shape) or not np.isfinite(x).all():
-            raise ValueError(
-                f"inputs must be those explained, finite and of shape {tuple(self.input_shape)}, "
-                f"got shape {x.shape}."
-            )
+        x = self._channels_last(inputs)
         kept = self.kept(keep, per_level=per_level, approximation=approximation)
 
         def masked(band: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -352,6 +382,22 @@ class WaveletExplanation:
 
         z = map_bands(masked, self.transform.forward(x), kept)
         return self.transform.inverse(z, x.shape)
+
+    def _channels_last(self, inputs: Any) -> np.ndarray:
+        """The inputs explained as an array of `input_shape`, checked."""
+        given = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
+        backend = get_backend(given)
+        x = np.asarray(backend.to_numpy(given), np.float32)
+        shape, came = tuple(self.input_shape), x.shape
+        if backend.name == "torch" and x.ndim == 2 + self.ndim:
+            x = np.moveaxis(x, 1, -1)
+        if x.shape != shape or not np.isfinite(x).all():
+            alone = "; inputs[np.newaxis] adds the axis N" * (len(came) == len(shape) - 1)
+            raise ValueError(
+                f"inputs must be those explained, finite and of shape {shape} (PyTorch tensors "
+                f"with channels first), got shape {came}{alone}."
+            )
+        return x
 
     @property
     def _has_channels(self) -> bool:
@@ -381,6 +427,7 @@ class WaveletExplanation:
             "input_shape": [int(size) for size in self.input_shape],
             "ndim": self.ndim,
             "signed": self.signed,
+            "includes_approximation": bool(self.includes_approximation),
         }
         write(path, header, arrays)
 
@@ -412,9 +459,38 @@ class WaveletExplanation:
             error = _taken(arrays, "standard_error.")
             header["standard_error"] = unflatten(error) if error else None
             header |= {name: arrays.pop(name, None) for name in _ARRAYS}
+            # Earlier versions do not tell: what they left out is all 0.
+            header.setdefault("includes_approximation", bool(np.any(arrays["approximation"])))
             return cls(unflatten(arrays), **header)
 
         return read(path, build, "a WaveletExplanation")
+
+
+def has_importance(shares: np.ndarray) -> np.ndarray:
+    """In which inputs (N,) anything has importance, by their shares (N, L)."""
+    return np.nansum(shares, axis=-1) > 0
+
+
+def mean_share(shares: np.ndarray) -> np.ndarray:
+    """The mean (L,) of the shares (N, L) of the inputs that have importance; 0 if none has."""
+    important = shares[has_importance(shares)]
+    return important.mean(axis=0) if len(important) else 0 * shares.sum(axis=0)
+
+
+def shares_as_text(
+    scales: Sequence[str], shares: np.ndarray, interval: np.ndarray | None = None
+) -> str:
+    """Scales, their shares (L,) and intervals (L, 2) as text: "> 8 px left out, 4-8 px 38%"."""
+    bounds = [None] * len(shares) if interval is None else list(interval)
+    told = zip(scales, map(share_as_text, shares, bounds), strict=True)
+    return ", ".join(f"{scale} {share}" for scale, share in told)
+
+
+def share_as_text(share: float, interval: Sequence[float] | None = None) -> str:
+    """A share as text: "38%", "38% (30% to 45%)", or "left out" where it is not known."""
+    if np.isnan(share):
+        return "left out"
+    return f"{share:.0%}" + ("" if interval is None else " ({:.0%} to {:.0%})".format(*interval))
 
 
 def _taken(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

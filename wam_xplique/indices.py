@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .coefficients import Coefficients, flatten, map_bands, unflatten
+from .per_input import PerInput
 
 
 @dataclass(frozen=True, eq=False)
-class SobolIndices:
+class SobolIndices(PerInput):
     """
     Sobol indices of K cells of N inputs, and how sure they are.
 
@@ -61,6 +62,12 @@ class SobolIndices:
     shares: np.ndarray
     confidence: float | None
 
+    _shared: ClassVar = frozenset({"cells", "shares"})
+
+    def __len__(self) -> int:
+        """The number of inputs."""
+        return len(self.total)
+
     def importance(self) -> np.ndarray:
         """
         The share of each region in the sum of all total indices (WCAM tables 1, 4 and 5).
@@ -70,7 +77,8 @@ class SobolIndices:
         Returns
         -------
         importance
-            Array (N, L); rows sum to 1, or to 0 where all indices are 0.
+            Array (N, L), NaN for a region in which no cell lies; the others sum to 1, or to 0
+            where all indices are 0.
         """
         return importance(self.total, self.shares)
 
@@ -113,7 +121,7 @@ class SobolIndices:
 
 def importance(total: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Sums (..., L) of the total indices (..., K) over regions, as fractions of their sum."""
-    return fractions(np.maximum(total, 0) @ shares.T)
+    return np.where(shares.any(axis=1), fractions(np.maximum(total, 0) @ shares.T), np.nan)
 
 
 def fractions(sums: np.ndarray) -> np.ndarray:

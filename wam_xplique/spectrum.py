@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .archive import read, write
 from .backends import Tensor, get_backend
 from .coefficients import Coefficients
 from .indices import SobolIndices, fractions
+from .per_input import PerInput
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ def octaves(shape: Sequence[int], level: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class FourierExplanation:
+class FourierExplanation(PerInput):
     """
-    Importance of the frequencies of every input.
+    Importance of the frequencies of every input; indexed as a `WaveletExplanation` is.
 
     Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
     Attribution to the Wavelet Domain (2023), appendix A.3.
@@ -100,6 +101,8 @@ class FourierExplanation:
     radii: np.ndarray
     input_shape: tuple[int, ...]
     ndim: int
+
+    _shared: ClassVar = frozenset({"radii"})
 
     def __len__(self) -> int:
         """The number of inputs explained."""
@@ -144,8 +147,8 @@ class FourierExplanation:
         Returns
         -------
         importance
-            Array (N, rings), from low to high frequencies, those of `radii`; rows sum to 1, or to
-            0 where nothing has importance.
+            Array (N, rings), from low to high frequencies, those of `radii`, as
+            `SobolIndices.importance` has them; rows sum to 1, or to 0 where nothing has importance.
         """
         return self.sobol.importance()
 

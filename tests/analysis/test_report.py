@@ -171,7 +171,9 @@ def test_the_page_tells_what_is_known(full, explainer):
     assert "Wrong predictions 1" in text
     assert "8 inputs" in text
     importance = full.explanation.scale_importance()
-    assert f"{importance[0, -1]:.0%} of the importance." in text
+    assert f"{importance[0, -1]:.0%} of the details' importance." in text
+    assert "Not explained what is coarse (> 4 px) is left out" in text
+    assert "> 4 px left out" in text
     assert "The score is the model's raw output" in text
     assert "Probability" not in text
 
@@ -437,7 +439,7 @@ def test_an_empty_explanation_is_told_and_never_nan():
     assert told(empty) == ["The explanation is empty: nothing in the input changes the score."]
     assert empty.facts(0)["Main scale"] == "none"
     assert "nan" not in " ".join(empty.facts(0).values())
-    assert [scale.share for scale in empty.scales()] == [0, 0]
+    assert [scale.share for scale in empty.scales()] == [0, 0, 0]
 
 
 def test_a_constant_model_has_a_report():

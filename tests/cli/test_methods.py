@@ -41,7 +41,7 @@ def test_parameters_are_read_as_json_or_as_text(model_files, inputs):
     explainer = method.explainer(load_model(model_files["keras"]), inputs)
     assert type(explainer) is attributions.WaveletIntegratedGradients
     assert (explainer.steps, explainer.include_approximation, explainer.reducer) == (7, True, "max")
-    assert (explainer.wavelet, explainer.level, explainer.batch_size) == ("db2", 3, 5)
+    assert (explainer.wavelet, explainer.level, explainer.batch_size) == ("db2", None, 5)
     assert (explainer.baseline_value, explainer.ndim) == (-1.5, 2)
 
 

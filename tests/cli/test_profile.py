@@ -94,7 +94,7 @@ def test_files_that_are_too_small_are_left_out(model_files, tmp_path, capsys):
         np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).random((3, size, size)))
     np.save(tmp_path / "signal.npy", np.zeros((3, 32)))
     arguments = ["--model", str(tmp_path / "any.pt"), "--out", str(tmp_path / "out"), *FEW]
-    assert main(["profile", str(tmp_path), *arguments]) == 1
+    assert main(["profile", str(tmp_path), *arguments, "--level", "3"]) == 1
     told = capsys.readouterr()
     assert "inputs: 2)" in told.out
     assert told.err.count("the highest level possible is 2") == 2

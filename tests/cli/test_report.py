@@ -84,7 +84,7 @@ def test_inputs_of_another_shape_are_left_out(model_files, asked, tmp_path, caps
     assert main(["report", *arrays, "--model", str(tmp_path / "any.pt"), *out, *FEW]) == 1
     told = capsys.readouterr().err
     assert "c.npy: any: it has the shape (3, 16, 24), the others (3, 16, 16); see --size" in told
-    assert "d.npy: any: level=3 does not fit" in told
+    assert "d.npy: any: it has the shape (3, 4, 4)" in told
     assert asked[0][2]["names"] == ["a, 0", "a, 1", "b"]
 
 

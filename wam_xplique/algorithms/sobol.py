@@ -209,11 +209,12 @@ def _estimate(
 
 def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
     """The estimate where the scores do not vary."""
-    regions, count = problem.shares.shape
+    count = problem.shares.shape[1]
+    zeros = np.zeros(count)
     intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
-        intervals = np.zeros((count, 2)), np.zeros((regions, 2))
-    zeros = np.zeros(count)
+        of_regions = np.stack([importance(zeros, problem.shares)] * 2, axis=-1)
+        intervals = np.zeros((count, 2)), of_regions
     return Estimate(zeros, zeros, *intervals, np.ones(count, bool), 0.0, rows, forwards)
 
 

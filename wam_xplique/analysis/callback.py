@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ..attributions import WaveletIntegratedGradients
 from ..attributions.checks import check_integer, warn
-from ..explanation import WaveletExplanation
+from ..explanation import WaveletExplanation, has_importance, mean_share
 from .batches import gather
 from .figures import as_pixels, draw_coefficients
 from .predictions import one_hot
@@ -119,7 +119,7 @@ class ScaleProfileCallback(keras.callbacks.Callback):
             self._batch = gather(*self._data, self.count, self.model)
         self._explainer = self.explainer(self.model)
         found = self._explain()
-        shown = 0 if getattr(self._explainer, "include_approximation", True) else 1
+        shown = int(not found.includes_approximation)
         self._scales = dict(enumerate(found.scales[shown:], start=shown))
         if self.csv is not None:
             _begin_csv(Path(self.csv), ["epoch", *self._scales.values()])
@@ -136,14 +136,14 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         if self.seconds is None:
             self._tell(time.perf_counter() - start)
         shares = explanation.scale_importance()
-        important = shares.any(axis=1)
+        important = has_importance(shares)
         if not important.all():
             warn(
                 f"In {np.sum(~important)} of {len(shares)} inputs nothing has importance; "
                 "the shares are of the others."
             )
         if important.any():
-            mean = shares[important].mean(axis=0)
+            mean = mean_share(shares)
             found = {name: float(mean[index]) for index, name in self._scales.items()}
             self._write(epoch, found, explanation, {} if logs is None else logs)
 

@@ -23,9 +23,9 @@ from ..attributions.inputs import is_torch_tensor, sanitize
 from ..datasets import corrupt
 from ..explanation import WaveletExplanation
 from ..plots import plot_mosaic
-from ..plots.common import BAR_COLOR, PLACES, bare, check_kind, draw_colorbar
+from ..plots.common import BAR_COLOR, PLACES, bare, check_kind, draw_colorbar, first_drawn
 from ..plots.explanation import ORIENTATIONS
-from .distances import Distances, first_level, importance_distances
+from .distances import Distances, importance_distances
 from .predictions import predict
 from .sound import Explainer
 
@@ -112,7 +112,8 @@ class CorruptionEffect:
         bands
             A row for each band, the one that gained most first and the one that lost most last:
             its level (1 is the finest), its orientation as in the coefficients' keys, its scale,
-            and its share of the importance, clean, corrupted, and the change.
+            and its share of the importance, clean, corrupted, and the change. An approximation
+            that was left out has no row.
         """
         clean, corrupted = (e.explanation.band_importance() for e in (self.clean, self.corrupted))
         scales = self.clean.explanation.scales
@@ -127,7 +128,7 @@ class CorruptionEffect:
             }
             for scale, key in clean
         ]
-        table = pd.DataFrame(rows)
+        table = pd.DataFrame(rows).dropna()
         table["change"] = table["corrupted"] - table["clean"]
         return table.sort_values("change", ascending=False, kind="stable", ignore_index=True)
 
@@ -200,7 +201,7 @@ class CorruptionEffect:
 
     def _draw_scales(self, ax: Axes, index: int) -> None:
         shares = [e.explanation.scale_importance()[index] for e in (self.clean, self.corrupted)]
-        first = first_level(np.stack(shares))
+        first = first_drawn(self.clean.explanation)
         labels = self.clean.explanation.scales[first:]
         places = np.arange(len(labels))
         for share, shift, color, name in zip(
@@ -219,7 +220,7 @@ class CorruptionEffect:
         ax.set_yticks(places, labels, fontsize=8)
         ax.tick_params(length=0)
         ax.invert_yaxis()
-        ax.set_xlim(0, 1.2 * max(np.max(shares), 1e-6))
+        ax.set_xlim(0, 1.2 * max(np.nanmax(shares), 1e-6))
         ax.set_xticks([])
         ax.spines[["top", "right", "bottom"]].set_visible(False)
         ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)

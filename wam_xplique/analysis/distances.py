@@ -8,7 +8,7 @@ import numpy as np
 import scipy.stats
 
 from ..attributions.checks import warn
-from ..explanation import WaveletExplanation
+from ..explanation import WaveletExplanation, has_importance
 
 CELLS = 64  # of the grid of places, on all axes together
 
@@ -48,10 +48,11 @@ def importance_distances(first: WaveletExplanation, second: WaveletExplanation) 
     distances
         Scale: between the shares of the levels, which lie an octave apart; over the octaves from
         the coarsest to the finest level. The approximation counts as a level, an octave beyond
-        the coarsest, unless neither explanation gives it importance. Place: between the sums of
-        `WaveletExplanation.pixels` over the cells of a grid (8×8 for images, 64 for signals,
-        4×4×4 for volumes) by the Euclidean distance in pixels of their middles; over that of
-        opposite corners. NaN, with a warning, where an explanation has no importance at all.
+        the coarsest, unless it was left out or has no importance in either. Place: between the
+        sums of `WaveletExplanation.pixels` over the cells of a grid (8×8 for images, 64 for
+        signals, 4×4×4 for volumes) by the Euclidean distance in pixels of their middles; over
+        that of opposite corners. NaN, with a warning, where an explanation has no importance at
+        all.
 
     Raises
     ------
@@ -64,8 +65,10 @@ def importance_distances(first: WaveletExplanation, second: WaveletExplanation) 
             "Explanations must be of as many inputs, by as many levels and of one size, got "
             f"{sizes[0]} and {sizes[1]}."
         )
+    if first.includes_approximation != second.includes_approximation:
+        raise ValueError("Explanations must both include the approximation, or both leave it out.")
     shares = np.stack([e.scale_importance() for e in (first, second)])
-    empty = ~(shares.sum(axis=-1) > 0).all(axis=0)
+    empty = ~np.all(has_importance(shares), axis=0)
     if empty.any():
         warn(
             f"Explanations of the inputs {np.flatnonzero(empty).tolist()} have no importance; "
@@ -77,8 +80,9 @@ def importance_distances(first: WaveletExplanation, second: WaveletExplanation) 
 
 
 def _distance_of_levels(shares: np.ndarray) -> np.ndarray:
-    """Distances (N,) of the shares (2, N, level + 1), in the largest possible."""
-    moved = np.diff(shares[..., first_level(shares) :], axis=0)[0]
+    """Distances (N,) of the shares (2, N, levels), in the largest possible."""
+    first = int(shares.shape[-1] > 1 and not np.nansum(shares[..., 0]))
+    moved = np.diff(shares[..., first:], axis=0)[0]
     passing = np.abs(np.cumsum(moved, axis=-1)[:, :-1])  # what passes from each level to the next
     return passing.mean(axis=-1) if passing.shape[-1] else np.zeros(len(passing))
 
@@ -109,8 +113,3 @@ def _sums_of_places(explanation: WaveletExplanation) -> tuple[np.ndarray, np.nda
         middles.append((edges[:-1] + edges[1:] - 1) / 2)
     grid = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1)
     return sums.reshape(len(sums), -1), grid.reshape(-1, ndim)
-
-
-def first_level(shares: np.ndarray) -> int:
-    """1 where the approximation takes no part beside details, else 0."""
-    return int(shares.shape[-1] > 1 and not shares[..., 0].any())

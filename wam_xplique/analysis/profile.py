@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from ..archive import read, write
 from ..attributions.checks import check_fraction, check_integer, warn
-from ..explanation import WaveletExplanation
+from ..explanation import WaveletExplanation, has_importance
 from .batches import batches
 from .moments import Moments
 from .predictions import one_hot
@@ -46,7 +46,8 @@ class ScaleProfile:
         Mean and standard deviation (level + 1,) of the scales' shares over the inputs; the
         deviation is NaN for one input.
     band_mean, band_std
-        The same (B,) of the bands' shares.
+        The same (B,) of the bands' shares. All are NaN for an approximation that was left out:
+        the others are shares of the details.
     count
         Number of inputs that these are of.
     empty
@@ -161,7 +162,7 @@ class ScaleProfile:
 
     def _interval(self, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
         if self.count < 2:
-            return np.tile([0.0, 1.0], (len(mean), 1))
+            return np.where(np.isnan(mean)[:, np.newaxis], np.nan, [0.0, 1.0])
         quantile = stats.t.ppf((1 + self.confidence) / 2, self.count - 1)
         half = quantile * std / np.sqrt(self.count)
         return np.clip(np.stack([mean - half, mean + half], axis=-1), 0, 1)
@@ -220,7 +221,8 @@ def scale_profile(
     Raises
     ------
     ValueError
-        If the data are empty, no input has any importance, or an argument is not valid.
+        If the data are empty, no input has any importance, their sizes have different numbers of
+        levels, or an argument is not valid.
     TypeError
         If `explainer` or `data` are none of these.
 
@@ -235,10 +237,17 @@ def scale_profile(
     check_fraction("confidence", confidence)
     check_explainer(explainer)
     moments, seen, explanation = Moments(), 0, None
+    levels: set[int] = set()
     total = len(data) if hasattr(data, "shape") else count
     with tqdm(total=total, desc="profile", unit="input", disable=not verbose) as progress:
         for inputs, classes in _batches(explainer, data, targets, count):
             explanation = explainer.explain_wavelet(inputs, classes)
+            levels.add(explanation.level)
+            if len(levels) > 1:
+                raise ValueError(
+                    f"data must be of sizes that have as many levels, got levels {sorted(levels)}; "
+                    "give the explainer a level."
+                )
             moments.add(_informative(explanation))
             seen += len(explanation)
             progress.update(len(explanation))
@@ -371,7 +380,7 @@ def _informative(explanation: WaveletExplanation) -> np.ndarray:
     """The shares (N, level + 1 + B) of scales and bands, of inputs that have any importance."""
     scales, bands = explanation.scale_importance(), explanation.band_importance().values()
     rows = np.concatenate([scales, np.stack(list(bands), axis=-1)], axis=1)
-    return rows[scales.any(axis=1)]
+    return rows[has_importance(scales)]
 
 
 def _profile(

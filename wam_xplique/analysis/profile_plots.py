@@ -94,9 +94,9 @@ def _new(width: float) -> tuple[Figure, Axes]:
 
 
 def _drawn(profiles: Iterable[ScaleProfile]) -> list[int]:
-    """The levels that are drawn: all but an approximation that takes no part in any profile."""
-    count = {len(profile.scales) for profile in profiles}.pop()
-    return list(range(int(count > 1 and not any(p.mean[0] for p in profiles)), count))
+    """The levels that are drawn: all but an approximation of which no profile has a share."""
+    approximation, *details = np.stack([profile.mean for profile in profiles]).T
+    return list(range(int(bool(details) and not np.nansum(approximation)), 1 + len(details)))
 
 
 def _look(number: int, count: int) -> dict[str, Any]:
@@ -117,7 +117,9 @@ def _draw_whiskers(ax: Axes, places: np.ndarray, profile: ScaleProfile, kept: li
 
 
 def _finish(ax: Axes, profiles: Iterable[ScaleProfile]) -> None:
-    highest = max(max(p.mean.max(), p.interval[:, 1].max() * (p.count > 1)) for p in profiles)
+    highest = max(
+        max(np.nanmax(p.mean), np.nanmax(p.interval[:, 1]) * (p.count > 1)) for p in profiles
+    )
     ax.set_ylim(0, max(min(1.05 * highest, 1.02), 1e-3))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_ylabel("share of the importance", fontsize=8)

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pywt
 from tqdm.auto import tqdm
 
 from ..attributions import WCAM, WaveletIntegratedGradients, models
 from ..attributions.checks import check_integer
 from ..attributions.inputs import Layout, is_torch_tensor
+from ..coefficients import default_level
 from ..explanation import WaveletExplanation
 from .batches import gather, on_host
 from .predictions import one_hot, one_hot_of, predict
@@ -89,8 +89,9 @@ class Report:
         -------
         table
             Columns name, predicted and score (probability where the outputs are such), target, a
-            share for each scale, sufficient_share, box_share, and the warnings, in sentences. What
-            is not known is missing.
+            share for each scale (missing for what is left out; beside it, where the method has
+            intervals, columns such as "1-2 px low" and "1-2 px high"), sufficient_share,
+            box_share, and the warnings, in sentences. What is not known is missing.
         """
         return pd.DataFrame(list(self.rows)).rename_axis("input")
 
@@ -186,7 +187,7 @@ def report(
     names = _names(names, len(x))
     drawn = _pictures(pictures, x, layout.ndim)
     boxes = _boxes(boxes, len(x), x.shape[1 : 1 + layout.ndim])
-    _check_reference(reference, explainer, layout.ndim)
+    _check_reference(reference, explainer, x.shape[1 : 1 + layout.ndim])
 
     outputs = predict(model, inputs, batch_size, front_end, ndim)
     labels = _labels(targets, model, inputs, outputs, front_end, ndim)
@@ -244,11 +245,8 @@ def _explainer(
         return explainer
     shape = tuple(inputs.shape)
     layout = Layout.of(shape, is_torch_tensor(inputs))
-    sizes = [shape[axis] for axis in layout.spatial_axes]
-    level = min(3, *(pywt.dwt_max_level(size, 2) for size in sizes))
     options: dict[str, Any] = {
         "batch_size": batch_size,
-        "level": level,
         "seed": seed,
         "front_end": front_end,
         "verbose": verbose,
@@ -256,6 +254,8 @@ def _explainer(
     operator = models.check_operator(None)
     if models.torch_module(model, operator) is not None or models.is_tensorflow(model):
         return WaveletIntegratedGradients(model, steps=STEPS, **options)
+    sizes = [shape[axis] for axis in layout.spatial_axes]
+    level = default_level(sizes, "haar")
     bands = level * (2**layout.ndim - 1)
     side = min(CELLS[layout.ndim], *(-(-size // 2**level) for size in sizes))
     grid_size = int(np.ceil(side * max(bands, 1) ** (1 / layout.ndim)))
@@ -313,7 +313,7 @@ def _boxes(boxes: Any, count: int, sizes: tuple[int, ...]) -> np.ndarray | None:
     return found.astype(int)
 
 
-def _check_reference(reference: Any, explainer: Any, ndim: int) -> None:
+def _check_reference(reference: Any, explainer: Any, sizes: tuple[int, ...]) -> None:
     if reference is None:
         return
     if not isinstance(reference, ScaleProfile):
@@ -323,12 +323,20 @@ def _check_reference(reference: Any, explainer: Any, ndim: int) -> None:
         reference.wavelet,
         len(reference.scales) - 1,
         len(reference.bands[0][1]),
+        bool(reference.mean[0] > 0),
     )
-    ours = (type(explainer).__name__, explainer.wavelet, explainer.level, ndim)
+    level = explainer.level
+    ours = (
+        type(explainer).__name__,
+        explainer.wavelet,
+        default_level(sizes, explainer.wavelet) if level is None else level,
+        len(sizes),
+        explainer.include_approximation,
+    )
     if theirs != ours:
         raise ValueError(
-            "reference must be made as the explanation is: the method, wavelet, levels and axes "
-            f"are {ours}, but those of the reference {theirs}."
+            "reference must be made as the explanation is: the method, wavelet, levels, axes and "
+            f"include_approximation are {ours}, but those of the reference {theirs}."
         )
 
 
@@ -358,6 +366,7 @@ def _facts(
         "Model": str(getattr(model, "name", None) or type(model).__name__),
         "Explained by": f"{type(explainer).__name__}, {explanation.wavelet} wavelet, "
         f"{explanation.level} level{'s' * (explanation.level != 1)}",
+        **({"Not explained": findings.left_out} if findings.left_out else {}),
         "Inputs": f"{count}",
         "With warnings": f"{sum(bool(entry.warnings) for entry in entries)}",
     }

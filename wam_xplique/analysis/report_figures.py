@@ -82,10 +82,11 @@ def _draw_image(findings: Findings, index: int, image: np.ndarray) -> Iterator[P
         plot_scales(e, grey, index, of_levels)
     for ax, scale, values, share in zip(of_levels, e.scales[1:], maps[1:], shares[1:], strict=True):
         alt = f"Map of {scale} for {name}: most matters {where(values)}."
-        yield _picture(ax, scale, f"{share:.0%} of the importance.", alt)
+        yield _picture(ax, scale, f"{share:.0%} of the {findings.whole}.", alt)
     plot_pixels(e, grey, index, whole)
+    title = f"All scales{' of details' * (not e.includes_approximation)}"
     alt = f"Map of all scales for {name}: most matters {where(maps.sum(axis=0))}."
-    yield _picture(whole, "All scales", "Where the model looks.", alt)
+    yield _picture(whole, title, "Where the model looks.", alt)
 
 
 def _draw_signal(findings: Findings, index: int, signal: np.ndarray) -> Iterator[Picture]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..explanation import WaveletExplanation
-from ..plots.common import first_drawn, maps_of
+from ..explanation import WaveletExplanation, has_importance, mean_share
+from ..plots.common import maps_of
 from .profile import ScaleProfile
 from .report_html import Scale, Warned
 from .sufficient import DecisiveImages
@@ -57,8 +57,25 @@ class Findings:
 
     @functools.cached_property
     def shares(self) -> np.ndarray:
-        """The shares (N, level + 1) of the scales."""
+        """The shares (N, level + 1) of the scales; NaN for what is left out."""
         return self.explanation.scale_importance()
+
+    @functools.cached_property
+    def intervals(self) -> np.ndarray | None:
+        """Their intervals (N, level + 1, 2), where the method has any."""
+        return self.explanation.scale_interval()
+
+    @property
+    def whole(self) -> str:
+        """What the shares are shares of."""
+        return "importance" if self.explanation.includes_approximation else "details' importance"
+
+    @property
+    def left_out(self) -> str:
+        """What no share counts; empty where all is counted."""
+        if self.explanation.includes_approximation:
+            return ""
+        return f"what is coarse ({self.explanation.scales[0]}) is left out"
 
     @functools.cached_property
     def box_shares(self) -> np.ndarray | None:
@@ -117,10 +134,12 @@ class Findings:
         if self.targets is not None:
             verdict = "not predicted" if self.wrong[index] else "as predicted"
             found["Target"] = f"{self.class_name(self.targets[index])} ({verdict})"
-        found["Main scale"] = self._main_scale(index)
-        if self.box_shares is not None and self.shares[index].any():
+        title, told = self._main_scale(index)
+        found[title] = f"{told}; {self.left_out}" if self.left_out else told
+        if self.box_shares is not None and has_importance(self.shares[index]):
             share, area = self.box_shares[index], self._area(index)
-            found["Importance in the box"] = f"{share:.0%}, in {area:.0%} of the {self.kind}"
+            name = f"{self.whole[0].upper()}{self.whole[1:]} in the box"
+            found[name] = f"{share:.0%}, in {area:.0%} of the {self.kind}"
         if self.sufficient is not None:
             found["Enough to predict it"] = self.enough(index)
         return found
@@ -143,24 +162,22 @@ class Findings:
 
     def scales(self, index: int | None = None) -> list[Scale]:
         """The shares of one input, or the means over all that have importance."""
-        important = self.shares[self.shares.any(axis=1)]
-        mean = important.mean(axis=0) if len(important) else np.zeros(self.shares.shape[1])
-        shares = mean if index is None else self.shares[index]
-        first = first_drawn(self.explanation)
+        shares = mean_share(self.shares) if index is None else self.shares[index]
         return [
             Scale(
                 self.explanation.scales[level],
                 float(shares[level]),
                 self._usual(level),
                 "" if index is None else self._note(index, level),
+                None if index is None else self._interval(index, level),
             )
-            for level in range(first, len(shares))
+            for level in range(len(shares))
         ]
 
     def warnings(self, index: int) -> Iterator[Warned]:
         """Reasons to look closer."""
         yield from self._class_warnings(index)
-        if not self.shares[index].any():
+        if not has_importance(self.shares[index]):
             told = "The explanation is empty: nothing in the input changes the score."
             yield Warned("nothing matters", told)
             return
@@ -169,8 +186,8 @@ class Findings:
             outside = 1 - self.box_shares[index]
             yield Warned(
                 "outside of the box",
-                f"{'Half' if outside < 0.505 else f'{outside:.0%}'} of the importance lies outside "
-                f"of the object's box, which covers {self._area(index):.0%} of the "
+                f"{'Half' if outside < 0.505 else f'{outside:.0%}'} of the {self.whole} lies "
+                f"outside of the object's box, which covers {self._area(index):.0%} of the "
                 f"{self.kind}.",
             )
         if self.sufficient is not None and not self.sufficient.found[index]:
@@ -200,6 +217,7 @@ class Findings:
             "score": float(self.outputs[index, self.predicted[index]]),
             "target": None if self.targets is None else named(self.targets[index]),
             **dict(zip(self.explanation.scales, self.shares[index].tolist(), strict=True)),
+            **self._bounds(index),
             "sufficient_share": (
                 np.nan if self.sufficient is None else float(self.sufficient.share[index])
             ),
@@ -211,17 +229,50 @@ class Findings:
         """Whether the prediction rests on the finest scale."""
         scale, share, usual = self.explanation.scales[-1], self.shares[index, -1], self._usual(-1)
         far = usual is not None and self._distance(index, -1) >= FAR
-        if self.explanation.level and (far or share > FINE):
+        interval = self._interval(index, -1)
+        surely = share if interval is None else min(share, interval[0])
+        if self.explanation.level and (far or surely > FINE):
             detail = f"{scale} detail".replace("samples", "sample")
-            told = f"The prediction rests on {detail}: {share:.0%} of the importance is there"
+            told = f"The prediction rests on {detail}: {share:.0%} of the {self.whole} is there"
             more = f", far more than in the reference ({usual[0]:.0%})" if far and usual else ""
-            yield Warned(detail, f"{told}{more}.")
+            left_out = f" ({self.left_out})" if self.left_out else ""
+            yield Warned(detail, f"{told}{more}{left_out}.")
 
-    def _main_scale(self, index: int) -> str:
-        if not self.shares[index].any():
-            return "none"
-        level = int(self.shares[index].argmax())
-        return f"{self.explanation.scales[level]} ({self.shares[index, level]:.0%})"
+    def _main_scale(self, index: int) -> tuple[str, str]:
+        """The scale of the largest share; those that may be it, where their intervals overlap."""
+        title = "Main scale" if self.explanation.includes_approximation else "Main detail scale"
+        if not has_importance(self.shares[index]):
+            return title, "none"
+        level = int(np.nanargmax(self.shares[index]))
+        found = [level]
+        if self.intervals is not None:
+            low, high = self.intervals[index].T
+            found = np.flatnonzero((high >= low[level]) | (np.arange(len(high)) == level)).tolist()
+        told = " or ".join(self._told(index, level) for level in found)
+        return (title, told) if len(found) == 1 else (f"{title}: not settled", told)
+
+    def _told(self, index: int, level: int) -> str:
+        """A scale, its share and its interval in words."""
+        interval = self._interval(index, level)
+        more = "" if interval is None else f", {interval[0]:.0%} to {interval[1]:.0%}"
+        return f"{self.explanation.scales[level]} ({self.shares[index, level]:.0%}{more})"
+
+    def _interval(self, index: int, level: int) -> tuple[float, float] | None:
+        """The interval of a share, where there is one."""
+        if self.intervals is None or np.isnan(self.shares[index, level]):
+            return None
+        low, high = self.intervals[index, level]
+        return float(low), float(high)
+
+    def _bounds(self, index: int) -> dict[str, float]:
+        """The intervals of the shares by the columns of a table; none where there are none."""
+        if self.intervals is None:
+            return {}
+        return {
+            f"{scale} {end}": float(bound)
+            for scale, bounds in zip(self.explanation.scales, self.intervals[index], strict=True)
+            for end, bound in zip(("low", "high"), bounds, strict=True)
+        }
 
     def _area(self, index: int) -> float:
         """The part of an input that its box covers."""
@@ -231,7 +282,7 @@ class Findings:
 
     def _usual(self, level: int) -> tuple[float, float] | None:
         """Mean and standard deviation of the reference; of one input there is no deviation."""
-        if self.reference is None:
+        if self.reference is None or np.isnan(self.reference.mean[level]):
             return None
         mean, std = self.reference.mean[level], self.reference.std[level]
         return float(mean), float(np.nan_to_num(std))

@@ -75,14 +75,22 @@ def _prediction(findings: Findings) -> str:
 def _scale(findings: Findings) -> str:
     unit = ("samples", "pixels", "voxels")[findings.explanation.ndim - 1]
     fine = "clicks and noise" if findings.explanation.ndim == 1 else "fine texture and noise"
-    return (
+    told = (
         f"The size of the details, in {unit}: 1-2 is the finest, where {fine} are; larger numbers "
         "are coarser shapes. The shares tell how much of the explanation lies at each scale."
     )
+    if findings.left_out:
+        told += (
+            f" They are shares of the details: {findings.left_out}, and might matter more than all "
+            "of them; an explainer with include_approximation=True tells."
+        )
+    if findings.intervals is not None:
+        told += " In brackets are intervals: how sure the method is of a share."
+    return told
 
 
 def _warnings(findings: Findings) -> str:
-    found = [f"more than {FINE:.0%} of the importance lies at the finest scale"]
+    found = [f"more than {FINE:.0%} of the {findings.whole} lies at the finest scale"]
     if findings.reference is not None:
         found[0] += f", or {FAR:.0f} standard deviations more than in the reference"
     if findings.targets is not None:

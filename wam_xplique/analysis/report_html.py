@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from ..explanation import share_as_text
 from .report_style import STYLE
 
 
@@ -62,17 +64,20 @@ class Scale:
     label
         The scale.
     share
-        Its share, between 0 and 1.
+        Its share, between 0 and 1; NaN where it is left out.
     reference
         Mean and standard deviation of the reference; None without one.
     note
         What is unusual about it; empty if nothing is.
+    interval
+        The interval of the share, where there is one.
     """
 
     label: str
     share: float
     reference: tuple[float, float] | None = None
     note: str = ""
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -239,6 +244,10 @@ def _scales(scales: Sequence[Scale], caption: str) -> str:
 
 
 def _scale(scale: Scale, referred: bool) -> str:
+    told = share_as_text(scale.share, scale.interval)
+    if math.isnan(scale.share):
+        empty = "<td></td>" if referred else ""
+        return f'<tr><th scope="row">{escape(scale.label)}</th><td>{told}</td>{empty}</tr>'
     bar = f'<span class="bar" style="width:{_percent(scale.share)}"></span>'
     reference = ""
     if scale.reference is not None:
@@ -252,7 +261,7 @@ def _scale(scale: Scale, referred: bool) -> str:
     last = f"<td>{reference} {note}</td>" if referred else ""
     return (
         f'<tr><th scope="row">{escape(scale.label)}</th><td><span class="track" '
-        f'aria-hidden="true">{bar}</span>{scale.share:.0%}</td>{last}</tr>'
+        f'aria-hidden="true">{bar}</span>{told}</td>{last}</tr>'
     )
 
 

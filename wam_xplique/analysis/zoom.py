@@ -62,8 +62,7 @@ class ZoomConsistency:
         """
         figure, ax = plt.subplots(figsize=(1.6 + 0.9 * len(self.scales), 3.2), layout="constrained")
         table = self.to_dataframe()
-        held = (table.loc[0, ["regular", "zoomed"]] == 0).all()
-        table = table[int(held) :]
+        table = table[int(not table.loc[0, ["regular", "zoomed"]].sum()) :]
         places = np.arange(len(table))
         for name, shift, color in (("regular", -0.2, REGULAR_COLOR), ("zoomed", 0.2, BAR_COLOR)):
             means, deviations = table[name], table[f"{name} sd"]

@@ -55,11 +55,12 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
     wavelet
         Name of a discrete wavelet of PyWavelets.
     level
-        Number of levels.
+        Number of levels; by default `wam_xplique.coefficients.default_level` of the inputs: 3, one
+        more with each doubling of their smallest size beyond 224, fewer where they are too small.
     mode
         Boundary mode among `pywt.Modes.modes`.
     include_approximation
-        Whether the approximation takes part; its importance is zero if not.
+        Whether the approximation takes part; its coefficients are zero if not, and it has no share.
     normalize
         None keeps the values of the method's equation; "band" divides each band of each input
         by its largest magnitude, as the figures of the WAM paper do.
@@ -86,7 +87,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         reducer: str | None = "mean",
         *,
         wavelet: str = "haar",
-        level: int = 3,
+        level: int | None = None,
         mode: str = "periodization",
         include_approximation: bool = False,
         normalize: str | None = None,
@@ -96,7 +97,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         verbose: bool = False,
     ):
         check_integer("batch_size", batch_size, lowest=1, optional=True)
-        check_integer("level", level, lowest=0)
+        check_integer("level", level, lowest=0, optional=True)
         check_integer("seed", seed, lowest=0)
         check_choice("reducer", reducer, REDUCERS)
         check_choice("normalize", normalize, NORMALIZATIONS)
@@ -157,6 +158,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
             scale_error=scale_errors(finished, layout.ndim),
             draws=finished.draws,
             convergence_delta=finished.convergence_delta,
+            includes_approximation=self.include_approximation,
         )
 
     def _map(self, inputs: Any, targets: Any) -> np.ndarray:
@@ -195,8 +197,9 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         x, y, layout = prepare(
             inputs, targets, self.model, self._operator, backend, self.front_end, self.ndim
         )
-        transform = WaveletTransform(self.wavelet, self.level, self.mode, layout.spatial_axes)
-        transform.check(x.shape)
+        transform = WaveletTransform.fitting(
+            x.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
+        )
         over_channels = None
         if self.reducer in LINEAR and layout.channel_axis is not None and layout.ndim > 1:
             axis = layout.channel_axis - len(x.shape)

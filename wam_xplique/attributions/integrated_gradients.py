@@ -62,7 +62,7 @@ class WaveletIntegratedGradients(WaveletExplainer):
         quadrature: str = "gauss-legendre",
         until: Mapping[str, float] | None = None,
         wavelet: str = "haar",
-        level: int = 3,
+        level: int | None = None,
         mode: str = "periodization",
         include_approximation: bool = False,
         normalize: str | None = None,

@@ -32,7 +32,8 @@ class WCAM(SobolExplainer):
     wavelet
         Name of a discrete wavelet of PyWavelets.
     level
-        Number of levels.
+        Number of levels; by default `wam_xplique.coefficients.default_level` of the inputs: 3, one
+        more with each doubling of their smallest size beyond 224, fewer where they are too small.
     mode
         Boundary mode among `pywt.Modes.modes`.
     include_approximation
@@ -60,7 +61,7 @@ class WCAM(SobolExplainer):
         operator: Any = None,
         *,
         wavelet: str = "haar",
-        level: int = 3,
+        level: int | None = None,
         mode: str = "periodization",
         include_approximation: bool = False,
         partition: str = "mosaic",
@@ -72,7 +73,7 @@ class WCAM(SobolExplainer):
         front_end: Callable[[Any], Any] | None = None,
         verbose: bool = False,
     ):
-        check_integer("level", level, lowest=0)
+        check_integer("level", level, lowest=0, optional=True)
         check_wavelet(wavelet, mode)
         check_choice("partition", partition, PARTITIONS, optional=False)
         check_refine(refine)
@@ -119,8 +120,9 @@ class WCAM(SobolExplainer):
             If inputs, targets and model do not fit together; see the message.
         """
         x, y, layout = self._prepare(inputs, targets)
-        transform = WaveletTransform(self.wavelet, self.level, self.mode, layout.spatial_axes)
-        transform.check(x.shape)
+        transform = WaveletTransform.fitting(
+            x.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
+        )
         shape = layout.shape_channels_last(tuple(x.shape))
         cells = wavelet_cells(
             transform,
@@ -137,7 +139,13 @@ class WCAM(SobolExplainer):
                 lambda band: np.repeat(band[..., np.newaxis], shape[-1], axis=-1), coefficients
             )
         return WaveletExplanation(
-            coefficients, self.wavelet, self.mode, shape, layout.ndim, indices
+            coefficients,
+            self.wavelet,
+            self.mode,
+            shape,
+            layout.ndim,
+            indices,
+            includes_approximation=self.include_approximation,
         )
 
     def _map(self, inputs: Any, targets: Any) -> np.ndarray:

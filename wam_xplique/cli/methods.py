@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import attributions
 from ..attributions.inputs import Layout
-from ..coefficients import WaveletTransform
+from ..coefficients import WaveletTransform, default_level
 from .inputs import Inputs
 from .models import Classifier
 
@@ -128,9 +128,20 @@ def check_fit(explainer: Any, classifier: Classifier, inputs: Inputs) -> None:
     """
     if inputs.ndim != explainer.ndim:
         raise ValueError(f"it has {inputs.ndim} axes of space or time, the others {explainer.ndim}")
-    axes = Layout.of(inputs.x.shape, classifier.channels_first, inputs.ndim).spatial_axes
-    transform = WaveletTransform(explainer.wavelet, explainer.level, explainer.mode, axes)
-    transform.check(inputs.x.shape)
+    axes = _axes(classifier, inputs)
+    WaveletTransform.fitting(
+        inputs.x.shape, explainer.wavelet, explainer.level, explainer.mode, axes
+    )
+
+
+def with_one_level(method: Method, pairs: Sequence[tuple[Classifier, Inputs]]) -> Method:
+    """A method that takes as many levels for all inputs, as fit these of each classifier."""
+    wavelet = method.parameters.get("wavelet", "haar")
+    fitting = [
+        default_level([inputs.x.shape[axis] for axis in _axes(classifier, inputs)], wavelet)
+        for classifier, inputs in pairs
+    ]
+    return replace(method, parameters={"level": min(fitting), **method.parameters})
 
 
 def gives_gradients(classifier: Classifier, inputs: Inputs) -> bool:
@@ -141,6 +152,11 @@ def gives_gradients(classifier: Classifier, inputs: Inputs) -> bool:
     except Exception:  # the frameworks raise errors of many kinds where there is no gradient
         return False
     return True
+
+
+def _axes(classifier: Classifier, inputs: Inputs) -> tuple[int, ...]:
+    """The axes of inputs that are space or time."""
+    return Layout.of(inputs.x.shape, classifier.channels_first, inputs.ndim).spatial_axes
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -101,7 +101,13 @@ Method = Annotated[
 Wavelet = Annotated[
     str | None, typer.Option(help="A discrete wavelet of PyWavelets (default: haar).")
 ]
-Level = Annotated[int | None, typer.Option(help="Number of levels (default: 3).")]
+Level = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of levels (default: 3, one more with each doubling of the inputs' size beyond "
+        "224, fewer where they are too small)."
+    ),
+]
 Mode = Annotated[
     str | None, typer.Option(help="Boundary mode of PyWavelets (default: periodization).")
 ]

@@ -13,10 +13,11 @@ import matplotlib.pyplot as plt
 import typer
 
 from ..analysis import ScaleProfile, compare_profiles, scale_profile
+from ..explanation import shares_as_text
 from . import options
 from .files import Problems, check_free, expand, names_of
 from .inputs import Inputs, Reading, read_files
-from .methods import WAM_IG, WCAM, Method, check_fit, find_method, gives_gradients
+from .methods import WAM_IG, WCAM, Method, check_fit, find_method, gives_gradients, with_one_level
 from .models import Classifier, load_model
 from .parsing import tell_problems, telling
 
@@ -126,6 +127,7 @@ def profiles(
     if method.name is None:
         name = WAM_IG if all(gives_gradients(*pair) for pair in pairs) else WCAM
         method = replace(method, name=name)
+    method = with_one_level(method, pairs)
     found = []
     for classifier, first in pairs:
         explainer = method.explainer(classifier, first)
@@ -149,14 +151,13 @@ def write_profiles(found: Sequence[ScaleProfile], out: Path) -> None:
     """
     result = compare_profiles(*found) if len(found) > 1 else found[0]
     out.mkdir(parents=True, exist_ok=True)
-    result.to_dataframe().to_csv(out / "profile.csv", index=False)
+    result.to_dataframe().to_csv(out / "profile.csv", index=False, na_rep="NaN")
     figure = result.plot()
     figure.savefig(out / "profile.png", dpi=110)
     plt.close(figure)
     for one in found:
         one.save(out / f"{one.name}.npz")
-        shares = zip(one.scales, one.mean, strict=True)
-        told = ", ".join(f"{scale} {share:.0%}" for scale, share in shares)
+        told = shares_as_text(one.scales, one.mean, one.interval)
         typer.echo(f"{one.name} ({one.method}, inputs: {one.count}): {told}")
     typer.echo(f"Written to {out}/")
 

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from ..coefficients import map_bands
 from ..datasets import save_wav
-from ..explanation import WaveletExplanation
+from ..explanation import WaveletExplanation, share_as_text
 from ..plots import plot_scalogram, plot_spectrogram, plot_waveform
 from ..plots.common import scale_labels
 from . import networks
@@ -243,7 +243,6 @@ def _table_of_shares(studies: Sequence[Study]) -> str:
     for study in studies:
         for method, explanation in study.explanations.items():
             bands = scale_labels(explanation, SAMPLE_RATE)
-            shares = explanation.scale_importance().mean(axis=0)
-            cells = [f"{share:.0%}" for share in shares]
+            cells = map(share_as_text, explanation.scale_importance().mean(axis=0))
             rows.append([study.framework, study.kind, method, *cells])
     return table(["framework", "model", "method", *bands], rows, labels=3)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..explanation import WaveletExplanation
+from ..explanation import WaveletExplanation, share_as_text
 from ..plots import plot_scale_importance, plot_slices, save_interactive
 from ..plots.common import draw_image, draw_map, first_drawn, maps_of, scale_labels
 from . import networks
@@ -98,11 +98,10 @@ def _scales(explanation: WaveletExplanation) -> list[str]:
 def _table(names: Sequence[str], found: Found) -> str:
     rows, scales = [], []
     for (method, framework), explanation in found.items():
-        scales = _scales(explanation)
-        shares = explanation.scale_importance()[:, first_drawn(explanation) :]
+        scales, shares = explanation.scales, explanation.scale_importance()
         for name in CLASSES:
             of_class = shares[[other == name for other in names]]
             if len(of_class):
-                cells = [f"{share:.0%}" for share in of_class.mean(axis=0)]
+                cells = map(share_as_text, of_class.mean(axis=0))
                 rows.append([framework, method, name, *cells])
     return table(["framework", "method", "class", *scales], rows, labels=3)

@@ -70,9 +70,9 @@ class WaveletMetric(ExplanationMetric):
     activation
         None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
     wavelet, level, mode
-        The transform; None takes that of the explanations, or haar, 3 levels and periodization
-        for maps in the input's domain. `level=0` leaves the inputs as they are: the features are
-        pixels, as in Xplique's metrics.
+        The transform; None takes that of the explanations, or haar, the explainers' default level
+        and periodization for maps in the input's domain. `level=0` leaves the inputs as they are:
+        the features are pixels, as in Xplique's metrics.
     include_approximation
         Whether the approximation is among the features; it keeps its value if not. None for
         whether the explanations give it any importance.
@@ -257,7 +257,7 @@ class WaveletMetric(ExplanationMetric):
             return self._pose_front_end(explanations)
         layout = self._layout
         shape = layout.shape_channels_last(tuple(self._x.shape))
-        transform = self._wavelets.transform(explanations, layout)
+        transform = self._wavelets.transform(explanations, layout, tuple(self._x.shape))
         transform.check(self._x.shape)
         values = importance(explanations, transform, layout, shape)
         cells = self._cells(values, transform, layout.ndim)

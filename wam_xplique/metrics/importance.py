@@ -19,9 +19,11 @@ class Wavelets(NamedTuple):
     level: int | None
     mode: str | None
 
-    def transform(self, explanation: Any, layout: Layout) -> WaveletTransform:
+    def transform(
+        self, explanation: Any, layout: Layout, shape: tuple[int, ...]
+    ) -> WaveletTransform:
         """
-        The transform whose coefficients an explanation ranks.
+        The transform of inputs of `shape` whose coefficients an explanation ranks.
 
         Raises
         ------
@@ -29,9 +31,8 @@ class Wavelets(NamedTuple):
             If the explanation is one of other coefficients.
         """
         if not isinstance(explanation, WaveletExplanation):
-            level = 3 if self.level is None else self.level
             wavelet, mode = self.wavelet or "haar", self.mode or "periodization"
-            return WaveletTransform(wavelet, level, mode, layout.spatial_axes)
+            return WaveletTransform.fitting(shape, wavelet, self.level, mode, layout.spatial_axes)
         found = (explanation.wavelet, explanation.level, explanation.mode)
         for name, wanted, theirs in zip(self._fields, self, found, strict=True):
             if wanted not in (None, theirs):

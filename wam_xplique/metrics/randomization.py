@@ -109,8 +109,8 @@ def _importance(explainer: Any, inputs: Any, targets: Any) -> np.ndarray:
         return maps.reshape(len(maps), -1)
     explanation: WaveletExplanation = explainer.explain_wavelet(inputs, targets)
     bands = flatten(explanation.coefficients)
-    if explanation.level and not np.any(bands["approximation"]):
-        del bands["approximation"]  # it takes no part
+    if explanation.level and not explanation.includes_approximation:
+        del bands["approximation"]
     return np.abs(as_rows(bands))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -11,9 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
-from ..coefficients import map_bands
 from ..explanation import WaveletExplanation
-from ..indices import SobolIndices
 
 COLORMAP = "magma"
 BAR_COLOR = "#b5367a"  # the middle of the color map
@@ -148,21 +145,14 @@ def draw_image(ax: Axes, image: np.ndarray) -> None:
     bare(ax)
 
 
-def only(explanation: WaveletExplanation, index: int) -> WaveletExplanation:
-    """The explanation of one input, so that no maps of the others are made."""
-    coefficients = map_bands(lambda band: band[[index]], explanation.coefficients)
-    shape = (1, *explanation.input_shape[1:])
-    return replace(explanation, coefficients=coefficients, input_shape=shape)
-
-
 def maps_of(explanation: WaveletExplanation, index: int) -> np.ndarray:
     """The maps (level + 1, ...) of one input by scale, their channels averaged."""
-    maps = only(explanation, index).by_scale()[0]
+    maps = explanation[index].by_scale()[0]
     return maps if maps.ndim == 1 + explanation.ndim else maps.mean(axis=-1)
 
 
 def first_drawn(explanation: WaveletExplanation) -> int:
-    """1 where the approximation takes no part beside details, else 0."""
+    """1 where the approximation was left out, or has no importance beside details, else 0."""
     return int(explanation.level > 0 and not np.any(explanation.coefficients[0]))
 
 
@@ -224,7 +214,7 @@ def importance_name(explanation: WaveletExplanation) -> str:
 
 
 def shares_of(
-    importance: np.ndarray, sobol: SobolIndices | None, index: int | None
+    importance: np.ndarray, interval: np.ndarray | None, index: int | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """
     The shares of the regions in one input, or their means over all, and their intervals.
@@ -237,8 +227,8 @@ def shares_of(
     ----------
     importance
         Shares (N, L).
-    sobol
-        Where the intervals are, if there are any.
+    interval
+        Their intervals (N, L, 2), if there are any.
     index
         Which input; None for the mean over all.
 
@@ -249,7 +239,6 @@ def shares_of(
     interval
         Array (L, 2), or None.
     """
-    interval = None if sobol is None else sobol.importance_interval
     if index is None:
         return importance.mean(axis=0), None if interval is None else interval.mean(axis=0)
     return importance[index], None if interval is None else interval[index]

@@ -221,7 +221,9 @@ def plot_scale_importance(
     check_wavelets(explanation)
     kept = slice(first_drawn(explanation), None)
     labels = scale_labels(explanation, sample_rate)[kept]
-    shares, interval = shares_of(explanation.scale_importance(), explanation.sobol, index)
+    shares, interval = shares_of(
+        explanation.scale_importance(), explanation.scale_interval(), index
+    )
     shares, places = shares[kept], np.arange(len(labels))
     ends = shares
     ax = new_axes() if ax is None else ax

@@ -22,7 +22,6 @@ from .common import (
     importance_name,
     maps_of,
     new_axes,
-    only,
     scale_labels,
     top_color,
     top_of,
@@ -77,7 +76,7 @@ def plot_waveform(
     check_kind(explanation, "signals", PLACES)
     signal = _check_signal(explanation, signal)
     period = _period(sample_rate)
-    importance = np.abs(only(explanation, index).pixels()[0]).reshape(signal.shape).T
+    importance = np.abs(explanation[index].pixels()[0]).reshape(signal.shape).T
     top = top_color(explanation, importance)
     given, ax = ax, new_axes(7, 2.2) if ax is None else ax
 

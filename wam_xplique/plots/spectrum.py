@@ -107,7 +107,9 @@ def plot_radial_importance(
     """
     _check(explanation)
     ax = new_axes(3.6, 2.5) if ax is None else ax
-    shares, interval = shares_of(explanation.radial_importance(), explanation.sobol, index)
+    shares, interval = shares_of(
+        explanation.radial_importance(), explanation.sobol.importance_interval, index
+    )
     edges = 2 * explanation.radii[0] * np.arange(len(shares) + 1)
     if interval is not None:
         low, high = interval.T
