@@ -37,7 +37,7 @@ def test_models_are_compared_over_files_and_broken_ones_are_told(
     assert main(["profile", str(photos), *models, "--out", str(out), *sized]) == 1
     told = capsys.readouterr()
     assert told.err.count("broken.jpg: ") == 1
-    assert "network (WaveletIntegratedGradients, inputs: 3): > 4 px 0%, 2-4 px " in told.out
+    assert "network (WaveletIntegratedGradients, inputs: 3): > 4 px left out, 2-4 px " in told.out
     names = {"profile.csv", "profile.png", "network.npz", "scripted.npz"}
     assert {path.name for path in out.iterdir()} == names
 
