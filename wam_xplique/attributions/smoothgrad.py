@@ -45,7 +45,7 @@ class WaveletSmoothGrad(WaveletGradientStatistic):
         relative_noise: float | None = None,
         until: Mapping[str, float] | None = None,
         wavelet: str = "haar",
-        level: int = 3,
+        level: int | None = None,
         mode: str = "periodization",
         include_approximation: bool = False,
         normalize: str | None = None,
