@@ -30,6 +30,7 @@ LAYERS = {
     "wam_xplique.attributions": 3,
     "wam_xplique.metrics": 3,
     "wam_xplique.registration": 4,
+    "wam_xplique.benchmarks.real.networks": 4,  # which the demo explains, too
     "wam_xplique.analysis": 4,
     "wam_xplique.plots": 4,
     "wam_xplique.demo": 5,

@@ -1,10 +1,15 @@
 """The demo: images, sounds and volumes, explained in Keras and in PyTorch."""
 
-from . import audio, textures, volume
+from . import audio, photographs, textures, volume
 from .imagenet import explain_photograph
 from .messages import DemoError
 
-RUNS = {"image": textures.run, "audio": audio.run, "volume": volume.run}
+RUNS = {
+    "image": photographs.run,
+    "texture": textures.run,
+    "audio": audio.run,
+    "volume": volume.run,
+}
 """What runs the demo on each kind of input; takes a folder and how many are explained."""
 
 __all__ = ["RUNS", "DemoError", "explain_photograph"]

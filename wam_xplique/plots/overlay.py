@@ -1,0 +1,166 @@
+"""Explanations in colour on the photographs that they explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from ..explanation import WaveletExplanation
+from .common import (
+    PLACES,
+    check_kind,
+    draw_colorbar,
+    draw_image,
+    first_drawn,
+    maps_of,
+    scale_labels,
+    top_of,
+)
+from .explanation import plot_scale_importance
+
+COLORMAPS = {False: "inferno", True: "bwr"}
+"""The colours by default, without signs and with them."""
+LABELS = {
+    False: "importance, in each map relative",
+    True: "against  ←  importance, relative  →  for",
+}
+
+
+def plot_overlay(
+    explanation: WaveletExplanation,
+    images: Any,
+    *,
+    titles: Sequence[str] | None = None,
+    signed: bool = False,
+    cmap: str | None = None,
+    alpha: float = 0.9,
+    scales: bool = False,
+) -> Figure:
+    """
+    Draw images, and on each of them its explanation in colour: the more important, the opaquer.
+
+    Parameters
+    ----------
+    explanation
+        Explanation of images.
+    images
+        The images (N, H, W), (N, H, W, C) or (N, C, H, W), in any range.
+    titles
+        A line for each image, such as its class and probability.
+    signed
+        Whether to tell what speaks for the score from what speaks against it, for methods whose
+        equation has a sign.
+    cmap
+        Name of a colour map of matplotlib; "inferno" by default, "bwr" with signs.
+    alpha
+        Opacity of the most important, in (0, 1].
+    scales
+        Whether to draw each scale beside, in colours of its own, and the share of each, which
+        compares them.
+
+    Returns
+    -------
+    figure
+        One row an image: itself, its explanation, and the scales.
+
+    Raises
+    ------
+    ValueError
+        If it is no explanation of images, the images or titles do not fit it, `alpha` is out of
+        range, scales are asked for with signs, or signs of a method that has none.
+
+    Examples
+    --------
+    >>> from wam_xplique import WaveletExplanation
+    >>> importance = WaveletExplanation([np.ones((1, 8, 8))], "haar", "periodization", (1, 8, 8), 2)
+    >>> figure = plot_overlay(importance, np.zeros((1, 8, 8)), titles=["nothing (100%)"])
+    >>> [ax.get_title() for ax in figure.axes]
+    ['nothing (100%)', 'all scales']
+    """
+    check_kind(explanation, "images", PLACES)
+    photographs = _channels_last(images, explanation)
+    if titles is not None and len(titles) != len(explanation):
+        raise ValueError(f"titles must be {len(explanation)}, one an image, got {len(titles)}.")
+    if not 0 < alpha <= 1:
+        raise ValueError(f"alpha must be in (0, 1], got {alpha!r}.")
+    if signed and scales:
+        raise ValueError("scales=True draws magnitudes; signed must be False, got True.")
+    first = first_drawn(explanation)
+    labels = scale_labels(explanation)[first:] if scales else []
+    count, rows = 2 + len(labels) + scales, len(explanation)
+    figure, axes = plt.subplots(
+        rows, count, squeeze=False, figsize=(2.6 * count, 2.7 * rows), layout="constrained"
+    )
+    signs = explanation.pixels(signed=True).mean(axis=-1) if signed else None
+    for index, (photograph, row) in enumerate(zip(photographs, axes, strict=True)):
+        draw_image(row[0], photograph)
+        row[0].set_title(titles[index] if titles is not None else "", fontsize=10)
+        maps = maps_of(explanation, index)[first:]
+        whole = maps.sum(axis=0) if signs is None else signs[index]
+        views = [whole, *maps] if scales else [whole]
+        for ax, view, label in zip(row[1:], views, ["all scales", *labels], strict=False):
+            shown = draw_overlay(ax, view, photograph, signed=signed, cmap=cmap, alpha=alpha)
+            ax.set_title(label, fontsize=10)
+        draw_colorbar(shown, ax, LABELS[signed])
+        if scales:
+            plot_scale_importance(explanation, index, row[-1])
+            row[-1].set_title("share of each scale", fontsize=10)
+    return figure
+
+
+def draw_overlay(
+    ax: Axes,
+    values: np.ndarray,
+    image: np.ndarray,
+    *,
+    signed: bool = False,
+    cmap: str | None = None,
+    alpha: float = 0.9,
+) -> ScalarMappable:
+    """
+    Draw a map in colour on an image.
+
+    Parameters
+    ----------
+    ax
+        Axes to draw on.
+    values
+        Map (H, W); its magnitudes are drawn if not `signed`.
+    image
+        The image (H, W), (H, W, 1) or (H, W, 3).
+    signed, cmap, alpha
+        As for `plot_overlay`.
+
+    Returns
+    -------
+    shown
+        What a bar of colours is made of; 1 is nearly the largest of the map.
+    """
+    relative = np.clip(values / (top_of(np.abs(values)) or 1.0), -1, 1)
+    shown = ScalarMappable(Normalize(-1 if signed else 0, 1), cmap or COLORMAPS[signed])
+    color = shown.to_rgba(relative if signed else np.abs(relative))
+    color[..., 3] = alpha * np.abs(relative)
+    draw_image(ax, image)
+    ax.imshow(color)
+    return shown
+
+
+def _channels_last(images: Any, explanation: WaveletExplanation) -> np.ndarray:
+    """The images as an array (N, H, W) or (N, H, W, C)."""
+    found = np.asarray(images, dtype=float)
+    sizes = tuple(explanation.spatial_shape)
+    if found.ndim == 4 and found.shape[2:] == sizes and found.shape[1:3] != sizes:
+        found = np.moveaxis(found, 1, -1)
+    if found.ndim not in (3, 4) or found.shape[:3] != (len(explanation), *sizes):
+        raise ValueError(
+            f"images must be the {len(explanation)} of {sizes[0]}×{sizes[1]} that are explained, "
+            f"got shape {found.shape}."
+        )
+    return found
