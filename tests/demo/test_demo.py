@@ -52,7 +52,7 @@ def test_demo_writes_its_figures_explanations_and_table(tmp_path, monkeypatch, c
     monkeypatch.setattr(
         textures, "crops", lambda half, count, seed: data.crops(half, min(count, 8), seed)
     )
-    assert main(["demo", "--samples", "6", "--out", str(tmp_path)]) == 0
+    assert main(["demo", "--modality", "texture", "--samples", "6", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert printed.count("accuracy on the held-out halves") == 2
     table = [line for line in printed.splitlines() if line.startswith(("Keras ", "PyTorch "))]
