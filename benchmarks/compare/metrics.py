@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.stats
 import xplique.metrics as theirs
 
 from wam_xplique import WaveletExplanation
 from wam_xplique import metrics as ours
+from wam_xplique.algorithms.removal import RandomSets, fidelity_to_sets, scores_without_sets
+from wam_xplique.coefficients import flatten
 
 from .subjects import Subject
 
@@ -73,6 +74,7 @@ METRICS = {
     "InputFidelity": Metric(1),
     "Insertion": Metric(1),
     "Deletion": Metric(-1),
+    "Faithfulness": Metric(1),
     "MuFidelity": Metric(1),
     "AverageDropMetric": Metric(-1),
     "AverageIncreaseMetric": Metric(1),
@@ -81,7 +83,8 @@ METRICS = {
     "Complexity": Metric(0),
 }
 """
-All metrics by the name of their class, ours first.
+All metrics by the name of their class, ours first. `Faithfulness` is insertion less deletion of
+pixels.
 
 Of Xplique's, `AverageStability`, `RandomLogitMetric` and `ModelRandomizationMetric` score an
 explainer by many explanations more, and `MeGe` trains the model anew.
@@ -152,10 +155,39 @@ def _causal_wavelets(subject: Subject, explanation: Any, scoring: Scoring) -> Sc
     }
 
 
+class SharedSets(ours.WaveletMuFidelity):
+    """μ-Fidelity of many explanations: without a set, an input has one score for all of them."""
+
+    @functools.cached_property
+    def known(self) -> dict[tuple[bytes, ...], np.ndarray]:
+        """Scores without each set, by the cells that sets are of."""
+        return {}
+
+    def evaluate_samples(self, explanations: Any) -> np.ndarray:
+        problem, importance = self._pose(explanations)
+        features = importance.shape[1]
+        sets = RandomSets(features, max(1, round(self.subset_percent * features)), self.seed)
+        cells = tuple(band.tobytes() for band in flatten(problem.cells).values())
+        if cells not in self.known:
+            self.known[cells] = scores_without_sets(problem, sets, self.nb_samples)
+        return fidelity_to_sets(sets, self.known[cells], importance)
+
+
 def _mu_fidelity_wavelets(subject: Subject, explanation: Any, scoring: Scoring) -> Scores:
-    options = {**_options(subject, explanation, scoring), "grid_size": _grid_size(subject)}
-    metric = ours.WaveletMuFidelity(**options, nb_samples=scoring.sets, seed=scoring.seed)
+    metric = _shared_sets(subject, explanation, scoring, None)
     return {"WaveletMuFidelity": metric.evaluate_samples(explanation)}
+
+
+def _shared_sets(
+    subject: Subject, explanation: Any, scoring: Scoring, level: int | None
+) -> SharedSets:
+    """The metric that a subject has for all explanations."""
+    options = _options(subject, explanation, scoring)
+    key = (scoring, level, options["domain"])
+    if key not in subject.fidelities:
+        options |= {"grid_size": _grid_size(subject), "level": level}
+        subject.fidelities[key] = SharedSets(**options, nb_samples=scoring.sets, seed=scoring.seed)
+    return subject.fidelities[key]
 
 
 def _important_part(subject: Subject, explanation: Any, scoring: Scoring) -> Scores:
@@ -170,32 +202,15 @@ def _causal(subject: Subject, explanation: Any, scoring: Scoring) -> Scores:
     """Xplique's scores, which ours has without a transform, for each input and all at once."""
     maps = _maps(explanation)
     options = {**_options(subject, maps, scoring), "steps": scoring.steps, "level": 0}
-    return {
-        "Insertion": ours.WaveletInsertion(**options).evaluate_samples(maps),
-        "Deletion": ours.WaveletDeletion(**options).evaluate_samples(maps),
-    }
+    inserted = ours.WaveletInsertion(**options).evaluate_samples(maps)
+    deleted = ours.WaveletDeletion(**options).evaluate_samples(maps)
+    return {"Insertion": inserted, "Deletion": deleted, "Faithfulness": inserted - deleted}
 
 
 def _mu_fidelity(subject: Subject, explanation: Any, scoring: Scoring) -> Scores:
-    model = subject.of_xplique(subject.probabilities)
-    metric = theirs.MuFidelity(
-        model,
-        subject.inputs,
-        subject.targets,
-        scoring.batch_size,
-        _grid_size(subject),
-        nb_samples=scoring.sets,
-    )
-    inputs, targets, base = metric.inputs, metric.targets, metric.base_predictions
-    maps, scores = _maps(explanation), []
-    for start in range(len(maps)):  # it tells the mean alone
-        one = slice(start, start + 1)
-        metric.inputs, metric.targets = inputs[one], targets[one]
-        metric.base_predictions = base[one]
-        with warnings.catch_warnings():  # of a map without variation, whose score is 0
-            warnings.simplefilter("ignore", scipy.stats.ConstantInputWarning)
-            scores.append(metric.evaluate(maps[one]))
-    return {"MuFidelity": np.array(scores)}
+    """Xplique's score, too, with the same sets for all inputs."""
+    maps = _maps(explanation)
+    return {"MuFidelity": _shared_sets(subject, maps, scoring, 0).evaluate_samples(maps)}
 
 
 def _grid_size(subject: Subject) -> int:
@@ -235,7 +250,7 @@ GROUPS: dict[Callable[[Subject, Any, Scoring], Scores], tuple[str, ...]] = {
     _causal_wavelets: ("WaveletInsertion", "WaveletDeletion", "WaveletFaithfulness"),
     _mu_fidelity_wavelets: ("WaveletMuFidelity",),
     _important_part: ("FaithfulnessOnSpectra", "InputFidelity"),
-    _causal: ("Insertion", "Deletion"),
+    _causal: ("Insertion", "Deletion", "Faithfulness"),
     _mu_fidelity: ("MuFidelity",),
     _average: ("AverageDropMetric", "AverageIncreaseMetric", "AverageGainMetric"),
     _shape_of_maps: ("Sparseness", "Complexity"),

@@ -37,7 +37,6 @@ memory that a batch of them took beyond what was held before, `error` what a met
 ended with in place of a score.
 """
 OF_SOUNDS = {"wavelet": "db4", "level": 6}
-REPEATED = 5.0  # seconds; what is shorter is run again, so that nothing is compiled while timed
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,9 @@ class Settings:
         As of a `Request`.
     options
         Parameters of methods that differ from the common ones, by the methods' names.
+    repeated
+        Seconds: an explanation that takes less is made once more, so that nothing is compiled
+        while it is timed.
     """
 
     samples: int = 40
@@ -82,6 +84,7 @@ class Settings:
     training: int | None = None
     domain: str = "wavelet"
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    repeated: float = 5.0
 
     def request(self, data: str, model: str) -> Request:
         """A classifier and data, by their names."""
@@ -100,6 +103,7 @@ def run(
     chosen: Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
     retry: bool = False,
+    make: MakeAll | None = None,
 ) -> pd.DataFrame:
     """
     Explain and score all that is not in `out` yet.
@@ -116,6 +120,8 @@ def run(
         Names of methods and of metrics; None for all. Those that do not fit are left out.
     retry
         Whether to do again what failed.
+    make
+        What makes the explainers of a subject; by default those of `methods` that fit it.
 
     Returns
     -------
@@ -136,7 +142,7 @@ def run(
     check_settings(settings, out)
     for request in requests:
         with _as_it_was():
-            _run_subject(request, settings, out, chosen, metrics, retry)
+            _run_subject(request, settings, out, chosen, metrics, retry, make or _makers)
     results = collect(out)
     results.to_csv(out / "results.csv", index=False)
     with contextlib.suppress(ImportError):
@@ -170,6 +176,10 @@ def check_settings(settings: Settings, out: Path) -> None:
     if differences := [name for name in wanted if wanted[name] != there.get(name)]:
         told = ", ".join(f"{n}={there.get(n)!r} there, {wanted[n]!r} here" for n in differences)
         raise ValueError(f"out {out} holds results of other settings: {told}; take another folder.")
+
+
+MakeAll = Callable[[Subject, Settings], methods.Makers]
+"""What makes the explainers that a subject is explained by."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +221,7 @@ class _Fitting:
     request: Request
     settings: Settings
     path: Path
+    make: MakeAll
 
     @functools.cached_property
     def subject(self) -> Subject:
@@ -218,7 +229,7 @@ class _Fitting:
 
     @functools.cached_property
     def makers(self) -> methods.Makers:
-        return _makers(self.subject, self.settings)
+        return self.make(self.subject, self.settings)
 
     def names(self) -> tuple[list[str], list[str]]:
         """
@@ -249,10 +260,11 @@ def _run_subject(
     chosen: Sequence[str] | None,
     metrics: Sequence[str] | None,
     retry: bool,
+    make: MakeAll,
 ) -> None:
     folder = out / "parts" / "".join(c if c.isalnum() else "_" for c in request.name)
     folder.mkdir(parents=True, exist_ok=True)
-    fit = _Fitting(request, settings, folder / "fitting.json")
+    fit = _Fitting(request, settings, folder / "fitting.json", make)
     names_of_methods, names_of_metrics = fit.names()
     names = tuple(name for name in names_of_metrics if metrics is None or name in metrics)
     parts = [
@@ -308,7 +320,7 @@ def _rows(
     common: dict[str, Any] = {"model": part.subject, "method": part.method}
     found: Iterable[tuple[str, Any]]  # scores of a metric, or the exception in their place
     try:
-        explanation, seconds, megabytes = _explain(make, some)
+        explanation, seconds, megabytes = _explain(make, some, settings.repeated)
     except Exception as error:  # a method that fails must not stop the others
         found = dict.fromkeys(wanted, error).items()
     else:
@@ -326,7 +338,9 @@ def _rows(
             yield {**line, "sample": sample, "score": float(value)}
 
 
-def _explain(make: Callable[[], Any], subject: Subject) -> tuple[Any, float, float | None]:
+def _explain(
+    make: Callable[[], Any], subject: Subject, repeated: float
+) -> tuple[Any, float, float | None]:
     """An explanation, the seconds that it takes, and the most memory in MB."""
     explainer, seconds = make(), 0.0
     found: list[Any] = []
@@ -341,7 +355,7 @@ def _explain(make: Callable[[], Any], subject: Subject) -> tuple[Any, float, flo
         seconds = time.perf_counter() - start
 
     megabytes = timing.peak_memory(explain)
-    if seconds < REPEATED:
+    if seconds < repeated:
         found.clear()
         megabytes = timing.peak_memory(explain)
     return found[0], seconds, megabytes

@@ -107,8 +107,23 @@ class Subject:
 
         return TorchWrapper(nn.Sequential(ChannelsFirst(), model).eval(), "cpu", False)
 
+    @functools.cached_property
+    def fidelities(self) -> dict[Any, Any]:
+        """Metrics that know already what all explanations share."""
+        return {}
+
+    @functools.cached_property
+    def _parts(self) -> dict[tuple[int, int], Subject]:
+        return {}
+
     def part(self, chosen: slice) -> Subject:
         """The same model with some of the inputs."""
+        bounds = (chosen.start, chosen.stop)
+        if bounds not in self._parts:
+            self._parts[bounds] = self._make_part(chosen)
+        return self._parts[bounds]
+
+    def _make_part(self, chosen: slice) -> Subject:
         part = replace(self, inputs=self.inputs[chosen])
         vars(part).update(  # neither predicted nor traced again
             seen=self.seen[chosen],

@@ -41,13 +41,13 @@ def summary(results: pd.DataFrame) -> str:
         of_wavelets = [name for name in metrics if hasattr(ours, name)]
         of_pixels = [name for name in metrics if name not in of_wavelets]
         if of_wavelets:
-            parts.append("In the wavelet domain:\n\n" + _table(of_model, of_wavelets))
+            parts.append("In the wavelet domain:\n\n" + table(of_model, of_wavelets))
         if of_pixels:
-            parts.append("In pixels:\n\n" + _table(of_model, of_pixels))
+            parts.append("In pixels:\n\n" + table(of_model, of_pixels))
     return "\n\n".join([*parts, *_failures(results)])
 
 
-def _table(of_model: pd.DataFrame, metrics: Sequence[str]) -> str:
+def table(of_model: pd.DataFrame, metrics: Sequence[str], costs: bool = True) -> str:
     """A row a method, a column a metric, and what the methods cost."""
     by_method = dict(list(of_model.groupby("method", sort=False)))
     rows: list[dict[str, Any]] = [{"method": method} for method in by_method]
@@ -55,7 +55,7 @@ def _table(of_model: pd.DataFrame, metrics: Sequence[str]) -> str:
         scores = [lines.loc[lines["metric"] == metric, "score"] for lines in by_method.values()]
         for row, cell in zip(rows, column(metric, scores), strict=True):
             row[metric + METRICS[metric].arrow] = cell
-    for row, lines in zip(rows, by_method.values(), strict=True):
+    for row, lines in zip(rows if costs else (), by_method.values(), strict=costs):
         row |= _costs(lines)
     return timing.table(rows)
 

@@ -239,9 +239,18 @@ def mu_fidelity(
         Spearman's rank correlation (N,), 0 where the score or the importance does not vary.
     """
     sets = RandomSets(importance.shape[1], size, seed)
-    scores = perturbed_scores(problem, lambda _, draws: ~sets(draws - 1), nb_samples + 1)
+    return fidelity_to_sets(sets, scores_without_sets(problem, sets, nb_samples), importance)
+
+
+def scores_without_sets(problem: RemovalProblem, sets: RandomSets, nb_samples: int) -> np.ndarray:
+    """The scores (N, 1 + nb_samples) of the inputs, and without each of the sets."""
+    return perturbed_scores(problem, lambda _, draws: ~sets(draws - 1), nb_samples + 1)
+
+
+def fidelity_to_sets(sets: RandomSets, scores: np.ndarray, importance: np.ndarray) -> np.ndarray:
+    """`mu_fidelity`, from what `scores_without_sets` gives: no explanation changes that."""
     sums = np.stack(
-        [importance[:, sets.members(draw)].sum(axis=1) for draw in range(nb_samples)], axis=1
+        [importance[:, sets.members(n)].sum(axis=1) for n in range(scores.shape[1] - 1)], axis=1
     )
     correlations = rank_correlations(sums, scores[:, :1] - scores[:, 1:])
     # What varies no more than numbers are rounded has no ranks.

@@ -19,15 +19,10 @@ from benchmarks.compare.papers import PRESETS, reproduce
 from wam_xplique import cli
 from wam_xplique.datasets import save_wav
 
-SETTINGS = replace(runner.QUICK, samples=2)
+SETTINGS = replace(runner.QUICK, samples=2, repeated=0)
 OF_IMAGES = [name for name, preset in PRESETS.items() if preset.data == ("images",)]
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of Xplique's TorchWrapper
-
-
-@pytest.fixture(autouse=True)
-def _times_are_not_judged(monkeypatch):
-    monkeypatch.setattr(runner, "REPEATED", 0)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,138 @@
+"""Photographs, the networks that classify them, and the methods that explain why."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wam_xplique import datasets
+
+from .. import methods
+from ..compare import runner
+from ..compare.subjects import Request, Subject
+from . import cams, networks
+
+NETWORKS = {
+    "lite0": "EfficientNet-Lite0, PyTorch",
+    "lite0-keras": "EfficientNet-Lite0, Keras",
+    "lite1": "EfficientNet-Lite1, PyTorch",
+    "lite2": "EfficientNet-Lite2, PyTorch",
+}
+"""The networks, and what they are called in the tables."""
+
+CAM_LAYER = "head_relu"
+"""The layer of the Keras network that GradCAM looks at."""
+
+
+@dataclass(frozen=True)
+class Photographs(Request):
+    """
+    A network and labelled photographs: ``data`` is "photographs", or that and a folder after ":".
+    """
+
+    @property
+    def name(self) -> str:
+        return NETWORKS[self.model]
+
+    def check(self) -> None:
+        if self.model not in NETWORKS:
+            raise ValueError(f"networks must be among {[*NETWORKS]}, got {self.model!r}.")
+
+    @property
+    def size(self) -> int:
+        """Height and width of what the network sees."""
+        return networks.SIZES[self.model.partition("-")[0]]
+
+    def photographs(self) -> datasets.Photographs:
+        """The photographs as the network sees them, but for the preprocessing."""
+        return datasets.imagenet_photographs(
+            self.path or None, self.size, self.samples, self.seed, self.crop
+        )
+
+    def load(self) -> Subject:
+        network, _, framework = self.model.partition("-")
+        load = networks.load_keras if framework else networks.load_torch
+        x = networks.preprocess(self.photographs().images)
+        return Subject(self.name, load(network), x)
+
+
+class Magnitude:
+    """What an explainer finds, without its sign."""
+
+    def __init__(self, explainer: Callable[..., Any]):
+        self.explainer = explainer
+
+    def __call__(self, inputs: Any, targets: Any) -> np.ndarray:
+        """The magnitudes of the maps."""
+        return np.abs(np.asarray(self.explainer(inputs, targets)))
+
+
+def makers(
+    subject: Subject, settings: runner.Settings, steps: int, wcam: dict[str, Any]
+) -> methods.Makers:
+    """
+    The methods, by the names that they have in the tables.
+
+    Parameters
+    ----------
+    subject
+        A network and photographs.
+    settings
+        How hard they try; its noise is in the units of the inputs.
+    steps
+        Steps of paths.
+    wcam
+        Options of WCAM.
+    """
+    effort = methods.Effort(
+        settings.draws, settings.masks, settings.noise, settings.batch_size, settings.seed
+    )
+    model, options = subject.of_xplique(subject.model), {"include_approximation": True}
+    theirs = methods.of_xplique(model, 2, effort, subject.is_keras)
+    ours = methods.of_ours(subject.model, subject.shape, effort, **options)
+    theirs["IntegratedGradients"] = functools.partial(theirs["IntegratedGradients"], steps=steps)
+    ours["WaveletIntegratedGradients"] = functools.partial(
+        ours["WaveletIntegratedGradients"], steps=steps
+    )
+    ours["WCAM"] = functools.partial(ours["WCAM"], **wcam)
+    chosen = {"Saliency": theirs["Saliency"]}
+    for name in ("IntegratedGradients", "SmoothGrad"):
+        chosen[name] = theirs[name]
+        chosen[f"{name}, magnitude"] = functools.partial(_magnitude, theirs[name])
+    chosen |= _cams(subject, theirs, effort)
+    smooth = ours["WaveletSmoothGrad"]
+    variants = {
+        "WaveletSmoothGrad": smooth,
+        "WaveletSmoothGrad, band": functools.partial(smooth, normalize="band"),
+    }
+    return {**chosen, **ours, **variants, **_controls(settings.seed)}
+
+
+def _magnitude(make: Callable[[], Any]) -> Magnitude:
+    return Magnitude(make())
+
+
+def _cams(subject: Subject, theirs: methods.Makers, effort: methods.Effort) -> methods.Makers:
+    if subject.is_keras:
+        return {
+            name: functools.partial(theirs[name], conv_layer=CAM_LAYER)
+            for name in ("GradCAM", "GradCAMPP")
+        }
+    return {
+        name: functools.partial(getattr(cams, name), subject.model, effort.batch_size)
+        for name in ("GradCAM", "GradCAMPP")
+    }
+
+
+def _controls(seed: int) -> methods.Makers:
+    generator = np.random.default_rng(seed)
+    return {
+        "control: random": functools.partial(
+            methods.Blind, lambda band: generator.random(band.shape), 2, "haar", 3
+        ),
+        "control: magnitude": functools.partial(methods.Blind, np.abs, 2, "haar", 3),
+    }
