@@ -46,6 +46,7 @@ docs: package notebooks
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 benchmarks: $(INSTALLED)
+	$(PYTHON) -m benchmarks.real
 	$(PYTHON) -m benchmarks.kernels
 	$(PYTHON) -m benchmarks.gradients
 	$(PYTHON) -m benchmarks.wcam

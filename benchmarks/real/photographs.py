@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wam_xplique import datasets
+from wam_xplique.coefficients import WaveletTransform
 
 from .. import methods
 from ..compare import runner
@@ -23,6 +24,8 @@ NETWORKS = {
     "lite2": "EfficientNet-Lite2, PyTorch",
 }
 """The networks, and what they are called in the tables."""
+
+TRANSFORM = WaveletTransform("haar", 3, "periodization", (1, 2))
 
 CAM_LAYER = "head_relu"
 """The layer of the Keras network that GradCAM looks at."""
@@ -109,7 +112,7 @@ def makers(
         "WaveletSmoothGrad": smooth,
         "WaveletSmoothGrad, band": functools.partial(smooth, normalize="band"),
     }
-    return {**chosen, **ours, **variants, **_controls(settings.seed)}
+    return {**chosen, **ours, **variants, **controls(settings.seed)}
 
 
 def _magnitude(make: Callable[[], Any]) -> Magnitude:
@@ -128,11 +131,9 @@ def _cams(subject: Subject, theirs: methods.Makers, effort: methods.Effort) -> m
     }
 
 
-def _controls(seed: int) -> methods.Makers:
-    generator = np.random.default_rng(seed)
+def controls(seed: int) -> methods.Makers:
+    """What looks at no network, by name."""
     return {
-        "control: random": functools.partial(
-            methods.Blind, lambda band: generator.random(band.shape), 2, "haar", 3
-        ),
-        "control: magnitude": functools.partial(methods.Blind, np.abs, 2, "haar", 3),
+        f"control: {name}": functools.partial(methods.Blind, name, TRANSFORM, seed)
+        for name in ("random", "magnitude", "coarse", "centre")
     }

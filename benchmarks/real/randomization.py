@@ -20,7 +20,7 @@ from wam_xplique.plots import plot_randomization
 
 from .. import timing
 from ..methods import Blind
-from .photographs import NETWORKS
+from .photographs import NETWORKS, TRANSFORM
 from .scores import NOISE
 from .settings import Run, Settings
 
@@ -88,5 +88,5 @@ def _explainers(settings: Settings) -> dict[str, Callable[[Any], Any]]:
         "WaveletSmoothGrad": functools.partial(WaveletSmoothGrad, **noisy),
         "WaveletSquareGrad": functools.partial(WaveletSquareGrad, **noisy),
         "WaveletIntegratedGradients": functools.partial(WaveletIntegratedGradients, **steps),
-        "control: magnitude": lambda model: Blind(np.abs, 2, "haar", 3),
+        "control: magnitude": lambda model: Blind("magnitude", TRANSFORM),
     }

@@ -16,7 +16,7 @@ from .. import timing
 from ..compare.subjects import Subject
 from ..methods import Blind
 from .networks import preprocess
-from .photographs import NETWORKS
+from .photographs import NETWORKS, TRANSFORM
 from .scores import NOISE
 from .settings import Run, Settings
 
@@ -77,7 +77,7 @@ def _shares(run: Run, network: str) -> dict[str, list[list[float]]]:
 
     return {
         method: run.keep(f"scales/{network}/{method}", functools.partial(of, method))
-        for method in ("WCAM", "WAM-IG", "WAM-SG", "control: energy")
+        for method in ("WCAM", "WAM-IG", "WAM-SG", "control: magnitude")
     }
 
 
@@ -91,7 +91,7 @@ def _explainers(subject: Subject, settings: Settings) -> dict[str, Any]:
         "WCAM": WCAM(subject.probabilities, **settings.wcam, verbose=True),
         "WAM-IG": WaveletIntegratedGradients(subject.model, steps=settings.steps, **options),
         "WAM-SG": WaveletSmoothGrad(subject.model, **noisy, **options),
-        "control: energy": Blind(np.square, 2, "haar", 3),
+        "control: magnitude": Blind("magnitude", TRANSFORM),
     }
 
 

@@ -21,9 +21,9 @@ class Settings:
     Parameters
     ----------
     photographs
-        Photographs that EfficientNet-Lite0 is asked about.
+        Photographs that EfficientNet-Lite0 in PyTorch is asked about.
     fewer
-        Photographs of the larger networks, which take longer.
+        Photographs that the other networks are asked about.
     few
         Photographs that are explained again and again (randomization, corruptions, agreement).
     draws
@@ -105,8 +105,7 @@ class Run:
         """A network and its photographs."""
         settings = self.settings
         if samples is None:
-            is_small = network.startswith("lite0")
-            samples = settings.photographs if is_small else settings.fewer
+            samples = settings.photographs if network == "lite0" else settings.fewer
         data = "photographs" + (f":{settings.folder}" if settings.folder else "")
         return Photographs(data, network, min(samples, settings.photographs), settings.seed)
 
