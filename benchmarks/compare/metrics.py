@@ -70,12 +70,14 @@ METRICS = {
     "WaveletDeletion": Metric(-1),
     "WaveletFaithfulness": Metric(1),
     "WaveletMuFidelity": Metric(1),
+    "MatchedFaithfulness": Metric(1),
     "FaithfulnessOnSpectra": Metric(1, is_median=True),
     "InputFidelity": Metric(1),
     "Insertion": Metric(1),
     "Deletion": Metric(-1),
     "Faithfulness": Metric(1),
     "MuFidelity": Metric(1),
+    "MatchedInPixels": Metric(1),
     "AverageDropMetric": Metric(-1),
     "AverageIncreaseMetric": Metric(1),
     "AverageGainMetric": Metric(1),
@@ -84,7 +86,7 @@ METRICS = {
 }
 """
 All metrics by the name of their class, ours first. `Faithfulness` is insertion less deletion of
-pixels.
+pixels, `MatchedInPixels` the matched faithfulness of pixels.
 
 Of Xplique's, `AverageStability`, `RandomLogitMetric` and `ModelRandomizationMetric` score an
 explainer by many explanations more, and `MeGe` trains the model anew.
@@ -190,6 +192,17 @@ def _shared_sets(
     return subject.fidelities[key]
 
 
+def _matched_wavelets(subject: Subject, explanation: Any, scoring: Scoring) -> Scores:
+    metric = ours.MatchedFaithfulness(**_options(subject, explanation, scoring))
+    return {"MatchedFaithfulness": metric.evaluate_samples(explanation)}
+
+
+def _matched(subject: Subject, explanation: Any, scoring: Scoring) -> Scores:
+    maps = _maps(explanation)
+    metric = ours.MatchedFaithfulness(**_options(subject, maps, scoring), level=0)
+    return {"MatchedInPixels": metric.evaluate_samples(maps)}
+
+
 def _important_part(subject: Subject, explanation: Any, scoring: Scoring) -> Scores:
     options = _options(subject, explanation, scoring)
     return {
@@ -249,9 +262,11 @@ def _maps(explanation: Any) -> np.ndarray:
 GROUPS: dict[Callable[[Subject, Any, Scoring], Scores], tuple[str, ...]] = {
     _causal_wavelets: ("WaveletInsertion", "WaveletDeletion", "WaveletFaithfulness"),
     _mu_fidelity_wavelets: ("WaveletMuFidelity",),
+    _matched_wavelets: ("MatchedFaithfulness",),
     _important_part: ("FaithfulnessOnSpectra", "InputFidelity"),
     _causal: ("Insertion", "Deletion", "Faithfulness"),
     _mu_fidelity: ("MuFidelity",),
+    _matched: ("MatchedInPixels",),
     _average: ("AverageDropMetric", "AverageIncreaseMetric", "AverageGainMetric"),
     _shape_of_maps: ("Sparseness", "Complexity"),
 }

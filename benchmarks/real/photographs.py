@@ -111,6 +111,7 @@ def makers(
     variants = {
         "WaveletSmoothGrad": smooth,
         "WaveletSmoothGrad, band": functools.partial(smooth, normalize="band"),
+        "WaveletSmoothGrad, equation 2": functools.partial(smooth, average="gradient"),
     }
     return {**chosen, **ours, **variants, **controls(settings.seed)}
 

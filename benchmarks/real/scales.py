@@ -49,7 +49,7 @@ def zoom(run: Run) -> str:
         | {f"{titles[view]}, paper's ResNet-50": PAPER[view][level] for view in titles}
         for level, found in enumerate(levels)
     ]
-    count = run.request(network).samples
+    count = run.count(network)
     title = f"## A closer look ({NETWORKS[network]}, {count} photographs)"
     return f"{title}\n\n{timing.table(rows)}"
 
@@ -69,7 +69,7 @@ def _shares(run: Run, network: str) -> dict[str, list[list[float]]]:
     """Shares (N, scales) by the name of a method."""
 
     def of(method: str) -> list[list[float]]:
-        subject = run.subject(network)
+        subject = run.subject(network).part(slice(0, run.count(network)))
         explainer = _explainers(subject, run.settings)[method]
         explanation = explainer.explain_wavelet(subject.inputs, subject.targets)
         shares: list[list[float]] = explanation.scale_importance().tolist()
@@ -99,7 +99,9 @@ def _zoom(run: Run, network: str) -> list[dict[str, str]]:
     """A line a level; the class is the one predicted for the regular view."""
     request, subject = run.request(network), run.subject(network)
     size = request.size
-    views = zoom_views(request.photographs().paths, size, round(size * 256 / 224))
+    views = zoom_views(
+        request.photographs().paths[: run.count(network)], size, round(size * 256 / 224)
+    )
     targets = _classes(subject, preprocess(views[0]))
 
     def explain(view: np.ndarray, level: int) -> WaveletExplanation:

@@ -11,8 +11,14 @@ from ..compare import metrics, runner, tables
 from . import photographs
 from .settings import Run
 
-IN_WAVELETS = ("WaveletFaithfulness", "WaveletInsertion", "WaveletDeletion", "WaveletMuFidelity")
-IN_PIXELS = ("Faithfulness", "Insertion", "Deletion", "MuFidelity")
+IN_WAVELETS = (
+    "WaveletFaithfulness",
+    "WaveletInsertion",
+    "WaveletDeletion",
+    "WaveletMuFidelity",
+    "MatchedFaithfulness",
+)
+IN_PIXELS = ("Faithfulness", "Insertion", "Deletion", "MuFidelity", "MatchedInPixels")
 NOISE = 0.2
 """Standard deviation of the noise, the default of Xplique's methods and of ours."""
 
@@ -45,7 +51,7 @@ def score(run: Run, network: str) -> pd.DataFrame:
     """Explain and score; what is done is kept, part by part."""
     settings, request = run.settings, run.request(network)
     how = runner.Settings(
-        samples=request.samples,
+        samples=run.count(network),
         part=5,
         draws=settings.draws,
         noise=NOISE,
@@ -67,7 +73,7 @@ def _beside_the_paper(results: pd.DataFrame) -> str:
         {"method": method}
         | {
             f"{name}, {whose}": f"{value:.3f}"
-            for name, paper in zip(IN_WAVELETS, numbers, strict=True)
+            for name, paper in zip(IN_WAVELETS, numbers, strict=False)
             for whose, value in (("paper", paper), ("here", means.loc[method, name]))
         }
         for method, numbers in PAPER.items()

@@ -77,7 +77,7 @@ class Settings:
 
 
 QUICK = Settings(
-    photographs=2, fewer=1, few=2, draws=2, steps=2, curve=2, sets=4, grid_size=4, designs=2,
+    photographs=2, fewer=2, few=2, draws=2, steps=2, curve=2, sets=4, grid_size=4, designs=2,
     refine=None, severities=(3,),
 )  # fmt: skip
 
@@ -101,13 +101,17 @@ class Run:
     out: Path
     names: tuple[str, ...] = tuple(NETWORKS)
 
-    def request(self, network: str, samples: int | None = None) -> Photographs:
-        """A network and its photographs."""
+    def request(self, network: str) -> Photographs:
+        """A network and all photographs: the same for each network."""
         settings = self.settings
-        if samples is None:
-            samples = settings.photographs if network == "lite0" else settings.fewer
         data = "photographs" + (f":{settings.folder}" if settings.folder else "")
-        return Photographs(data, network, min(samples, settings.photographs), settings.seed)
+        return Photographs(data, network, settings.photographs, settings.seed)
+
+    def count(self, network: str) -> int:
+        """How many of the photographs the network is asked about, the first."""
+        settings = self.settings
+        most = settings.photographs if network == "lite0" else settings.fewer
+        return min(most, settings.photographs)
 
     @functools.cached_property
     def subjects(self) -> dict[str, Subject]:

@@ -210,7 +210,10 @@ def test_no_method_and_no_metric_is_forgotten():
         for name in package.__all__
         if name[0].isupper()
     }
-    assert set(metrics.METRICS) == known - of_explainers - strategies | {"Faithfulness"}
+    assert set(metrics.METRICS) == known - of_explainers - strategies | {
+        "Faithfulness",
+        "MatchedInPixels",
+    }
 
 
 @pytest.mark.parametrize(
