@@ -23,8 +23,9 @@ class MatchedFaithfulness(WaveletMetric):
 
     MF(f, γ) = f(x[upper halves alone]) − f(x[lower halves alone]).
 
-    Both have nearly the same energy at all scales of magnitude, so that what looks at the inputs
-    alone scores about 0, and what is left is what the explanation knows of the model.
+    Both have nearly the same energy at all scales of magnitude: the order of magnitude itself
+    scores about 0, as a random one does. Place is another matter: where photographers put what
+    they photograph in the middle, the centre is worth something. So put all of `control` beside.
 
     Parameters
     ----------
