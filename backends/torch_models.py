@@ -13,6 +13,9 @@ from .base import ScoreFunction, check_scores
 # more than small batches do (``python -m benchmarks.gradients`` prints both times).
 _CPU_ELEMENTS = 8 * 3 * 224 * 224
 
+_OUT = 1e4
+"""What is this far below the others adds nothing to their logsumexp."""
+
 Operator = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
 """``g(model, inputs, targets)``: one score per input, as Xplique's operators."""
 
@@ -77,6 +80,37 @@ def semantic_segmentation(
     _check_outputs(outputs, targets)
     zone = tuple(range(1, outputs.ndim))
     return (outputs * targets).sum(zone) / (targets != 0).sum(zone)
+
+
+def rivals(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """
+    Logsumexp (N,) of the outputs that are not the one-hot target's.
+
+    The largest number where the outputs are probabilities.
+    """
+    outputs = model(inputs)
+    _check_outputs(outputs, targets)
+    is_distribution = (outputs >= 0).all(-1) & ((outputs.sum(-1) - 1).abs() < 1e-3)
+    most = torch.finfo(outputs.dtype).max
+    return torch.where(is_distribution, most, _rivals(outputs, targets))
+
+
+def steady_predictions(
+    model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """
+    Score of the target class (N,), less what its `rivals` gained.
+
+    The last column of the targets (N, classes + 1) has the rivals before. A score that stays,
+    stays as a logit, and as the log-odds of the softmax.
+    """
+    outputs, targets, before = model(inputs), targets[..., :-1], targets[..., -1]
+    _check_outputs(outputs, targets)
+    return (outputs * targets).sum(-1) - (_rivals(outputs, targets) - before).relu()
+
+
+def _rivals(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return (outputs - _OUT * targets).logsumexp(-1)
 
 
 def _check_outputs(outputs: torch.Tensor, targets: torch.Tensor) -> None:

@@ -92,7 +92,7 @@ def run(settings: Settings) -> timing.Report:
 
 def _minimal_row(model: Any, x: np.ndarray, y: np.ndarray, alpha: float) -> dict[str, Any]:
     start = time.perf_counter()
-    found = minimal_images(model, x, y, alpha)
+    found = minimal_images(model, x, y, alpha=alpha)
     seconds = time.perf_counter() - start
     keeps = found.score >= found.original
     return {

@@ -64,21 +64,34 @@ def linear(weights: np.ndarray) -> Any:
     return function
 
 
-def coefficients_of(x: np.ndarray, level: int) -> np.ndarray:
-    """All coefficients (N, K) of inputs with channels last, by PyWavelets."""
+def coefficients_of(x: np.ndarray, level: int) -> dict[str, np.ndarray]:
+    """All coefficients of inputs with channels last, by PyWavelets."""
     axes = tuple(range(1, max(2, x.ndim - 1)))
-    z = pywt.wavedecn(x.astype(np.float64), "haar", "periodization", level, axes)
-    return as_rows(flatten(z))
+    return flatten(pywt.wavedecn(x.astype(np.float64), "haar", "periodization", level, axes))
 
 
+def worths(x: np.ndarray, weights: np.ndarray, level: int, per_channel: bool) -> np.ndarray:
+    """What each mask (N, K) is worth to a linear score of the targets, by PyWavelets."""
+    of_weights = coefficients_of(weights.T.reshape(2, *x.shape[1:]), level)
+    worth = {
+        name: band * of_weights[name][TARGETS.argmax(1)]
+        for name, band in coefficients_of(x, level).items()
+    }
+    if not per_channel and x.ndim > 2:
+        worth = {name: band.sum(-1) for name, band in worth.items()}
+    return as_rows(worth)
+
+
+@pytest.mark.parametrize("per_channel", [False, True], ids=["shared", "per channel"])
 @each_framework
 @each_shape
-def test_of_a_linear_score_what_is_worth_less_than_it_costs_goes(framework, shape):
+def test_of_a_linear_score_what_is_worth_less_than_it_costs_goes(framework, shape, per_channel):
     x, weights, alpha = noise(3, *shape), noise(int(np.prod(shape)), 2, seed=1), 20.0
     model, given = explained(linear(weights), x, framework)
-    found = minimal_images(model, given, TARGETS, alpha, level=2, tolerance=1e-4)
-    of_weights = coefficients_of(weights.T.reshape(2, *shape), 2)[TARGETS.argmax(1)]
-    worth = coefficients_of(x, 2) * of_weights
+    found = minimal_images(
+        model, given, TARGETS, alpha=alpha, level=2, tolerance=1e-4, per_channel=per_channel
+    )
+    worth = worths(x, weights, 2, per_channel)
     cost = alpha / worth.shape[1]
     clear = np.abs(worth - cost) > 0.1 * cost
     mask = as_rows(flatten(found.mask))
@@ -89,6 +102,34 @@ def test_of_a_linear_score_what_is_worth_less_than_it_costs_goes(framework, shap
     assert found.images.shape == x.shape
     scores = (found.images.reshape(3, -1) @ weights * TARGETS).sum(1)
     np.testing.assert_allclose(found.score, scores, rtol=1e-4, atol=1e-4)
+
+
+@each_framework
+@each_shape
+@pytest.mark.parametrize("keep", [0.5, 1.0])
+def test_of_a_linear_score_the_worthiest_coefficients_keep_it(framework, shape, keep):
+    """The least mean is that of a knapsack: the worthiest first, a part of the last."""
+    weights = noise(int(np.prod(shape)), 2, seed=1)
+    x = noise(3, *shape) + (TARGETS @ weights.T).reshape(3, *shape)  # most are worth something
+    worth = worths(x, weights, 2, per_channel=False)
+    total = worth.sum(1)
+    needed = total - (1 - keep) * np.abs(total)
+    model, given = explained(linear(weights), x, framework)
+    found = minimal_images(model, given, TARGETS, keep, level=2, keep_probability=False)
+    assert found.kept.all()
+    assert (found.score >= needed - 1e-4 * np.abs(total)).all()
+    mask = as_rows(flatten(found.mask))
+    np.testing.assert_allclose(found.score, (mask * worth).sum(1), rtol=1e-4, atol=1e-4)
+    for row, (own, least) in enumerate(zip(worth, needed, strict=True)):
+        ranked = -np.sort(-own)
+        sums = np.cumsum(ranked)
+        count = int((sums >= least).argmax())
+        best = count + 1 - (sums[count] - least) / ranked[count]
+        spare = 0.05 if keep == 1 else 0.2
+        assert best - 1e-3 <= mask[row].sum() <= (1 + spare) * best + 0.1
+        if keep == 1:  # the mean that a unit of the score costs
+            dual = 1 / (len(own) * ranked[count])
+            assert dual / 10 < found.multiplier[row] < 10 * dual
 
 
 @each_framework
@@ -104,9 +145,9 @@ def test_of_a_quadratic_score_masks_end_between_nothing_and_all(framework):
 
     model, given = explained(function, x, framework)
     found = minimal_images(
-        model, given, TARGETS, alpha, level=1, learning_rate=0.01, max_steps=2000, tolerance=0.0
+        model, given, TARGETS, alpha=alpha, level=1, learning_rate=0.01, max_steps=2000, tolerance=0
     )
-    z, t = coefficients_of(x, 1), coefficients_of(wanted.reshape(1, 8, 8, 1), 1)
+    z, t = (as_rows(coefficients_of(v, 1)) for v in (x, wanted.reshape(1, 8, 8, 1)))
     best = np.clip((z * t - alpha / 64) / z**2, 0, 1)
     clear = np.abs(z) > 0.3  # a coefficient near zero hardly matters
     np.testing.assert_allclose(as_rows(flatten(found.mask))[clear], best[clear], atol=0.03)
@@ -123,9 +164,8 @@ def test_steps_are_those_of_nadam(framework):
         return framework.tanh(flat @ a / 8) @ b
 
     model, given = explained(function, x, framework)
-    found = minimal_images(
-        model, given, TARGETS, alpha, level=2, learning_rate=rate, max_steps=12, tolerance=0.0
-    )
+    options = {"learning_rate": rate, "max_steps": 12, "tolerance": 0, "per_channel": True}
+    found = minimal_images(model, given, TARGETS, alpha=alpha, level=2, **options)
     z = pywt.wavedecn(x.astype(np.float64), "haar", "periodization", 2, (1, 2))
     mask = {name: np.ones_like(band) for name, band in flatten(z).items()}
     mean, square = ({name: np.zeros_like(band) for name, band in mask.items()} for _ in "ms")
@@ -162,6 +202,102 @@ def test_steps_are_those_of_nadam(framework):
     assert found.steps.tolist() == [12, 12, 12]
 
 
+@each_framework
+def test_the_probability_is_kept_besides_the_logit(framework):
+    """Every class has the same features: fewer of them raise no logit, but the others' share."""
+    x = np.abs(noise(3, 8, 8, 1)) + 0.1
+    weights = np.abs(noise(64, 2, seed=1)) * [1, 0.5] / 8
+    model, given = explained(linear(weights.astype(np.float32)), x, framework)
+    targets = np.eye(2, dtype=np.float32)[[0, 1, 1]]
+    found = minimal_images(model, given, targets, level=1)
+    logits = found.images.reshape(3, -1) @ weights
+    odds = logits @ [1, -1] * (targets @ [1, -1])
+    before = x.reshape(3, -1) @ weights @ [1, -1] * (targets @ [1, -1])
+    assert found.kept.all()
+    assert (odds >= before - 1e-3).all()
+    assert ((logits * targets).sum(1) >= found.original - 1e-3).all()
+    expected = 1 / (1 + np.exp(-np.stack([before, odds], 1)))
+    np.testing.assert_allclose(found.probability, expected, atol=1e-4)
+    np.testing.assert_allclose(found.score, (logits * targets).sum(1), rtol=1e-4)
+
+
+def test_probabilities_need_no_softmax(keras_model, images, targets):
+    softmax = keras.Model(keras_model.inputs, keras.layers.Softmax()(keras_model.outputs[0]))
+    found = minimal_images(softmax, images, targets, max_steps=2)
+    given = (softmax(images).numpy() * targets).sum(1)
+    np.testing.assert_allclose(found.probability[:, 0], given, rtol=1e-4)
+    np.testing.assert_allclose(found.scores[:, 0], given, rtol=1e-4)
+
+
+@each_framework
+def test_negative_scores_lose_a_part_of_their_magnitude(framework):
+    x = np.abs(noise(3, 16)) + 0.1
+    weights = -np.ones((16, 2), np.float32)
+    model, given = explained(linear(weights), x, framework)
+    found = minimal_images(model, given, TARGETS, 0.5, level=1, max_steps=60)
+    assert found.kept.all()  # nothing at all has the score 0, which is more
+    assert (found.sparsity == 1).all()
+    bumped = minimal_images(model, given, TARGETS, 0.5, level=1, max_steps=1, learning_rate=0)
+    np.testing.assert_array_equal(bumped.best, 0)
+
+
+def test_what_cannot_be_kept_is_told():
+    x, weights = np.abs(noise(3, 16)), np.ones((16, 2), np.float32)
+    model, given = explained(linear(weights), x, "torch")
+    found = minimal_images(model, given, TARGETS, 1.5, level=1, max_steps=30)
+    assert not found.kept.any()
+    np.testing.assert_allclose(found.score, x.sum(1), rtol=1e-4)  # the most there is
+    assert "not kept" in found.plot().axes[1].get_title()
+
+
+@each_framework
+def test_the_best_mask_is_kept_and_tolerance_0_takes_all_steps(framework):
+    x, weights = noise(3, 8, 8, 1), noise(64, 2, seed=1)
+    model, given = explained(linear(weights), x, framework)
+    options = {"alpha": 20.0, "level": 1, "learning_rate": 0.5, "max_steps": 60}
+    found = minimal_images(model, given, TARGETS, tolerance=0, **options)
+    assert found.steps.tolist() == [60] * 3
+    np.testing.assert_array_equal(found.best, found.curve.argmin(1))
+    np.testing.assert_allclose(found.score, found.scores[range(3), found.best], rtol=1e-4)
+    mask = as_rows(flatten(found.mask)).mean(1)
+    np.testing.assert_allclose(mask, found.norms[range(3), found.best], rtol=1e-5)
+    early = minimal_images(model, given, TARGETS, tolerance=0.1, **options)
+    assert (early.steps < 60).all()
+
+
+@each_framework
+def test_values_beyond_the_range_are_clipped_and_have_no_gradient(framework):
+    """A checkerboard without its details is 0.5; without its mean it would go below 0."""
+    board = np.indices((8, 8)).sum(0)[np.newaxis, ..., np.newaxis] % 2
+    x = np.repeat(board, 3, 0).astype(np.float32)
+    weights = np.repeat(board.reshape(64, 1), 2, 1).astype(np.float32)
+    model, given = explained(linear(weights), x, framework)
+    seen = minimal_images(
+        model, given, TARGETS, 0.9, value_range=(0, 1), level=1, keep_probability=False
+    )
+    assert seen.images.min() >= 0
+    assert seen.images.max() <= 1
+    clipped = (seen.images.reshape(3, -1) @ weights * TARGETS).sum(1)
+    np.testing.assert_allclose(seen.score, clipped, rtol=1e-4)
+    assert seen.kept.all()
+
+
+@pytest.mark.parametrize(
+    ("value_range", "message"),
+    [
+        ((1, 0), "two rising finite numbers"),
+        ((0, np.inf), "two rising finite numbers"),
+        (3, "two rising finite numbers"),
+        ((0, 1), "must hold all inputs, which go from -1 to 1"),
+    ],
+)
+def test_ranges_that_hold_no_inputs_are_refused(value_range, message):
+    x = np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 16)
+    model, given = explained(linear(np.ones((16, 2), np.float32)), x, "torch")
+    with pytest.raises(ValueError, match=message):
+        minimal_images(model, given, TARGETS[:1], value_range=value_range)
+
+
 def test_an_input_does_not_depend_on_its_batch(keras_model, torch_model, images, targets):
     for model in (keras_model, torch_model):
         options = {"alpha": 0.5, "max_steps": 40, "tolerance": 0.1}
@@ -179,7 +315,7 @@ def test_an_input_does_not_depend_on_its_batch(keras_model, torch_model, images,
 
 def test_both_frameworks_agree(keras_model, torch_model, images, targets):
     found = [
-        minimal_images(model, images, targets, 0.3, wavelet="db2", level=2, max_steps=25)
+        minimal_images(model, images, targets, alpha=0.3, wavelet="db2", level=2, max_steps=25)
         for model in (keras_model, torch_model)
     ]
     np.testing.assert_allclose(*(f.scores for f in found), atol=2e-3)
@@ -190,8 +326,8 @@ def test_operator_output_layer_and_front_end_are_honoured(keras_model, images, t
     def negative(model: Any, x: Any, y: Any) -> Any:
         return -tf.reduce_sum(model(x) * y, axis=-1)
 
-    plain = minimal_images(keras_model, images, targets, 0.0, max_steps=3)
-    turned = minimal_images(keras_model, images, targets, 0.0, max_steps=3, operator=negative)
+    plain = minimal_images(keras_model, images, targets, max_steps=3)
+    turned = minimal_images(keras_model, images, targets, max_steps=3, operator=negative)
     np.testing.assert_allclose(turned.original, -plain.original, rtol=1e-5)
     logits = minimal_images(keras_model, images, targets, max_steps=1, output_layer="logits")
     cut = keras.Model(keras_model.inputs, keras_model.get_layer("logits").output)
@@ -212,10 +348,14 @@ def test_sparsity_rises_and_the_score_falls_along_the_front(torch_model, images,
     np.testing.assert_allclose(
         table[table["alpha"] == 0.3]["sparsity"], front.sparsity[1], rtol=1e-6
     )
-    one = minimal_images(torch_model, images, targets, 0.3, max_steps=25)
+    one = minimal_images(torch_model, images, targets, alpha=0.3, max_steps=25)
     np.testing.assert_allclose(front.score[1], one.score, rtol=1e-5)
     (ax,) = front.plot().axes
     assert {text.get_text() for text in ax.texts} >= {"α = 0.01", "α = 0.3", "α = 10"}
+    front = pareto_front(torch_model, images, targets, keeps=(0.5, 1.0), max_steps=80)
+    assert front.sparsity[0].mean() > front.sparsity[1].mean()
+    assert front.to_dataframe()["keep"].tolist() == [0.5] * 4 + [1.0] * 4
+    assert "keep = 0.5" in {text.get_text() for text in front.plot().axes[0].texts}
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{len(shape)}D")
@@ -223,7 +363,10 @@ def test_the_result_is_a_table_and_a_picture(shape):
     x, weights = noise(3, *shape), noise(int(np.prod(shape)), 2)
     model, given = explained(linear(weights), x, "tensorflow")
     found = minimal_images(model, given, TARGETS, level=1, max_steps=2)
-    assert list(found.to_dataframe().columns) == ["sparsity", "original", "score", "steps"]
+    assert list(found.to_dataframe().columns) == [
+        "sparsity", "original", "score", "probability before", "probability", "kept", "multiplier",
+        "steps",
+    ]  # fmt: skip
     figure = found.plot(most=2)
     assert len(figure.axes) == 2 * (2 if len(shape) == 4 else 3)
 
@@ -231,6 +374,7 @@ def test_the_result_is_a_table_and_a_picture(shape):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"keep": -0.5}, ValueError, "keep must be a finite number of at least 0, got -0.5"),
         ({"alpha": -1.0}, ValueError, "alpha must be a finite number of at least 0, got -1.0"),
         ({"alpha": np.nan}, ValueError, "alpha must be"),
         ({"learning_rate": -0.1}, ValueError, "learning_rate must be"),

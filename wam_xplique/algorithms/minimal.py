@@ -2,7 +2,9 @@
 Minimal images: the sparsest mask over the coefficients that keeps the score.
 
 Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), section 4.2. Dozat, Incorporating Nesterov Momentum into Adam (2016).
+(2025), section 4.2. Dozat, Incorporating Nesterov Momentum into Adam (2016). Platt & Barr,
+Constrained Differential Optimization (1987). Stooke & al., Responsive Safety in Reinforcement
+Learning by PID Lagrangian Methods (2020).
 
 With x = W⁻¹(m ⊙ z), the gradient of the score with respect to the mask is z ⊙ (W⁻¹)ᵀ ∂f/∂x.
 """
@@ -21,7 +23,17 @@ from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 WINDOW = 20
-"""Steps over which the objective must get better."""
+"""Steps over which the best mask must get better."""
+INTEGRAL, PROPORTIONAL = 0.5, 2.0
+"""By how much log α answers to what the score has too much, added up and at once."""
+SPREAD = 0.01
+"""The part of all gradients' magnitudes that a score's own is seen against."""
+HASTE = 4.0
+"""How many times faster a score that falls short is answered than one that is too high."""
+AIM = 0.005
+"""By how much of its scale the score is to stay above what is needed, so as not to fall short."""
+REACH = 16.0
+"""How far log α may go from where it starts: α beyond is one that nothing stops."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +53,19 @@ class MinimalProblem:
         Targets, one for each input.
     transform
         Wavelet transform of the inputs.
+    keep
+        The share of the score that is kept, where `alpha` is None.
     alpha
-        Weight of the mean of the mask.
+        Weight of the mean of the mask; None finds that under which the score is kept.
+    channel_axis
+        Axis of the channels that share a mask; None where each value has its own.
     learning_rate
         Step size of Nadam.
     max_steps
         Most steps.
     tolerance
-        An input is done when `WINDOW` steps better its objective by no more than this part of the
-        score's and the penalty's magnitudes.
+        An input is done when `WINDOW` steps better its best objective by no more than this part of
+        its magnitude, and it is there; 0 takes all steps.
     batch_size
         Most inputs at once; None for all.
     verbose
@@ -61,7 +77,9 @@ class MinimalProblem:
     x: Tensor
     y: Tensor
     transform: WaveletTransform
-    alpha: float
+    keep: float
+    alpha: float | None
+    channel_axis: int | None
     learning_rate: float
     max_steps: int
     tolerance: float
@@ -76,7 +94,8 @@ class Minimum(NamedTuple):
     Parameters
     ----------
     mask
-        Arrays of the shapes of the coefficients, in [0, 1].
+        The best masks, arrays in [0, 1] of the shapes of the coefficients (the channel axis of
+        size 1 where channels share them).
     images
         The inverse transforms of the masked coefficients, an array of the shape of x.
     scores
@@ -84,6 +103,10 @@ class Minimum(NamedTuple):
         that is done keeps its last one.
     norms
         The means (N, S + 1) of the masks.
+    alphas
+        The weights (N, S + 1) of the mean of the mask, as far as they are found.
+    best
+        The number (N,) of the step after which the mask was the best.
     steps
         Steps (N,) taken.
     """
@@ -92,14 +115,25 @@ class Minimum(NamedTuple):
     images: np.ndarray
     scores: np.ndarray
     norms: np.ndarray
+    alphas: np.ndarray
+    best: np.ndarray
     steps: np.ndarray
+
+
+def threshold(scores: np.ndarray, keep: float) -> np.ndarray:
+    """The least scores that keep a share of `scores`: they lose 1 − keep of their magnitude."""
+    return scores - (1 - keep) * np.abs(scores)
 
 
 def minimize(problem: MinimalProblem) -> Minimum:
     """
-    Minimise −f(W⁻¹(m ⊙ z)) + α ‖m‖₁ / K over masks m in [0, 1] of K coefficients, from all ones.
+    Find masks m in [0, 1] of K coefficients from all ones down, by Nadam.
 
-    Each input has its own mask and its own end: none depends on what it is batched with.
+    With `alpha`, −f(W⁻¹(m ⊙ z)) + α ‖m‖₁ / K is minimised. Without, ‖m‖₁ / K under the constraint
+    that f is at least `threshold`: the same gradient, while α, the inverse of the constraint's
+    multiplier, rises as long as the score is more than needed and falls as long as it is less.
+    Of all masks met on the way the best is taken. Each input has its own mask, α and end: none
+    depends on what it is batched with.
 
     Raises
     ------
@@ -123,74 +157,164 @@ def minimize(problem: MinimalProblem) -> Minimum:
     return Minimum(
         map_bands(lambda *bands: np.concatenate(bands), *(block.mask for block in found)),
         np.concatenate([block.images for block in found]),
-        joined("scores"),
-        joined("norms"),
-        np.concatenate([block.steps for block in found]),
+        *(joined(name) for name in ("scores", "norms", "alphas")),
+        *(np.concatenate([getattr(block, name) for block in found]) for name in ("best", "steps")),
     )
 
 
 def _minimize_block(problem: MinimalProblem, block: slice, progress: tqdm) -> Minimum:
     backend, x, y = problem.backend, problem.x[block], problem.y[block]
     z = problem.transform.forward(x)
-    mask = map_bands(lambda band: band * 0 + 1, z)
-    moments = [map_bands(lambda band: band * 0, z)] * 2
-    features = sum(math.prod(band.shape[1:]) for band in flatten(z).values())
-    active, steps = np.ones(len(x), bool), np.zeros(len(x), int)
+    mask = map_bands(lambda band: _one_channel(problem, band) * 0 + 1, z)
+    moments = [map_bands(lambda band: band * 0, mask)] * 2
+    features = sum(math.prod(band.shape[1:]) for band in flatten(mask).values())
+    search = _Search(problem, len(x), features)
+    best, masked, norm = mask, x, np.ones(len(x))
     size = math.prod(x.shape) * problem.max_steps  # all steps gain by what is compiled once
-    masked, norm = x, np.ones(len(x))
-    scores: list[np.ndarray] = []
-    norms: list[np.ndarray] = []
+    static = (problem.transform, tuple(x.shape), problem.channel_axis)
     for step in range(problem.max_steps + 1):
         scored = problem.scored_gradients(masked, y)
-        scores.append(_finite(backend.to_numpy(scored[:, 0]), block.start, step))
-        norms.append(norm)
-        done = active & (_is_flat(problem, scores, norms) | (step == problem.max_steps))
-        active &= ~done
-        progress.update(int(active.sum()) + int(done.sum()) * (problem.max_steps - step))
-        if not active.any():
+        scores = _finite(backend.to_numpy(scored[:, 0]), block.start, step)
+        pulls = backend.run(
+            _pulls, (backend.reshape(scored[:, 1:], tuple(x.shape)), z), *static[::2], size=size
+        )
+        if step == 0:
+            sums = sum(backend.sums(abs(band)) for band in flatten(pulls).values())
+            search.start(scores, backend.to_numpy(sums))
+        better = search.note(scores, norm)
+        best = _chosen(backend, better, mask, best)
+        done = search.finish()
+        progress.update(int(search.active.sum()) + int(done.sum()) * (problem.max_steps - step))
+        if not search.active.any():
             break
-        numbers = backend.asarray(np.array(_rates(problem, step, features), np.float32), like=x)
-        moving = backend.asarray(active.astype(np.float32), like=x)
-        gradient = backend.reshape(scored[:, 1:], tuple(x.shape))
-        tensors = (gradient, z, mask, *moments, moving, numbers)
+        rates = backend.asarray(search.rates(), like=x)
         mask, *moments, sums, masked = backend.run(
-            _stepped, tensors, problem.transform, tuple(x.shape), size=size
+            _stepped, (pulls, z, mask, *moments, rates), *static[:2], size=size
         )
         norm = backend.to_numpy(sums) / features
-        steps += active
+    images = problem.transform.inverse(map_bands(lambda m, z: m * z, best, z), tuple(x.shape))
     return Minimum(
-        map_bands(backend.to_numpy, mask),
-        backend.to_numpy(masked),
-        np.stack(scores, axis=1),
-        np.stack(norms, axis=1),
-        steps,
+        map_bands(backend.to_numpy, best),
+        backend.to_numpy(images),
+        *(np.stack(curve, axis=1) for curve in (search.scores, search.norms, search.alphas)),
+        search.best,
+        search.steps,
     )
 
 
-def _rates(problem: MinimalProblem, step: int, features: int) -> tuple[float, ...]:
-    """What a step multiplies: the penalty's gradient, the mean, the gradient, the mean square."""
-    beta1, beta2 = BETAS
-    mean = beta1 / (1 - beta1 ** (step + 2))
-    gradient = (1 - beta1) / (1 - beta1 ** (step + 1))
-    square = 1 / (1 - beta2 ** (step + 1))
-    return problem.alpha / features, *(problem.learning_rate * f for f in (mean, gradient)), square
+class _Search:
+    """How far each input is: its curves, the weight of its mask, its best step and its end."""
+
+    def __init__(self, problem: MinimalProblem, count: int, features: int):
+        self.problem, self.features = problem, features
+        self.scores: list[np.ndarray] = []
+        self.norms: list[np.ndarray] = []
+        self.alphas: list[np.ndarray] = []
+        self.lowest: list[np.ndarray] = []
+        self.active = np.ones(count, bool)
+        self.best, self.steps = np.zeros((2, count), int)
+
+    def start(self, scores: np.ndarray, pulls: np.ndarray) -> None:
+        """Take the scores (N,) to keep, and the sums of all gradients' magnitudes, α's scale."""
+        self.needed = threshold(scores, self.problem.keep)
+        self.scale = np.abs(scores) + SPREAD * pulls + EPSILON
+        self.first = self.log_alpha = np.log(pulls + EPSILON)
+
+    def note(self, scores: np.ndarray, norms: np.ndarray) -> np.ndarray:
+        """Add the scores and means (N,) of the masks; tell where they are the best so far."""
+        alpha = self._weigh(scores)
+        values = self._values(scores, norms, alpha)
+        for curve, new in ((self.scores, scores), (self.norms, norms), (self.alphas, alpha)):
+            curve.append(new)
+        lowest = self.lowest[-1] if self.lowest else np.full(len(scores), np.inf)
+        better = self.active & (values < lowest)
+        self.best = np.where(better, len(self.lowest), self.best)
+        self.lowest.append(np.where(better, values, lowest))
+        self.distance = values - self.lowest[-1]
+        return better
+
+    def finish(self) -> np.ndarray:
+        """Tell which inputs (N,) take no further step; count those that do."""
+        step = len(self.lowest) - 1
+        done = self.active & (self._settled() | (step == self.problem.max_steps))
+        self.active = self.active & ~done
+        self.steps = self.steps + self.active
+        return done
+
+    def rates(self) -> np.ndarray:
+        """What the next step multiplies, (N, 4): α / K, the mean, the gradient, the mean square."""
+        step, (beta1, beta2) = len(self.lowest) - 1, BETAS
+        rate = self.problem.learning_rate * self.active
+        if self.problem.alpha is None:  # down to 0 with the last step, so that the mask rests
+            rate = rate * (1 + math.cos(math.pi * step / self.problem.max_steps)) / 2
+        mean = beta1 / (1 - beta1 ** (step + 2))
+        gradient = (1 - beta1) / (1 - beta1 ** (step + 1))
+        square = np.full(len(rate), 1 / (1 - beta2 ** (step + 1)))
+        penalty = self.alphas[-1] * np.exp(PROPORTIONAL * self.excess) / self.features
+        return np.stack([penalty, rate * mean, rate * gradient, square], axis=1)
+
+    def _weigh(self, scores: np.ndarray) -> np.ndarray:
+        """The weights (N,) of the masks' means: one step of dual ascent where they are sought."""
+        self.excess = np.zeros(len(scores))
+        if self.problem.alpha is not None:
+            return np.full(len(scores), self.problem.alpha)
+        excess = (scores - self.needed) / self.scale - AIM
+        self.excess = np.clip(np.where(excess < 0, HASTE * excess, excess), -1, 1)
+        log_alpha = self.log_alpha + INTEGRAL * self.excess
+        self.log_alpha = np.clip(log_alpha, self.first - REACH, self.first + REACH)
+        return np.exp(self.log_alpha)
+
+    def _values(self, scores: np.ndarray, norms: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """What is minimised (N,); masks that keep too little of the score come after all others."""
+        if self.problem.alpha is not None:
+            return alpha * norms - scores
+        short = np.maximum(self.needed - scores, 0)
+        return np.where(short > 0, 2 + short / self.scale, norms)
+
+    def _settled(self) -> np.ndarray:
+        """Which best objectives (N,) hardly became better in `WINDOW` steps, and are reached."""
+        if len(self.lowest) <= WINDOW or not self.problem.tolerance:
+            return np.zeros(len(self.active), bool)
+        size = np.abs(self.lowest[-1])
+        if self.problem.alpha is not None:
+            size = np.abs(self.scores[-1]) + self.problem.alpha * self.norms[-1]
+        allowed = self.problem.tolerance * size
+        gained = self.lowest[-1 - WINDOW] - self.lowest[-1]
+        return (gained <= allowed) & (self.distance <= allowed)
+
+
+def _pulls(
+    backend: Backend, tensors: Any, transform: WaveletTransform, channel_axis: int | None
+) -> Coefficients:
+    """The gradients of the scores with respect to the masks."""
+    gradient, z = tensors
+
+    def pulled(g: Tensor, z: Tensor) -> Tensor:
+        if channel_axis is None:
+            return g * z
+        channels = range(z.shape[channel_axis])
+        return sum(backend.slice(g * z, channel_axis, slice(c, c + 1, 1)) for c in channels)
+
+    return map_bands(pulled, transform.pullback(gradient), z)
 
 
 def _stepped(
     backend: Backend, tensors: Any, transform: WaveletTransform, shape: tuple[int, ...]
 ) -> tuple[Any, ...]:
-    """One step of Nadam for the inputs that move, then back into [0, 1]."""
-    gradient, z, mask, first, second, moving, rates = tensors
-    penalty, of_mean, of_gradient, of_square = (rates[i] for i in range(4))
+    """One step of Nadam, then back into [0, 1]."""
+    pulls, z, mask, first, second, rates = tensors
     beta1, beta2 = BETAS
-    slopes = map_bands(lambda g, z: penalty - g * z, transform.pullback(gradient), z)
+
+    def of(number: int, band: Tensor) -> Tensor:
+        return _column(backend, rates[:, number], band)
+
+    slopes = map_bands(lambda pull: of(0, pull) - pull, pulls)
     first = map_bands(lambda m, s: beta1 * m + (1 - beta1) * s, first, slopes)
     second = map_bands(lambda v, s: beta2 * v + (1 - beta2) * s * s, second, slopes)
 
     def moved(m: Tensor, mean: Tensor, square: Tensor, slope: Tensor) -> Tensor:
-        here = backend.reshape(moving, (-1, *(1,) * (len(m.shape) - 1)))
-        step = (of_mean * mean + of_gradient * slope) / ((of_square * square) ** 0.5 + EPSILON)
-        return backend.clip(m - here * step, 0, 1)
+        step = (of(1, m) * mean + of(2, m) * slope) / ((of(3, m) * square) ** 0.5 + EPSILON)
+        return backend.clip(m - step, 0, 1)
 
     mask = map_bands(moved, mask, first, second, slopes)
     sums = sum(backend.sums(band) for band in flatten(mask).values())
@@ -198,15 +322,30 @@ def _stepped(
     return mask, first, second, sums, masked
 
 
-def _is_flat(
-    problem: MinimalProblem, scores: list[np.ndarray], norms: list[np.ndarray]
-) -> np.ndarray:
-    """Which objectives (N,) hardly became better within the last `WINDOW` steps."""
-    if len(scores) <= WINDOW:
-        return np.zeros(len(scores[0]), bool)
-    penalties = [problem.alpha * norms[step] for step in (-1 - WINDOW, -1)]
-    before, after = (p - scores[step] for p, step in zip(penalties, (-1 - WINDOW, -1), strict=True))
-    return before - after <= problem.tolerance * (np.abs(scores[-1]) + penalties[1])
+def _chosen(
+    backend: Backend, better: np.ndarray, mask: Coefficients, best: Coefficients
+) -> Coefficients:
+    """The masks where they are better, the best ones elsewhere."""
+    if not better.any():
+        return best
+    taken = backend.asarray(better.astype(np.float32), like=mask[0])
+
+    def chosen(new: Tensor, old: Tensor) -> Tensor:
+        here = _column(backend, taken, new)
+        return here * new + (1 - here) * old
+
+    return map_bands(chosen, mask, best)
+
+
+def _column(backend: Backend, values: Tensor, band: Tensor) -> Tensor:
+    """Values (N,) that broadcast over a band."""
+    return backend.reshape(values, (-1, *(1,) * (len(band.shape) - 1)))
+
+
+def _one_channel(problem: MinimalProblem, band: Tensor) -> Tensor:
+    if problem.channel_axis is None:
+        return band
+    return problem.backend.slice(band, problem.channel_axis, slice(0, 1, 1))
 
 
 def _finite(scores: np.ndarray, start: int, step: int) -> np.ndarray:

@@ -15,13 +15,15 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import scipy.special
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
-from ..algorithms.minimal import MinimalProblem, minimize
+from ..algorithms.minimal import MinimalProblem, minimize, threshold
 from ..attributions import models
 from ..attributions.checks import check_front_end, check_integer, check_number, check_wavelet
 from ..attributions.inputs import prepare
+from ..backends import Backend
 from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands, pack
 from ..plots.common import BAR_COLOR, WHISKER_COLOR
 from ..plots.gallery import plot_gallery
@@ -39,16 +41,29 @@ class MinimalImages:
     inputs, images
         The inputs, and what the masks leave of them; channels last.
     mask
-        Masks in [0, 1] of all coefficients, arrays in PyWavelets' layout, channels last.
+        The best masks that were met, in [0, 1], of all coefficients: arrays in PyWavelets' layout,
+        channels last (an axis of size 1 where they share a mask).
+    score
+        The scores (N,) of the minimal images.
+    probability
+        The target classes' softmax (N, 2) before and after; None where it is not kept besides.
     scores
-        Scores (N, S + 1) of the masked inputs, before the first and after each step. An input that
-        is done keeps its last one.
+        What is kept (N, S + 1) of the masked inputs, before the first and after each step: the
+        scores, less what the logsumexp of the other classes gained where the probability is kept
+        besides. An input that is done keeps its last one.
     norms
         Means (N, S + 1) of the masks, likewise.
+    alphas
+        Weights (N, S + 1) of the mean of the mask, in units of the score, likewise: all equal
+        where `alpha` was given.
+    best
+        The step (N,) after which the best mask was met; 0 is the input as it was.
     steps
-        Steps (N,) until the objective hardly became better, or all of them.
+        Steps (N,) until the best mask hardly became better, or all of them.
+    keep
+        The share of the score to keep; None where `alpha` was given.
     alpha
-        Weight of the mean of the mask.
+        Weight of the mean of the mask; None where it was found.
     ndim
         Number of spatial axes.
     """
@@ -56,10 +71,15 @@ class MinimalImages:
     inputs: np.ndarray
     images: np.ndarray
     mask: Coefficients
+    score: np.ndarray
+    probability: np.ndarray | None
     scores: np.ndarray
     norms: np.ndarray
+    alphas: np.ndarray
+    best: np.ndarray
     steps: np.ndarray
-    alpha: float
+    keep: float | None
+    alpha: float | None
     ndim: int
 
     @property
@@ -68,9 +88,18 @@ class MinimalImages:
         return self.scores[:, 0]
 
     @property
-    def score(self) -> np.ndarray:
-        """The scores (N,) of the minimal images."""
-        return self.scores[:, -1]
+    def kept(self) -> np.ndarray:
+        """
+        Whether (N,) the minimal images keep `keep` of the scores: all of it where α was given.
+        """
+        keep = 1.0 if self.keep is None else self.keep
+        return self._at_best(self.scores) >= threshold(self.original, keep)
+
+    @property
+    def multiplier(self) -> np.ndarray:
+        """The multipliers (N,) of the constraint when the best masks were met: 1 / α."""
+        with np.errstate(divide="ignore"):
+            return 1 / self._at_best(self.alphas)
 
     @property
     def sparsity(self) -> np.ndarray:
@@ -79,8 +108,19 @@ class MinimalImages:
 
     @property
     def curve(self) -> np.ndarray:
-        """What is minimised (N, S + 1): −score + α · mean of the mask."""
-        return self.alpha * self.norms - self.scores
+        """
+        What is minimised (N, S + 1): the mean of the mask, or −score + α · mean where α was given.
+        """
+        return self.norms if self.alpha is None else self.alpha * self.norms - self.scores
+
+    @property
+    def _probabilities(self) -> dict[str, np.ndarray]:
+        if self.probability is None:
+            return {}
+        return dict(zip(("probability before", "probability"), self.probability.T, strict=True))
+
+    def _at_best(self, curves: np.ndarray) -> np.ndarray:
+        return curves[np.arange(len(curves)), self.best]
 
     def plot(self, most: int = 6) -> Figure:
         """
@@ -99,7 +139,10 @@ class MinimalImages:
         columns = {"input": self.inputs, "minimal image": self.images}
         lines = {
             "input": [f"score {score:.3g}" for score in self.original],
-            "minimal image": [f"score {score:.3g}" for score in self.score],
+            "minimal image": [
+                f"score {score:.3g}" + ("" if kept else ", not kept")
+                for score, kept in zip(self.score, self.kept, strict=True)
+            ],
             "mask": [f"{share:.1%} are zero" for share in self.sparsity],
         }
         if self.ndim < 3:
@@ -116,12 +159,15 @@ class MinimalImages:
         return plot_gallery(columns, self.ndim, lines, most)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row for each input: sparsity, the scores before and after, steps."""
+        """A row for each input: sparsity, scores before and after, if kept, multiplier, steps."""
         return pd.DataFrame(
             {
                 "sparsity": self.sparsity,
                 "original": self.original,
                 "score": self.score,
+                **self._probabilities,
+                "kept": self.kept,
+                "multiplier": self.multiplier,
                 "steps": self.steps,
             }
         ).rename_axis("input")
@@ -130,24 +176,33 @@ class MinimalImages:
 @dataclass(frozen=True, eq=False)
 class ParetoFront:
     """
-    Sparsity against score, as the weight of the mask grows (figure 3B).
+    Sparsity against score, as the weight of the mask or the share that is kept grows (figure 3B).
 
     Parameters
     ----------
     alphas
-        Weights (A,), rising.
+        Weights (A,), rising; None where `keeps` tell.
     sparsity
         Shares (A, N) of the coefficients that are masked out.
     score
         Scores (A, N) of the minimal images.
     original
         Scores (N,) of the inputs.
+    keeps
+        Shares (A,) of the scores to keep, rising; None where `alphas` tell.
     """
 
-    alphas: np.ndarray
+    alphas: np.ndarray | None
     sparsity: np.ndarray
     score: np.ndarray
     original: np.ndarray
+    keeps: np.ndarray | None = None
+
+    @property
+    def _named(self) -> tuple[str, str, np.ndarray]:
+        if self.keeps is None:
+            return "alpha", "α", np.asarray(self.alphas)
+        return "keep", "keep", self.keeps
 
     def plot(self) -> Figure:
         """
@@ -172,8 +227,9 @@ class ParetoFront:
             elinewidth=1,
             capsize=2,
         )
-        for alpha, place in zip(self.alphas.tolist(), zip(x, y, strict=True), strict=True):
-            text = f"α = {alpha:g}"
+        _, symbol, values = self._named
+        for value, place in zip(values.tolist(), zip(x, y, strict=True), strict=True):
+            text = f"{symbol} = {value:g}"
             ax.annotate(text, place, xytext=(4, 5), textcoords="offset points", fontsize=7)
         ax.axhline(self.original.mean(), color="0.5", linestyle="--", linewidth=1)
         ax.annotate(
@@ -191,30 +247,48 @@ class ParetoFront:
         return figure
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row for each weight and input."""
+        """A row for each weight, or share that is kept, and input."""
         count = len(self.original)
+        name, _, values = self._named
         return pd.DataFrame(
             {
-                "alpha": np.repeat(self.alphas, count),
-                "input": np.tile(np.arange(count), len(self.alphas)),
+                name: np.repeat(values, count),
+                "input": np.tile(np.arange(count), len(values)),
                 "sparsity": self.sparsity.ravel(),
-                "original": np.tile(self.original, len(self.alphas)),
+                "original": np.tile(self.original, len(values)),
                 "score": self.score.ravel(),
             }
         )
+
+
+@dataclass(frozen=True)
+class _Clipped:
+    """What stands before the model: values brought into a range, then the front end."""
+
+    backend: Backend
+    low: float
+    high: float
+    front_end: Callable[[Any], Any] | None
+
+    def __call__(self, x: Any) -> Any:
+        return models.behind(self.front_end, self.backend.clip(x, self.low, self.high))
 
 
 def minimal_images(
     model: Any,
     inputs: Any,
     targets: Any = None,
-    alpha: float = 30.0,
+    keep: float = 1.0,
     *,
+    alpha: float | None = None,
+    keep_probability: bool = True,
+    value_range: tuple[float, float] | None = None,
+    per_channel: bool = False,
     wavelet: str = "haar",
     level: int = 3,
     mode: str = "periodization",
     learning_rate: float = 0.05,
-    max_steps: int = 500,
+    max_steps: int = 200,
     tolerance: float = 1e-3,
     batch_size: int | None = 32,
     operator: Any = None,
@@ -226,10 +300,12 @@ def minimal_images(
     """
     Mask out as many wavelet coefficients as the score allows (WAM, section 4.2).
 
-    m* = argmin over m in [0, 1]ᴷ of −f(W⁻¹(m ⊙ z)) + α ‖m‖₁ / K, by Nadam from all ones, with the
-    mask brought back into [0, 1] after each step. (The paper writes f for a loss, hence without
-    the sign, and leaves the scale of α open; divided by K, α is what the score may fall by when
-    all coefficients go.)
+    m* = argmin over m in [0, 1]ᴷ of ‖m‖₁ / K so that f(W⁻¹(m ⊙ z)) is at least `keep` times the
+    original score, by Nadam from all ones; the constraint's multiplier is found by dual ascent.
+    Where the score has more than it needs, coefficients go: the mask does not drive it up.
+    With `alpha`, the paper's objective −f(W⁻¹(m ⊙ z)) + α ‖m‖₁ / K. (The paper writes f for a
+    loss, hence without the sign, and leaves the scale of α open; divided by K, α is what the score
+    may fall by when all coefficients go.) Of all masks on the way the best is taken.
 
     Parameters
     ----------
@@ -240,17 +316,33 @@ def minimal_images(
         Inputs, as for any explainer.
     targets
         One-hot classes, or what the operator takes; None with a dataset.
+    keep
+        The share of the score f₀ to keep, 0 or more: at least f₀ − (1 − keep) |f₀|. That is
+        keep · f₀, and for negative scores (log-probabilities) it lets them lose as much of their
+        magnitude. Above 1 the score must rise; there may be no such mask, see `.kept`.
     alpha
-        Weight of the mean of the mask, in units of the score: the larger, the sparser.
+        Weight of the mean of the mask, in units of the score: the larger, the sparser. `keep` is
+        left alone then.
+    keep_probability
+        Whether the softmax of the target class is kept besides its logit: its log-odds may lose no
+        more than the score may. It matters for one-hot targets of two or more outputs
+        without an operator and where `alpha` is None, unless the outputs are probabilities
+        already. Turn it off for a regression, or outputs that are no logits of a softmax.
+    value_range
+        Lowest and highest value of an input; what a mask leaves is clipped to it, before the
+        model and in the result. A value beyond has no gradient.
+    per_channel
+        Whether each channel has a mask of its own; colours then come apart.
     wavelet, level, mode
-        The transform. The mask covers all of its coefficients, in each channel by itself.
+        The transform. The mask covers all of its coefficients; level=0 masks the inputs' values.
     learning_rate
-        Step size of Nadam: about the largest change of a mask in a step.
+        Step size of Nadam: about the largest change of a mask in a step. Where `alpha` is found it
+        falls to 0 with the last step.
     max_steps
         Most steps; each takes one forward and one backward pass.
     tolerance
-        An input is done when 20 steps better its objective by less than this part of it; 0 goes
-        on while it gets better at all.
+        An input is done when 20 steps better its best objective by no more than this part of it,
+        and it is there again; 0 takes all steps.
     batch_size
         Most inputs at once; None for all.
     operator, output_layer, front_end, ndim, verbose
@@ -259,7 +351,7 @@ def minimal_images(
     Returns
     -------
     minimal
-        Masks, images, sparsity, scores, and the curves of score and mask.
+        Masks, images, sparsity, scores, whether they are kept, multipliers, and the curves.
 
     Raises
     ------
@@ -271,11 +363,8 @@ def minimal_images(
     check_integer("level", level, lowest=0)
     check_integer("max_steps", max_steps, lowest=1)
     check_integer("batch_size", batch_size, lowest=1, optional=True)
-    for name, value in {
-        "alpha": alpha,
-        "learning_rate": learning_rate,
-        "tolerance": tolerance,
-    }.items():
+    numbers = {"keep": keep, "learning_rate": learning_rate, "tolerance": tolerance}
+    for name, value in (numbers if alpha is None else {**numbers, "alpha": alpha}).items():
         check_number(name, value, lowest=0)
     check_front_end(front_end)
     operator = models.check_operator(operator)
@@ -284,14 +373,24 @@ def minimal_images(
     x, y, layout = prepare(inputs, targets, model, operator, backend, front_end, ndim)
     transform = WaveletTransform(wavelet, level, mode, layout.spatial_axes)
     transform.check(x.shape)
+    seen = front_end
+    if value_range is not None:
+        seen = _Clipped(backend, *_checked_range(value_range, backend.to_numpy(x)), front_end)
+    ask = _Asked(model, seen, batch_size or len(x))
+    steady = keep_probability and alpha is None and _is_classification(operator, y, backend)
+    weights = backend.concat([y, ask(models.rivals, x, y)[:, np.newaxis]], 1) if steady else y
+    posed = models.steady_predictions if steady else operator
+    _, scored_gradients = models.scored_gradients(model, posed, seen)
     found = minimize(
         MinimalProblem(
             backend,
             scored_gradients,
             x,
-            y,
+            weights,
             transform,
-            float(alpha),
+            float(keep),
+            None if alpha is None else float(alpha),
+            None if per_channel else layout.channel_axis,
             learning_rate,
             max_steps,
             tolerance,
@@ -299,16 +398,76 @@ def minimal_images(
             verbose,
         )
     )
+    left = backend.asarray(found.images, like=x)
+    score = backend.to_numpy(ask(operator, left, y))
+    probability = None
+    if steady:
+        before, after = (
+            _probability(score, backend.to_numpy(ask(models.rivals, of, y)))
+            for score, of in ((found.scores[:, 0], x), (score, left))
+        )
+        probability = np.stack([before, after], axis=1)
+    images = found.images if value_range is None else np.clip(found.images, *value_range)
     return MinimalImages(
         layout.to_channels_last(backend.to_numpy(x)),
-        layout.to_channels_last(found.images),
+        layout.to_channels_last(images),
         map_bands(layout.to_channels_last, found.mask),
+        score,
+        probability,
         found.scores,
         found.norms,
+        found.alphas,
+        found.best,
         found.steps,
-        float(alpha),
+        float(keep) if alpha is None else None,
+        None if alpha is None else float(alpha),
         layout.ndim,
     )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A model that is asked for what operators make of its outputs, block by block."""
+
+    model: Any
+    front_end: Callable[[Any], Any] | None
+    size: int
+
+    def __call__(self, operator: Any, x: Any, y: Any) -> Any:
+        backend, scored = models.scored_gradients(self.model, operator, self.front_end)
+        blocks = (slice(start, start + self.size) for start in range(0, len(x), self.size))
+        return backend.concat([scored(x[block], y[block])[:, 0] for block in blocks], 0)
+
+
+def _is_classification(operator: Any, y: Any, backend: Backend) -> bool:
+    """Whether the score is that of one class among several."""
+    rows = backend.to_numpy(y)
+    one_hot = rows.ndim == 2 and rows.shape[1] > 1 and bool(((rows == 0) | (rows == 1)).all())
+    return operator is models.check_operator(None) and one_hot and bool((rows.sum(1) == 1).all())
+
+
+def _probability(score: np.ndarray, rivals: np.ndarray) -> np.ndarray:
+    """The softmax of scores among their rivals; what is a probability already stays."""
+    is_logit = rivals < np.finfo(rivals.dtype).max
+    return np.where(is_logit, scipy.special.expit(score - rivals), score)
+
+
+def _checked_range(value_range: Any, x: np.ndarray) -> tuple[float, float]:
+    """The lowest and the highest value of an input, which the inputs keep to."""
+    message = f"value_range must be None or two rising finite numbers, got {value_range!r}."
+    try:
+        low, high = (float(bound) for bound in value_range)
+    except (TypeError, ValueError) as error:
+        raise ValueError(message) from error
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise ValueError(message)
+    slack = 1e-5 * (high - low)
+    if x.min() < low - slack or x.max() > high + slack:
+        raise ValueError(
+            f"value_range={value_range!r} must hold all inputs, which go from {x.min():g} to "
+            f"{x.max():g}."
+        )
+    return low, high
 
 
 def pareto_front(
@@ -317,6 +476,7 @@ def pareto_front(
     targets: Any = None,
     alphas: Sequence[float] = ALPHAS,
     *,
+    keeps: Sequence[float] | None = None,
     verbose: bool = False,
     **options: Any,
 ) -> ParetoFront:
@@ -328,7 +488,9 @@ def pareto_front(
     model, inputs, targets
         As for `minimal_images`.
     alphas
-        Weights of the mean of the mask, rising.
+        Weights of the mean of the mask, rising; left alone where `keeps` are given.
+    keeps
+        Shares of the score to keep, rising, in place of `alphas`.
     verbose
         Whether to show the progress over the weights.
     **options
@@ -342,18 +504,20 @@ def pareto_front(
     Raises
     ------
     ValueError, TypeError
-        If `alphas` are not rising, or as `minimal_images`.
+        If `alphas` or `keeps` are not rising, or as `minimal_images`.
     """
-    weights = np.asarray(alphas, float)
-    if weights.ndim != 1 or not len(weights) or (np.diff(weights) <= 0).any():
-        raise ValueError(f"alphas must be one or more rising numbers, got {alphas!r}.")
-    progress = tqdm(weights.tolist(), desc="minimal images", unit="alpha", disable=not verbose)
-    found = [minimal_images(model, inputs, targets, alpha, **options) for alpha in progress]
+    name, given = ("alpha", alphas) if keeps is None else ("keep", keeps)
+    values = np.asarray(given, float)
+    if values.ndim != 1 or not len(values) or (np.diff(values) <= 0).any():
+        raise ValueError(f"{name}s must be one or more rising numbers, got {given!r}.")
+    progress = tqdm(values.tolist(), desc="minimal images", unit=name, disable=not verbose)
+    found = [minimal_images(model, inputs, targets, **{name: v}, **options) for v in progress]
     return ParetoFront(
-        weights,
+        values if keeps is None else None,
         np.stack([minimal.sparsity for minimal in found]),
         np.stack([minimal.score for minimal in found]),
         found[0].original,
+        None if keeps is None else values,
     )
 
 

@@ -23,6 +23,42 @@ from ..backends.registry import load_backend
 NATIVE_OPERATORS = (predictions_operator, semantic_segmentation_operator)
 """Xplique's operators that weigh the model's outputs by the targets, and that PyTorch has too."""
 
+
+def rivals(model: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+    """
+    Logsumexp (N,) of the outputs that are not the one-hot target's.
+
+    The largest number where the outputs are probabilities.
+    """
+    outputs = model(inputs)
+    total, least = tf.reduce_sum(outputs, -1), tf.reduce_min(outputs, -1)
+    is_distribution = (least >= 0) & (tf.abs(total - 1) < 1e-3)
+    found = _rivals(outputs, targets)
+    return tf.where(is_distribution, tf.fill(tf.shape(found), found.dtype.max), found)
+
+
+def steady_predictions(model: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+    """
+    Score of the target class (N,), less what its `rivals` gained.
+
+    The last column of the targets (N, classes + 1) has the rivals before. A score that stays,
+    stays as a logit, and as the log-odds of the softmax.
+    """
+    outputs, targets, before = model(inputs), targets[..., :-1], targets[..., -1]
+    gained = tf.nn.relu(_rivals(outputs, targets) - before)
+    return tf.reduce_sum(outputs * targets, -1) - gained
+
+
+def _rivals(outputs: Tensor, targets: Tensor) -> Tensor:
+    return tf.reduce_logsumexp(outputs - _OUT * targets, -1)
+
+
+_OUT = 1e4
+"""What is this far below the others adds nothing to their logsumexp."""
+
+_OWN_OPERATORS = (rivals, steady_predictions)
+"""Our operators, which PyTorch has by the same names."""
+
 _OPERATORS = (
     "classification",
     "regression",
@@ -106,7 +142,7 @@ def torch_module(model: Any, operator: Any) -> Any:
     A `TorchWrapper` is unwrapped, unless its operator is written in TensorFlow.
     """
     if isinstance(model, TorchWrapper):
-        return model.model if operator in NATIVE_OPERATORS else None
+        return model.model if operator in (*NATIVE_OPERATORS, *_OWN_OPERATORS) else None
     if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
         return model
     return None
@@ -129,7 +165,7 @@ def check_differentiable(model: Any, operator: Any) -> None:
     TypeError
         If `model` is no TensorFlow model, and has no operator of its own that runs it.
     """
-    if operator is predictions_operator and not is_tensorflow(model):
+    if operator in (predictions_operator, *_OWN_OPERATORS) and not is_tensorflow(model):
         raise TypeError(
             f"A white-box method needs gradients, which a {type(model).__name__} does not give: "
             "expected a Keras model, a tf.Module, a TorchWrapper or a torch.nn.Module."
@@ -169,6 +205,8 @@ def _in_torch(operator: Any) -> Any:
 
     natives = (torch_models.predictions, torch_models.semantic_segmentation)
     native = dict(zip(NATIVE_OPERATORS, natives, strict=True)).get(operator, operator)
+    if operator in _OWN_OPERATORS:
+        native = getattr(torch_models, operator.__name__)
     if getattr(native, "__module__", "").startswith("xplique."):
         raise ValueError(
             "This operator of Xplique is written in TensorFlow: hand in a TorchWrapper of the "
