@@ -1,5 +1,6 @@
 """What people do with an explanation."""
 
+from .artifacts import conciseness_preciseness, hallucination_score, retained_information
 from .callback import ScaleProfileCallback
 from .corruption_robustness import Robustness, robustness
 from .corruptions import CorruptionEffect, Explained, corruption_effect
@@ -28,8 +29,10 @@ __all__ = [
     "Separation",
     "ZoomConsistency",
     "compare_profiles",
+    "conciseness_preciseness",
     "corruption_effect",
     "depth_robustness",
+    "hallucination_score",
     "importance_distances",
     "minimal_images",
     "mix",
@@ -38,6 +41,7 @@ __all__ = [
     "overlap_experiment",
     "pareto_front",
     "report",
+    "retained_information",
     "robustness",
     "scale_profile",
     "sufficient_images",

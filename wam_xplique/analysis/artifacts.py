@@ -1,0 +1,159 @@
+"""
+How good a mask is as an explanation: how concise for what it keeps, and how much it invents.
+
+Ref. Kolek & al., Explaining Image Classifiers with Multiscale Directional Image Representation
+(CVPR 2023): conciseness-preciseness and the hallucination score, as their code has them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.ndimage
+
+from ..attributions.checks import check_choice, check_number
+from ..coefficients import Coefficients, as_rows, flatten
+
+INFORMATION = ("l1", "entropy")
+
+
+def retained_information(original: Any, explanation: Any, information: str = "l1") -> np.ndarray:
+    """
+    Measure how much of the inputs' information explanations retain.
+
+    Parameters
+    ----------
+    original, explanation
+        What the information is in, before and after: images (N, ...), or coefficients in
+        PyWavelets' layout.
+    information
+        "l1", the sum of all magnitudes, or "entropy", that of the shares of the energy.
+
+    Returns
+    -------
+    retained
+        The ratios (N,), 1 where all is retained; NaN where the inputs have no information.
+
+    Raises
+    ------
+    ValueError
+        If `information` is unknown, or both do not have the same shape.
+    """
+    check_choice("information", information, INFORMATION, optional=False)
+    rows = [_rows(values) for values in (original, explanation)]
+    if rows[0].shape != rows[1].shape:
+        raise ValueError(
+            "explanation must have as many values as original, got "
+            f"{rows[1].shape} and {rows[0].shape}."
+        )
+    measure = _entropy if information == "entropy" else _l1
+    before, after = (measure(values) for values in rows)
+    return np.divide(after, before, out=np.full(len(before), np.nan), where=before > 0)
+
+
+def conciseness_preciseness(
+    probability: Any, original: Any, explanation: Any, information: str = "l1"
+) -> np.ndarray:
+    """
+    Divide the probability that explanations retain by the information that they retain.
+
+    CP-ℓ1 with coefficients, CP-ℓ1 Pixel with images, CP-Entropy with "entropy" of coefficients.
+
+    Parameters
+    ----------
+    probability
+        Probabilities (N, 2) of the explained class, of the inputs and of the explanations alone.
+    original, explanation, information
+        As for `retained_information`.
+
+    Returns
+    -------
+    scores
+        CP scores (N,): 1 for the inputs themselves, more is better; infinite where nothing is
+        left.
+
+    Raises
+    ------
+    ValueError
+        If the probabilities are not (N, 2) above 0, or as `retained_information`.
+    """
+    probability = np.asarray(probability, float)
+    retained = retained_information(original, explanation, information)
+    if probability.shape != (len(retained), 2) or not (probability[:, 0] > 0).all():
+        raise ValueError(
+            f"probability must be ({len(retained)}, 2), those of the inputs above 0, got shape "
+            f"{probability.shape}."
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return probability[:, 1] / probability[:, 0] / retained
+
+
+def hallucination_score(original: Any, explanation: Any, threshold: float = 0.1) -> np.ndarray:
+    """
+    Count the edges of explanations that are no edges of the images, over the edges of the images.
+
+    An edge is a pixel where the magnitude of Sobel's gradient of the mean of the channels (its
+    weights sum to 1 in magnitude) exceeds a threshold. An edge beside one of the image, in the
+    3×3 pixels around it, is none that was invented.
+
+    Parameters
+    ----------
+    original, explanation
+        Images (N, H, W) or (N, H, W, C) in [0, 1].
+    threshold
+        Least magnitude of an edge.
+
+    Returns
+    -------
+    scores
+        Scores (N,), 0 where nothing is invented; NaN where an image has no edge.
+
+    Raises
+    ------
+    ValueError
+        If both are not images of the same shape, or leave [0, 1].
+    """
+    check_number("threshold", threshold, lowest=0)
+    images = [np.asarray(values, float) for values in (original, explanation)]
+    for name, values in zip(("original", "explanation"), images, strict=True):
+        if values.ndim not in (3, 4) or values.shape != images[0].shape:
+            raise ValueError(
+                f"{name} must be images (N, H, W) or (N, H, W, C), both of one shape, got "
+                f"{values.shape} beside {images[0].shape}."
+            )
+        if not (values.min() >= -1e-6 and values.max() <= 1 + 1e-6):
+            raise ValueError(f"{name} must be in [0, 1], got {values.min():g} to {values.max():g}.")
+    before, after = (_edges(values, threshold) for values in images)
+    near = scipy.ndimage.binary_dilation(before, np.ones((1, 3, 3), bool))
+    invented, there = ((after & ~near).sum(axis=(1, 2)), before.sum(axis=(1, 2)))
+    return np.divide(invented, there, out=np.full(len(there), np.nan), where=there > 0)
+
+
+def _edges(images: np.ndarray, threshold: float) -> np.ndarray:
+    grey = images.mean(axis=-1) if images.ndim == 4 else images
+    slopes = [_filtered(_filtered(grey, (-1, 0, 1), axis), (1, 2, 1), 3 - axis) for axis in (1, 2)]
+    return np.hypot(*slopes) / 8 > threshold
+
+
+def _filtered(x: np.ndarray, weights: tuple[int, ...], axis: int) -> np.ndarray:
+    return scipy.ndimage.correlate1d(x, weights, axis, mode="nearest")
+
+
+def _rows(values: Coefficients | np.ndarray) -> np.ndarray:
+    if isinstance(values, list):
+        return as_rows(flatten(values))
+    array = np.asarray(values, float)
+    return array.reshape(len(array), -1)
+
+
+def _l1(rows: np.ndarray) -> np.ndarray:
+    return np.abs(rows).sum(axis=1)
+
+
+def _entropy(rows: np.ndarray) -> np.ndarray:
+    energy = rows.astype(float) ** 2
+    total = energy.sum(axis=1, keepdims=True)
+    shares = np.divide(energy, total, out=np.zeros_like(energy), where=total > 0)
+    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+    return -(shares * logs).sum(axis=1)
