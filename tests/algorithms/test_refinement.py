@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import qmc
 
 from wam_xplique import WCAM
+from wam_xplique.algorithms import refinement
 from wam_xplique.algorithms.cells import cell_energy, group_tree
 from wam_xplique.algorithms.refinement import check_budget, first_rows, refine
 from wam_xplique.algorithms.responses import Responses
@@ -17,13 +18,15 @@ SIDE, ROWS = 8, 32
 CELLS = [np.arange(SIDE * SIDE).reshape(SIDE, SIDE)]
 
 
-def design(rows: int = ROWS, cells: int = SIDE * SIDE) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(np.split(qmc.Sobol(2 * cells, seed=0).random(rows), 2, axis=1))
+def design(
+    rows: int = ROWS, cells: int = SIDE * SIDE, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.split(qmc.Sobol(2 * cells, seed=seed).random(rows), 2, axis=1))
 
 
-def run(function, energy, limit, rows=ROWS, groups=None):
-    """Refine a function of masks; total, evaluated, and the masks it was called with."""
-    a, b = design(rows, len(energy))
+def run(function, energy, limit, rows=ROWS, groups=None, regions=None, seed=0):
+    """Refine a function of masks; total, evaluated, the masks it was called with, and all else."""
+    a, b = design(rows, len(energy), seed)
     responses, masks = Responses(len(energy)), []
 
     def answer(points):
@@ -46,13 +49,13 @@ def run(function, energy, limit, rows=ROWS, groups=None):
     every = np.arange(rows)
     drive(responses.ask({responses.none: every, responses.all: every}))
     groups = groups or group_tree(CELLS)
-    total, evaluated = drive(refine(responses, groups, (a, b), energy, limit))
-    return total, evaluated, np.concatenate(masks), responses
+    refined = drive(refine(responses, groups, (a, b), energy, limit, regions, seed))
+    return refined.total, refined.evaluated, np.concatenate(masks), responses, refined
 
 
-def full(function, cells, rows=ROWS):
+def full(function, cells, rows=ROWS, seed=0):
     """Jansen's total indices of the full design, written down anew."""
-    a, b = design(rows, cells)
+    a, b = design(rows, cells, seed)
     scores, total = function(a), []
     for cell in range(cells):
         c = a.copy()
@@ -72,7 +75,7 @@ WEIGHTS = np.random.default_rng(0).exponential(1, SIDE * SIDE) ** 3
 def test_cells_evaluated_in_full_have_all_rows_of_the_full_design(limit):
     groups, (a, b) = group_tree(CELLS), design()
     function = interacting(WEIGHTS)
-    _, evaluated, _, responses = run(function, WEIGHTS**2, limit, groups=groups)
+    _, evaluated, _, responses, _ = run(function, WEIGHTS**2, limit, groups=groups)
     assert evaluated.any()
     assert not evaluated.all()
     for leaf in (leaf for root in groups for leaf in root.leaves()):
@@ -86,7 +89,7 @@ def test_cells_evaluated_in_full_have_all_rows_of_the_full_design(limit):
 
 
 def test_large_indices_are_found():
-    total, evaluated, masks, _ = run(interacting(WEIGHTS), np.ones(SIDE * SIDE), 0.02)
+    total, evaluated, masks, *_ = run(interacting(WEIGHTS), np.ones(SIDE * SIDE), 0.02)
     reference = full(interacting(WEIGHTS), SIDE * SIDE)
     assert (reference > 0.03).any()
     assert evaluated[reference > 0.03].all()
@@ -97,26 +100,81 @@ def test_large_indices_are_found():
 def test_one_row_tells_a_single_cell_of_a_linear_function():
     weights = WEIGHTS[:4]
     cells = group_tree([np.arange(4).reshape(2, 2)])
-    total, _, masks, _ = run(lambda m: m @ weights, weights**2, 0.99, 32, cells)
-    a, _ = design(32, 4)
-    exact = weights**2 / 6 / (2 * np.var(a @ weights, ddof=1))
-    small = exact < 0.01
-    np.testing.assert_allclose(total[small], exact[small], rtol=1e-6)
+    total, _, masks, *_ = run(lambda m: m @ weights, weights**2, 0.99, 32, cells)
+    exact = full(lambda m: m @ weights, 4)
+    assert (exact < 0.01).any()
+    np.testing.assert_allclose(total, exact, atol=2e-5)
     assert len(masks) < 32 * 6
+
+
+# A product of 1 + c (m − 1/2): the total indices are known in closed form, and the cells interact
+# so much that a group's index is far below the sum of its cells'.
+PRODUCT = np.full(SIDE * SIDE, 0.01)
+PRODUCT[[0, 1, SIDE, SIDE + 1]] = 0.3, 0.2, 0.1, 0.1
+REST = (np.indices((SIDE, SIDE)) >= SIDE // 2).any(axis=0).ravel().astype(int)
+
+
+def product(m):
+    return np.prod(1 + np.sqrt(12 * PRODUCT) * (m - 0.5), axis=1)
+
+
+@pytest.fixture(scope="module")
+def products():
+    """Refined indices of the product over designs, with draws and without."""
+
+    def over_designs(draws):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(refinement, "DRAWS", draws)
+            return [run(product, PRODUCT, 0.2, 64, regions=REST, seed=seed) for seed in range(12)]
+
+    return over_designs(0), over_designs(refinement.DRAWS)
+
+
+def rest(total):
+    """The share of the cells of small indices."""
+    return total[..., REST == 1].sum(axis=-1) / total.sum(axis=-1)
+
+
+def test_sums_count_what_cells_do_together(products):
+    every = [full(product, SIDE * SIDE, 64, seed).sum() for seed in range(12)]
+    without, drawn = (np.array([total for total, *_ in runs]) for runs in products)
+    assert np.mean(without.sum(axis=1) / every) < 0.75
+    assert np.mean(drawn.sum(axis=1) / every) == pytest.approx(1, abs=0.1)
+
+
+def test_shares_are_those_in_closed_form(products):
+    exact = rest(PRODUCT / (1 + PRODUCT))
+    without, drawn = (np.mean([rest(total) for total, *_ in runs]) for runs in products)
+    assert abs(without - exact) > 0.1
+    assert drawn == pytest.approx(exact, abs=0.04)
+
+
+def test_draws_take_few_forwards(products):
+    before, after = (np.mean([len(masks) for _, _, masks, *_ in runs]) for runs in products)
+    assert before < after <= before + refinement.DRAWS
+
+
+def test_resampled_draws_cover_the_full_design(products):
+    covered = []
+    for seed, (*_, refined) in enumerate(products[1]):
+        shares = rest(refined.resampled(999, np.random.default_rng(0)))
+        low, high = np.quantile(shares, [0.025, 0.975])
+        covered.append(low <= rest(full(product, SIDE * SIDE, 64, seed)) <= high)
+    assert np.mean(covered) >= 0.8
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(100, 3000), st.integers(0, 1000))
 def test_a_budget_is_kept_and_spent(budget, seed):
     weights = np.random.default_rng(seed).exponential(1, SIDE * SIDE)
-    _, _, masks, responses = run(interacting(weights), weights**2, budget)
+    _, _, masks, responses, _ = run(interacting(weights), weights**2, budget)
     assert responses.forwards == len(masks) <= budget
     most = ROWS * (SIDE * SIDE + 2)
     assert len(masks) > min(budget, most) * 0.8
 
 
 def test_no_mask_is_asked_for_twice():
-    _, _, masks, _ = run(interacting(WEIGHTS), WEIGHTS, 0.01)
+    _, _, masks, *_ = run(interacting(WEIGHTS), WEIGHTS, 0.01)
     assert len(np.unique(masks, axis=0)) == len(masks)
 
 
@@ -129,7 +187,7 @@ def test_a_group_that_does_nothing_stays_closed():
     weights = np.zeros((SIDE, SIDE))
     weights[:4, :4] = 1
     groups = group_tree(CELLS)
-    _, _, _, responses = run(lambda m: m @ weights.ravel(), np.ones(64), 0.05, groups=groups)
+    _, _, _, responses, _ = run(lambda m: m @ weights.ravel(), np.ones(64), 0.05, groups=groups)
     opened = {
         int(leaf.cells[0])
         for root in groups
@@ -234,5 +292,5 @@ def test_the_smallest_budget_suffices():
     check_budget(least, roots, ROWS)
     with pytest.raises(ValueError, match=f"the smallest is {least}"):
         check_budget(least - 1, roots, ROWS)
-    _, _, masks, _ = run(interacting(WEIGHTS), WEIGHTS, least)
+    _, _, masks, *_ = run(interacting(WEIGHTS), WEIGHTS, least)
     assert len(masks) == least

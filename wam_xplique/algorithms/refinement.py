@@ -5,18 +5,21 @@ A group's total index is at least each of its members', so a group that matters 
 whole. How much it matters shows in a few rows: where one group changes, the change of the score
 goes about with that of the group's coefficients, which is known beforehand. So the ratio of the
 two varies less from row to row than the change itself, and least in the rows of large changes.
+
+Indices found so add up to too little: the cells of a group do more than the group where they
+interact, and a cell whose few rows show less than its index gets no others. So some cells are
+drawn at last, each in one row, and their changes tell the sum of all that is not known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from .cells import Group
 from .responses import Points, Responses
-
-Asking = Generator[list[Points], np.ndarray, tuple[np.ndarray, np.ndarray]]
 
 Wanted = dict[Group, np.ndarray]
 """Rows wanted of groups."""
@@ -26,6 +29,66 @@ MEAN_MOVE = 1 / 6
 
 PRIOR = 0.5
 """How many rows the ratio of the group around counts for."""
+
+DRAWS = 64
+"""Scores that tell what the cells not evaluated in full do."""
+
+LEAST_DRAWS = 4
+"""In each region."""
+
+SPARE = 0.1
+"""The part of the draws that goes by energy alone, lest a group be thought to do nothing."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """
+    Cells that were not evaluated in full, and what a few draws tell of their indices.
+
+    Parameters
+    ----------
+    cells
+        Numbers of the cells.
+    expected
+        What the rows not known were expected to add to their indices (cells,).
+    ratios
+        For each draw, the change of the score over the one expected.
+    """
+
+    cells: np.ndarray
+    expected: np.ndarray
+    ratios: np.ndarray
+
+
+@dataclass(frozen=True)
+class Refined:
+    """
+    Total indices, best where they are large.
+
+    Parameters
+    ----------
+    total
+        Estimates (cells,) of the total indices.
+    evaluated
+        Whether a cell was evaluated in full (cells,).
+    drawn
+        For each region, its cells that were not evaluated in full.
+    """
+
+    total: np.ndarray
+    evaluated: np.ndarray
+    drawn: tuple[Drawn, ...] = ()
+
+    def resampled(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """The total indices (count, cells) that as many resamples of the draws tell."""
+        total = np.repeat(self.total[np.newaxis], count, axis=0)
+        for drawn in self.drawn:
+            means = random.choice(drawn.ratios, (count, len(drawn.ratios))).mean(axis=1)
+            total[:, drawn.cells] += np.outer(means - drawn.ratios.mean(), drawn.expected)
+        return total
+
+
+Asking = Generator[list[Points], np.ndarray, Refined]
 
 
 def first_rows(rows: int) -> int:
@@ -56,6 +119,8 @@ def refine(
     design: tuple[np.ndarray, np.ndarray],
     energy: np.ndarray,
     limit: float,
+    regions: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Asking:
     """
     Estimate total indices from few forwards, best where they are large.
@@ -64,7 +129,9 @@ def refine(
     proportion to its index, all of them from the tolerance on: it is then evaluated as in the full
     design. A larger group is opened if by this rule it would get more than one row. The index of a
     group that stays closed is shared by its cells in proportion to the energy of their
-    coefficients.
+    coefficients. At last, the rows not known of all these cells are estimated, without bias in the
+    sum over each region, from pairs of cell and row that are drawn where changes are expected
+    (Hansen and Hurwitz, On the theory of sampling from finite populations, 1943).
 
     Parameters
     ----------
@@ -79,6 +146,10 @@ def refine(
     limit
         Below 1 the tolerance: the index from which on a cell is evaluated in full. Otherwise the
         forwards to spend in all; the tolerance is what they suffice for.
+    regions
+        Number (cells,) of the region of each cell; one for all by default.
+    seed
+        Seed of the draws.
 
     Yields
     ------
@@ -87,25 +158,28 @@ def refine(
 
     Returns
     -------
-    total
-        Estimates (cells,) of the total indices.
-    evaluated
-        Whether a cell was evaluated in full (cells,).
+    refined
+        A `Refined`.
     """
     search = _Search(responses, roots, design, energy)
     rounds = 2 + max(map(_depth, roots))
-    asked = search.close(roots)
+    asked, draws = search.close(roots), DRAWS
+    if limit >= 1:
+        first = sum(map(len, asked.values()))
+        draws = min(draws, int(limit - responses.forwards - first) // 4)
     for number in range(rounds):
         yield from responses.ask(asked)
         search.look()
         tolerance = limit
         if limit >= 1:
-            part = (limit - responses.forwards) / (rounds - number)
+            part = (limit - draws - responses.forwards) / (rounds - number)
             tolerance = search.tolerance_that_takes(part)
         asked = search.open(tolerance)
     yield from responses.ask(asked)
     search.look()
-    return search.result()
+    if regions is None:
+        regions = np.zeros(len(energy), int)
+    return (yield from search.result(regions, draws, np.random.default_rng(seed)))
 
 
 class _Node:
@@ -218,8 +292,60 @@ class _Search:
                 low = middle
         return high
 
-    def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """The total indices, and which cells were evaluated in full."""
+    def result(self, regions: np.ndarray, draws: int, random: np.random.Generator) -> Asking:
+        """The indices, those of cells that were not evaluated corrected by draws among them."""
+        total, evaluated = self._shared()
+        groups = [node.group for node in self.closed]
+        leaves = sorted((g for group in groups for g in group.leaves()), key=lambda g: g.cells[0])
+        changes = self._changes(leaves)
+        missed = np.flatnonzero(~evaluated)
+        parts = [missed[regions[missed] == region] for region in np.unique(regions[missed])]
+        more, whole = draws - LEAST_DRAWS * len(parts), total[missed].sum()
+        if more < 0 or whole == 0:
+            return Refined(total, evaluated)
+        known = np.nansum(changes, axis=1) / self.rows
+        expected = self._expected(total, changes, evaluated)
+        total[missed] = known[missed]
+        picks = []
+        for part in parts:
+            count = LEAST_DRAWS + int(more * expected[part].sum() / expected[missed].sum())
+            # Evenly along the sum of what is expected, cell by cell: few draws meet many cells.
+            sums = np.cumsum(expected[part])
+            places = (random.random() + np.arange(count)) / count * sums[-1]
+            found = np.minimum(np.searchsorted(sums, places, side="right"), len(sums) - 1)
+            picks.append((part[found // self.rows], found % self.rows))
+        wanted: dict[Group, list[int]] = {}
+        for cell, row in zip(*map(np.concatenate, zip(*picks, strict=True)), strict=True):
+            wanted.setdefault(leaves[cell], []).append(row)
+        yield from self.responses.ask({leaf: np.unique(rows) for leaf, rows in wanted.items()})
+        changes = self._changes(leaves)
+        drawn = []
+        for part, pairs in zip(parts, picks, strict=True):
+            ratios = changes[pairs] / self.rows / expected[pairs]
+            drawn.append(Drawn(part, expected[part].sum(axis=1), ratios))
+            total[part] += drawn[-1].expected * ratios.mean()
+        return Refined(total, evaluated, tuple(drawn))
+
+    def _changes(self, groups: Sequence[Group]) -> np.ndarray:
+        """The changes (groups, rows) of the score; NaN where they are not known."""
+        return (self.scores - self.responses.of(groups, self.rows)) ** 2 / self.scale
+
+    def _expected(
+        self, total: np.ndarray, changes: np.ndarray, evaluated: np.ndarray
+    ) -> np.ndarray:
+        """What the changes (cells, rows) that are not known may add to the indices."""
+        missed = ~evaluated
+        spare = SPARE * total[missed].sum() * self.energy / self.energy[missed].sum()
+        moves = self.moves.T
+        if evaluated.any():
+            # A row in which other cells change the score much is one where these may.
+            slopes = changes[evaluated].sum(axis=0) / moves[evaluated].sum(axis=0)
+            moves = moves * (slopes + slopes.mean())
+        parts = np.where(np.isnan(changes), moves, 0) / moves.sum(axis=1, keepdims=True)
+        return (total + spare)[:, np.newaxis] * parts * missed[:, np.newaxis]
+
+    def _shared(self) -> tuple[np.ndarray, np.ndarray]:
+        """The indices, shared in groups by energy, and which cells were evaluated in full."""
         total = np.empty(len(self.energy))
         evaluated = np.zeros(len(self.energy), bool)
         for node in self.closed:

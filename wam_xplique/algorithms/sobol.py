@@ -19,7 +19,7 @@ from ..coefficients import Coefficients
 from ..indices import importance
 from .cells import Group, cell_energy, group_tree
 from .masking import Asking, Design
-from .refinement import refine
+from .refinement import Refined, refine
 from .responses import Points, Responses
 
 Estimator = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -189,13 +189,15 @@ def _estimate(
     variance = float(np.var(a, ddof=1))
     if np.sqrt(variance) <= RESOLUTION * np.abs(a).max():
         return _nothing(problem, rows, responses.forwards)
-    total, evaluated = np.zeros(len(energy)), np.ones(len(energy), bool)
+    refined = Refined(np.zeros(len(energy)), np.ones(len(energy), bool))
     if problem.refine is not None:
         design_a, design_b = problem.design(rows)
         design = design_a[:rows], design_b[:rows]
-        total, evaluated = yield from refine(
-            responses, problem.roots, design, energy, problem.refine
+        regions = np.argmax(problem.shares, axis=0)
+        refined = yield from refine(
+            responses, problem.roots, design, energy, problem.refine, regions, problem.seed
         )
+    total, evaluated = refined.total, refined.evaluated
     chosen = np.flatnonzero(evaluated)
     c = responses.of([problem.single[cell] for cell in chosen], rows)
     first = np.full(len(total), np.nan)
@@ -203,7 +205,7 @@ def _estimate(
         total[chosen], first[chosen] = problem.estimator(a, b, c), first_order(a, b, c)
     intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
-        intervals = _intervals(problem, a, b, c, total, chosen)
+        intervals = _intervals(problem, a, b, c, refined, chosen)
     return Estimate(total, first, *intervals, evaluated, variance, rows, responses.forwards)
 
 
@@ -223,18 +225,24 @@ def _intervals(
     a: np.ndarray,
     b: np.ndarray,
     c: np.ndarray,
-    total: np.ndarray,
+    refined: Refined,
     chosen: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     Bootstrap intervals of the total indices and of the importance of each region.
 
-    Those of the cells `chosen`, whose scores are c; the others are taken for sure.
+    Those of the cells `chosen`, whose scores are c. Of the others, those that were drawn from are
+    resampled by their draws, and the rest are taken for sure.
     """
+    draws = np.random.default_rng([problem.seed, 1])
 
     def statistic(rows: np.ndarray, axis: int) -> np.ndarray:
         samples = np.atleast_2d(rows)
-        resampled = np.repeat(total[np.newaxis], len(samples), axis=0)
+        resampled = (
+            refined.total[np.newaxis].copy()
+            if rows.ndim == 1
+            else refined.resampled(len(samples), draws)
+        )
         resampled[:, chosen] = _resampled(problem.estimator, a, b, c, samples)
         parts = [resampled[:, chosen], importance(resampled, problem.shares)]
         values = np.concatenate(parts, axis=-1).T
@@ -250,7 +258,7 @@ def _intervals(
         random_state=np.random.default_rng(problem.seed),
     )
     found = np.stack(result.confidence_interval, axis=-1)
-    interval = np.full((len(total), 2), np.nan)
+    interval = np.full((len(refined.total), 2), np.nan)
     interval[chosen] = found[: len(chosen)]
     return interval, found[len(chosen) :]
 
