@@ -11,7 +11,7 @@ import pywt
 from wam_xplique import WaveletExplanation
 from wam_xplique.algorithms.cells import count_cells, level_shares, wavelet_cells
 from wam_xplique.attributions.base import WaveletExplainer
-from wam_xplique.coefficients import flatten, levels, map_bands
+from wam_xplique.coefficients import default_level, flatten, levels, map_bands
 from wam_xplique.indices import SobolIndices
 
 MODES = tuple(pywt.Modes.modes)
@@ -582,3 +582,123 @@ def test_keep_is_a_share_or_a_count(keep):
 def test_other_inputs_are_not_reconstructed(bad):
     with pytest.raises(ValueError, match="inputs must be those explained"):
         make((2, 64), 1).reconstruct(bad, 0.5)
+
+
+@pytest.mark.parametrize("framework", ["tensorflow", "torch"])
+@each_input
+def test_the_very_tensor_that_was_explained_is_reconstructed(
+    input_shape, ndim, channels, framework
+):
+    explanation = make(input_shape, ndim, channels)
+    x = inputs_of(explanation)
+    given = np.moveaxis(x, -1, 1) if framework == "torch" and x.ndim == 2 + ndim else x
+    tensor = pytest.importorskip(framework)
+    made = tensor.constant(given) if framework == "tensorflow" else tensor.tensor(given)
+    result = explanation.reconstruct(made, 0.1)
+    np.testing.assert_array_equal(result, explanation.reconstruct(x, 0.1))
+
+
+def test_one_input_without_its_axis_is_told_so():
+    explanation = make((1, 32, 24, 3), 2)
+    with pytest.raises(ValueError, match=r"got shape \(32, 24, 3\); inputs\[np.newaxis\] adds"):
+        explanation.reconstruct(inputs_of(explanation)[0], 0.1)
+
+
+# --- one input, or some ------------------------------------------------------------------------
+
+
+def whole_of(explanation: WaveletExplanation) -> WaveletExplanation:
+    """With all that an explainer may tell of each input."""
+    count = len(explanation)
+    numbers = np.arange(count)
+    cells = wavelet_cells(explanation.transform, explanation.spatial_shape, "scale", 1, True)
+    total = np.arange(1.0, 1 + count * count_cells(cells)).reshape(count, -1)
+    sobol = SobolIndices(
+        total, total, None, None, total > 0, numbers, numbers, numbers, cells,
+        level_shares(cells), 0.95,
+    )  # fmt: skip
+    return replace(
+        explanation,
+        sobol=sobol,
+        front_end=np.arange(5.0 * count).reshape(count, 5),
+        standard_error=map_bands(np.abs, explanation.coefficients),
+        convergence_delta=numbers / 10,
+    )
+
+
+@each_input
+@pytest.mark.parametrize("index", [0, -1, slice(1, None), np.array([1, 0])], ids=str)
+def test_inputs_are_taken_out_with_all_that_is_told_of_them(input_shape, ndim, channels, index):
+    explanation = whole_of(make(input_shape, ndim, channels))
+    chosen = np.atleast_1d(np.arange(len(explanation))[index])
+    some = explanation[index]
+    assert some.input_shape == (len(chosen), *input_shape[1:])
+    assert len(some.sobol) == len(some) == len(chosen)
+    for name in ("coefficients", "standard_error"):
+        pairs = zip(*(flatten(getattr(e, name)).values() for e in (some, explanation)), strict=True)
+        for part, whole in pairs:
+            np.testing.assert_array_equal(part, whole[chosen])
+    for name in ("front_end", "convergence_delta"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(explanation, name)[chosen])
+    np.testing.assert_array_equal(some.scale_importance(), explanation.scale_importance()[chosen])
+    np.testing.assert_array_equal(some.pixels(), explanation.pixels()[chosen])
+
+
+def test_a_loop_goes_over_the_inputs_and_ends():
+    explanation = make((3, 32), 1)
+    parts = list(explanation)
+    assert [len(part) for part in parts] == [1, 1, 1]
+    np.testing.assert_array_equal(
+        np.concatenate([part.pixels() for part in parts]), explanation.pixels()
+    )
+    for bad in (3, -4, 0.5, (0, 1), None):
+        with pytest.raises(IndexError):
+            explanation[bad]
+
+
+def test_an_explanation_is_shown_in_a_few_lines():
+    explanation = replace(make((3, 32, 24, 3), 2), includes_approximation=False)
+    told = repr(explanation)
+    assert len(told) < 300
+    for part in ("3 inputs of 32 × 24 × 3", "db2, 2 levels, symmetric", "> 4 px left out, 2-4 px "):
+        assert part in told
+
+
+# --- what is left out --------------------------------------------------------------------------
+
+
+def test_what_was_left_out_has_no_share_here_nor_in_a_file(tmp_path):
+    """Not 0, which would be a measurement; and the others are shares of the rest."""
+    whole = make((3, 32, 24, 3), 2)
+    explanation = replace(
+        whole,
+        coefficients=[0 * whole.coefficients[0], *whole.coefficients[1:]],
+        includes_approximation=False,
+    )
+    explanation.save(tmp_path / "without")
+    details = whole.scale_importance()[:, 1:]
+    for one in (explanation, WaveletExplanation.load(tmp_path / "without")):
+        assert not one.includes_approximation
+        shares = one.scale_importance()
+        assert np.isnan(shares[:, 0]).all()
+        np.testing.assert_allclose(shares[:, 1:], details / details.sum(axis=1, keepdims=True))
+        first, *others = one.band_importance().values()
+        assert np.isnan(first).all()
+        np.testing.assert_allclose(np.sum(others, axis=0), 1)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wavelet", "level"),
+    [
+        ((224, 224), "haar", 3),
+        ((32, 32), "haar", 3),
+        ((448, 448), "haar", 4),
+        ((896, 1024), "haar", 5),
+        ((4, 64), "haar", 2),
+        ((16000,), "db4", 9),
+        ((24,), "db4", 1),  # pywt.dwt_max_level(24, 8)
+        ((1024,), "db2", 5),
+    ],
+)
+def test_the_default_level_follows_the_smallest_size(sizes, wavelet, level):
+    assert default_level(sizes, wavelet) == level

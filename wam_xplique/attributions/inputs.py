@@ -298,7 +298,8 @@ def sanitize(inputs: Any, targets: Any, model: Any) -> tuple[Any, Any]:
     if not targets.shape or len(targets) != len(inputs):
         raise ValueError(
             f"targets must be one for each of the {len(inputs)} inputs, got shape "
-            f"{tuple(targets.shape)}."
+            f"{tuple(targets.shape)}. If {tuple(inputs.shape)} is the shape of one input, add the "
+            "axis N: inputs[np.newaxis]."
         )
     return inputs, targets
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 from ..explanation import WaveletExplanation
 
 COLORMAP = "magma"
+SIGNED_COLORMAP = "RdBu_r"  # red for, white nothing, blue against
 BAR_COLOR = "#b5367a"  # the middle of the color map
 WHISKER_COLOR = "0.15"
 CLIP_PERCENTILE = 99.5
@@ -102,9 +105,10 @@ def draw_map(
     image: np.ndarray | None = None,
     top: float | None = None,
     span: tuple[float, float] | None = None,
-) -> None:
+    signed: bool = False,
+) -> ScalarMappable:
     """
-    Draw the magnitude of a map, over the image in grey if it is given.
+    Draw the magnitude of a map, or its signed values, over the image in grey if it is given.
 
     Parameters
     ----------
@@ -118,18 +122,34 @@ def draw_map(
         What is shown brightest; the largest magnitudes of the map by default.
     span
         The values of the image shown black and white; its least and its largest by default.
+    signed
+        Whether colours tell the sign; white is 0 then.
+
+    Returns
+    -------
+    colors
+        What the colours stand for, for a bar of colours.
     """
     magnitude = np.abs(values)
-    shown = unit(magnitude, top_of(magnitude) if top is None else top)
+    top = top_of(magnitude) if top is None else top
+    shown = unit(magnitude, top)
+    colors = color_scale(top, signed)
     if image is None:
-        ax.imshow(shown, cmap=COLORMAP, vmin=0, vmax=1)
+        ax.imshow(np.clip(values if signed else magnitude, -top, top), colors.cmap, colors.norm)
     else:
         grey = np.asarray(image, dtype=float)
         grey = _stretch(grey.mean(axis=-1) if grey.ndim == 3 else grey, span)
-        color = plt.get_cmap(COLORMAP)(shown)[..., :3]
+        color = colors.to_rgba(values if signed else magnitude)[..., :3]
         opacity = (0.25 + 0.6 * np.sqrt(shown))[..., np.newaxis]
         ax.imshow(np.clip(opacity * color + (1 - opacity) * grey[..., np.newaxis], 0, 1))
     bare(ax)
+    return colors
+
+
+def color_scale(top: float, signed: bool = False) -> ScalarMappable:
+    """Colours of magnitudes from 0 to a top, or of signed values as far on both sides of 0."""
+    norm = Normalize(-top if signed else 0, top or 1)
+    return ScalarMappable(norm, SIGNED_COLORMAP if signed else COLORMAP)
 
 
 def draw_image(ax: Axes, image: np.ndarray) -> None:
@@ -149,6 +169,33 @@ def maps_of(explanation: WaveletExplanation, index: int) -> np.ndarray:
     """The maps (level + 1, ...) of one input by scale, their channels averaged."""
     maps = explanation[index].by_scale()[0]
     return maps if maps.ndim == 1 + explanation.ndim else maps.mean(axis=-1)
+
+
+def pixels_of(explanation: WaveletExplanation, index: int, signed: bool = False) -> np.ndarray:
+    """The map of one input over space, its channels averaged."""
+    pixels = explanation[index].pixels(signed=signed)[0]
+    return pixels if pixels.ndim == explanation.ndim else pixels.mean(axis=-1)
+
+
+def left_out(explanation: WaveletExplanation, sample_rate: float | None = None) -> str:
+    """What is not in a picture, as "> 8 px left out"; empty where all is."""
+    if explanation.includes_approximation:
+        return ""
+    return f"{scale_labels(explanation, sample_rate)[0]} left out"
+
+
+def tell_left_out(
+    ax: Axes, explanation: WaveletExplanation, sample_rate: float | None = None
+) -> None:
+    """Tell above a picture, to the right, what is not in it."""
+    ax.set_title(left_out(explanation, sample_rate), loc="right", **_ASIDE)
+
+
+def name_left_out(
+    ax: Axes, explanation: WaveletExplanation, sample_rate: float | None = None
+) -> None:
+    """Tell below a picture what is not in it."""
+    ax.set_xlabel(left_out(explanation, sample_rate), **_ASIDE)
 
 
 def first_drawn(explanation: WaveletExplanation) -> int:
@@ -208,8 +255,10 @@ def top_color(explanation: WaveletExplanation, values: np.ndarray) -> float:
     return brightest(values) if explanation.sobol is not None else top_of(values) or 1.0
 
 
-def importance_name(explanation: WaveletExplanation) -> str:
+def importance_name(explanation: WaveletExplanation, signed: bool = False) -> str:
     """What the values of an explanation are called on a bar of colours."""
+    if signed:
+        return "against the class < 0 < for it"
     return "importance" if explanation.sobol is None else "total Sobol index"
 
 
@@ -242,6 +291,9 @@ def shares_of(
     if index is None:
         return importance.mean(axis=0), None if interval is None else interval.mean(axis=0)
     return importance[index], None if interval is None else interval[index]
+
+
+_ASIDE: dict[str, Any] = {"fontsize": 7, "color": "0.35"}
 
 
 def _hertz(*edges: float) -> str:

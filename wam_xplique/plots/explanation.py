@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 
 from ..coefficients import Coefficients, levels, map_bands, pack
 from ..explanation import WaveletExplanation
-from ..indices import SobolIndices
 from .common import (
     BAR_COLOR,
-    COLORMAP,
     PLACES,
     SCALES,
     WHISKER_COLOR,
@@ -24,12 +22,16 @@ from .common import (
     brightest,
     check_kind,
     check_wavelets,
+    color_scale,
     draw_colorbar,
     draw_image,
     draw_map,
     first_drawn,
+    importance_name,
     maps_of,
+    name_left_out,
     new_axes,
+    pixels_of,
     scale_labels,
     shares_of,
     top_of,
@@ -45,14 +47,20 @@ ORIENTATIONS = {"da": "h", "ad": "v", "dd": "d"}  # as WCAM figure 10 has them
 LETTER_ROOM, SCALE_ROOM = 1 / 10, 1 / 5
 
 
-def plot_mosaic(explanation: WaveletExplanation, index: int = 0, ax: Axes | None = None) -> Axes:
+def plot_mosaic(
+    explanation: WaveletExplanation,
+    index: int = 0,
+    ax: Axes | None = None,
+    *,
+    signed: bool = False,
+) -> Axes:
     """
     Draw the mosaic of an image's explanation with its level grid (WCAM figures 3 and 10).
 
     Of gradients, magnitudes are shown, those of each level divided by the level's largest, so
     that all levels can be seen at once; the share of each level is told by
     `plot_scale_importance`. The Sobol indices of `WCAM` are shown as they are, by one scale of
-    colours: they may be compared across levels. Coefficients that were held are grey.
+    colours: they may be compared across levels. Coefficients that were held or left out are grey.
 
     Each level is labelled by its scale, and each band by what it answers to: horizontal edges
     "h", vertical ones "v", diagonal ones "d"; "a" is the approximation.
@@ -64,7 +72,9 @@ def plot_mosaic(explanation: WaveletExplanation, index: int = 0, ax: Axes | None
     index
         Which image.
     ax
-        Axes to draw on; new ones by default, with a bar of colours where there is one scale.
+        Axes to draw on; new ones by default, with a bar of colours.
+    signed
+        Whether colours tell the sign, of gradients.
 
     Returns
     -------
@@ -81,17 +91,21 @@ def plot_mosaic(explanation: WaveletExplanation, index: int = 0, ax: Axes | None
     given, ax = ax, new_axes(3.6, 3) if ax is None else ax
     chosen = map_bands(lambda band: band[index], explanation.coefficients)
     if explanation.sobol is None:
-        shown, top = pack(_by_level(map_bands(_magnitude, chosen)), axes=(0, 1)), 1.0
+        reduce = _mean if signed else _magnitude
+        shown, top = pack(_by_level(map_bands(reduce, chosen)), axes=(0, 1)), 1.0
     else:
-        shown = np.ma.masked_where(_held(explanation.sobol), pack(chosen, axes=(0, 1)))
+        shown = pack(chosen, axes=(0, 1))
         top = brightest(shown)
-    colors = plt.get_cmap(COLORMAP).with_extremes(bad=HELD_COLOR)
-    picture = ax.imshow(shown, cmap=colors, vmin=0, vmax=top, interpolation="nearest")
+    shown = np.ma.masked_where(_held(explanation, chosen), shown)
+    colors = color_scale(top, signed and explanation.sobol is None)
+    colormap = colors.cmap.with_extremes(bad=HELD_COLOR)
+    picture = ax.imshow(shown, colormap, colors.norm, interpolation="nearest")
     _draw_level_grid(ax, explanation)
     ax.set_xlim(-0.5, shown.shape[1] - 0.5)
     ax.set_ylim(shown.shape[0] - 0.5, -0.5)
-    if given is None and explanation.sobol is not None:
-        draw_colorbar(picture, ax, "total Sobol index")
+    if given is None:
+        within = "" if explanation.sobol is not None else "\n(1: the level's largest)"
+        draw_colorbar(picture, ax, importance_name(explanation, signed) + within)
     return bare(ax)
 
 
@@ -100,6 +114,8 @@ def plot_pixels(
     image: np.ndarray | None = None,
     index: int = 0,
     ax: Axes | None = None,
+    *,
+    signed: bool = False,
 ) -> Axes:
     """
     Draw an image's explanation in the pixel domain, over the image if it is given.
@@ -113,7 +129,9 @@ def plot_pixels(
     index
         Which image of the explanation.
     ax
-        Axes to draw on; new ones by default.
+        Axes to draw on; new ones by default, with a bar of colours.
+    signed
+        Whether colours tell the sign: red speaks for the class, blue against it.
 
     Returns
     -------
@@ -124,11 +142,14 @@ def plot_pixels(
     ------
     ValueError
         If it is no `WaveletExplanation`, or one of signals or volumes, for which there are
-        `plot_waveform` and `plot_slices`.
+        `plot_waveform` and `plot_slices`, or signs are asked of a method that has none.
     """
     check_kind(explanation, "images", PLACES)
-    ax = new_axes() if ax is None else ax
-    draw_map(ax, maps_of(explanation, index).sum(axis=0), image)
+    given, ax = ax, new_axes(3.6, 3) if ax is None else ax
+    colors = draw_map(ax, pixels_of(explanation, index, signed), image, signed=signed)
+    name_left_out(ax, explanation)
+    if given is None:
+        draw_colorbar(colors, ax, importance_name(explanation, signed))
     return ax
 
 
@@ -193,9 +214,10 @@ def plot_scale_importance(
     They stand in the order of the other pictures: from coarse down to fine, but for signals from
     fine down to coarse, as `plot_scalogram` has them.
 
-    Whiskers are the bootstrap intervals of `WCAM`, where there are any; those of the mean over
-    all inputs are the means of their bounds. They are about the error of the estimate, which all
-    inputs share with their design, and not about how the inputs differ.
+    What is left out is named below. Whiskers are the explanation's `scale_interval`, where it has
+    one; those of the mean over all inputs are the means of their bounds. They are about the error
+    of the estimate, which the inputs share where they share draws, and not about how the inputs
+    differ.
 
     Parameters
     ----------
@@ -246,6 +268,7 @@ def plot_scale_importance(
         ax.invert_yaxis()
     ax.set_xlim(0, max(1.3 * ends.max(), 1e-6))
     ax.set_xticks([])
+    name_left_out(ax, explanation, sample_rate)
     ax.tick_params(labelsize=8, length=0)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     return ax
@@ -257,6 +280,8 @@ def plot_explanation(
     index: int = 0,
     title: str | None = None,
     sample_rate: float | None = None,
+    *,
+    signed: bool = False,
 ) -> Figure:
     """
     Draw all views of one explained input.
@@ -277,6 +302,9 @@ def plot_explanation(
         Title of the figure.
     sample_rate
         Samples a second of signals, for axes in seconds and Hz.
+    signed
+        Whether the map of all scales, the waveform or the slices tell the sign: red speaks for the
+        class, blue against it.
 
     Returns
     -------
@@ -293,19 +321,23 @@ def plot_explanation(
     scale_labels(explanation, sample_rate)
     figure = plt.figure(layout="constrained")
     if explanation.ndim == 1:
-        _draw_signal(figure, explanation, inputs, index, sample_rate)
+        _draw_signal(figure, explanation, inputs, index, sample_rate, signed)
     elif explanation.ndim == 2:
         count = explanation.level + 4
         figure.set_size_inches(2.3 * count, 2.6)
-        draw_row(figure.subplots(1, count), explanation, inputs, index)
+        draw_row(figure.subplots(1, count), explanation, inputs, index, signed)
     else:
-        _draw_volume(figure, explanation, inputs, index)
+        _draw_volume(figure, explanation, inputs, index, signed)
     figure.suptitle(title or "")
     return figure
 
 
 def draw_row(
-    axes: Sequence[Axes], explanation: WaveletExplanation, image: np.ndarray, index: int = 0
+    axes: Sequence[Axes],
+    explanation: WaveletExplanation,
+    image: np.ndarray,
+    index: int = 0,
+    signed: bool = False,
 ) -> None:
     """Draw the views of an image by `plot_explanation` on ``explanation.level + 4`` axes."""
     draw_image(axes[0], image)
@@ -313,8 +345,8 @@ def draw_row(
     plot_mosaic(explanation, index, axes[1])
     axes[1].set_title("wavelet coefficients", fontsize=9)
     plot_scales(explanation, image, index, axes[2:-2])
-    plot_pixels(explanation, image, index, axes[-2])
-    axes[-2].set_title("all scales", fontsize=9)
+    plot_pixels(explanation, image, index, axes[-2], signed=signed)
+    axes[-2].set_title("all scales" + ", red for, blue against" * signed, fontsize=9)
     _draw_bars(axes[-1], explanation, index)
 
 
@@ -340,12 +372,13 @@ def _draw_signal(
     signal: np.ndarray,
     index: int,
     sample_rate: float | None,
+    signed: bool,
 ) -> None:
     """Draw the waveform, the scalogram beneath, and beside each level of it its bar."""
     figure.set_size_inches(9, 4.5)
     (above, beside), (below, bars) = figure.subplots(2, 2, width_ratios=(3.5, 1))
     beside.remove()
-    plot_waveform(explanation, signal, sample_rate, index, above)
+    plot_waveform(explanation, signal, sample_rate, index, above, signed=signed)
     above.set_title("input and its importance", fontsize=9)
     plot_scalogram(explanation, sample_rate, index, below)
     below.set_title("scales", fontsize=9)
@@ -355,7 +388,7 @@ def _draw_signal(
 
 
 def _draw_volume(
-    figure: Figure, explanation: WaveletExplanation, volume: np.ndarray, index: int
+    figure: Figure, explanation: WaveletExplanation, volume: np.ndarray, index: int, signed: bool
 ) -> None:
     """Draw slices across each axis, the levels projected along it, and the bars."""
     count = explanation.level + 1 - first_drawn(explanation)
@@ -363,7 +396,7 @@ def _draw_volume(
     grid = figure.add_gridspec(3, count + 2)
     places = [[grid[row, column] for column in range(count + 1)] for row in range(3)]
     axes = np.array([[figure.add_subplot(place) for place in row] for row in places])
-    plot_slices(explanation, volume, index, axes=list(axes[:, 0]))
+    plot_slices(explanation, volume, index, axes=list(axes[:, 0]), signed=signed)
     plot_projections(explanation, index, axes[:, 1:])
     _draw_bars(figure.add_subplot(grid[:, -1]), explanation, index)
 
@@ -400,20 +433,33 @@ def _write(ax: Axes, letter: str, row: int, column: int) -> None:
     ax.annotate(letter, (column - 0.5, row - 0.5), (1.5, -1), ha="left", va="top", **_LABEL)
 
 
-def _by_level(magnitudes: Coefficients) -> Coefficients:
-    """Magnitudes divided by the largest of their level."""
-    tops = [top_of(np.stack(list(bands.values()))) for bands in levels(magnitudes, 2)]
-    shown: Coefficients = [unit(magnitudes[0], tops[0])]
-    for level, top in zip(magnitudes[1:], tops[1:], strict=True):
-        shown.append({key: unit(band, top) for key, band in level.items()})
+def _by_level(values: Coefficients) -> Coefficients:
+    """Values divided by the largest magnitude of their level."""
+    tops = [top_of(np.abs(np.stack(list(bands.values())))) for bands in levels(values, 2)]
+    shown: Coefficients = [_part(values[0], tops[0])]
+    for level, top in zip(values[1:], tops[1:], strict=True):
+        shown.append({key: _part(band, top) for key, band in level.items()})
     return shown
 
 
-def _held(sobol: SobolIndices) -> np.ndarray:
-    """Where the mosaic has coefficients that are in no cell, or none at all."""
-    return pack(map_bands(lambda cells: cells + 1, sobol.cells), axes=(0, 1)) == 0
+def _part(band: np.ndarray, top: float) -> np.ndarray:
+    """A band as parts of the top, with its signs."""
+    return np.sign(band) * unit(np.abs(band), top)
+
+
+def _held(explanation: WaveletExplanation, chosen: Coefficients) -> np.ndarray:
+    """Where the mosaic has coefficients that were held or left out, or none at all."""
+    if explanation.sobol is not None:
+        taken = map_bands(lambda cells: cells + 1, explanation.sobol.cells)
+    else:
+        taken = map_bands(lambda band: np.ones(band.shape[:2]), chosen)
+        taken[0] = taken[0] * explanation.includes_approximation
+    return pack(taken, axes=(0, 1)) == 0
 
 
 def _magnitude(band: np.ndarray) -> np.ndarray:
-    magnitude = np.abs(band)
-    return magnitude.mean(axis=-1) if magnitude.ndim == 3 else magnitude
+    return _mean(np.abs(band))
+
+
+def _mean(band: np.ndarray) -> np.ndarray:
+    return band.mean(axis=-1) if band.ndim == 3 else band

@@ -23,6 +23,7 @@ from .common import (
     maps_of,
     new_axes,
     scale_labels,
+    tell_left_out,
     top_color,
     top_of,
     unit,
@@ -32,6 +33,9 @@ WAVE_COLOR = "0.25"
 MASK_COLOR = "0.85"
 # Lies over the waveform, which shows through where it matters most, too.
 VEIL = LinearSegmentedColormap.from_list("veil", [to_rgba(BAR_COLOR, 0), to_rgba(BAR_COLOR, 0.7)])
+SIGNED_VEIL = LinearSegmentedColormap.from_list(
+    "signed veil", [to_rgba("#2166ac", 0.7), to_rgba("white", 0), to_rgba("#b2182b", 0.7)]
+)
 MOST_COLUMNS = 500  # about as many as a screen shows; of what is longer, peaks are drawn
 MOST_TICKS = 8
 
@@ -42,6 +46,8 @@ def plot_waveform(
     sample_rate: float | None = None,
     index: int = 0,
     ax: Axes | None = None,
+    *,
+    signed: bool = False,
 ) -> Axes:
     """
     Draw a signal, coloured where it matters (after WAM figure 4).
@@ -61,6 +67,8 @@ def plot_waveform(
         Which signal of the explanation.
     ax
         Axes to draw on; new ones by default, with a bar of colours.
+    signed
+        Whether colours tell the sign: red speaks for the class, blue against it.
 
     Returns
     -------
@@ -70,14 +78,14 @@ def plot_waveform(
     Raises
     ------
     ValueError
-        If it is no explanation of signals, the signal is not of the shape of those explained, or
-        the sample rate is not positive.
+        If it is no explanation of signals, the signal is not of the shape of those explained,
+        the sample rate is not positive, or signs are asked of a method that has none.
     """
     check_kind(explanation, "signals", PLACES)
     signal = _check_signal(explanation, signal)
     period = _period(sample_rate)
-    importance = np.abs(explanation[index].pixels()[0]).reshape(signal.shape).T
-    top = top_color(explanation, importance)
+    importance = explanation[index].pixels(signed=signed)[0].reshape(signal.shape).T
+    top = top_color(explanation, np.abs(importance))
     given, ax = ax, new_axes(7, 2.2) if ax is None else ax
 
     low, high = float(signal.min()), float(signal.max())
@@ -86,12 +94,14 @@ def plot_waveform(
     lanes = -height * np.arange(signal.shape[1])
     ax.plot(period * np.arange(len(signal)), signal + lanes, color=WAVE_COLOR, linewidth=0.8)
     heights = (low + lanes[-1], low + height)
-    veil = _draw_rows(ax, importance, len(signal), period, heights, cmap=VEIL, vmax=top)
+    look = {"cmap": SIGNED_VEIL if signed else VEIL, "vmin": -top if signed else 0, "vmax": top}
+    veil = _draw_rows(ax, importance, len(signal), period, heights, **look)
     veil.set_zorder(3)
     _name_lanes(ax, lanes + low + height / 2)
     _label_time(ax, sample_rate)
     if given is None:
-        draw_colorbar(veil, ax, importance_name(explanation), width=0.02)
+        draw_colorbar(veil, ax, importance_name(explanation, signed), width=0.02)
+    tell_left_out(ax, explanation, sample_rate)
     return ax
 
 
@@ -144,8 +154,16 @@ def plot_scalogram(
 
     heights = (-0.5, len(maps) - 0.5)
     picture = _draw_rows(
-        ax, maps[::-1], explanation.spatial_shape[0], period, heights, cmap=COLORMAP, vmax=top
+        ax,
+        maps[::-1],
+        explanation.spatial_shape[0],
+        period,
+        heights,
+        cmap=COLORMAP,
+        vmin=0,
+        vmax=top,
     )
+    tell_left_out(ax, explanation, sample_rate)
     ax.set_yticks(range(len(maps)), labels[first:])
     ax.set_ylabel("scale" if sample_rate is None else "frequency", fontsize=8)
     ax.tick_params(axis="y", length=0)
@@ -233,13 +251,13 @@ def _draw_rows(
     heights: tuple[float, float],
     **colors: Any,
 ) -> AxesImage:
-    """Draw rows (R, T) over time, the first at the top, by colours that begin at 0."""
+    """Draw rows (R, T) over time, the first at the top; of each column what is farthest from 0."""
     run = -(-length // MOST_COLUMNS)
-    peaks = np.maximum.reduceat(rows, np.arange(0, length, run), axis=1)
+    high, low = (f.reduceat(rows, np.arange(0, length, run), 1) for f in (np.maximum, np.minimum))
+    peaks = np.where(high >= -low, high, low)
     start, end = -0.5 * period, (length - 0.5) * period
     picture = ax.imshow(
         peaks,
-        vmin=0,
         aspect="auto",
         interpolation="nearest",
         extent=(start, start + peaks.shape[1] * run * period, *heights),

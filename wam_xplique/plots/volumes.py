@@ -16,11 +16,15 @@ from .common import (
     PLACES,
     SCALES,
     check_kind,
+    draw_colorbar,
     draw_map,
     first_drawn,
     importance_name,
     maps_of,
+    name_left_out,
+    pixels_of,
     scale_labels,
+    tell_left_out,
     top_color,
     top_of,
 )
@@ -39,6 +43,8 @@ def plot_slices(
     level: int | None = None,
     centre: Sequence[int] | None = None,
     axes: Sequence[Axes] | None = None,
+    *,
+    signed: bool = False,
 ) -> Sequence[Axes]:
     """
     Draw the slices of an explanation through a voxel, over those of the volume in grey.
@@ -58,7 +64,10 @@ def plot_slices(
     centre
         The voxel (d, h, w); the most important one by default.
     axes
-        Three axes; new ones by default.
+        Three axes; new ones by default, with a bar of colours.
+    signed
+        Whether colours tell the sign, of all levels together: red speaks for the class, blue
+        against it.
 
     Returns
     -------
@@ -68,25 +77,32 @@ def plot_slices(
     Raises
     ------
     ValueError
-        If it is no explanation of volumes, it has no such level, or the volume or the voxel does
-        not fit it.
+        If it is no explanation of volumes, it has no such level, the volume or the voxel does
+        not fit it, or signs are asked of a level, or of a method that has none.
     """
     check_kind(explanation, "volumes", PLACES)
-    values = _map(explanation, index, level)
+    if signed and level is not None:
+        raise ValueError(f"level must be None with signed=True, got {level!r}.")
+    values = pixels_of(explanation, index, True) if signed else _map(explanation, index, level)
     grey = _grey(explanation, volume)
-    centre = _voxel(values, centre)
+    centre = _voxel(np.abs(values), centre)
+    given = axes
     if axes is None:
         axes = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")[1]
-    top = top_color(explanation, values)
+    top = top_color(explanation, np.abs(values))
     span = None if grey is None else (float(grey.min()), float(grey.max()))
     for axis, (ax, place) in enumerate(zip(axes, centre, strict=True)):
         below = None if grey is None else grey.take(place, axis)
-        draw_map(ax, values.take(place, axis), below, top, span)
+        colors = draw_map(ax, values.take(place, axis), below, top, span, signed)
         vertical, horizontal = centre[:axis] + centre[axis + 1 :]
         ax.axhline(vertical, **_CROSS)
         ax.axvline(horizontal, **_CROSS)
         ax.set_title(f"slice {AXES[axis]} = {place}", fontsize=9)
         _name_axes(ax, axis)
+    if level is None:
+        tell_left_out(axes[-1], explanation)
+    if given is None:
+        draw_colorbar(colors, axes[-1], importance_name(explanation, signed))
     return axes
 
 
@@ -135,6 +151,7 @@ def plot_projections(
         row[0].set_ylabel(f"along {AXES[axis]}\n{row[0].get_ylabel()}", fontsize=8)
     for ax, label in zip(axes[0], labels, strict=True):
         ax.set_title(label, fontsize=9)
+    name_left_out(axes[-1, -1], explanation)
     return axes
 
 
