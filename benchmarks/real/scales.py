@@ -62,7 +62,7 @@ def _cells(shares: np.ndarray) -> dict[str, str]:
 
 def _told(shares: np.ndarray) -> list[str]:
     moments = zip(shares.mean(axis=0), shares.std(axis=0), strict=True)
-    return [f"{mean:.3f} ({deviation:.3f})" for mean, deviation in moments]
+    return ["left out" if np.isnan(mean) else f"{mean:.3f} ({sd:.3f})" for mean, sd in moments]
 
 
 def _shares(run: Run, network: str) -> dict[str, list[list[float]]]:

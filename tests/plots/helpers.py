@@ -52,7 +52,15 @@ def wcam_of(size=(16, 16), mode="periodization", wavelet="haar", level=2, interv
     total = np.random.default_rng(0).random((2, 3 * level))
     indices = indices_of(cells, shares, total, intervals)
     coefficients = indices.spread(total)
-    return WaveletExplanation(coefficients, wavelet, mode, (2, *size, 1), len(size), indices)
+    return WaveletExplanation(
+        coefficients,
+        wavelet,
+        mode,
+        (2, *size, 1),
+        len(size),
+        indices,
+        includes_approximation=False,
+    )
 
 
 def fam_of(size=(8, 8), intervals=True, count=4):

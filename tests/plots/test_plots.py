@@ -275,3 +275,49 @@ def test_signals_are_refused_where_an_image_is_drawn():
     with pytest.raises(ValueError, match="1 dimensions"):
         plot_mosaic(signals)
     assert not plt.get_fignums()
+
+
+# --- signs, and what is left out -----------------------------------------------------------
+
+
+def test_signed_pixels_have_colours_that_are_even_on_both_sides_of_nothing():
+    explanation = replace(explanation_of(), signed=True)
+    (picture,) = plot_pixels(explanation, signed=True).images
+    expected = explanation[0].pixels(signed=True)[0, ..., 0]
+    top = np.percentile(np.abs(expected), 99.5)
+    assert picture.get_clim() == (-1, 1)
+    np.testing.assert_allclose(picture.get_array(), np.clip(expected / top, -1, 1))
+    low, nothing, high = picture.get_cmap()(picture.norm([*picture.get_clim()[:1], 0, 1e9]))
+    assert low[2] > low[0]
+    assert high[0] > high[2]
+    np.testing.assert_allclose(nothing[:3], 1, atol=0.05)
+
+
+def test_a_signed_mosaic_has_the_coefficients_signs():
+    explanation = explanation_of()
+    (picture,) = plot_mosaic(explanation, signed=True).images
+    np.testing.assert_array_equal(
+        np.sign(picture.get_array()), np.sign(explanation.mosaic()[0, ..., 0])
+    )
+    assert picture.get_clim() == (-1, 1)
+
+
+def test_signs_are_not_made_up():
+    with pytest.raises(ValueError, match="signed=True needs a method whose equation has a sign"):
+        plot_pixels(explanation_of(), signed=True)
+
+
+def test_pictures_tell_what_is_left_out_and_grey_it():
+    whole = explanation_of()
+    explanation = replace(
+        whole,
+        coefficients=[0 * whole.coefficients[0], *whole.coefficients[1:]],
+        includes_approximation=False,
+    )
+    for plot in (plot_pixels, plot_scale_importance):
+        assert plot(explanation).get_xlabel() == "> 4 px left out"
+        assert plot(whole).get_xlabel() == ""
+    height, width = whole.coefficients[0].shape[1:]
+    for one, grey in ((explanation, True), (whole, False)):
+        mask = np.ma.getmaskarray(plot_mosaic(one).images[0].get_array())
+        assert (mask[:height, :width] == grey).all()

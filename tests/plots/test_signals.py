@@ -389,3 +389,23 @@ def test_a_spectrogram_of_another_kind_is_refused(changed, message):
     with pytest.raises(ValueError, match=message):
         plot_spectrogram(**(given | changed))
     assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("length", [64, 1500])
+def test_signs_of_a_waveform_survive_where_columns_are_merged(length):
+    explanation = replace(signals_of((length,)), signed=True)
+    ax = plot_waveform(explanation, np.zeros(length), signed=True)
+    expected = explanation[0].pixels(signed=True)[0]
+    run = -(-length // MOST_COLUMNS)
+    columns = [expected[start : start + run] for start in range(0, length, run)]
+    farthest = [column[np.abs(column).argmax()] for column in columns]
+    (veil,) = ax.images
+    np.testing.assert_allclose(np.asarray(veil.get_array())[0], farthest)
+    assert veil.get_clim()[0] == -veil.get_clim()[1]
+
+
+def test_signals_tell_what_is_left_out():
+    explanation = replace(signals_of(), includes_approximation=False)
+    assert plot_scalogram(explanation).get_title(loc="right") == "> 8 samples left out"
+    ax = plot_waveform(explanation, np.zeros(64), RATE)
+    assert ax.get_title(loc="right") == "< 62.5 Hz left out"

@@ -135,7 +135,8 @@ def draw_map(
     shown = unit(magnitude, top)
     colors = color_scale(top, signed)
     if image is None:
-        ax.imshow(np.clip(values if signed else magnitude, -top, top), colors.cmap, colors.norm)
+        parts = np.sign(values) * shown if signed else shown
+        ax.imshow(parts, cmap=colors.cmap, vmin=-int(signed), vmax=1)
     else:
         grey = np.asarray(image, dtype=float)
         grey = _stretch(grey.mean(axis=-1) if grey.ndim == 3 else grey, span)
@@ -258,7 +259,7 @@ def top_color(explanation: WaveletExplanation, values: np.ndarray) -> float:
 def importance_name(explanation: WaveletExplanation, signed: bool = False) -> str:
     """What the values of an explanation are called on a bar of colours."""
     if signed:
-        return "against the class < 0 < for it"
+        return "against  ←  importance  →  for"
     return "importance" if explanation.sobol is None else "total Sobol index"
 
 

@@ -72,7 +72,8 @@ def plot_mosaic(
     index
         Which image.
     ax
-        Axes to draw on; new ones by default, with a bar of colours.
+        Axes to draw on; new ones by default, with a bar of colours where there is one scale, or
+        signs.
     signed
         Whether colours tell the sign, of gradients.
 
@@ -103,7 +104,7 @@ def plot_mosaic(
     _draw_level_grid(ax, explanation)
     ax.set_xlim(-0.5, shown.shape[1] - 0.5)
     ax.set_ylim(shown.shape[0] - 0.5, -0.5)
-    if given is None:
+    if given is None and (signed or explanation.sobol is not None):
         within = "" if explanation.sobol is not None else "\n(1: the level's largest)"
         draw_colorbar(picture, ax, importance_name(explanation, signed) + within)
     return bare(ax)
