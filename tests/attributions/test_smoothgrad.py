@@ -133,7 +133,7 @@ def test_an_interval_of_the_shares_is_there_unless_signs_or_extremes_forbid_it(
     narrow = explanation.scale_interval(confidence=0.5)
     assert (np.ptp(narrow, axis=-1) < np.ptp(found, axis=-1)).all()
     details = interval(include_approximation=False).scale_interval()
-    assert not details[:, 0].any()
+    assert np.isnan(details[:, 0]).all()  # left out
     assert interval(reducer="max").scale_interval() is None
     if cls is WaveletSmoothGrad:
         assert interval(average="gradient").scale_interval() is None
