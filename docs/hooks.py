@@ -16,13 +16,12 @@ from nbconvert import MarkdownExporter
 ROOT = Path(__file__).parents[1]
 EXECUTED = ROOT / "build" / "notebooks"
 
-# Files of the repository that are pages of the site as well; of the README one chapter is.
+# Files of the repository that are pages of the site as well.
 PAGES = {
     "benchmarks/README.md": "benchmarks/index.md",
     "benchmarks/RESULTS.md": "benchmarks/results.md",
-    "README.md": "benchmarks/measurements.md",
+    "benchmarks/SPEED.md": "benchmarks/measurements.md",
 }
-CHAPTER = re.compile(r"^## Benchmarks\n.*?(?=^## )", re.DOTALL | re.MULTILINE)
 
 LINK = re.compile(r"\]\(([\w./-]+\.(?:ipynb|md|png))")
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
@@ -32,8 +31,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are not written in this folder."""
     for source, page in PAGES.items():
         text = (ROOT / source).read_text(encoding="utf-8")
-        if source == "README.md":
-            text = re.sub("^#(#+ )", r"\1", CHAPTER.search(text)[0], flags=re.MULTILINE)
         files.append(File.generated(config, page, content=_relink(text, source, page)))
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         if (EXECUTED / notebook.name).exists():  # pages that are missing, MkDocs tells of
