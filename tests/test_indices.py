@@ -145,3 +145,17 @@ def test_an_archive_with_half_of_the_indices_is_refused(tmp_path):
     np.savez(tmp_path / "half", **some)
     with pytest.raises(ValueError, match="does not hold a WaveletExplanation"):
         WaveletExplanation.load(tmp_path / "half")
+
+
+def test_the_error_is_what_the_shares_leave_open_or_an_index_above_one_tells():
+    interval = np.array([[[0, 0.5], [0.2, 0.3]], [[0.4, 0.5], [0, 0.1]], [[np.nan] * 2, [0, 0.1]]])
+    total = np.array([[0.5, 0, 0, 0], [2, 0, 0, 0], [0.1, 0, 0, 0]])
+    indices = make(importance_interval=interval, total=total)
+    np.testing.assert_allclose(indices.error(), [0.25, 0.5, 0.05])
+    # 8 (0.25 / 0.2)² = 12.5 and 16 (0.5 / 0.2)² = 100, up to a power of two; the last suffices.
+    np.testing.assert_array_equal(indices.enough_designs(), [16, 128, 8])
+    np.testing.assert_array_equal(indices.enough_designs(0.01), [4096, 4096, 256])
+    assert make(importance_interval=None).error() is None
+    assert make(importance_interval=None).enough_designs() is None
+    with pytest.raises(ValueError, match="error must be above 0"):
+        indices.enough_designs(0)

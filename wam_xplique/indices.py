@@ -10,6 +10,10 @@ import numpy as np
 from .coefficients import Coefficients, flatten, map_bands, unflatten
 from .per_input import PerInput
 
+MOST_DESIGNS = 4096
+DOUBTFUL = 0.2
+"""An error of the shares above which the indices are not to be trusted."""
+
 
 @dataclass(frozen=True, eq=False)
 class SobolIndices(PerInput):
@@ -81,6 +85,52 @@ class SobolIndices(PerInput):
             where all indices are 0.
         """
         return importance(self.total, self.shares)
+
+    def error(self) -> np.ndarray | None:
+        """
+        How far off the indices may be, or are for certain.
+
+        Returns
+        -------
+        error
+            Array (N,), from 0 to 1: the largest half width of `importance_interval`, or 1 − 1/T of
+            the largest total index T, whichever is more. No index can be above 1: by at least that
+            part, the variance of the scores was found too small. None without intervals.
+        """
+        if self.importance_interval is None:
+            return None
+        widths = np.ptp(self.importance_interval, axis=-1)  # NaN where a region is left out
+        lacking = 1 - 1 / np.maximum(self.total.max(axis=-1), 1)
+        return np.maximum(np.nanmax(widths, axis=-1) / 2, lacking)
+
+    def enough_designs(self, error: float = DOUBTFUL) -> np.ndarray | None:
+        """
+        The `nb_design` that would do, if errors shrink as one over its root.
+
+        Parameters
+        ----------
+        error
+            The `error` to stay below, above 0.
+
+        Returns
+        -------
+        nb_design
+            Integers (N,): what was used where it suffices, a power of two otherwise; at most 4096,
+            which may be too few. None without intervals.
+
+        Raises
+        ------
+        ValueError
+            If `error` is not above 0.
+        """
+        if not error > 0:
+            raise ValueError(f"error must be above 0, got {error!r}.")
+        now = self.error()
+        if now is None:
+            return None
+        wanted = self.nb_design * np.maximum(now / error, 1) ** 2
+        power = 2 ** np.ceil(np.log2(wanted)).astype(int)
+        return np.where(now > error, np.minimum(power, MOST_DESIGNS), self.nb_design)
 
     def spread(self, values: np.ndarray) -> Coefficients:
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import warnings
 from typing import Any
 
 import keras
@@ -816,3 +817,24 @@ def test_defaults_are_the_papers_on_an_image_of_imagenets_size():
     # The approximation takes 7 of 56 coefficients a side: 3.5 of 28 cells, 9 of them whole.
     assert explanation.sobol.total.shape == (1, 784 - 9)
     assert sum(model.rows) == 2 * (784 - 9 + 2)
+
+
+def test_designs_too_few_are_told_and_those_named_suffice():
+    weights = np.random.default_rng(0).normal(size=(8, 8, 1))
+
+    def model(x):
+        return np.exp((x * weights).sum(axis=(1, 2, 3)) / 4)[:, np.newaxis]
+
+    x = np.random.default_rng(1).normal(size=(12, 8, 8, 1)).astype(np.float32)
+    options = {"grid_size": 8, "level": 2, "include_approximation": True}
+    with pytest.warns(UserWarning, match="are not to be trusted") as caught:
+        sobol = WCAM(model, nb_design=4, **options).explain_wavelet(x, np.ones((12, 1))).sobol
+    doubtful = np.flatnonzero(sobol.error() > 0.2)
+    assert 0 < len(doubtful) < 12
+    enough = int(sobol.enough_designs()[doubtful].max())
+    (message,) = (str(warning.message) for warning in caught)
+    assert f"inputs {doubtful.tolist()} are" in message
+    assert f"nb_design={enough} would" in message
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        WCAM(model, nb_design=enough, **options).explain_wavelet(x, np.ones((12, 1)))

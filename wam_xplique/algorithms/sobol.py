@@ -16,7 +16,7 @@ import numpy as np
 import scipy.stats
 
 from ..coefficients import Coefficients
-from ..indices import importance
+from ..indices import MOST_DESIGNS, importance
 from .cells import Group, cell_energy, group_tree
 from .masking import Asking, Design
 from .refinement import Refined, refine
@@ -26,7 +26,6 @@ Estimator = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """``estimator(a, b, c)``: total indices (G,) from scores (rows,), (rows,) and (G, rows)."""
 
 RESAMPLES = 999
-MOST_DESIGNS = 4096
 TELLING = 0.05
 """Of the variance over all rows: what a resample must have for its indices to mean anything."""
 RESOLUTION = 4 * float(np.finfo(np.float32).eps)

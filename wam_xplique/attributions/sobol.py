@@ -19,7 +19,7 @@ from ..algorithms.sobol import Estimate, Estimator, SobolProblem, estimate, jans
 from ..backends import Backend, ScoreFunction
 from ..backends.registry import load_backend
 from ..coefficients import Coefficients, map_bands
-from ..indices import SobolIndices
+from ..indices import DOUBTFUL, SobolIndices
 from . import models
 from .checks import check_fraction, check_front_end, check_integer, check_ndim, check_until, warn
 from .drop_in import DropIn
@@ -204,7 +204,22 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
                 "indices are 0. A saturated softmax does this (explain the logits), or a model "
                 "that does not see what is perturbed."
             )
+        _warn_of_doubt(indices)
         return indices
+
+
+def _warn_of_doubt(indices: SobolIndices) -> None:
+    error, enough = indices.error(), indices.enough_designs()
+    if error is None or enough is None or not (error > DOUBTFUL).any():
+        return
+    doubtful = np.flatnonzero(error > DOUBTFUL)
+    warn(
+        f"The indices of inputs {doubtful.tolist()} are not to be trusted: with nb_design="
+        f"{indices.nb_design[doubtful].min()}, the share of a region is known to ±"
+        f"{error.max():.2f}, or the variance of the scores is too small by that part, as an index "
+        f"above 1 tells. nb_design={enough[doubtful].max()} would bring this to {DOUBTFUL}, if "
+        "errors shrink as one over its root."
+    )
 
 
 def _as_function(estimator: Any) -> Estimator:
