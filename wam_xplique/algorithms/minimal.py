@@ -4,7 +4,8 @@ Minimal images: the sparsest mask over the coefficients that keeps the score.
 Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
 (2025), section 4.2. Dozat, Incorporating Nesterov Momentum into Adam (2016). Platt & Barr,
 Constrained Differential Optimization (1987). Stooke & al., Responsive Safety in Reinforcement
-Learning by PID Lagrangian Methods (2020).
+Learning by PID Lagrangian Methods (2020). Bengio & al., Estimating or Propagating Gradients Through
+Stochastic Neurons for Conditional Computation (2013): the straight-through estimator.
 
 With x = W⁻¹(m ⊙ z), the gradient of the score with respect to the mask is z ⊙ (W⁻¹)ᵀ ∂f/∂x.
 """
@@ -32,8 +33,12 @@ HASTE = 4.0
 """How many times faster a score that falls short is answered than one that is too high."""
 AIM = 0.005
 """By how much of its scale the score is to stay above what is needed, so as not to fall short."""
+MOST = 0.2
+"""The most that is answered at once: where a mask jumps to 0 the score does, α is not to follow."""
 REACH = 16.0
 """How far log α may go from where it starts: α beyond is one that nothing stops."""
+STEEP = 1e9
+"""A slope that leaves no float32 between 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,8 @@ class Minimum(NamedTuple):
     Parameters
     ----------
     mask
-        The best masks, arrays in [0, 1] of the shapes of the coefficients (the channel axis of
-        size 1 where channels share them).
+        The best masks, arrays in [0, 1], or of 0 and 1, of the shapes of the coefficients (the
+        channel axis of size 1 where channels share them).
     images
         The inverse transforms of the masked coefficients, an array of the shape of x.
     scores
@@ -127,11 +132,14 @@ def threshold(scores: np.ndarray, keep: float) -> np.ndarray:
 
 def minimize(problem: MinimalProblem) -> Minimum:
     """
-    Find masks m in [0, 1] of K coefficients from all ones down, by Nadam.
+    Find masks m of K coefficients from all ones down, by Nadam.
 
-    With `alpha`, −f(W⁻¹(m ⊙ z)) + α ‖m‖₁ / K is minimised. Without, ‖m‖₁ / K under the constraint
-    that f is at least `threshold`: the same gradient, while α, the inverse of the constraint's
-    multiplier, rises as long as the score is more than needed and falls as long as it is less.
+    With `alpha`, −f(W⁻¹(m ⊙ z)) + α ‖m‖₁ / K is minimised, m in [0, 1]. Without, ‖m‖₁ / K, m in
+    {0, 1}, under the constraint that f is at least `threshold`: the same gradient, while α, the
+    inverse of the constraint's multiplier, rises as long as the score is more than needed and falls
+    as long as it is less. What Nadam moves is then continuous; the mask is 1 where it is a half or
+    more, and passes its gradient straight through. A continuous mask would keep the score by faint
+    remains that no one sees.
     Of all masks met on the way the best is taken. Each input has its own mask, α and end: none
     depends on what it is batched with.
 
@@ -169,27 +177,31 @@ def _minimize_block(problem: MinimalProblem, block: slice, progress: tqdm) -> Mi
     moments = [map_bands(lambda band: band * 0, mask)] * 2
     features = sum(math.prod(band.shape[1:]) for band in flatten(mask).values())
     search = _Search(problem, len(x), features)
-    best, masked, norm = mask, x, np.ones(len(x))
+    best, seen, masked, norm = mask, mask, x, np.ones(len(x))
     size = math.prod(x.shape) * problem.max_steps  # all steps gain by what is compiled once
-    static = (problem.transform, tuple(x.shape), problem.channel_axis)
+    static = (problem.transform, tuple(x.shape), problem.alpha is None)
     for step in range(problem.max_steps + 1):
         scored = problem.scored_gradients(masked, y)
         scores = _finite(backend.to_numpy(scored[:, 0]), block.start, step)
         pulls = backend.run(
-            _pulls, (backend.reshape(scored[:, 1:], tuple(x.shape)), z), *static[::2], size=size
+            _pulls,
+            (backend.reshape(scored[:, 1:], tuple(x.shape)), z),
+            problem.transform,
+            problem.channel_axis,
+            size=size,
         )
         if step == 0:
             sums = sum(backend.sums(abs(band)) for band in flatten(pulls).values())
             search.start(scores, backend.to_numpy(sums))
         better = search.note(scores, norm)
-        best = _chosen(backend, better, mask, best)
+        best = _chosen(backend, better, seen, best)
         done = search.finish()
         progress.update(int(search.active.sum()) + int(done.sum()) * (problem.max_steps - step))
         if not search.active.any():
             break
         rates = backend.asarray(search.rates(), like=x)
-        mask, *moments, sums, masked = backend.run(
-            _stepped, (pulls, z, mask, *moments, rates), *static[:2], size=size
+        mask, *moments, seen, sums, masked = backend.run(
+            _stepped, (pulls, z, mask, *moments, rates), *static, size=size
         )
         norm = backend.to_numpy(sums) / features
     images = problem.transform.inverse(map_bands(lambda m, z: m * z, best, z), tuple(x.shape))
@@ -259,7 +271,7 @@ class _Search:
         if self.problem.alpha is not None:
             return np.full(len(scores), self.problem.alpha)
         excess = (scores - self.needed) / self.scale - AIM
-        self.excess = np.clip(np.where(excess < 0, HASTE * excess, excess), -1, 1)
+        self.excess = np.clip(np.where(excess < 0, HASTE * excess, excess), -MOST, MOST)
         log_alpha = self.log_alpha + INTEGRAL * self.excess
         self.log_alpha = np.clip(log_alpha, self.first - REACH, self.first + REACH)
         return np.exp(self.log_alpha)
@@ -299,9 +311,13 @@ def _pulls(
 
 
 def _stepped(
-    backend: Backend, tensors: Any, transform: WaveletTransform, shape: tuple[int, ...]
+    backend: Backend,
+    tensors: Any,
+    transform: WaveletTransform,
+    shape: tuple[int, ...],
+    hard: bool,
 ) -> tuple[Any, ...]:
-    """One step of Nadam, then back into [0, 1]."""
+    """One step of Nadam, then back into [0, 1], and what the model sees: 0 or 1 where `hard`."""
     pulls, z, mask, first, second, rates = tensors
     beta1, beta2 = BETAS
 
@@ -317,9 +333,10 @@ def _stepped(
         return backend.clip(m - step, 0, 1)
 
     mask = map_bands(moved, mask, first, second, slopes)
-    sums = sum(backend.sums(band) for band in flatten(mask).values())
-    masked = transform.inverse(map_bands(lambda m, z: m * z, mask, z), shape)
-    return mask, first, second, sums, masked
+    seen = map_bands(lambda m: backend.clip(STEEP * (m - 0.5) + 1, 0, 1), mask) if hard else mask
+    sums = sum(backend.sums(band) for band in flatten(seen).values())
+    masked = transform.inverse(map_bands(lambda m, z: m * z, seen, z), shape)
+    return mask, first, second, seen, sums, masked
 
 
 def _chosen(

@@ -41,8 +41,8 @@ class MinimalImages:
     inputs, images
         The inputs, and what the masks leave of them; channels last.
     mask
-        The best masks that were met, in [0, 1], of all coefficients: arrays in PyWavelets' layout,
-        channels last (an axis of size 1 where they share a mask).
+        The best masks that were met, of all coefficients, 0 or 1, or in [0, 1] where `alpha` was
+        given: arrays in PyWavelets' layout, channels last (an axis of size 1 where they share one).
     score
         The scores (N,) of the minimal images.
     probability
@@ -97,7 +97,7 @@ class MinimalImages:
 
     @property
     def multiplier(self) -> np.ndarray:
-        """The multipliers (N,) of the constraint when the best masks were met: 1 / α."""
+        """1 / α (N,) when the best masks were met: what led there, no measure of the constraint."""
         with np.errstate(divide="ignore"):
             return 1 / self._at_best(self.alphas)
 
@@ -105,6 +105,13 @@ class MinimalImages:
     def sparsity(self) -> np.ndarray:
         """The shares (N,) of the coefficients that are masked out, to exactly zero."""
         return (as_rows(flatten(self.mask)) == 0).mean(axis=1)
+
+    @property
+    def strength(self) -> np.ndarray:
+        """The means (N,) of the masks where they are not zero; NaN where nothing is left."""
+        rows = as_rows(flatten(self.mask))
+        left = (rows > 0).sum(axis=1)
+        return np.divide(rows.sum(axis=1), left, out=np.full(len(rows), np.nan), where=left > 0)
 
     @property
     def curve(self) -> np.ndarray:
@@ -159,10 +166,11 @@ class MinimalImages:
         return plot_gallery(columns, self.ndim, lines, most)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row for each input: sparsity, scores before and after, if kept, multiplier, steps."""
+        """A row for each input: sparsity, strength, scores, if kept, multiplier, steps."""
         return pd.DataFrame(
             {
                 "sparsity": self.sparsity,
+                "strength": self.strength,
                 "original": self.original,
                 "score": self.score,
                 **self._probabilities,
@@ -300,10 +308,11 @@ def minimal_images(
     """
     Mask out as many wavelet coefficients as the score allows (WAM, section 4.2).
 
-    m* = argmin over m in [0, 1]ᴷ of ‖m‖₁ / K so that f(W⁻¹(m ⊙ z)) is at least `keep` times the
+    m* = argmin over m in {0, 1}ᴷ of ‖m‖₁ / K so that f(W⁻¹(m ⊙ z)) is at least `keep` times the
     original score, by Nadam from all ones; the constraint's multiplier is found by dual ascent.
-    Where the score has more than it needs, coefficients go: the mask does not drive it up.
-    With `alpha`, the paper's objective −f(W⁻¹(m ⊙ z)) + α ‖m‖₁ / K. (The paper writes f for a
+    Where the score has more than it needs, coefficients go: the mask does not drive it up. What
+    stays, stays at its full strength: no faint pattern that only the model sees. With `alpha`, the
+    paper's objective −f(W⁻¹(m ⊙ z)) + α ‖m‖₁ / K, m in [0, 1]ᴷ. (The paper writes f for a
     loss, hence without the sign, and leaves the scale of α open; divided by K, α is what the score
     may fall by when all coefficients go.) Of all masks on the way the best is taken.
 
