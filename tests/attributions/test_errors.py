@@ -508,3 +508,14 @@ def test_every_message_shows_the_value_that_was_given(model):
         for cls in EXPLAINERS:
             with pytest.raises(ValueError, match="-7"):
                 cls(model, **arguments)
+
+
+def test_one_input_without_its_axis_is_told_so(model, y):
+    from wam_xplique.metrics import WaveletDeletion
+
+    one = np.ones((16, 16, 3), np.float32)
+    for use in (WaveletSaliency(model), lambda x, y: WaveletDeletion(model, x, y)):
+        with pytest.raises(
+            ValueError, match=r"If \(16, 16, 3\) is .* one input.*inputs\[np.newaxis"
+        ):
+            use(one, y[:1])

@@ -293,7 +293,7 @@ def minimal_images(
     value_range: tuple[float, float] | None = None,
     per_channel: bool = False,
     wavelet: str = "haar",
-    level: int = 3,
+    level: int | None = None,
     mode: str = "periodization",
     learning_rate: float = 0.05,
     max_steps: int = 200,
@@ -343,7 +343,8 @@ def minimal_images(
     per_channel
         Whether each channel has a mask of its own; colours then come apart.
     wavelet, level, mode
-        The transform. The mask covers all of its coefficients; level=0 masks the inputs' values.
+        The transform, by the explainers' default level. The mask covers all of its coefficients;
+        level=0 masks the inputs' values.
     learning_rate
         Step size of Nadam: about the largest change of a mask in a step. Where `alpha` is found it
         falls to 0 with the last step.
@@ -369,7 +370,7 @@ def minimal_images(
         gives no gradients; see the message.
     """
     check_wavelet(wavelet, mode)
-    check_integer("level", level, lowest=0)
+    check_integer("level", level, lowest=0, optional=True)
     check_integer("max_steps", max_steps, lowest=1)
     check_integer("batch_size", batch_size, lowest=1, optional=True)
     numbers = {"keep": keep, "learning_rate": learning_rate, "tolerance": tolerance}
@@ -380,8 +381,7 @@ def minimal_images(
     model = models.cut(model, output_layer)
     backend, scored_gradients = models.scored_gradients(model, operator, front_end)
     x, y, layout = prepare(inputs, targets, model, operator, backend, front_end, ndim)
-    transform = WaveletTransform(wavelet, level, mode, layout.spatial_axes)
-    transform.check(x.shape)
+    transform = WaveletTransform.fitting(x.shape, wavelet, level, mode, layout.spatial_axes)
     seen = front_end
     if value_range is not None:
         seen = _Clipped(backend, *_checked_range(value_range, backend.to_numpy(x)), front_end)

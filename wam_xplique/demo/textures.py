@@ -190,7 +190,7 @@ def _draw_photograph(model: Any, out: Path) -> None:
     found = {}
     for ax, (name, method) in zip(axes[0], METHODS.items(), strict=True):
         explainer = WCAM(model, **WHOLE) if name == "WCAM" else method(model)
-        explainer.batch_size = 4
+        explainer.batch_size, explainer.level = 4, len(METHODS) - 2  # a column for each level
         if name in ("WAM-SG", "WCAM"):
             found[name] = explainer.explain_wavelet(image, target)
             found[name].save(out / f"{file_name('photograph', name)}.npz")
