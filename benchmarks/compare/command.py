@@ -45,6 +45,9 @@ def compare(
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="Pretrained models without their weights.")
     ] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Let code in the files of models run.")
+    ] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Do again what failed.")] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="Small sizes, to see that it works.")
@@ -63,8 +66,9 @@ def compare(
 
     Data that are made here: textures, digits, planted-signal, planted-image, planted-volume; a
     small network is trained on them, in "keras" or in "torch". Data from files: images:FOLDER, for
-    the names of keras.applications, for timm:NAME and for .keras files; esc50:FOLDER,
-    esc50-noisy:FOLDER and medmnist:FILE.npz, for "keras", "torch" and .keras files.
+    the names of keras.applications, for timm:NAME and for files; esc50:FOLDER, esc50-noisy:FOLDER
+    and medmnist:FILE.npz, for "keras", "torch" and files. A file holds a Keras or a PyTorch model
+    (TorchScript, or with --trust torch.export or a pickled module), as wam-xplique explain has it.
 
     --paper has the models, methods, metrics, samples and layout of a published table.
     """
@@ -74,7 +78,7 @@ def compare(
 
     with telling("compare"):
         numbers = {"samples": samples, "seed": seed, "batch_size": batch_size}
-        settings = _settings(paper, quick, random_weights, numbers)
+        settings = replace(_settings(paper, quick, random_weights, numbers), trust=trust)
         if paper is not None:
             if data and len(data) > 1:
                 raise ValueError(f"--data must be one path with --paper, got {data}.")

@@ -36,6 +36,7 @@ A line of the results is one score. `seconds` are those of an explanation, `mega
 memory that a batch of them took beyond what was held before, `error` what a method or a metric
 ended with in place of a score.
 """
+OF_REQUEST = ("samples", "seed", "weights", "training", "domain", "trust")
 OF_SOUNDS = {"wavelet": "db4", "level": 6}
 
 
@@ -61,7 +62,7 @@ class Settings:
         Seed of everything.
     wavelet, level
         The transform of ours.
-    weights, training, domain
+    weights, training, domain, trust
         As of a `Request`.
     options
         Parameters of methods that differ from the common ones, by the methods' names.
@@ -83,14 +84,14 @@ class Settings:
     weights: str | None = "imagenet"
     training: int | None = None
     domain: str = "wavelet"
+    trust: bool = False
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     repeated: float = 5.0
 
     def request(self, data: str, model: str) -> Request:
         """A classifier and data, by their names."""
-        return Request(
-            data, model, self.samples, self.seed, self.weights, self.training, self.domain
-        )
+        of_request = {name: getattr(self, name) for name in OF_REQUEST}
+        return Request(data, model, **of_request)
 
 
 QUICK = Settings(samples=4, part=3, draws=2, masks=8, scoring=Scoring(steps=2, sets=4), training=8)

@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from wam_xplique import datasets
 from wam_xplique.analysis import mix
+from wam_xplique.cli.models import Classifier, load_model
 from wam_xplique.demo import networks
 from wam_xplique.demo.common import outputs
 from wam_xplique.demo.data import crops
@@ -145,7 +146,8 @@ class Request:
         ``images:FOLDER``.
     model
         "keras" or "torch", for a small network trained on the data; for images, the name of a
-        model of `keras.applications`, or ``timm:NAME``; or a ``.keras`` file.
+        model of `keras.applications`, or ``timm:NAME``; or a file of a Keras or PyTorch model, as
+        ``wam-xplique explain`` takes it.
     samples
         Held-out inputs.
     seed
@@ -158,6 +160,8 @@ class Request:
         As of a `Subject`.
     crop
         Share of the shorter side that is seen of images from files.
+    trust
+        Whether code in the file of a model may run.
     """
 
     data: str
@@ -168,6 +172,13 @@ class Request:
     training: int | None = None
     domain: str = "wavelet"
     crop: float = CROP
+    trust: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the model is read from a file."""
+        is_name = self.model in TRAINED or self.model.startswith("timm:")
+        return not is_name and bool(Path(self.model).suffix)
 
     @property
     def name(self) -> str:
@@ -209,14 +220,14 @@ class Request:
                 f"data {kind!r} are read from {WHERE[kind]}; say where it lies, such as "
                 f"{kind}:PATH; got {self.data!r}, and there is no {self.path or 'path'}."
             )
-        if Path(self.model).suffix == ".keras":
-            if not Path(self.model).is_file():
+        if self.is_file:
+            if not Path(self.model).exists():
                 raise ValueError(f"model {self.model!r} is no file.")
         elif (kind == "images") == (self.model in TRAINED):
             pretrained = "a name of keras.applications, timm:NAME"
             allowed = pretrained if kind == "images" else "keras, torch"
             raise ValueError(
-                f"model for {kind} must be one of {allowed} or a .keras file, got {self.model!r}."
+                f"model for {kind} must be one of {allowed} or a file, got {self.model!r}."
             )
 
     def load(self) -> Subject:
@@ -233,8 +244,8 @@ class Request:
             return self._of_images()
         training, inputs = SOURCES[self.kind](self)
         inputs = _some(inputs, self.samples, self.seed)
-        if self.model not in TRAINED:
-            return Subject(self.name, without_softmax(keras.models.load_model(self.model)), inputs)
+        if self.is_file:
+            return Subject(self.name, self._read().logits, inputs)
         if self.kind not in SOUNDS:
             trained = TRAINERS[self.model](*training, self.seed)
             return Subject(self.name, trained, inputs)
@@ -245,9 +256,11 @@ class Request:
     def _of_images(self) -> Subject:
         if self.model.startswith("timm:"):
             return self._of_timm()
-        if Path(self.model).suffix == ".keras":
-            model = without_softmax(keras.models.load_model(self.model))
-            return Subject(self.name, model, self._images(model) / 255)
+        if self.is_file:
+            found = self._read()
+            size = found.shape[found.channels_first] if found.shape else None
+            images = found.prepare(self._images(size))
+            return Subject(self.name, found.logits, np.asarray(images, np.float32))
         module, constructor = find_application(self.model)
         try:
             model = without_softmax(constructor(weights=self.weights))
@@ -256,10 +269,22 @@ class Request:
                 f"The {self.weights} weights of {self.model} cannot be had; keras downloads them "
                 f"on first use, to ~/.keras/models. {error}"
             ) from error
-        return Subject(self.name, model, module.preprocess_input(self._images(model)))
+        return Subject(
+            self.name, model, module.preprocess_input(self._images(model.input_shape[1]))
+        )
 
-    def _images(self, model: keras.Model) -> np.ndarray:
-        size = model.input_shape[1] or IMAGE_SIZE
+    def _read(self) -> Classifier:
+        """The classifier in a file."""
+        found = load_model(self.model, trust=self.trust)
+        if not (isinstance(found.model, keras.Model) or found.channels_first):
+            raise ValueError(
+                f"model {self.model!r} must hold a Keras or a PyTorch model, to be compared by "
+                f"methods that take these, got a {type(found.model).__name__}."
+            )
+        return found
+
+    def _images(self, size: int | None) -> np.ndarray:
+        size = size or IMAGE_SIZE
         return datasets.image_folder(self.path, size, self.samples, self.seed, self.crop)[0]
 
     def _of_timm(self) -> Subject:

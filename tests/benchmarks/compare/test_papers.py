@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import nn
 
@@ -154,6 +155,24 @@ def test_volumes_of_medmnist(tmp_path):
     assert set(results["model"]) == {"medmnist, PyTorch"}
     assert results["error"].isna().all()
     assert len(results) == 4
+
+
+def test_models_of_torchscript_and_pickled_modules(images, tmp_path):
+    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)]
+    model = nn.Sequential(*layers).eval()
+    script, pickled = tmp_path / "scripted.pt", tmp_path / "pickled.pth"
+    torch.jit.save(torch.jit.trace(model, torch.zeros(1, 3, 32, 32)), str(script))
+    torch.save(model, pickled)
+    data, names = f"images:{images}", ["WaveletSaliency"]
+    settings = replace(SETTINGS, samples=1)
+    with pytest.raises(ValueError, match=r"is a pickle.*--trust"):
+        settings.request(data, str(pickled)).load()
+    trusting = replace(settings, trust=True)
+    requests = [trusting.request(data, str(path)) for path in (script, pickled)]
+    results = runner.run(requests, trusting, tmp_path / "out", names, ["WaveletDeletion"])
+    assert results["error"].isna().all()
+    first, second = results["score"]
+    assert first == pytest.approx(second, abs=1e-5)
 
 
 def test_models_of_keras_applications(images, tmp_path):
