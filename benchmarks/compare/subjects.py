@@ -93,7 +93,7 @@ class Subject:
             return keras.Sequential([self.model, keras.layers.Softmax()])
         from torch import nn
 
-        return nn.Sequential(self.model, nn.Softmax(dim=1)).eval()
+        return _in_evaluation(self.model, nn.Softmax(dim=1))
 
     def of_xplique(self, model: Any) -> Any:
         """A model as Xplique takes it: channels last, which its wrapper turns for images alone."""
@@ -106,7 +106,7 @@ class Subject:
             def forward(self, x: Any) -> Any:
                 return x.movedim(-1, 1)
 
-        return TorchWrapper(nn.Sequential(ChannelsFirst(), model).eval(), "cpu", False)
+        return TorchWrapper(_in_evaluation(ChannelsFirst(), model), "cpu", False)
 
     @functools.cached_property
     def fidelities(self) -> dict[Any, Any]:
@@ -132,6 +132,16 @@ class Subject:
             probabilities=self.probabilities,
         )
         return part
+
+
+def _in_evaluation(*modules: Any) -> Any:
+    """PyTorch modules in sequence; an exported program has no `eval`."""
+    from torch import nn
+
+    sequence = nn.Sequential(*modules)
+    for module in (sequence, *modules):
+        module.training = False
+    return sequence
 
 
 @dataclass(frozen=True)

@@ -152,8 +152,16 @@ def takes_channels_first(model: Any) -> bool:
     """Whether a PyTorch model takes its channels first: as wrapped, or if it has convolutions."""
     if isinstance(model, TorchWrapper):
         return model.channel_first
-    conv = sys.modules["torch"].nn.modules.conv._ConvNd
-    return any(isinstance(module, conv) for module in model.modules())
+    return any(map(_convolves, model.modules()))
+
+
+def _convolves(module: Any) -> bool:
+    """Whether a PyTorch module is a convolution, scripted ones too, or its graph has one."""
+    torch = sys.modules["torch"]
+    if isinstance(module, torch.fx.GraphModule):
+        return any("conv" in str(node.target) for node in module.graph.nodes)
+    is_scripted = "Conv" in getattr(module, "original_name", "")
+    return is_scripted or isinstance(module, torch.nn.modules.conv._ConvNd)
 
 
 def check_differentiable(model: Any, operator: Any) -> None:

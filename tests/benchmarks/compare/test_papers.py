@@ -160,19 +160,21 @@ def test_volumes_of_medmnist(tmp_path):
 def test_models_of_torchscript_and_pickled_modules(images, tmp_path):
     layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)]
     model = nn.Sequential(*layers).eval()
-    script, pickled = tmp_path / "scripted.pt", tmp_path / "pickled.pth"
+    names = ("scripted.pt", "pickled.pth", "exported.pt2")
+    script, pickled, exported = (tmp_path / name for name in names)
     torch.jit.save(torch.jit.trace(model, torch.zeros(1, 3, 32, 32)), str(script))
     torch.save(model, pickled)
-    data, names = f"images:{images}", ["WaveletSaliency"]
+    data, chosen = f"images:{images}", ["WaveletSaliency"]
     settings = replace(SETTINGS, samples=1)
     with pytest.raises(ValueError, match=r"is a pickle.*--trust"):
         settings.request(data, str(pickled)).load()
     trusting = replace(settings, trust=True)
-    requests = [trusting.request(data, str(path)) for path in (script, pickled)]
-    results = runner.run(requests, trusting, tmp_path / "out", names, ["WaveletDeletion"])
+    torch.export.save(torch.export.export(model, (torch.zeros(1, 3, 224, 224),)), exported)
+    requests = [trusting.request(data, str(path)) for path in (script, pickled, exported)]
+    results = runner.run(requests, trusting, tmp_path / "out", chosen, ["WaveletDeletion"])
     assert results["error"].isna().all()
-    first, second = results["score"]
-    assert first == pytest.approx(second, abs=1e-5)
+    np.testing.assert_allclose(results["score"], results["score"].iloc[0], atol=1e-5)
+    assert len(results) == len(requests)
 
 
 def test_models_of_keras_applications(images, tmp_path):
