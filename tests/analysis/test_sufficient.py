@@ -65,7 +65,7 @@ def explanation_of(x: np.ndarray, ndim: int, level: int = 2, seed: int = 5) -> W
 
     def random(band: np.ndarray) -> np.ndarray:
         shape = band.shape if keep_channels else band.shape[: 1 + ndim]
-        return generator.permutation(np.prod(shape)).reshape(shape).astype(np.float32) + 1
+        return generator.uniform(1, 2, shape).astype(np.float32)
 
     return WaveletExplanation(map_bands(random, z), "haar", "periodization", x.shape, ndim)
 

@@ -479,15 +479,22 @@ def test_noise_must_be_a_finite_number_that_is_not_negative(cls, name, value, mo
         cls(model, **{name: value})
 
 
-@pytest.mark.parametrize("steps", [1, 0, -1, 10.0, None])
-def test_a_path_needs_two_steps(steps, model):
-    with pytest.raises(ValueError, match="steps must be an integer of at least 2"):
-        WaveletIntegratedGradients(model, steps=steps)
+@pytest.mark.parametrize(("quadrature", "fewest"), [("gauss-legendre", 1), ("trapezoid", 2)])
+def test_a_path_needs_as_many_steps_as_its_quadrature(quadrature, fewest, model):
+    for steps in (fewest - 1, -1, 10.0, None):
+        with pytest.raises(ValueError, match=f"steps must be an integer of at least {fewest}"):
+            WaveletIntegratedGradients(model, steps=steps, quadrature=quadrature)
 
 
-@pytest.mark.parametrize("baseline", [np.nan, np.inf, -np.inf, "0", None])
-def test_a_baseline_must_be_a_finite_number(baseline, model):
-    with pytest.raises(ValueError, match="baseline_value must be a finite number"):
+@pytest.mark.parametrize("baseline", [np.nan, np.inf, -np.inf])
+def test_a_baseline_must_be_finite(baseline, model):
+    with pytest.raises(ValueError, match="baseline_value must be finite numbers"):
+        WaveletIntegratedGradients(model, baseline_value=baseline)
+
+
+@pytest.mark.parametrize("baseline", ["0", None, True])
+def test_a_baseline_must_be_a_number(baseline, model):
+    with pytest.raises(TypeError, match="baseline_value must be a number or an array of numbers"):
         WaveletIntegratedGradients(model, baseline_value=baseline)
 
 
