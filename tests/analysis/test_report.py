@@ -601,3 +601,31 @@ def test_the_rendered_page_has_the_text_and_the_pictures(full, tmp_path):
     assert (pixels == 255).all(axis=-1).mean() > 0.3  # dark text on white
     colours = np.unique(pixels.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32))
     assert len(colours) > 1000  # and the maps' colours
+
+
+@pytest.mark.parametrize(
+    ("error", "title", "expected"),
+    [
+        (0.01, "Main scale", "1-2 px (45%, 43% to 47%)"),
+        (0.1, "Main scale: not settled", "2-4 px (40%, 20% to 60%) or 1-2 px (45%, 25% to 65%)"),
+    ],
+)
+def test_a_scale_is_the_main_one_only_where_intervals_allow_it(error, title, expected):
+    shares = np.array([0.15, 0.4, 0.45])
+    found = findings(shares)
+    errors = np.array([[0.0, error, error]])
+    explanation = replace(found.explanation, scale_error=errors, draws=np.array([10**6]))
+    facts = replace(found, explanation=explanation).facts(0)
+    assert facts[title] == expected
+
+
+def test_what_is_left_out_is_named_beside_the_main_scale_and_is_no_zero():
+    found = findings((0.0, 0.4, 0.6))
+    explanation = replace(found.explanation, includes_approximation=False)
+    found = replace(found, explanation=explanation)
+    assert "Main scale" not in found.facts(0)
+    told_of_scale = "1-2 px (60%); what is coarse (> 4 px) is left out"
+    assert found.facts(0)["Main detail scale"] == told_of_scale
+    assert "details' importance" in told(found)[0]
+    assert np.isnan(found.row(0)["> 4 px"])
+    assert [np.isnan(scale.share) for scale in found.scales(0)] == [True, False, False]
