@@ -62,7 +62,7 @@ def load_keras(name: str = "lite0") -> keras.Model:
     network
         Model of (N, size, size, 3) to logits (N, 1000), its layers named as in PyTorch.
     """
-    theirs = load_torch(name)
+    theirs: Any = load_torch(name)
     builder = _Builder()
     inputs = keras.Input((SIZES[name], SIZES[name], 3), name="image")
     x = builder.convolution(inputs, theirs._conv_stem, theirs._bn0, "stem")

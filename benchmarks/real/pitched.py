@@ -48,7 +48,7 @@ def tones(count: int, samples: int, rate: int, seed: int) -> tuple[np.ndarray, n
         Hz (count,).
     """
     generator = np.random.default_rng(seed)
-    pitches = np.exp(generator.uniform(*np.log(PITCHES), count))
+    pitches = np.exp(generator.uniform(np.log(PITCHES[0]), np.log(PITCHES[1]), count))
     time = np.arange(samples) / rate
     waveforms = np.zeros((count, samples))
     for waveform, pitch in zip(waveforms, pitches, strict=True):
@@ -81,7 +81,7 @@ def vowels(count: int, samples: int, rate: int, seed: int) -> tuple[np.ndarray, 
         Hz (count,).
     """
     generator = np.random.default_rng(seed)
-    pitches = np.exp(generator.uniform(*np.log(SUNG), count))
+    pitches = np.exp(generator.uniform(np.log(SUNG[0]), np.log(SUNG[1]), count))
     settled = rate // 10  # the resonances ring in before the sound begins
     time = np.arange(samples + settled) / rate
     waveforms = []
@@ -122,4 +122,4 @@ def right_bands(
     bands = octaves(rate, level)
     present = pitches[:, np.newaxis] * np.arange(1, harmonics + 1)
     inside = (present[..., np.newaxis] >= bands[:, 0]) & (present[..., np.newaxis] < bands[:, 1])
-    return inside.any(axis=1)
+    return np.any(inside, axis=1)

@@ -203,8 +203,8 @@ def expected_gradients(
     while True:
         found = _mean_over(problem, paths, added[left])
         deltas, steps = found.convergence_delta, paths[0].steps
-        stands = np.full(len(left), until is None or 2 * steps > MOST_STEPS)
-        stands |= until is not None and deltas <= until
+        enough = np.inf if until is None or 2 * steps > MOST_STEPS else until
+        stands = ~(deltas > enough)  # NaN, which more steps do not mend, too
         parts.append(found.at(stands))
         places.append(left[stands])
         if stands.all():

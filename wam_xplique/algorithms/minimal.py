@@ -205,13 +205,11 @@ def _minimize_block(problem: MinimalProblem, block: slice, progress: tqdm) -> Mi
         )
         norm = backend.to_numpy(sums) / features
     images = problem.transform.inverse(map_bands(lambda m, z: m * z, best, z), tuple(x.shape))
-    return Minimum(
-        map_bands(backend.to_numpy, best),
-        backend.to_numpy(images),
-        *(np.stack(curve, axis=1) for curve in (search.scores, search.norms, search.alphas)),
-        search.best,
-        search.steps,
-    )
+    curves = (search.scores, search.norms, search.alphas)
+    scores, norms, alphas = (np.stack(curve, axis=1) for curve in curves)
+    mask = map_bands(backend.to_numpy, best)
+    images = backend.to_numpy(images)
+    return Minimum(mask, images, scores, norms, alphas, search.best, search.steps)
 
 
 class _Search:

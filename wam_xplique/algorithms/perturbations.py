@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.special
@@ -130,10 +130,11 @@ class StraightPath:
 
     @property
     def _shared(self) -> bool:
-        return np.isscalar(self.baseline_value) or len(self.baseline_value) == 1
+        return isinstance(self.baseline_value, float) or len(self.baseline_value) == 1
 
     def within(self, block: slice) -> StraightPath:
-        return self if self._shared else replace(self, baseline_value=self.baseline_value[block])
+        baseline: Any = self.baseline_value
+        return self if self._shared else replace(self, baseline_value=baseline[block])
 
     def at_inputs(self, backend: Backend, index: np.ndarray) -> StraightPath:
         """The path to the inputs at `index`."""
