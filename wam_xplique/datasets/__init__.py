@@ -1,8 +1,9 @@
-"""Real images, sounds and volumes as arrays, in the layouts that models and explainers take."""
+"""Real images, sounds, series and volumes as arrays, in the layouts that models take."""
 
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .images import image_folder, load_image
 from .photographs import Photographs, class_names, imagenet_photographs
+from .series import TimeSeries, time_series
 from .sounds import esc50, fit_duration, load_wav, resample, save_wav, wav_folder
 from .volumes import medmnist3d, npy_folder, voxelize
 
@@ -10,6 +11,7 @@ __all__ = [
     "CORRUPTIONS",
     "SEVERITIES",
     "Photographs",
+    "TimeSeries",
     "class_names",
     "corrupt",
     "esc50",
@@ -22,6 +24,7 @@ __all__ = [
     "npy_folder",
     "resample",
     "save_wav",
+    "time_series",
     "voxelize",
     "wav_folder",
 ]
