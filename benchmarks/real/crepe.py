@@ -54,14 +54,14 @@ class Crepe(nn.Module):
         Parameters
         ----------
         x
-            Frames (N, 1024) at 16 kHz, as `normalize` makes them.
+            Frames (N, 1024) or (N, 1, 1024) at 16 kHz, as `normalize` makes them.
 
         Returns
         -------
         logits
             Tensor (N, 360).
         """
-        return self.pitches(self.convolutions(x[:, None]).movedim(1, 2).flatten(1))
+        return self.pitches(self.convolutions(x.flatten(1)[:, None]).movedim(1, 2).flatten(1))
 
 
 def load_crepe(name: str = "tiny") -> Crepe:
