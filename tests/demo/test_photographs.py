@@ -73,6 +73,16 @@ def test_the_demo_says_scores_and_draws_what_the_network_sees(tmp_path, capsys):
     assert f"{shares[0, 0]:.0%}" in printed
 
 
+@pytest.mark.usefixtures("small")
+def test_a_photograph_of_ones_own_is_explained_by_the_same_network(tmp_path, capsys):
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "cat.png")
+    assert main(["demo", "--image", str(tmp_path / "cat.png"), "--out", str(tmp_path)]) == 0
+    assert "EfficientNet-Lite0 sees" in capsys.readouterr().out
+    explanation = WaveletExplanation.load(tmp_path / "cat_wam_ig.npz")
+    assert explanation.input_shape == (1, 224, 224, 3)
+
+
 def test_textures_stand_in_where_the_networks_are_not_installed(tmp_path, monkeypatch, capsys):
     find = importlib.util.find_spec
     absent = "efficientnet_lite_pytorch"

@@ -42,8 +42,13 @@ def demo(
         Path | None, typer.Option(help="Explain this photograph instead.", show_default=False)
     ] = None,
     model: Annotated[
-        str, typer.Option(help="With --image: a model of keras.applications.")
-    ] = "MobileNetV2",
+        str | None,
+        typer.Option(
+            help="With --image: a model of keras.applications. By default EfficientNet-Lite0, or "
+            "MobileNetV2 where the extra real is not installed.",
+            show_default=False,
+        ),
+    ] = None,
     samples: Annotated[
         int, typer.Option(help="Most inputs to explain; photographs are three.")
     ] = 30,

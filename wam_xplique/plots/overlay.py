@@ -20,6 +20,8 @@ from .common import (
     draw_image,
     first_drawn,
     maps_of,
+    name_left_out,
+    pixels_of,
     scale_labels,
     top_of,
 )
@@ -98,16 +100,16 @@ def plot_overlay(
     figure, axes = plt.subplots(
         rows, count, squeeze=False, figsize=(2.6 * count, 2.7 * rows), layout="constrained"
     )
-    signs = explanation.pixels(signed=True).mean(axis=-1) if signed else None
     for index, (photograph, row) in enumerate(zip(photographs, axes, strict=True)):
         draw_image(row[0], photograph)
         row[0].set_title(titles[index] if titles is not None else "", fontsize=10)
         maps = maps_of(explanation, index)[first:]
-        whole = maps.sum(axis=0) if signs is None else signs[index]
+        whole = pixels_of(explanation, index, signed)
         views = [whole, *maps] if scales else [whole]
         for ax, view, label in zip(row[1:], views, ["all scales", *labels], strict=False):
             shown = draw_overlay(ax, view, photograph, signed=signed, cmap=cmap, alpha=alpha)
             ax.set_title(label, fontsize=10)
+        name_left_out(row[1], explanation)
         draw_colorbar(shown, ax, LABELS[signed])
         if scales:
             plot_scale_importance(explanation, index, row[-1])
