@@ -15,7 +15,8 @@ switches all of TensorFlow to eager mode.
 
 memory: its growth with the number of designs, over the masks that these add.
 
-refinement: how well few forwards find the indices that very many converge to, on crops that the
+refinement: how well few forwards find the indices that very many converge to, and the shares of
+the levels in their sum, which may be off where correlations are perfect, on crops that the
 demo's texture classifier (in Keras, which is the faster here) has not seen. The converged indices
 come from another seed: no contender shares their designs.
 
@@ -336,7 +337,7 @@ def refinement_study(report: timing.Report, settings: Settings) -> None:
             return explainer.explain_wavelet(x, y).sobol
 
         tqdm.write(f"Approximation {case}: {settings.converged} designs, then fewer.")
-        converged = explain(settings.converged, seed=1, verbose=True).total
+        converged = explain(settings.converged, seed=1, verbose=True)
         rows = _refined(explain, converged, settings, saving)
         report.tables.setdefault(
             f"Refinement: medians over {settings.crops} crops of the correlation with "
@@ -347,10 +348,10 @@ def refinement_study(report: timing.Report, settings: Settings) -> None:
 
 
 def _refined(
-    explain: Callable[..., Any], converged: np.ndarray, settings: Settings, saving: int
+    explain: Callable[..., Any], converged: Any, settings: Settings, saving: int
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    full = settings.nb_design * (converged.shape[1] + 2)
+    full = settings.nb_design * (converged.total.shape[1] + 2)
     tries: dict[str, tuple[int, dict[str, Any]]] = {
         f"{nb_design} designs": (nb_design, {}) for nb_design in (settings.nb_design, settings.few)
     }
@@ -360,7 +361,9 @@ def _refined(
         start = time.perf_counter()
         sobol = explain(nb_design, **options)
         seconds = time.perf_counter() - start
-        pairs = list(zip(sobol.total, converged, strict=True))
+        pairs = list(zip(sobol.total, converged.total, strict=True))
+        # What is held has no share: NaN in both.
+        shares, truth = (np.nan_to_num(found.importance()) for found in (sobol, converged))
         forwards = float(np.median(sobol.forwards))
         rows.append(
             {
@@ -373,10 +376,18 @@ def _refined(
                     np.median([_correlation(*map(scipy.stats.rankdata, pair)) for pair in pairs])
                 ),
                 "Pearson, lowest": min(_correlation(*pair) for pair in pairs),
+                "largest error of a share": float(np.median(abs(shares - truth).max(axis=1))),
+                "coarsest share": float(np.median(shares[:, _coarsest(truth)])),
+                "converged": float(np.median(truth[:, _coarsest(truth)])),
                 "judged": "yes" if options.get("refine") in (TOLERANCE, full // saving) else "",
             }
         )
     return rows
+
+
+def _coarsest(shares: np.ndarray) -> int:
+    """The coarsest level that has a share: the approximation, where it is perturbed."""
+    return int(np.flatnonzero(shares.any(axis=0))[0])
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

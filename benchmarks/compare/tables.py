@@ -86,7 +86,9 @@ def column(metric: str, scores: Sequence[pd.Series], interval: bool = True) -> l
         if math.isnan(centre):
             cells.append(None)
             continue
-        half = f" ± {_half(values, facts.is_median):.3f}" if interval and len(values) > 1 else ""
+        half = (
+            f" ± {half_width(values, facts.is_median):.3f}" if interval and len(values) > 1 else ""
+        )
         cells.append(mark(f"{centre:.3f}") + half)
     return cells
 
@@ -138,7 +140,7 @@ def _centre(values: pd.Series, is_median: bool) -> float:
     return float(values.median() if is_median else values.mean())
 
 
-def _half(values: pd.Series, is_median: bool) -> float:
+def half_width(values: pd.Series, is_median: bool) -> float:
     """Half the width of the interval of a mean, or of the range between quartiles."""
     if is_median:
         return float(scipy.stats.iqr(values)) / 2

@@ -24,7 +24,7 @@ from .scores import NOISE
 from .settings import Run, Settings
 
 PAIR = ("lite0", "lite0-keras")
-MANY = 10
+MANY = 4
 """How many times the draws are taken where each framework draws its own noise."""
 
 

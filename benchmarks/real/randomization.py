@@ -8,12 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wam_xplique import (
-    WaveletIntegratedGradients,
-    WaveletSaliency,
-    WaveletSmoothGrad,
-    WaveletSquareGrad,
-)
+from wam_xplique import WaveletIntegratedGradients, WaveletSaliency, WaveletSmoothGrad
 from wam_xplique.algorithms.randomization import Randomization
 from wam_xplique.metrics import cascading_randomization
 from wam_xplique.plots import plot_randomization
@@ -81,12 +76,11 @@ def _layers(model: Any) -> list[str]:
 
 def _explainers(settings: Settings) -> dict[str, Callable[[Any], Any]]:
     options: dict[str, Any] = {"batch_size": settings.batch_size, "include_approximation": True}
-    noisy = {"nb_samples": settings.draws, "noise": NOISE, "seed": settings.seed, **options}
-    steps = {"steps": settings.steps, **options}
+    noisy = {"nb_samples": settings.fewer_draws, "noise": NOISE, "seed": settings.seed, **options}
+    steps = {"steps": settings.fewer_draws, **options}
     return {
         "WaveletSaliency": functools.partial(WaveletSaliency, **options),
         "WaveletSmoothGrad": functools.partial(WaveletSmoothGrad, **noisy),
-        "WaveletSquareGrad": functools.partial(WaveletSquareGrad, **noisy),
         "WaveletIntegratedGradients": functools.partial(WaveletIntegratedGradients, **steps),
         "control: magnitude": lambda model: Blind("magnitude", TRANSFORM),
     }

@@ -28,6 +28,8 @@ class Settings:
         Photographs that are explained again and again (randomization, corruptions, agreement).
     draws
         Noisy inputs of a method.
+    fewer_draws
+        Noisy inputs, and steps of paths, of the randomization, which has many stages.
     steps
         Steps of paths.
     curve
@@ -47,9 +49,10 @@ class Settings:
     """
 
     photographs: int = 20
-    fewer: int = 8
+    fewer: int = 6
     few: int = 4
     draws: int = 25
+    fewer_draws: int = 10
     steps: int = 32
     curve: int = 10
     sets: int = 100
@@ -77,9 +80,19 @@ class Settings:
 
 
 QUICK = Settings(
-    photographs=2, fewer=2, few=2, draws=2, steps=2, curve=2, sets=4, grid_size=4, designs=2,
-    refine=None, severities=(3,),
-)  # fmt: skip
+    photographs=2,
+    fewer=2,
+    few=2,
+    draws=2,
+    fewer_draws=2,
+    steps=2,
+    curve=2,
+    sets=4,
+    grid_size=4,
+    designs=2,
+    refine=None,
+    severities=(3,),
+)
 
 
 @dataclass(frozen=True)
