@@ -41,7 +41,7 @@ PACKAGES = (
     "xplique",
 )
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 """Column: value, for a line of a table; None is printed as n/a."""
 
 

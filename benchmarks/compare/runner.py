@@ -159,7 +159,7 @@ def collect(out: Path) -> pd.DataFrame:
     return pd.concat([pd.read_csv(path) for path in files], ignore_index=True)
 
 
-def check_settings(settings: Settings, out: Path) -> None:
+def check_settings(settings: Any, out: Path) -> None:
     """
     Write the settings, or compare them to those that are there.
 

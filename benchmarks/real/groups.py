@@ -112,7 +112,7 @@ def run(settings: Settings) -> timing.Report:
         for groups in settings.groups
     }
     metrics["insertion − deletion"] = WaveletFaithfulness(model, x, y, **given)
-    rows = [
+    rows: list[timing.Row] = [
         {
             "groups:": name,
             **{title: _cell(metric.interval(explanation)) for title, metric in metrics.items()},

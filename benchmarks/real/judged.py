@@ -51,7 +51,7 @@ def makers(
         Whether some of Xplique's own, in samples, come first.
     """
     options = {"wavelet": transform.wavelet, "level": transform.level}
-    made = methods.of_ours(
+    made: dict[str, Callable[..., Any]] = methods.of_ours(
         subject.model, subject.shape, effort, include_approximation=True, **options
     )
     smooth = made.pop("WaveletSmoothGrad")
@@ -61,7 +61,7 @@ def makers(
     }
     for name, own in (("WaveletIntegratedGradients", {"steps": steps}), ("WCAM", wcam)):
         made[name] = functools.partial(made.pop(name), **own)
-    theirs: methods.Makers = {}
+    theirs: dict[str, Callable[..., Any]] = {}
     if with_xplique:
         theirs = methods.of_xplique(subject.of_xplique(subject.model), 1, effort, subject.is_keras)
         theirs["IntegratedGradients"] = functools.partial(
@@ -163,7 +163,7 @@ SCORED: dict[str, tuple[Any, Callable[[Scoring], dict[str, Any]]]] = {
 
 def table(scores: Mapping[str, Mapping[str, np.ndarray]]) -> list[timing.Row]:
     """Rows of means and halves of their intervals, of scores by method and metric."""
-    rows: list[dict[str, Any]] = [{"method": method} for method in scores]
+    rows: list[timing.Row] = [{"method": method} for method in scores]
     for metric in dict.fromkeys(name for found in scores.values() for name in found):
         arrow = METRICS[metric].arrow if metric in METRICS else " ↑"
         cells = column_of(metric, [found[metric] for found in scores.values()])

@@ -176,8 +176,12 @@ def _orders(model: Any, settings: Settings) -> dict[str, Any]:
     transform = photographs.TRANSFORM
     options: dict[str, Any] = {"include_approximation": True, "batch_size": settings.batch_size}
     options |= {"wavelet": transform.wavelet, "level": transform.level, "mode": transform.mode}
-    noisy = {"nb_samples": settings.draws, "noise": settings.noise, "seed": settings.seed}
-    steps = {"steps": settings.draws}
+    noisy: dict[str, Any] = {
+        "nb_samples": settings.draws,
+        "noise": settings.noise,
+        "seed": settings.seed,
+    }
+    steps: dict[str, Any] = {"steps": settings.draws}
     methods: dict[str, Any] = {
         "WAM-IG": WaveletIntegratedGradients(model, **steps, **options),
         "WAM-SG, band": WaveletSmoothGrad(model, normalize="band", **noisy, **options),

@@ -59,10 +59,9 @@ class Photographs(Request):
 
     def load(self) -> Subject:
         name, _, framework = self.model.partition("-")
-        if framework:
-            network = networks.load_keras(name)
-        else:  # in the order of memory that its convolutions are fastest in
-            network = networks.load_torch(name).to(memory_format=torch.channels_last)
+        network: Any = (networks.load_keras if framework else networks.load_torch)(name)
+        if not framework:  # in the order of memory that its convolutions are fastest in
+            network = network.to(memory_format=torch.channels_last)
         return Subject(self.name, network, networks.preprocess(self.photographs().images))
 
 
@@ -98,8 +97,10 @@ def makers(
         settings.draws, settings.masks, settings.noise, settings.batch_size, settings.seed
     )
     model, options = subject.of_xplique(subject.model), {"include_approximation": True}
-    theirs = methods.of_xplique(model, 2, effort, subject.is_keras)
-    ours = methods.of_ours(subject.model, subject.shape, effort, **options)
+    theirs: dict[str, Callable[..., Any]] = methods.of_xplique(model, 2, effort, subject.is_keras)
+    ours: dict[str, Callable[..., Any]] = methods.of_ours(
+        subject.model, subject.shape, effort, **options
+    )
     theirs["IntegratedGradients"] = functools.partial(theirs["IntegratedGradients"], steps=steps)
     ours["WaveletIntegratedGradients"] = functools.partial(
         ours["WaveletIntegratedGradients"], steps=steps
@@ -111,7 +112,7 @@ def makers(
         chosen[f"{name}, magnitude"] = functools.partial(_magnitude, theirs[name])
     chosen |= _cams(subject, theirs, effort)
     smooth = ours["WaveletSmoothGrad"]
-    variants = {
+    variants: methods.Makers = {
         "WaveletSmoothGrad": smooth,
         "WaveletSmoothGrad, band": functools.partial(smooth, normalize="band"),
         "WaveletSmoothGrad, equation 2": functools.partial(smooth, average="gradient"),
@@ -123,7 +124,9 @@ def _magnitude(make: Callable[[], Any]) -> Magnitude:
     return Magnitude(make())
 
 
-def _cams(subject: Subject, theirs: methods.Makers, effort: methods.Effort) -> methods.Makers:
+def _cams(
+    subject: Subject, theirs: dict[str, Callable[..., Any]], effort: methods.Effort
+) -> methods.Makers:
     if subject.is_keras:
         return {
             name: functools.partial(theirs[name], conv_layer=CAM_LAYER)

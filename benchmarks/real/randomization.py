@@ -33,8 +33,8 @@ def section(run: Run) -> str:
         )
         for method in _explainers(run.settings)
     }
-    ax = plot_randomization(found)
-    ax.figure.savefig(run.out / "randomization.png", dpi=110, bbox_inches="tight")
+    figure: Any = plot_randomization(found).figure
+    figure.savefig(run.out / "randomization.png", dpi=110, bbox_inches="tight")
     rows = []
     for method, one in found.items():
         stages = dict(zip(one.layers, zip(one.mean, one.interval, strict=True), strict=True))

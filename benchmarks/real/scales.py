@@ -94,7 +94,7 @@ def _explainers(subject: Subject, settings: Settings) -> dict[str, Any]:
         "batch_size": settings.batch_size,
         "include_approximation": True,
     }
-    noisy = {"nb_samples": settings.draws, "noise": NOISE, "seed": settings.seed}
+    noisy: dict[str, Any] = {"nb_samples": settings.draws, "noise": NOISE, "seed": settings.seed}
     return {
         "WCAM": WCAM(subject.probabilities, **settings.wcam, verbose=True),
         "WAM-IG": WaveletIntegratedGradients(subject.model, steps=settings.steps, **options),

@@ -162,7 +162,7 @@ def measure(name: str, framework: str, settings: Settings) -> dict[str, Any]:
 def _rows(metric: str, of_networks: dict[str, Any]) -> list[timing.Row]:
     """A row a method, a column a network: the mean over its series."""
     names = dict.fromkeys(name for scores in of_networks.values() for name in scores)
-    rows: list[dict[str, Any]] = [{"method": name} for name in names]
+    rows: list[timing.Row] = [{"method": name} for name in names]
     for network, scores in of_networks.items():
         values = [np.array(scores[n][metric]) if n in scores else np.zeros(0) for n in names]
         for row, cell in zip(rows, judged.column_of(metric, values), strict=True):

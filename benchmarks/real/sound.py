@@ -206,6 +206,12 @@ def run(settings: Settings, folder: Path) -> timing.Report:
     return report
 
 
+def _of_one(make: Callable[[], Any], subject: Heard) -> list[int]:
+    """The most important bands, by one method."""
+    found: list[int] = most_important(judged.explain(make, subject)).tolist()
+    return found
+
+
 def _chosen(subject: Heard, sounds: str, settings: Settings, folder: Path) -> dict[str, np.ndarray]:
     """The most important bands, by the method."""
     makers = contenders(subject, settings)
@@ -213,7 +219,7 @@ def _chosen(subject: Heard, sounds: str, settings: Settings, folder: Path) -> di
         name: np.array(
             judged.kept(
                 folder / "parts" / f"{subject.name}, {sounds}, {name}.json".replace(":", ""),
-                lambda make=makers[name]: most_important(judged.explain(make, subject)).tolist(),
+                functools.partial(_of_one, makers[name], subject),
             )
         )
         for name in tqdm(makers, desc=f"{subject.name}, {sounds}", unit="method")

@@ -202,7 +202,7 @@ def expected_gradients(
     left, parts, places = np.arange(len(added)), [], []
     while True:
         found = _mean_over(problem, paths, added[left])
-        deltas, steps = found.convergence_delta, paths[0].steps
+        deltas, steps = np.asarray(found.convergence_delta), paths[0].steps
         enough = np.inf if until is None or 2 * steps > MOST_STEPS else until
         stands = ~(deltas > enough)  # NaN, which more steps do not mend, too
         parts.append(found.at(stands))

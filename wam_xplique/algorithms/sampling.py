@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -115,13 +116,14 @@ class Sampled:
 
     def attribution(self) -> Attribution:
         """What it says of each coefficient."""
-        statistic = self.spread.variance() if self.spread else self.values.mean
+        values: Any = self.values
+        statistic = self.spread.variance() if self.spread else values.mean
         coefficients = map_bands(self.backend.to_numpy, statistic)
-        count = self.values.count if self.values else 0
+        count = values.count if values else 0
         draws = np.full(len(coefficients[0]), count)
         if count < 2:
             return Attribution(coefficients, draws=draws)
-        spread = map_bands(self.backend.to_numpy, self.values.variance())
+        spread = map_bands(self.backend.to_numpy, values.variance())
         error = map_bands(lambda v: np.sqrt(v / count), spread)
         covariance = None
         if self.totals is not None:
@@ -215,9 +217,11 @@ def _means(
     problem: GradientProblem, noise: GaussianNoise, value: Values, additive: bool = True
 ) -> Sampled:
     """The mean of a function of each draw's gradient with respect to the coefficients."""
-    backend, blocks = problem.backend, []
+    backend = problem.backend
+    blocks: list[tuple[Moments | None, list[np.ndarray], Moments | None]] = []
     for width, batches in gradients_by_block(problem, noise):
-        moments, totals = None, []
+        moments: Moments | None = None
+        totals: list[np.ndarray] = []
         for _, gradients in batches:
             values = value(problem.transform.pullback(gradients))
             values = _stacked(backend, values, width)

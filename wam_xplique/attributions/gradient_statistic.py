@@ -103,11 +103,8 @@ class WaveletGradientStatistic(WaveletExplainer):
         def rows(found: Attribution) -> tuple[np.ndarray, np.ndarray | None]:
             shown = self._finish(found, layout)
             error = shown.standard_error
-            values, errors = (
-                None if bands is None else as_rows(flatten(bands))
-                for bands in (shown.coefficients, error)
-            )
-            return values, errors
+            errors = None if error is None else as_rows(flatten(error))
+            return as_rows(flatten(shown.coefficients)), errors
 
         noise = GaussianNoise(self.nb_samples, self.noise, self.relative_noise, self.seed)
         return until_stable(self._sampled, problem, noise, self.until, rows)

@@ -208,7 +208,7 @@ def as_baselines(value: Any, x: Any, layout: Layout, backend: Backend) -> list[A
         return backend.asarray(_writable(array), x)
 
     if np.isscalar(value):
-        return [float(value)]
+        return [float(value)]  # type: ignore[arg-type]
     if isinstance(value, (list, tuple)):
         return [baseline for one in value for baseline in as_baselines(one, x, layout, backend)]
     array = np.asarray(_on_host(as_numbers("baseline_value", value)))

@@ -110,12 +110,13 @@ class WaveletIntegratedGradients(WaveletExplainer):
         paths = [StraightPath(self.steps, value, self.quadrature) for value in baselines]
         target = None if self.until is None else self.until["delta"]
         found = gradients.expected_gradients(problem, paths, target)
-        far = np.flatnonzero(found.convergence_delta > WARN_FROM)
+        deltas = np.asarray(found.convergence_delta)
+        far = np.flatnonzero(deltas > WARN_FROM)
         if len(far):
             warn(
                 f"The integrals of inputs {far.tolist()} have not converged: their sums are more "
                 f"than {WARN_FROM:.0%} off f(x) − f(x₀) (convergence_delta, at most "
-                f"{found.convergence_delta.max():.2g}). Take more steps, or "
+                f"{deltas.max():.2g}). Take more steps, or "
                 "until={'delta': 0.02}; where f(x) hardly differs from f(x₀), take another "
                 "baseline_value, or explain the logits."
             )

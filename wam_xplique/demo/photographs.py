@@ -55,7 +55,8 @@ Faithfulness in wavelets, in probabilities; higher is better. M: the more import
 among coefficients of like magnitude, less the other halves. F: insertion less deletion. Controls
 look at no model. Three photographs are no benchmark; python -m benchmarks.real is one."""
 
-Found = WaveletExplanation | np.ndarray
+Found = Any
+"""A `WaveletExplanation`, or maps (N, H, W, 1)."""
 
 
 class Network(NamedTuple):
@@ -175,9 +176,10 @@ def _load(images: np.ndarray) -> tuple[dict[str, Network], np.ndarray]:
 
 def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Found]:
     """What every method finds, by framework and method."""
-    model, batch = networks["Keras"].model, {"batch_size": BATCH_SIZE}
+    model = networks["Keras"].model
+    batch: dict[str, Any] = {"batch_size": BATCH_SIZE}
     whole = {**batch, "include_approximation": True}
-    noisy = {"nb_samples": NB_SAMPLES, "relative_noise": NOISE}
+    noisy: dict[str, Any] = {"nb_samples": NB_SAMPLES, "relative_noise": NOISE}
     plan = [
         *(("Keras", method) for method in (*OURS, *THEIRS)),
         *(("PyTorch", method) for method in TWICE),
@@ -220,7 +222,8 @@ def _scores_table(
     networks: dict[str, Network], found: dict[tuple[str, str], Found], names: Sequence[str]
 ) -> str:
     """How faithful every method is, and the controls, which look at no model."""
-    network, options = networks["Keras"], {"activation": "softmax", "include_approximation": True}
+    network = networks["Keras"]
+    options: dict[str, Any] = {"activation": "softmax", "include_approximation": True}
     metrics = [
         metric(*network, BATCH_SIZE, **options)
         for metric in (MatchedFaithfulness, WaveletFaithfulness)
