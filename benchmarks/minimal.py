@@ -145,7 +145,6 @@ def main() -> None:
     if arguments.toy:
         run(replace(QUICK if arguments.quick else Settings(), **given)).publish(arguments.output)
         return
-    timing.limit_threads()
     settings = replace(real.QUICK if arguments.quick else real.Settings(), **given)
     with timing.quiet():
         report = real.run(settings, arguments.out)
@@ -154,4 +153,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    timing.limit_threads()
     main()

@@ -200,7 +200,7 @@ def test_what_was_written_into_a_folder_of_inputs_is_no_input(
         (["--target", "3"], "--target must be a class from 0 to 2, got 3"),
         (["--target", "dog"], "--target must be a class, got 'dog'"),
         (["--batch-size", "0"], "batch_size must be None or an integer of at least 1, got 0"),
-        (["--set", "steps=1"], "steps must be an integer of at least 2, got 1"),
+        (["--set", "steps=0"], "steps must be an integer of at least 1, got 0"),
         (["--set", "stops=1"], "has no parameter stops"),
         (["--method", "lime"], "--method must be one of"),
         (["--model", "NoNet"], "NoNet is not among keras.applications"),
