@@ -98,7 +98,7 @@ def test_the_positional_parameters_are_those_of_xpliques_class(cls, base):
         "operator": None,
         "reducer": "mean",
         "wavelet": "haar",
-        "level": 3,
+        "level": None,
         "mode": "periodization",
         "include_approximation": False,
         "normalize": None,
