@@ -40,7 +40,7 @@ def section(run: Run) -> str:
             for what, values in (("median", median), ("least", least))
         }
         rows.append({"method": method, **cells})
-    return f"## Keras and PyTorch ({run.settings.few} photographs)\n\n{timing.table(rows)}"
+    return f"### Keras and PyTorch ({run.settings.few} photographs)\n\n{timing.table(rows)}"
 
 
 def _compare(run: Run, method: str) -> list[list[float]]:

@@ -36,7 +36,7 @@ def section(run: Run) -> str:
     rows.append({"corruption": "control: none, another seed", **floor})
     robust = run.keep("corruptions/robustness", functools.partial(_robustness, run))
     parts = [
-        f"## Corruptions ({NETWORKS[NETWORK]}, {len(first)} photographs)",
+        f"### Corruptions ({NETWORKS[NETWORK]}, {len(first)} photographs)",
         timing.table(rows),
         f"The robustness of {len(robust)} photographs:",
         timing.table(robust),

@@ -45,7 +45,7 @@ def section(run: Run) -> str:
         }
         rows.append({"method": method, **cells})
     count = len(next(iter(found.values())).correlations)
-    title = f"## Cascading randomization ({NETWORKS[NETWORK]}, {count} photographs)"
+    title = f"### Cascading randomization ({NETWORKS[NETWORK]}, {count} photographs)"
     return f"{title}\n\n{timing.table(rows)}"
 
 

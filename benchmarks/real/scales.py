@@ -43,7 +43,7 @@ def section(run: Run) -> str:
         if network != "lite0-keras"  # as in PyTorch: see the agreement
         for method, shares in _shares(run, network).items()
     ]
-    return f"## The shares of the scales\n\n{timing.table(rows)}"
+    return f"### The shares of the scales\n\n{timing.table(rows)}"
 
 
 def zoom(run: Run) -> str:
@@ -57,7 +57,7 @@ def zoom(run: Run) -> str:
         | {f"{view}, paper's ResNet-50": PAPER[view][level] for view in views}
         for level, scale in enumerate((*SCALES, "0.5-1 px"))
     ]
-    title = f"## A closer look ({NETWORKS[NETWORK]}, {len(regular)} photographs)"
+    title = f"### A closer look ({NETWORKS[NETWORK]}, {len(regular)} photographs)"
     return f"{title}\n\n{timing.table(rows)}"
 
 

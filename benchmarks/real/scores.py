@@ -38,10 +38,10 @@ def section(run: Run) -> str:
     """The tables of all networks, and beside those of the paper."""
     results = pd.concat([score(run, network) for network in run.names], ignore_index=True)
     results.to_csv(run.out / "scores.csv", index=False)
-    parts = ["## Beside the WAM paper", _beside_the_paper(results)]
+    parts = ["### Beside the WAM paper", _beside_the_paper(results)]
     for network, of_network in results.groupby("model", sort=False):
         count = of_network["sample"].nunique()
-        parts.append(f"## {network} ({count} photographs)")
+        parts.append(f"### {network} ({count} photographs)")
         for title, names in (("In wavelets", IN_WAVELETS), ("In pixels", IN_PIXELS)):
             parts += [f"{title}:", tables.table(of_network, names, costs=False)]
     return "\n\n".join(parts)

@@ -90,7 +90,7 @@ def test_the_command_writes_what_it_prints(tmp_path, capsys):
     arguments = ["--quick", "--only", "scales", "--networks", "lite0", "--out", str(tmp_path)]
     assert command.main(arguments) == 0
     written = (tmp_path / "tables.md").read_text()
-    assert written.startswith("## The shares of the scales")
+    assert written.startswith("### The shares of the scales")
     assert written in capsys.readouterr().out
     with pytest.raises(ValueError, match="results of other settings: photographs=2 there, 3 here"):
         command.main([*arguments, "--photographs", "3"])
