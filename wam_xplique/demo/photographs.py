@@ -40,8 +40,8 @@ PACKAGES = (
 LABELLED = {"dog": "imagenet_00_243.jpg", "car": "imagenet_07_609.jpg"}  # of the package foolbox
 SIZE, NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 224, 16, 0.25, 96, 16
 SOBOL: dict[str, Any] = {
-    "grid_size": 21,
-    "nb_design": 16,
+    "grid_size": 14,
+    "nb_design": 8,
     "partition": "subband",
     "refine": 0.05,
     "include_approximation": True,
