@@ -267,6 +267,9 @@ class WaveletExplanation(PerInput):
         """
         The explanation in the input's own domain: the maps of all levels, summed.
 
+        Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
+        Attribution to the Wavelet Domain (2023), appendix A.2.1.
+
         Parameters
         ----------
         signed
@@ -274,9 +277,6 @@ class WaveletExplanation(PerInput):
             then shared evenly by the 2^j pixels (along each axis) that it looks at, so that the
             map adds up to what the coefficients do: to f(x) − f(x₀) for integrated gradients of
             all coefficients. Magnitudes of coefficients, interpolated, if not.
-
-        Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-        Attribution to the Wavelet Domain (2023), appendix A.2.1.
 
         Returns
         -------

@@ -22,7 +22,8 @@ class WaveletGradientStatistic(WaveletExplainer):
     Base class of the explainers that average over noisy inputs.
 
     All inputs share the same draws of noise, which depend on `seed` alone: the explanation of
-    an input does not depend on the batch it comes in.
+    an input does not depend on the batch it comes in. The explanation has the `standard_error` of
+    each coefficient and the `scale_interval` of each share.
 
     Parameters
     ----------
@@ -41,8 +42,7 @@ class WaveletGradientStatistic(WaveletExplainer):
         of the draws); ``{"standard_error": e}``, the root mean square of the standard errors of
         its coefficients, divided by that of the coefficients. At most 1024 noisy inputs.
 
-    The explanation has the `standard_error` of each coefficient and the `scale_interval` of each
-    share. The others are those of `WaveletExplainer`.
+    The others are those of `WaveletExplainer`.
     """
 
     fewest_samples = 1

@@ -17,7 +17,7 @@ class Photographs(NamedTuple):
     """
     Photographs as classifiers are given them.
 
-    Parameters
+    Attributes
     ----------
     images
         Photographs (N, size, size, 3), float32 in [0, 255].

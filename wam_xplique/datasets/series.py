@@ -17,7 +17,7 @@ class TimeSeries(NamedTuple):
     """
     Labelled time series of one length.
 
-    Parameters
+    Attributes
     ----------
     values
         Series (N, T), or (N, T, C) of several variables, float32; as in the file.
