@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, unflatten
+from ..per_input import PerInput
 from .front_end import FRONT_END, WithFrontEnd
 from .perturbations import Perturbation, StraightPath, Unperturbed, batches
 
@@ -72,7 +73,7 @@ class GradientProblem:
 
 
 @dataclass(frozen=True)
-class Attribution:
+class Attribution(PerInput):
     """
     The importance of the coefficients, as arrays, and what is known of it.
 
@@ -130,15 +131,8 @@ class Attribution:
             covariance=covariance,
         )
 
-    def at(self, index: np.ndarray) -> Attribution:
-        """The attribution of the inputs at `index`."""
-
-        def taken(value: Any) -> Any:
-            if value is None:
-                return None
-            return map_bands(taken, value) if isinstance(value, list) else value[index]
-
-        return Attribution(*(taken(getattr(self, field.name)) for field in fields(self)))
+    def __len__(self) -> int:
+        return len(self.coefficients[0])
 
     @classmethod
     def joined(cls, parts: Sequence[Attribution], rows: Sequence[np.ndarray]) -> Attribution:
@@ -205,7 +199,7 @@ def expected_gradients(
         deltas, steps = np.asarray(found.convergence_delta), paths[0].steps
         enough = np.inf if until is None or 2 * steps > MOST_STEPS else until
         stands = ~(deltas > enough)  # NaN, which more steps do not mend, too
-        parts.append(found.at(stands))
+        parts.append(found[stands])
         places.append(left[stands])
         if stands.all():
             return Attribution.joined(parts, places)

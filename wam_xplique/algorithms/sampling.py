@@ -349,7 +349,7 @@ def until_stable(
         stands = np.full(len(left), until is None or 2 * count > MOST_SAMPLES)
         if until is not None:
             stands |= _stands(until, rows, found, halves)
-        parts.append(found.at(stands))
+        parts.append(found[stands])
         places.append(left[stands])
         if stands.all():
             return Attribution.joined(parts, places)

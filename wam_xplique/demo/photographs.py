@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy.special
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -124,9 +125,8 @@ def photographs() -> dict[str, tuple[np.ndarray, str]]:
 
 def probabilities(logits: Any) -> np.ndarray:
     """The softmax (N, classes) of logits."""
-    shifted = np.asarray(logits, np.float64)
-    found = np.exp(shifted - shifted.max(-1, keepdims=True))
-    return found / found.sum(-1, keepdims=True)
+    found: np.ndarray = scipy.special.softmax(np.asarray(logits, np.float64), axis=-1)
+    return found
 
 
 def words(shares: np.ndarray, count: int) -> str:
