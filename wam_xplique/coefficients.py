@@ -31,7 +31,7 @@ __all__ = [
     "map_bands",
     "pack",
     "resize_level",
-    "spread",
+    "spread_level",
     "unflatten",
 ]
 
@@ -305,18 +305,20 @@ def averages(x: np.ndarray, transform: WaveletTransform, ndim: int) -> Coefficie
     return [approximation, *details]
 
 
-def spread(
-    coefficients: Coefficients, transform: WaveletTransform, shape: Sequence[int]
+def spread_level(
+    bands: dict[str, np.ndarray], transform: WaveletTransform, level: int, shape: Sequence[int]
 ) -> np.ndarray:
     """
     Share each coefficient evenly by the places that it looks at: `averages`, transposed.
 
     Parameters
     ----------
-    coefficients
-        Arrays (N, ...), with the transformed axes next, and perhaps channels last.
+    bands
+        Bands (N, ...) of one level, the transformed axes next, and perhaps channels last.
     transform
         Transform of the inputs; its axes are not looked at.
+    level
+        Their level, that of the approximation being the coarsest.
     shape
         Sizes of the input along the transformed axes.
 
@@ -326,15 +328,12 @@ def spread(
         Map (N, *shape, ...), which adds up to what the coefficients do.
     """
     total: Any = 0
-    for index, bands in enumerate(levels(coefficients, len(shape))):
-        level = transform.level + 1 - max(index, 1)
-        for key, band in bands.items():
-            for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):
-                start = _window_start(transform, letter, level)
-                means = _window_means(np.eye(size), 0, start, level, band.shape[axis])
-                shared = np.tensordot(band, means.astype(band.dtype), (axis, 0))
-                band = np.moveaxis(shared, -1, axis)
-            total = total + band
+    for key, band in bands.items():
+        for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):
+            start = _window_start(transform, letter, level)
+            means = _window_means(np.eye(size), 0, start, level, band.shape[axis])
+            band = np.moveaxis(np.tensordot(band, means.astype(band.dtype), (axis, 0)), -1, axis)
+        total = total + band
     return np.asarray(total)
 
 

@@ -21,7 +21,7 @@ from .coefficients import (
     map_bands,
     pack,
     resize_level,
-    spread,
+    spread_level,
     unflatten,
 )
 from .indices import SobolIndices, fractions, importance
@@ -151,25 +151,44 @@ class WaveletExplanation(PerInput):
         packed = pack(self.coefficients, self.transform.axes)
         return packed if self._has_channels else packed[..., np.newaxis]
 
-    def by_scale(self) -> np.ndarray:
+    def by_scale(self, signed: bool = False) -> np.ndarray:
         """
         A map of each level at the input's size.
 
         The magnitudes of a level's bands are summed over the orientations and interpolated.
+
+        Parameters
+        ----------
+        signed
+            Whether to keep the signs, of a method whose equation has them. Each coefficient is
+            then shared evenly by the 2^j pixels (along each axis) that it looks at, so that the
+            maps add up to what the coefficients do: to f(x) − f(x₀) for integrated gradients of
+            all coefficients.
 
         Returns
         -------
         maps
             Array (N, level + 1, H, W) (one spatial axis for signals, three for volumes),
             approximation first, then coarse to fine; channels last where they are kept.
+
+        Raises
+        ------
+        ValueError
+            If `signed` is asked of a method that has no sign.
         """
+        if signed and not self.signed:
+            raise ValueError(
+                "signed=True needs a method whose equation has a sign: WaveletGradientInput, "
+                'WaveletIntegratedGradients, or WaveletSmoothGrad with average="gradient".'
+            )
         maps = []
         for index, bands in enumerate(levels(self.coefficients, self.ndim)):
-            magnitudes = {key: np.abs(band) for key, band in bands.items()}
-            depth = self.level + 1 - max(index, 1)
-            maps.append(
-                resize_level(magnitudes, depth, self.spatial_shape, self.wavelet, self.mode)
-            )
+            depth, size = self.level + 1 - max(index, 1), self.spatial_shape
+            if signed:
+                maps.append(spread_level(bands, self.transform, depth, size))
+            else:
+                magnitudes = {key: np.abs(band) for key, band in bands.items()}
+                maps.append(resize_level(magnitudes, depth, size, self.wavelet, self.mode))
         return np.stack(maps, axis=1)
 
     def scale_importance(self) -> np.ndarray:
@@ -273,10 +292,7 @@ class WaveletExplanation(PerInput):
         Parameters
         ----------
         signed
-            Whether to keep the signs, of a method whose equation has them. Each coefficient is
-            then shared evenly by the 2^j pixels (along each axis) that it looks at, so that the
-            map adds up to what the coefficients do: to f(x) − f(x₀) for integrated gradients of
-            all coefficients. Magnitudes of coefficients, interpolated, if not.
+            Whether to keep the signs, as `by_scale` does.
 
         Returns
         -------
@@ -289,15 +305,7 @@ class WaveletExplanation(PerInput):
         ValueError
             If `signed` is asked of a method that has no sign.
         """
-        if not signed:
-            pixels = self.by_scale().sum(axis=1)
-        elif self.signed:
-            pixels = spread(self.coefficients, self.transform, self.spatial_shape)
-        else:
-            raise ValueError(
-                "signed=True needs a method whose equation has a sign: WaveletGradientInput, "
-                'WaveletIntegratedGradients, or WaveletSmoothGrad with average="gradient".'
-            )
+        pixels = self.by_scale(signed).sum(axis=1)
         return pixels if self.ndim == 1 or self._has_channels else pixels[..., np.newaxis]
 
     def kept(

@@ -302,6 +302,16 @@ def test_a_signed_mosaic_has_the_coefficients_signs():
     assert picture.get_clim() == (-1, 1)
 
 
+def test_maps_of_scales_have_the_signs_that_add_up_to_the_whole():
+    explanation = replace(explanation_of(), signed=True)
+    maps = explanation.by_scale(signed=True)
+    np.testing.assert_array_equal(maps.sum(axis=1)[..., None], explanation.pixels(signed=True))
+    pictures = [ax.images[0] for ax in plot_scales(explanation, signed=True)]
+    for picture, values in zip(pictures, maps[0, 1:], strict=True):
+        assert picture.get_clim() == (-1, 1)
+        np.testing.assert_array_equal(np.sign(picture.get_array()), np.sign(values))
+
+
 def test_signs_are_not_made_up():
     with pytest.raises(ValueError, match="signed=True needs a method whose equation has a sign"):
         plot_pixels(explanation_of(), signed=True)

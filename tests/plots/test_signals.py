@@ -404,6 +404,15 @@ def test_signs_of_a_waveform_survive_where_columns_are_merged(length):
     assert veil.get_clim()[0] == -veil.get_clim()[1]
 
 
+@pytest.mark.parametrize("by_level", [False, True])
+def test_a_scalogram_has_the_signs_of_each_scale(by_level):
+    explanation = replace(signals_of(), signed=True)
+    (picture,) = plot_scalogram(explanation, by_level=by_level, signed=True).images
+    expected = explanation.by_scale(signed=True)[0, :0:-1]
+    np.testing.assert_array_equal(np.sign(picture.get_array()), np.sign(expected))
+    assert picture.get_clim()[0] == -picture.get_clim()[1]
+
+
 def test_signals_tell_what_is_left_out():
     explanation = replace(signals_of(), includes_approximation=False)
     assert plot_scalogram(explanation).get_title(loc="right") == "> 8 samples left out"

@@ -137,6 +137,17 @@ def test_projections_are_the_largest_values_of_each_level_along_each_axis(approx
     assert [ax.get_xlabel() for ax in axes[:, 0]] == ["W", "W", "H"]
 
 
+def test_projections_and_slices_keep_the_signs_of_a_level():
+    explanation = replace(volumes_of(), signed=True)
+    maps = explanation.by_scale(signed=True)[1]
+    top = plot_projections(explanation, 1, signed=True)[0, -1].images[0].get_array()
+    places = np.abs(maps[-1]).argmax(axis=0)[np.newaxis]
+    farthest = np.take_along_axis(maps[-1], places, axis=0)[0]
+    np.testing.assert_array_equal(np.sign(top), np.sign(farthest))
+    first = plot_slices(explanation, None, 1, 1, (3, 0, 0), signed=True)[0].images[0].get_array()
+    np.testing.assert_array_equal(np.sign(first), np.sign(maps[-1, 3]))
+
+
 def test_projections_of_indices_have_one_scale_of_colours():
     coarse, fine = plot_projections(volume_wcam())[0]
     assert shown(coarse).max() == 1

@@ -166,9 +166,9 @@ def draw_image(ax: Axes, image: np.ndarray) -> None:
     bare(ax)
 
 
-def maps_of(explanation: WaveletExplanation, index: int) -> np.ndarray:
+def maps_of(explanation: WaveletExplanation, index: int, signed: bool = False) -> np.ndarray:
     """The maps (level + 1, ...) of one input by scale, their channels averaged."""
-    maps = explanation[index].by_scale()[0]
+    maps = explanation[index].by_scale(signed)[0]
     return maps if maps.ndim == 1 + explanation.ndim else maps.mean(axis=-1)
 
 
@@ -234,6 +234,12 @@ def scale_labels(explanation: WaveletExplanation, sample_rate: float | None = No
         raise ValueError(f"sample_rate must be None for {kind}, got {sample_rate!r}.")
     edges = [sample_rate / 2 ** (level + 1) for level in range(explanation.level, -1, -1)]
     return [f"< {_hertz(edges[0])}", *(_hertz(*band) for band in pairwise(edges))]
+
+
+def farthest(values: np.ndarray, axis: int) -> np.ndarray:
+    """Along an axis, what is farthest from 0."""
+    high, low = values.max(axis=axis), values.min(axis=axis)
+    return np.where(high >= -low, high, low)
 
 
 def top_of(values: np.ndarray) -> float:

@@ -160,6 +160,8 @@ def plot_scales(
     image: np.ndarray | None = None,
     index: int = 0,
     axes: Sequence[Axes] | None = None,
+    *,
+    signed: bool = False,
 ) -> Sequence[Axes]:
     """
     Draw one map a level, from coarse to fine: where the model looks at which scale.
@@ -177,6 +179,8 @@ def plot_scales(
         Which image of the explanation.
     axes
         One axes a level of details; new ones by default.
+    signed
+        Whether colours tell the sign: red speaks for the class, blue against it.
 
     Returns
     -------
@@ -187,7 +191,8 @@ def plot_scales(
     ------
     ValueError
         If it is no `WaveletExplanation`, or one of signals or volumes, for which there are
-        `plot_scalogram` and `plot_projections`, or it has no levels.
+        `plot_scalogram` and `plot_projections`, it has no levels, or signs are asked of a method
+        that has none.
     """
     check_kind(explanation, "images", SCALES)
     if explanation.level == 0:
@@ -196,10 +201,10 @@ def plot_scales(
         count = explanation.level
         size = (2.4 * count, 2.6)
         axes = plt.subplots(1, count, figsize=size, squeeze=False, layout="constrained")[1][0]
-    maps = maps_of(explanation, index)[1:]
+    maps = maps_of(explanation, index, signed)[1:]
     top = None if explanation.sobol is None else float(maps.max(initial=0))
     for ax, level, label in zip(axes, maps, explanation.scales[1:], strict=True):
-        draw_map(ax, level, image, top)
+        draw_map(ax, level, image, top, signed=signed)
         ax.set_title(label, fontsize=9)
     return axes
 
@@ -305,8 +310,8 @@ def plot_explanation(
     sample_rate
         Samples a second of signals, for axes in seconds and Hz.
     signed
-        Whether the map of all scales, the waveform or the slices tell the sign: red speaks for the
-        class, blue against it.
+        Whether the maps, of images, signals or volumes, tell the sign: red speaks for the class,
+        blue against it.
 
     Returns
     -------
@@ -346,7 +351,7 @@ def draw_row(
     axes[0].set_title("input", fontsize=9)
     plot_mosaic(explanation, index, axes[1])
     axes[1].set_title("wavelet coefficients", fontsize=9)
-    plot_scales(explanation, image, index, axes[2:-2])
+    plot_scales(explanation, image, index, axes[2:-2], signed=signed)
     plot_pixels(explanation, image, index, axes[-2], signed=signed)
     axes[-2].set_title("all scales" + ", red for, blue against" * signed, fontsize=9)
     _draw_bars(axes[-1], explanation, index)
@@ -382,7 +387,7 @@ def _draw_signal(
     beside.remove()
     plot_waveform(explanation, signal, sample_rate, index, above, signed=signed)
     above.set_title("input and its importance", fontsize=9)
-    plot_scalogram(explanation, sample_rate, index, below)
+    plot_scalogram(explanation, sample_rate, index, below, signed=signed)
     below.set_title("scales", fontsize=9)
     _draw_bars(bars, explanation, index, sample_rate)
     bars.set_ylim(below.get_ylim())
@@ -399,7 +404,7 @@ def _draw_volume(
     places = [[grid[row, column] for column in range(count + 1)] for row in range(3)]
     axes = np.array([[figure.add_subplot(place) for place in row] for row in places])
     plot_slices(explanation, volume, index, axes=list(axes[:, 0]), signed=signed)
-    plot_projections(explanation, index, axes[:, 1:])
+    plot_projections(explanation, index, axes[:, 1:], signed=signed)
     _draw_bars(figure.add_subplot(grid[:, -1]), explanation, index)
 
 

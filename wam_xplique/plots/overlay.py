@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from ..explanation import WaveletExplanation
 from .common import (
     PLACES,
+    SIGNED_COLORMAP,
     check_kind,
     draw_colorbar,
     draw_image,
@@ -27,7 +28,7 @@ from .common import (
 )
 from .explanation import plot_scale_importance
 
-COLORMAPS = {False: "inferno", True: "bwr"}
+COLORMAPS = {False: "inferno", True: SIGNED_COLORMAP}
 """The colours by default, without signs and with them."""
 LABELS = {
     False: "importance, in each map relative",
@@ -60,7 +61,7 @@ def plot_overlay(
         Whether to tell what speaks for the score from what speaks against it, for methods whose
         equation has a sign.
     cmap
-        Name of a colour map of matplotlib; "inferno" by default, "bwr" with signs.
+        Name of a colour map of matplotlib; "inferno" by default, "RdBu_r" with signs.
     alpha
         Opacity of the most important, in (0, 1].
     scales
@@ -76,7 +77,7 @@ def plot_overlay(
     ------
     ValueError
         If it is no explanation of images, the images or titles do not fit it, `alpha` is out of
-        range, scales are asked for with signs, or signs of a method that has none.
+        range, or signs are asked of a method that has none.
 
     Examples
     --------
@@ -92,8 +93,6 @@ def plot_overlay(
         raise ValueError(f"titles must be {len(explanation)}, one an image, got {len(titles)}.")
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha must be in (0, 1], got {alpha!r}.")
-    if signed and scales:
-        raise ValueError("scales=True draws magnitudes; signed must be False, got True.")
     first = first_drawn(explanation)
     labels = scale_labels(explanation)[first:] if scales else []
     count, rows = 2 + len(labels) + scales, len(explanation)
@@ -103,7 +102,7 @@ def plot_overlay(
     for index, (photograph, row) in enumerate(zip(photographs, axes, strict=True)):
         draw_image(row[0], photograph)
         row[0].set_title(titles[index] if titles is not None else "", fontsize=10)
-        maps = maps_of(explanation, index)[first:]
+        maps = maps_of(explanation, index, signed)[first:]
         whole = pixels_of(explanation, index, signed)
         views = [whole, *maps] if scales else [whole]
         for ax, view, label in zip(row[1:], views, ["all scales", *labels], strict=False):
@@ -136,7 +135,7 @@ def draw_overlay(
     values
         Map (H, W); its magnitudes are drawn if not `signed`.
     image
-        The image (H, W), (H, W, 1) or (H, W, 3).
+        The image (H, W), (H, W, 1) or (H, W, 3); in grey beneath signs.
     signed, cmap, alpha
         As for `plot_overlay`.
 
@@ -149,7 +148,7 @@ def draw_overlay(
     shown = ScalarMappable(Normalize(-1 if signed else 0, 1), cmap or COLORMAPS[signed])
     color = shown.to_rgba(relative if signed else np.abs(relative))
     color[..., 3] = alpha * np.abs(relative)
-    draw_image(ax, image)
+    draw_image(ax, image.mean(axis=-1) if signed and image.ndim == 3 else image)
     ax.imshow(color)
     return shown
 

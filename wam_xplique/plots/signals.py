@@ -17,6 +17,7 @@ from .common import (
     SCALES,
     check_kind,
     check_rate,
+    color_scale,
     draw_colorbar,
     first_drawn,
     importance_name,
@@ -111,6 +112,8 @@ def plot_scalogram(
     index: int = 0,
     ax: Axes | None = None,
     by_level: bool = False,
+    *,
+    signed: bool = False,
 ) -> Axes:
     """
     Draw the importance of a signal over time and scale: one row a level, the finest at the top.
@@ -133,6 +136,8 @@ def plot_scalogram(
     by_level
         Whether each level has its own scale of colours, so that those that matter little can be
         seen as well; by default all levels may be compared.
+    signed
+        Whether colours tell the sign: red speaks for the class, blue against it.
 
     Returns
     -------
@@ -142,14 +147,17 @@ def plot_scalogram(
     Raises
     ------
     ValueError
-        If it is no explanation of signals, or the sample rate is not positive.
+        If it is no explanation of signals, the sample rate is not positive, or signs are asked of
+        a method that has none.
     """
     check_kind(explanation, "signals", SCALES)
     period = _period(sample_rate)
     first = first_drawn(explanation)
-    maps, labels = maps_of(explanation, index)[first:], scale_labels(explanation, sample_rate)
-    maps = np.stack([unit(row, top_of(row)) for row in maps]) if by_level else maps
-    top = 1.0 if by_level else top_color(explanation, maps)
+    maps = maps_of(explanation, index, signed)[first:]
+    labels = scale_labels(explanation, sample_rate)[first:]
+    if by_level:
+        maps = np.stack([np.sign(row) * unit(np.abs(row), top_of(np.abs(row))) for row in maps])
+    colors = color_scale(1.0 if by_level else top_color(explanation, np.abs(maps)), signed)
     given, ax = ax, new_axes(7, 0.8 + 0.3 * len(maps)) if ax is None else ax
 
     heights = (-0.5, len(maps) - 0.5)
@@ -159,17 +167,16 @@ def plot_scalogram(
         explanation.spatial_shape[0],
         period,
         heights,
-        cmap=COLORMAP,
-        vmin=0,
-        vmax=top,
+        cmap=colors.cmap,
+        norm=colors.norm,
     )
     tell_left_out(ax, explanation, sample_rate)
-    ax.set_yticks(range(len(maps)), labels[first:])
+    ax.set_yticks(range(len(maps)), labels)
     ax.set_ylabel("scale" if sample_rate is None else "frequency", fontsize=8)
     ax.tick_params(axis="y", length=0)
     _label_time(ax, sample_rate)
     if given is None:
-        name = importance_name(explanation)
+        name = importance_name(explanation, signed)
         draw_colorbar(picture, ax, f"{name}\nwithin the level" if by_level else name, width=0.02)
     return ax
 

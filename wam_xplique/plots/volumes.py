@@ -18,11 +18,12 @@ from .common import (
     check_kind,
     draw_colorbar,
     draw_map,
+    farthest,
     first_drawn,
     importance_name,
+    left_out,
     maps_of,
     name_left_out,
-    pixels_of,
     scale_labels,
     tell_left_out,
     top_color,
@@ -66,8 +67,7 @@ def plot_slices(
     axes
         Three axes; new ones by default, with a bar of colours.
     signed
-        Whether colours tell the sign, of all levels together: red speaks for the class, blue
-        against it.
+        Whether colours tell the sign: red speaks for the class, blue against it.
 
     Returns
     -------
@@ -78,12 +78,10 @@ def plot_slices(
     ------
     ValueError
         If it is no explanation of volumes, it has no such level, the volume or the voxel does
-        not fit it, or signs are asked of a level, or of a method that has none.
+        not fit it, or signs are asked of a method that has none.
     """
     check_kind(explanation, "volumes", PLACES)
-    if signed and level is not None:
-        raise ValueError(f"level must be None with signed=True, got {level!r}.")
-    values = pixels_of(explanation, index, True) if signed else _map(explanation, index, level)
+    values = _map(explanation, index, level, signed)
     grey = _grey(explanation, volume)
     centre = _voxel(np.abs(values), centre)
     given = axes
@@ -110,6 +108,8 @@ def plot_projections(
     explanation: WaveletExplanation,
     index: int = 0,
     axes: np.ndarray | None = None,
+    *,
+    signed: bool = False,
 ) -> np.ndarray:
     """
     Draw the largest importance of each level along each axis (WAM figure 5).
@@ -126,6 +126,8 @@ def plot_projections(
         Which volume of the explanation.
     axes
         Array of axes: three rows, a column for each level that is drawn; new ones by default.
+    signed
+        Whether colours tell the sign: red speaks for the class, blue against it.
 
     Returns
     -------
@@ -135,18 +137,19 @@ def plot_projections(
     Raises
     ------
     ValueError
-        If it is no explanation of volumes.
+        If it is no explanation of volumes, or signs are asked of a method that has none.
     """
     check_kind(explanation, "volumes", SCALES)
     first = first_drawn(explanation)
-    maps, labels = maps_of(explanation, index)[first:], scale_labels(explanation)[first:]
+    maps, labels = maps_of(explanation, index, signed)[first:], scale_labels(explanation)[first:]
     if axes is None:
         size = (2.2 * len(maps) + 0.4, 6.6)
         axes = plt.subplots(3, len(maps), figsize=size, squeeze=False, layout="constrained")[1]
     whole = None if explanation.sobol is None else top_color(explanation, maps)
     for axis, row in enumerate(axes):
         for ax, values in zip(row, maps, strict=True):
-            draw_map(ax, values.max(axis=axis), None, top_of(values) if whole is None else whole)
+            top = top_of(np.abs(values)) if whole is None else whole
+            draw_map(ax, farthest(values, axis), None, top, signed=signed)
         _name_axes(row[0], axis)
         row[0].set_ylabel(f"along {AXES[axis]}\n{row[0].get_ylabel()}", fontsize=8)
     for ax, label in zip(axes[0], labels, strict=True):
@@ -199,6 +202,7 @@ def interactive(
             'An interactive figure needs Plotly: pip install "wam-xplique[interactive]".'
         ) from error
     values = _map(explanation, index, level)
+    missing = "" if level is not None else left_out(explanation)
     grey = _grey(explanation, volume)
     top = top_color(explanation, values)
     surfaces = [
@@ -211,7 +215,7 @@ def interactive(
             surface_count=4,
             opacity=0.4,
             colorscale=COLORMAP,
-            colorbar_title_text=importance_name(explanation),
+            colorbar_title_text=importance_name(explanation) + f" ({missing})" * bool(missing),
             name="importance",
         )
     ]
@@ -270,14 +274,16 @@ _FAINT: dict[str, Any] = {
 }
 
 
-def _map(explanation: WaveletExplanation, index: int, level: int | None) -> np.ndarray:
+def _map(
+    explanation: WaveletExplanation, index: int, level: int | None, signed: bool = False
+) -> np.ndarray:
     """The importance (D, H, W) of a level, or of all."""
     if level is not None and level not in range(explanation.level + 1):
         raise ValueError(
             f"level must be from 1, the finest, to {explanation.level}, 0 for the approximation, "
             f"or None for all, got {level!r}."
         )
-    maps = maps_of(explanation, index)
+    maps = maps_of(explanation, index, signed)
     if level is None:
         return maps.sum(axis=0)
     return maps[0 if level == 0 else explanation.level + 1 - level]
