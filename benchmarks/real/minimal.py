@@ -53,13 +53,13 @@ class Settings:
     """
 
     photographs: int = 20
-    steps: int = 100
+    steps: int = 200
     alpha: float = 30.0
     keeps: tuple[float, ...] = (0.5, 0.75, 1.0)
     few: int = 5
     draws: int = 25
     noise: float = 0.3
-    batch_size: int = 10
+    batch_size: int = 4
     seed: int = 0
 
 
