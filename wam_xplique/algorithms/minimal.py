@@ -226,7 +226,7 @@ class _Search:
 
     def start(self, scores: np.ndarray, pulls: np.ndarray) -> None:
         """Take the scores (N,) to keep, and the sums of all gradients' magnitudes, α's scale."""
-        self.needed = threshold(scores, self.problem.keep)
+        self.original, self.needed = scores, threshold(scores, self.problem.keep)
         self.scale = np.abs(scores) + SPREAD * pulls + EPSILON
         self.first = self.log_alpha = np.log(pulls + EPSILON)
 
@@ -268,7 +268,10 @@ class _Search:
         self.excess = np.zeros(len(scores))
         if self.problem.alpha is not None:
             return np.full(len(scores), self.problem.alpha)
-        excess = (scores - self.needed) / self.scale - AIM
+        # All of the score is asked for at first: what it takes to lose some is found from there.
+        way = max(0.0, 1 - 2 * len(self.scores) / self.problem.max_steps)
+        needed = self.needed + way * np.maximum(self.original - self.needed, 0)
+        excess = (scores - needed) / self.scale - AIM
         self.excess = np.clip(np.where(excess < 0, HASTE * excess, excess), -MOST, MOST)
         log_alpha = self.log_alpha + INTEGRAL * self.excess
         self.log_alpha = np.clip(log_alpha, self.first - REACH, self.first + REACH)
