@@ -13,7 +13,7 @@ With x = W⁻¹(m ⊙ z), the gradient of the score with respect to the mask is 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,6 +75,8 @@ class MinimalProblem:
         Most inputs at once; None for all.
     verbose
         Whether to show the progress.
+    gently
+        Whether all of the score is asked for at first, and what may be lost from there on.
     """
 
     backend: Backend
@@ -90,6 +92,7 @@ class MinimalProblem:
     tolerance: float
     batch_size: int | None = None
     verbose: bool = False
+    gently: bool = False
 
 
 class Minimum(NamedTuple):
@@ -153,7 +156,17 @@ def minimize(problem: MinimalProblem) -> Minimum:
     total = count * problem.max_steps
     with tqdm(total=total, unit="step", disable=not problem.verbose) as progress:
         for start in range(0, count, size):
-            found.append(_minimize_block(problem, slice(start, start + size), progress))
+            block = slice(start, start + size)
+            part = _minimize_block(problem, block, progress)
+            lost = np.flatnonzero(part.best == 0)
+            if problem.keep < 1 and problem.alpha is None and len(lost):
+                # A mask may have gone at once, with all of the score, and not have come back.
+                rows = problem.backend.asindex(start + lost, problem.x)
+                x, y = (problem.backend.take(of, rows, 0) for of in (problem.x, problem.y))
+                again = replace(problem, x=x, y=y, gently=True)
+                progress.total += len(lost) * problem.max_steps
+                part = _put(part, lost, _minimize_block(again, slice(0, len(lost)), progress))
+            found.append(part)
     longest = max(block.scores.shape[1] for block in found)
 
     def joined(name: str) -> np.ndarray:
@@ -167,6 +180,25 @@ def minimize(problem: MinimalProblem) -> Minimum:
         np.concatenate([block.images for block in found]),
         *(joined(name) for name in ("scores", "norms", "alphas")),
         *(np.concatenate([getattr(block, name) for block in found]) for name in ("best", "steps")),
+    )
+
+
+def _put(all_inputs: Minimum, rows: np.ndarray, some: Minimum) -> Minimum:
+    """The minima of all inputs, those at `rows` replaced."""
+
+    def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+        old = old.copy()
+        old[rows] = new
+        return old
+
+    def put_curves(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+        longest = max(old.shape[1], new.shape[1])
+        return put(*(np.pad(c, ((0, 0), (0, longest - c.shape[1])), "edge") for c in (old, new)))
+
+    functions = (put, put_curves, put_curves, put_curves, put, put)
+    return Minimum(
+        map_bands(put, all_inputs.mask, some.mask),
+        *(f(*pair) for f, *pair in zip(functions, all_inputs[1:], some[1:], strict=True)),
     )
 
 
@@ -268,8 +300,9 @@ class _Search:
         self.excess = np.zeros(len(scores))
         if self.problem.alpha is not None:
             return np.full(len(scores), self.problem.alpha)
-        # All of the score is asked for at first: what it takes to lose some is found from there.
-        way = max(0.0, 1 - 2 * len(self.scores) / self.problem.max_steps)
+        way = 0.0
+        if self.problem.gently:
+            way = max(0.0, 1 - 2 * len(self.scores) / self.problem.max_steps)
         needed = self.needed + way * np.maximum(self.original - self.needed, 0)
         excess = (scores - needed) / self.scale - AIM
         self.excess = np.clip(np.where(excess < 0, HASTE * excess, excess), -MOST, MOST)
