@@ -17,6 +17,9 @@ ScoreFunction = Callable[[Tensor, Tensor], Tensor]
 """``f(x, y)``: one score per sample of `x`, or the gradient of these scores, shaped as `x`."""
 
 
+OF_MODELS = "A backend needs this for models, not for transforms."
+
+
 def check_scores(shape: Sequence[int], count: int) -> None:
     """
     Check that there is one score for each of `count` inputs.
@@ -70,6 +73,26 @@ class Backend(ABC):
     @abstractmethod
     def to_numpy(self, x: Tensor) -> np.ndarray:
         """A NumPy copy of `x` (half types become float32), cut off from any gradient."""
+
+    def widened(self, x: Tensor) -> Tensor:
+        """`x` in single precision if it has less, or holds no floating-point numbers."""
+        raise NotImplementedError(OF_MODELS)
+
+    def softmax(self, x: Tensor) -> Tensor:
+        """The softmax of a model's outputs, over its classes."""
+        raise NotImplementedError(OF_MODELS)
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        """The logistic function of `x`."""
+        raise NotImplementedError(OF_MODELS)
+
+    def logsumexp(self, x: Tensor) -> Tensor:
+        """The logarithm of the sum of the exponentials along the last axis."""
+        raise NotImplementedError(OF_MODELS)
+
+    def argmax(self, x: Tensor) -> Tensor:
+        """Where the largest entries along the last axis are."""
+        raise NotImplementedError(OF_MODELS)
 
     @abstractmethod
     def asindex(self, x: np.ndarray, like: Tensor) -> Tensor:

@@ -45,6 +45,9 @@ class FilterBank(NamedTuple):
         """The filters of `wavelet`."""
         return cls(*(tuple(filters) for filters in wavelet.filter_bank))
 
+    def __str__(self) -> str:
+        return f"filter bank of {len(self.dec_lo)} taps"
+
     @property
     def pullback(self) -> FilterBank:
         """The bank whose analysis is the transposed synthesis of this one."""

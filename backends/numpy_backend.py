@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
+import scipy.special
 
 from .base import Backend
 
@@ -47,6 +48,21 @@ class NumpyBackend(Backend):
 
     def to_numpy(self, x: np.ndarray) -> np.ndarray:
         return np.array(x)
+
+    def widened(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(x, np.promote_types(x.dtype, np.float32))
+
+    def softmax(self, x: np.ndarray) -> np.ndarray:
+        return scipy.special.softmax(x, axis=-1)
+
+    def sigmoid(self, x: np.ndarray) -> np.ndarray:
+        return scipy.special.expit(x)
+
+    def logsumexp(self, x: np.ndarray) -> np.ndarray:
+        return scipy.special.logsumexp(x, axis=-1)
+
+    def argmax(self, x: np.ndarray) -> np.ndarray:
+        return x.argmax(-1)
 
     def asindex(self, x: np.ndarray, like: np.ndarray) -> np.ndarray:
         return x

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -23,6 +24,11 @@ _WORTH_COMPILING = 2**16
 # What TensorFlow raises where it has no XLA compiler for a device, or one that is set up badly.
 _NO_XLA = (tf.errors.InternalError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
 
+_WORTH_TRACING = 2
+"""Calls of one shape before the next is compiled."""
+_MOST_SHAPES = 4096
+
+_HALF = (tf.float16, tf.bfloat16)
 
 _RFFT = {1: tf.signal.rfft, 2: tf.signal.rfft2d, 3: tf.signal.rfft3d}
 _IRFFT = {1: tf.signal.irfft, 2: tf.signal.irfft2d, 3: tf.signal.irfft3d}
@@ -83,7 +89,23 @@ class TensorFlowBackend(Backend):
         return x if x.dtype.is_floating else tf.cast(x, tf.float32)
 
     def to_numpy(self, x: tf.Tensor) -> np.ndarray:
-        return (tf.cast(x, tf.float32) if x.dtype.size < 4 else x).numpy()
+        return (tf.cast(x, tf.float32) if x.dtype in _HALF else x).numpy()
+
+    def widened(self, x: tf.Tensor) -> tf.Tensor:
+        x = tf.convert_to_tensor(x)
+        return x if x.dtype.is_floating and x.dtype.size >= 4 else tf.cast(x, tf.float32)
+
+    def softmax(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(x)
+
+    def sigmoid(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.sigmoid(x)
+
+    def logsumexp(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_logsumexp(x, -1)
+
+    def argmax(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.argmax(x, -1)
 
     def asindex(self, x: np.ndarray, like: tf.Tensor) -> tf.Tensor:
         return tf.constant(x, tf.int32)
@@ -124,7 +146,7 @@ class TensorFlowBackend(Backend):
             return function(self, x, *static)
         if size is None:
             size = sum(t.shape.num_elements() for t in tf.nest.flatten(x))
-        if size < _WORTH_COMPILING:
+        if size < _WORTH_COMPILING or not _is_frequent(function, x, static):
             return function(self, x, *static)
         try:
             return _compiled(function, static)(x)
@@ -146,6 +168,18 @@ class _XlaBackend(TensorFlowBackend):
             return gen_xla_ops.xla_optimization_barrier([y])[0], lambda gradient: gradient
 
         return barrier(x)
+
+
+def _is_frequent(function: Callable[..., Any], x: Any, static: tuple[Hashable, ...]) -> bool:
+    """Whether a function was called with tensors of these shapes more than a few times."""
+    key = function, static, tuple(tuple(np.shape(tensor)) for tensor in tf.nest.flatten(x))
+    _calls[key] += 1
+    if len(_calls) > _MOST_SHAPES:
+        _calls.clear()
+    return _calls[key] > _WORTH_TRACING
+
+
+_calls: Counter[Any] = Counter()
 
 
 @functools.lru_cache(maxsize=256)

@@ -71,6 +71,21 @@ class TorchBackend(Backend):
         x = x.float() if x.dtype in _HALF else x
         return x.numpy().copy()
 
+    def widened(self, x: torch.Tensor) -> torch.Tensor:
+        return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+    def softmax(self, x: torch.Tensor) -> torch.Tensor:
+        return x.softmax(1)  # channels come before space
+
+    def sigmoid(self, x: torch.Tensor) -> torch.Tensor:
+        return x.sigmoid()
+
+    def logsumexp(self, x: torch.Tensor) -> torch.Tensor:
+        return x.logsumexp(-1)
+
+    def argmax(self, x: torch.Tensor) -> torch.Tensor:
+        return x.argmax(-1)
+
     def asindex(self, x: np.ndarray, like: torch.Tensor) -> torch.Tensor:
         return torch.as_tensor(x, dtype=torch.int64, device=like.device)
 

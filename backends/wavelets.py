@@ -31,14 +31,15 @@ class _Step(NamedTuple):
     mode: str
 
 
-def as_wavelet(wavelet: str | pywt.Wavelet) -> pywt.Wavelet:
+def as_wavelet(wavelet: Any) -> pywt.Wavelet:
     """
-    Find a discrete wavelet by its name.
+    Find a discrete wavelet by its name, or make one of its filters.
 
     Parameters
     ----------
     wavelet
-        A name among ``pywt.wavelist(kind="discrete")``, or a `pywt.Wavelet`, returned as it is.
+        A name among ``pywt.wavelist(kind="discrete")``, a `pywt.Wavelet`, returned as it is, or
+        the four filters of its `filter_bank`.
 
     Returns
     -------
@@ -50,12 +51,19 @@ def as_wavelet(wavelet: str | pywt.Wavelet) -> pywt.Wavelet:
     ValueError
         If no discrete wavelet has this name; the message gives the nearest names.
     TypeError
-        If `wavelet` is neither a name nor a wavelet.
+        If `wavelet` is neither a name, nor a wavelet, nor filters.
     """
     if isinstance(wavelet, pywt.Wavelet):
         return wavelet
+    if isinstance(wavelet, (tuple, list)) and len(wavelet) == 4:
+        try:
+            return pywt.Wavelet("custom", filter_bank=wavelet)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"wavelet must be four filters of one length: {error}.") from error
     if not isinstance(wavelet, str):
-        raise TypeError(f"wavelet must be a name or a pywt.Wavelet, got {wavelet!r}.")
+        raise TypeError(
+            f"wavelet must be a name, a pywt.Wavelet or its four filters, got {wavelet!r}."
+        )
     known = pywt.wavelist(kind="discrete")
     if wavelet.lower() not in (*known, "haar"):
         raise ValueError(
@@ -63,6 +71,16 @@ def as_wavelet(wavelet: str | pywt.Wavelet) -> pywt.Wavelet:
             f"{_nearest(wavelet, known)}"
         )
     return pywt.Wavelet(wavelet)
+
+
+def plain_wavelet(wavelet: Any) -> str | FilterBank:
+    """A wavelet as its name, or as its filters where PyWavelets has no such wavelet."""
+    if isinstance(wavelet, str):
+        return wavelet
+    found = as_wavelet(wavelet)
+    bank = FilterBank.of(found)
+    known = found.name in pywt.wavelist(kind="discrete")
+    return found.name if known and FilterBank.of(pywt.Wavelet(found.name)) == bank else bank
 
 
 def check_mode(mode: str) -> str:
@@ -285,7 +303,7 @@ def _steps(
             raise ValueError(
                 f"axis {axis} must have a static size of at least 1, got shape {tuple(x.shape)}."
             )
-    wavelets = _per_axis("wavelet", wavelet, (str, pywt.Wavelet), len(axes))
+    wavelets = _per_axis("wavelet", wavelet, (str, pywt.Wavelet, FilterBank), len(axes))
     modes = _per_axis("mode", mode, (str,), len(axes))
     return tuple(
         _Step(axis, _filter_bank(w), check_mode(m))
@@ -294,7 +312,7 @@ def _steps(
 
 
 @functools.lru_cache(maxsize=256)
-def _filter_bank(wavelet: str | pywt.Wavelet) -> FilterBank:
+def _filter_bank(wavelet: Any) -> FilterBank:
     return FilterBank.of(as_wavelet(wavelet))
 
 

@@ -159,11 +159,10 @@ class Subject:
 
 
 def keras_subject(settings: Settings) -> Subject:
-    """The domain's model in Keras; its gradient is the one that Xplique compiles and shares."""
+    """The domain's model in Keras."""
     import tensorflow as tf
 
-    from wam_xplique.attributions import WaveletSaliency
-    from wam_xplique.attributions.models import tensorflow_gradients
+    from wam_xplique.model import Model
 
     domain = settings.domain
     name, make = domain.in_keras
@@ -171,7 +170,7 @@ def keras_subject(settings: Settings) -> Subject:
     x, y = settings.inputs(model.output_shape[-1])
     problem = gradients.GradientProblem(
         load_backend("tensorflow"),
-        tensorflow_gradients(model, WaveletSaliency(model).gradient),
+        Model(model, differentiable=True).gradients,
         tf.constant(x),
         tf.constant(y),
         domain.transform(first=1),
@@ -184,7 +183,7 @@ def torch_subject(settings: Settings, device: str = "cpu") -> Subject:
     """The domain's model in PyTorch, on a device."""
     import torch
 
-    from wam_xplique.backends.torch_models import gradient_function
+    from wam_xplique.backends.torch_runner import TorchRunner
 
     domain = settings.domain
     name, make = domain.in_torch
@@ -192,9 +191,14 @@ def torch_subject(settings: Settings, device: str = "cpu") -> Subject:
     inputs, classes = settings.inputs(model[-1].out_features)
     x = torch.tensor(np.ascontiguousarray(np.moveaxis(inputs, -1, 1)), device=device)
     y = torch.tensor(classes, device=device)
+    runner = TorchRunner(model)  # which a machine without TensorFlow has, too
+
+    def score(seen: Any, targets: Any) -> Any:
+        return (model(seen) * targets).sum(-1)
+
     problem = gradients.GradientProblem(
         load_backend("torch"),
-        gradient_function(model),
+        lambda x, y: runner.differentiate(score, x, y)[1],
         x,
         y,
         domain.transform(first=2),
@@ -220,7 +224,7 @@ def wam(subject: Subject, method: str, settings: Settings) -> Callable[[], Coeff
 def plain(subject: Subject, method: str, settings: Settings) -> Callable[[], np.ndarray]:
     """The mean gradient that our explanation pulls back, by itself."""
     problem, perturbation = subject.problem, settings.perturbation(method)
-    return lambda: problem.backend.to_numpy(gradients.mean_gradient(problem, perturbation))
+    return lambda: problem.backend.to_numpy(gradients.mean_gradient(problem, perturbation)[0])
 
 
 def xplique(model: Any, classes: int, method: str, settings: Settings) -> Callable[[], Any]:

@@ -39,8 +39,8 @@ import scipy.stats
 from tqdm.auto import tqdm
 
 from wam_xplique.attributions import WCAM
-from wam_xplique.attributions import models as scores
 from wam_xplique.demo import data, networks
+from wam_xplique.model import Model
 
 from . import models, timing
 
@@ -231,7 +231,7 @@ def torch_subject(workload: Workload) -> Subject:
         model = networks.train_torch(*data.crops("left", 1, seed=0))
     else:
         model = models.mobilenet_torch() if workload.name == MOBILENET else models.small_resnet()
-    score = scores.torch_scores(model, scores.check_operator(None))
+    score = Model(model).scores
 
     def bare(batches: list[np.ndarray]) -> dict[str, Callable[[], Any]]:
         ready = [torch.tensor(np.moveaxis(batch, -1, 1).copy()) for batch in batches]

@@ -140,7 +140,7 @@ assert not hasattr(wam_xplique, "register")
 x = torch.ones(2, 1, 8, 8, dtype=torch.float64)
 transform = WaveletTransform("haar", 2, "periodization", (2, 3))
 problem = gradients.GradientProblem(
-    get_backend(x), lambda x, y: 2 * x * y, x, torch.ones(2, 1, 1, 1), transform
+    get_backend(x), lambda x, y: (2 * x * y,), x, torch.ones(2, 1, 1, 1), transform
 )
 assert len(sampling.smooth_grad(problem, GaussianNoise(3, 0.1)).values.mean) == 3
 coefficients = wavedecn(x, "haar", "periodization", 2, (2, 3))

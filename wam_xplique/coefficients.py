@@ -17,7 +17,8 @@ import numpy as np
 import pywt
 
 from .backends import Tensor, pullback, wavedecn, waverecn
-from .backends.wavelets import Coefficients, as_wavelet, check_mode
+from .backends.filterbank import FilterBank
+from .backends.wavelets import Coefficients, as_wavelet, check_mode, plain_wavelet
 
 __all__ = [
     "Coefficients",
@@ -44,7 +45,7 @@ class WaveletTransform:
     Parameters
     ----------
     wavelet
-        Name of a discrete wavelet of PyWavelets.
+        Name of a discrete wavelet of PyWavelets, or its four filters.
     level
         Number of levels.
     mode
@@ -53,7 +54,7 @@ class WaveletTransform:
         Axes that are transformed.
     """
 
-    wavelet: str
+    wavelet: str | FilterBank
     level: int
     mode: str
     axes: tuple[int, ...]
@@ -75,7 +76,7 @@ class WaveletTransform:
     def fitting(
         cls,
         shape: Sequence[int],
-        wavelet: str,
+        wavelet: Any,
         level: int | None,
         mode: str,
         axes: tuple[int, ...],
@@ -90,7 +91,7 @@ class WaveletTransform:
         """
         if level is None:
             level = default_level([shape[axis] for axis in axes], wavelet)
-        transform = cls(wavelet, level, mode, axes)
+        transform = cls(plain_wavelet(wavelet), level, mode, axes)
         transform.check(shape)
         return transform
 
@@ -110,11 +111,11 @@ class WaveletTransform:
         if not isinstance(self.level, (int, np.integer)) or not 0 <= self.level <= highest:
             raise ValueError(
                 f"level={self.level!r} does not fit inputs of size {sizes} with wavelet "
-                f"{self.wavelet!r}; the highest level possible is {highest}, the lowest 0."
+                f"{str(self.wavelet)!r}; the highest level possible is {highest}, the lowest 0."
             )
 
 
-def default_level(sizes: Sequence[int], wavelet: str) -> int:
+def default_level(sizes: Sequence[int], wavelet: Any) -> int:
     """
     The number of levels that inputs are transformed by if none is given.
 
@@ -230,7 +231,7 @@ def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
 
 
 def resize_level(
-    bands: dict[str, np.ndarray], level: int, shape: Sequence[int], wavelet: str, mode: str
+    bands: dict[str, np.ndarray], level: int, shape: Sequence[int], wavelet: Any, mode: str
 ) -> np.ndarray:
     """
     Bring the bands of a level to the input's size by (bi-, tri-)linear interpolation; sum them.
@@ -353,12 +354,13 @@ def _window_means(x: np.ndarray, axis: int, start: int, level: int, count: int) 
 
 
 @functools.lru_cache(maxsize=1024)
-def _centre(wavelet: str, mode: str, letter: str, level: int) -> float:
+def _centre(wavelet: Any, mode: str, letter: str, level: int) -> float:
     """Where the basis function of the first coefficient is centred, in samples of the input."""
     if level == 0:
         return 0.0
+    wavelet = as_wavelet(wavelet)
     energy = pywt.upcoef(letter, [1.0], wavelet, level=level) ** 2
-    half = as_wavelet(wavelet).rec_len // 2 - 1
+    half = wavelet.rec_len // 2 - 1
     outside = (half if mode == "periodization" else 2 * half) * (2**level - 1)
     return float(energy @ np.arange(len(energy)) / energy.sum() - outside)
 

@@ -12,6 +12,8 @@ import scipy.stats
 
 from .archive import read, write
 from .backends import get_backend
+from .backends.filterbank import FilterBank
+from .backends.wavelets import plain_wavelet
 from .coefficients import (
     Coefficients,
     WaveletTransform,
@@ -50,7 +52,7 @@ class WaveletExplanation(PerInput):
         channels are kept. In the keys the first letter is the vertical axis: ``"da"`` answers
         to horizontal edges, ``"ad"`` to vertical ones.
     wavelet
-        Name of the wavelet.
+        Name of the wavelet, or its four filters where PyWavelets has none of them.
     mode
         Boundary mode of the transform.
     input_shape
@@ -80,7 +82,7 @@ class WaveletExplanation(PerInput):
     """
 
     coefficients: Coefficients
-    wavelet: str
+    wavelet: str | FilterBank
     mode: str
     input_shape: tuple[int, ...]
     ndim: int
@@ -462,6 +464,7 @@ class WaveletExplanation(PerInput):
 
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> WaveletExplanation:
             header["input_shape"] = tuple(header["input_shape"])
+            header["wavelet"] = plain_wavelet(header["wavelet"])
             sobol = _taken(arrays, "sobol.")
             header["sobol"] = SobolIndices.of_arrays(sobol) if sobol else None
             error = _taken(arrays, "standard_error.")

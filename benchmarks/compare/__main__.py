@@ -12,7 +12,7 @@ from . import command
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison from the command line."""
-    from wam_xplique.cli.parsing import SeveralValues, run
+    from wam_xplique.terminal import SeveralValues, run
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     name = "python -m benchmarks.compare"

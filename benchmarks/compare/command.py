@@ -72,7 +72,7 @@ def compare(
 
     --paper has the models, methods, metrics, samples and layout of a published table.
     """
-    from wam_xplique.cli.parsing import telling
+    from wam_xplique.terminal import telling
 
     from . import papers, plots, runner, tables
 

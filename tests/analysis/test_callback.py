@@ -15,8 +15,8 @@ import torch
 
 from wam_xplique import WCAM, WaveletGradientInput, WaveletIntegratedGradients
 from wam_xplique.analysis import ScaleProfileCallback
-from wam_xplique.analysis.batches import gather
 from wam_xplique.analysis.figures import as_pixels, draw_coefficients
+from wam_xplique.data import gather
 
 from ..metrics.helpers import noise
 

@@ -361,7 +361,7 @@ def test_signals_have_an_effect_and_no_picture():
         ({"corruption": np.zeros((4, 8, 8, 3))}, ValueError, r"got \(4, 8, 8, 3\)"),
         ({"value_range": (0, 0.5)}, ValueError, "images must lie in value_range"),
         ({"preprocess": lambda x: x[:1]}, ValueError, "preprocess must give as many inputs .* 4"),
-        ({"targets": np.eye(2)}, ValueError, "targets must be one for each of the 4 inputs"),
+        ({"targets": np.eye(2)}, ValueError, "targets must be one for each of the 4 images"),
         ({"targets": np.arange(4)}, ValueError, r"one-hot classes \(N, classes\), got shape \(4,"),
         ({"floor": True}, ValueError, "floor=True needs a seed to change"),
         ({"images": np.zeros((0, 8, 8, 3))}, ValueError, "images must not be empty"),

@@ -213,7 +213,7 @@ def test_an_unknown_wavelet_or_mode_is_named_with_the_nearest(function):
         WCAM(function, wavelet="db44")
     with pytest.raises(ValueError, match=r"'symetric'.*nearest.*symmetric"):
         WCAM(function, mode="symetric")
-    with pytest.raises(TypeError, match="wavelet must be the name of a wavelet, got 2"):
+    with pytest.raises(TypeError, match=r"wavelet must be a name, .* four filters, got 2"):
         WCAM(function, wavelet=2)
 
 
@@ -273,13 +273,6 @@ def test_targets_are_needed(cls, model, x):
 def test_targets_must_be_one_for_each_input(cls, shape, model, x):
     with pytest.raises(ValueError, match="targets must be one for each of the 2 inputs"):
         explainer(cls, model)(x, np.ones(shape))
-
-
-@each_explainer
-@pytest.mark.parametrize("labels", [[2, 1], np.array([2, 1])])
-def test_labels_in_place_of_one_hot_targets_are_refused(cls, labels, model, x):
-    with pytest.raises(ValueError, match=r"targets must be one-hot.*got shape \(2,\)"):
-        explainer(cls, model)(x, labels)
 
 
 @each_explainer
@@ -352,9 +345,9 @@ def test_pytorch_tensors_into_a_keras_model_are_refused(cls, x, y):
 @each_explainer
 def test_datasets_hold_pairs_and_take_no_targets_besides(cls, model, x, y):
     dataset = tf.data.Dataset.from_tensor_slices((x, y))
-    with pytest.raises(ValueError, match="targets must be None when inputs is a dataset"):
+    with pytest.raises(ValueError, match="targets must be None"):
         explainer(cls, model)(dataset, y)
-    with pytest.raises(ValueError, match="pairs of inputs and targets"):
+    with pytest.raises(ValueError, match=r"batches \(inputs, targets\)"):
         explainer(cls, model)(tf.data.Dataset.from_tensor_slices(x))
     with pytest.raises(ValueError, match="inputs must not be empty"):
         explainer(cls, model)(dataset.take(0))
@@ -466,7 +459,7 @@ def test_an_operator_must_give_one_score_for_each_input(cls, kind, x, y):
 
 @pytest.mark.parametrize("shape", [(1, 3), (3,), (), (2, 3, 1)])
 def test_the_outputs_of_a_callable_must_have_the_shape_of_the_targets(shape, x, y):
-    with pytest.raises(ValueError, match=r"outputs must have the shape of the targets, \(\d+, 3\)"):
+    with pytest.raises(ValueError, match=r"targets must be .* of shape|one score for each"):
         explainer(WCAM, lambda images: np.ones(shape), level=1)(x, y)
 
 

@@ -667,7 +667,7 @@ def test_a_tf_module_is_a_model(cls, keras_model, images, targets):
             return keras_model(x)
 
     expected = explain(cls, keras_model, images, targets).total
-    assert relative_error(explain(cls, Module(), images, targets).total, expected) < 1e-5
+    assert relative_error(explain(cls, Module(), images, targets).total, expected) < 1e-4
 
 
 @each_explainer

@@ -188,6 +188,7 @@ def compilations(monkeypatch):
         return compiled(function, static)
 
     monkeypatch.setattr(tensorflow_backend, "_compiled", counted)
+    monkeypatch.setattr(tensorflow_backend, "_WORTH_TRACING", 0)
     monkeypatch.setattr(tensorflow_backend._XlaBackend, "available", True)
     return calls
 
@@ -201,6 +202,14 @@ def test_large_eager_tensors_are_compiled_and_equal_pywavelets(
     result = round_trip(to_framework(x, "tensorflow", dtype), *arguments)
     assert len(compilations) == 2
     assert_pywavelets(result, x, arguments, tolerance)
+
+
+def test_a_size_that_is_seldom_does_not_pay_for_a_compiler(compilations, monkeypatch):
+    monkeypatch.setattr(tensorflow_backend, "_WORTH_TRACING", 2)
+    x = tf.constant(noise((2, 3, 131, 120)))
+    for call in range(4):
+        wavedecn(x, "db2", "symmetric", 1, (2, 3))
+        assert len(compilations) == max(0, call - 1)
 
 
 def test_small_eager_tensors_are_not_compiled(compilations):
@@ -245,6 +254,7 @@ def test_where_xla_cannot_compile_the_transform_runs_uncompiled(monkeypatch, cap
         return refuse
 
     monkeypatch.setattr(tensorflow_backend, "_compiled", refusing)
+    monkeypatch.setattr(tensorflow_backend, "_WORTH_TRACING", 0)
     monkeypatch.setattr(tensorflow_backend._XlaBackend, "available", True)
     x, arguments = noise(LARGE), ("db2", "symmetric", 1, (2, 3))
     result = round_trip(tf.constant(x), *arguments)

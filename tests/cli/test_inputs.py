@@ -9,8 +9,8 @@ from PIL import Image
 from torch import nn
 
 from wam_xplique.cli.inputs import Reading, read_files, read_inputs
-from wam_xplique.cli.models import PREPROCESSING, Classifier, load_model
 from wam_xplique.cli.options import Preprocess
+from wam_xplique.loading.classifiers import PREPROCESSING, Classifier, load_model
 
 from .conftest import SIZE
 

@@ -9,7 +9,7 @@ import torch
 from wam_xplique import attributions
 from wam_xplique.cli.inputs import Inputs
 from wam_xplique.cli.methods import NAMES, check_fit, find_method, gives_gradients
-from wam_xplique.cli.models import load_model
+from wam_xplique.loading.classifiers import load_model
 
 from .conftest import CLASSES, SIZE
 

@@ -14,7 +14,7 @@ from PIL import Image
 from wam_xplique import WCAM, WaveletIntegratedGradients
 from wam_xplique.analysis import ScaleProfile
 from wam_xplique.cli import main
-from wam_xplique.demo.imagenet import without_softmax
+from wam_xplique.loading.applications import without_softmax
 
 from .conftest import CLASSES, SIZE
 

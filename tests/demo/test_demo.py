@@ -11,6 +11,7 @@ from PIL import Image
 from wam_xplique import WaveletExplanation
 from wam_xplique.cli import main
 from wam_xplique.demo import common, data, imagenet, networks, textures
+from wam_xplique.loading.applications import without_softmax
 from wam_xplique.spectrum import FourierExplanation
 
 mpl.use("Agg")
@@ -158,7 +159,7 @@ def test_logits_are_what_the_softmax_is_taken_of(head):
     softmax = [keras.layers.Softmax()] if head == "layer" else []
     model = keras.Sequential([keras.layers.Input((4,)), dense, *softmax])
     x = np.random.default_rng(0).random((5, 4), dtype=np.float32)
-    logits = imagenet.without_softmax(model)(x)
+    logits = without_softmax(model)(x)
     np.testing.assert_allclose(keras.ops.softmax(logits), model(x), rtol=1e-5)
     assert not np.allclose(logits, model(x))
 

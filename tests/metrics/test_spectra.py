@@ -187,17 +187,17 @@ def test_an_explanation_of_both_sides_is_scored_on_either(cls, framework):
         cls(model, x, y, keep=0.2, front_end=before, domain=domain).evaluate_samples(explanation)
         for domain in (None, "front_end", "wavelet")
     )
-    np.testing.assert_array_equal(by_default, of_front_end)
+    np.testing.assert_allclose(by_default, of_front_end, rtol=1e-6)
     magnitude = np.abs(explanation.front_end)
     metric = cls(model, x, y, keep=0.2, front_end=before)
-    np.testing.assert_array_equal(metric.evaluate_samples(magnitude), of_front_end)
+    np.testing.assert_allclose(metric.evaluate_samples(magnitude), of_front_end, rtol=1e-6)
     without = replace(explanation, front_end=None)
-    np.testing.assert_array_equal(metric.evaluate_samples(without), of_waveform)
+    np.testing.assert_allclose(metric.evaluate_samples(without), of_waveform, rtol=1e-6)
     if cls is FaithfulnessOnSpectra:
         assert np.abs(of_front_end - of_waveform).max() > 1e-3
     wavelets = WaveletFaithfulness(model, x, y, front_end=before)
     whole = wavelets.evaluate_samples(explanation)
-    np.testing.assert_array_equal(whole, wavelets.evaluate_samples(without))
+    np.testing.assert_allclose(whole, wavelets.evaluate_samples(without), rtol=1e-6)
 
 
 @pytest.mark.parametrize("framework", ["tensorflow", "torch"])

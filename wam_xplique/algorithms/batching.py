@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,36 @@ class BatchSize:
         self.asked = self.most = most
         self._untold = False
 
+    @classmethod
+    def of(cls, most: BatchSize | int | None) -> BatchSize:
+        """A size that is known already, or a new one."""
+        return most if isinstance(most, BatchSize) else cls(most)
+
+    def apply(self, function: Callable[..., Any], backend: Backend, *rows: Tensor) -> Any:
+        """A function of rows, batch by batch, of as many tensors as it gives."""
+        found: list[Any] = []
+        start, count = 0, len(rows[0])
+        while start < count:
+            part = slice(start, min(start + (self.most or count), count))
+            try:
+                found.append(function(*(tensor[part] for tensor in rows)))
+            except Exception as error:
+                if part.stop - start == 1 or not backend.is_out_of_memory(error):
+                    raise
+            else:
+                self.tell()
+                start = part.stop
+                continue
+            # Outside of the handler, whose traceback would keep the tensors that did not fit.
+            self.halve(part.stop - start)
+        if not isinstance(found[0], tuple):
+            return found[0] if len(found) == 1 else backend.concat(found, 0)
+        return (
+            found[0]
+            if len(found) == 1
+            else tuple(backend.concat(parts, 0) for parts in zip(*found, strict=True))
+        )
+
     def halve(self, failed: int) -> None:
         """Note that `failed` inputs did not fit."""
         self.most = failed // 2
@@ -55,25 +85,7 @@ def in_batches(
     batch_size: BatchSize,
     backend: Backend,
 ) -> Iterator[np.ndarray]:
-    """
-    Score items in batches, smaller ones from where the device has too little memory.
-
-    Parameters
-    ----------
-    items
-        What each perturbed input is made of.
-    score
-        The scores of a batch of them.
-    batch_size
-        Most items at once; halved where they do not fit.
-    backend
-        Backend that runs the model.
-
-    Yields
-    ------
-    scores
-        The scores of each batch.
-    """
+    """Score items in batches, smaller ones from where the device has too little memory."""
     while batch := list(itertools.islice(items, batch_size.most)):
         try:
             scores = score(batch)
@@ -90,14 +102,7 @@ def in_batches(
 
 
 def finite_scores(backend: Backend, scores: ScoreFunction, x: Tensor, y: Tensor) -> np.ndarray:
-    """
-    The scores of a batch of perturbed inputs, in double precision.
-
-    Raises
-    ------
-    ValueError
-        If there is not one finite score for each input.
-    """
+    """The scores of a batch of perturbed inputs, in double precision."""
     found = backend.to_numpy(scores(x, y))
     check_scores(found.shape, len(x))
     if not np.isfinite(found).all():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,8 +28,6 @@ class WithFrontEnd:
         Wavelet transform of the inputs.
     front_end
         Differentiable function of inputs (N, ...), which gives (N, ...).
-    shapes
-        Shapes, without N, of the inputs and of the front end's outputs.
     batch_size
         Most inputs at once; None for all.
     """
@@ -38,7 +35,6 @@ class WithFrontEnd:
     backend: Backend
     transform: WaveletTransform
     front_end: Callable[[Tensor], Tensor]
-    shapes: tuple[tuple[int, ...], tuple[int, ...]]
     batch_size: int | None = None
 
     def forward(self, x: Tensor) -> Coefficients:
@@ -47,10 +43,6 @@ class WithFrontEnd:
         parts = [self.front_end(x[start : start + size]) for start in range(0, len(x), size)]
         return [*self.transform.forward(x), {FRONT_END: self.backend.concat(parts, 0)}]
 
-    def pullback(self, gradient: Tensor) -> Coefficients:
-        """The gradients with respect to these, from those (N, P) of the input and the output."""
-        of_input, of_output = self.shapes
-        split = math.prod(of_input)
-        reshape = self.backend.reshape
-        pulled = self.transform.pullback(reshape(gradient[:, :split], (-1, *of_input)))
-        return [*pulled, {FRONT_END: reshape(gradient[:, split:], (-1, *of_output))}]
+    def pullback(self, of_input: Tensor, of_output: Tensor) -> Coefficients:
+        """The gradients with respect to these, from those of the input and of the output."""
+        return [*self.transform.pullback(of_input), {FRONT_END: of_output}]

@@ -21,10 +21,13 @@ from tqdm.auto import tqdm
 from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, unflatten
 from ..per_input import PerInput
+from .batching import BatchSize
 from .front_end import FRONT_END, WithFrontEnd
 from .perturbations import Perturbation, StraightPath, Unperturbed, batches
 
 MOST_STEPS = 1024
+
+Gradients = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class GradientProblem:
     backend
         Backend of all tensors.
     gradients
-        ``gradients(x, y)``: the gradient of the scores with respect to x; with a front end, what
-        its transform pulls back.
+        ``gradients(x, y)``: the gradients of the scores that the transform pulls back: with
+        respect to x and, if there is one, to what a front end makes of it.
     x
         Inputs, N first.
     y
@@ -56,11 +59,11 @@ class GradientProblem:
     """
 
     backend: Backend
-    gradients: ScoreFunction
+    gradients: Callable[[Tensor, Tensor], Gradients]
     x: Tensor
     y: Tensor
     transform: WaveletTransform | WithFrontEnd
-    batch_size: int | None = None
+    batch_size: BatchSize | int | None = None
     verbose: bool = False
     scores: ScoreFunction | None = None
     over_channels: Callable[[Tensor], Tensor] | None = None
@@ -151,18 +154,18 @@ class Attribution(PerInput):
 
 def saliency(problem: GradientProblem) -> Coefficients:
     """Magnitude of the gradient with respect to the coefficients (eq. 1)."""
-    return map_bands(abs, problem.transform.pullback(mean_gradient(problem, Unperturbed())))
+    return map_bands(abs, problem.transform.pullback(*mean_gradient(problem, Unperturbed())))
 
 
 def gradient_input(problem: GradientProblem) -> Coefficients:
     """Gradient with respect to the coefficients, times the coefficients."""
-    gradient = problem.transform.pullback(mean_gradient(problem, Unperturbed()))
+    gradient = problem.transform.pullback(*mean_gradient(problem, Unperturbed()))
     return map_bands(lambda g, z: g * z, gradient, problem.transform.forward(problem.x))
 
 
 def integrated_gradients(problem: GradientProblem, path: StraightPath) -> Coefficients:
     """WAM-IG: z − z₀ times the mean gradient on the path from z₀ to z (eq. 3)."""
-    gradient = problem.transform.pullback(mean_gradient(problem, path))
+    gradient = problem.transform.pullback(*mean_gradient(problem, path))
     z = problem.transform.forward(problem.x)
     z0 = problem.transform.forward(path.at(problem.x, 0))
     return map_bands(lambda g, z, z0: g * (z - z0), gradient, z, z0)
@@ -227,36 +230,35 @@ def _mean_over(
 def _scores(problem: GradientProblem, x: Tensor) -> np.ndarray:
     """The scores (N,) of inputs, in double precision."""
     assert problem.scores is not None
-    size = problem.batch_size or len(x)
-    blocks = [slice(start, start + size) for start in range(0, len(x), size)]
-    parts = [problem.backend.to_numpy(problem.scores(x[b], problem.y[b])) for b in blocks]
-    return np.concatenate(parts).astype(np.float64)
+    size = BatchSize.of(problem.batch_size)
+    scores = size.apply(problem.scores, problem.backend, x, problem.y)
+    return problem.backend.to_numpy(scores).astype(np.float64)
 
 
-def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Tensor:
-    """
-    Weighted mean of the gradients at the perturbed inputs.
-
-    Returns
-    -------
-    gradient
-        Mean gradient with respect to the input, of the inputs' shape.
-    """
+def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Gradients:
+    """Weighted means of the gradients at the perturbed inputs."""
     backend, means = problem.backend, []
     weight_of = perturbation.weights.tolist()
+
+    def added(total: Tensor | None, gradient: Tensor, width: int, draws: range) -> Tensor:
+        parts = [gradient[i : i + width] for i in range(0, len(gradient), width)]
+        weights = [weight_of[draw] for draw in draws]
+        if total is not None:
+            parts, weights = [*parts, total], [*weights, 1.0]
+        return backend.weighted_sum(parts, weights)
+
     for width, batches_of_block in gradients_by_block(problem, perturbation):
-        total: list[Tensor] = []
+        totals: Sequence[Tensor | None] = (None, None)
         for draws, gradients in batches_of_block:
-            parts = [gradients[i : i + width] for i in range(0, len(gradients), width)]
-            weights = [weight_of[draw] for draw in draws]
-            total = [backend.weighted_sum(parts + total, weights + [1.0] * len(total))]
-        means += total
-    return backend.concat(means, 0)
+            pairs = zip(totals, gradients, strict=False)
+            totals = [added(total, gradient, width, draws) for total, gradient in pairs]
+        means.append(totals)
+    return tuple(backend.concat(blocks, 0) for blocks in zip(*means, strict=True))
 
 
 def gradients_by_block(
     problem: GradientProblem, perturbation: Perturbation
-) -> Iterator[tuple[int, Iterator[tuple[range, Tensor]]]]:
+) -> Iterator[tuple[int, Iterator[tuple[range, Gradients]]]]:
     """
     For each block of inputs: how many they are, and the gradients around them in batches.
 
@@ -264,7 +266,7 @@ def gradients_by_block(
     """
     draws = len(perturbation.weights)
     with tqdm(total=len(problem.x) * draws, unit="grad", disable=not problem.verbose) as progress:
-        for block, runs in batches(len(problem.x), draws, problem.batch_size):
+        for block, runs in batches(len(problem.x), draws, BatchSize.of(problem.batch_size).most):
             x, y = problem.x[block], problem.y[block]
             around = perturbation.within(block)
             yield len(x), _gradients_of_block(problem, around, x, y, runs, progress)
@@ -277,12 +279,15 @@ def _gradients_of_block(
     y: Tensor,
     runs: list[range],
     progress: tqdm,
-) -> Iterator[tuple[range, Tensor]]:
-    backend = problem.backend
+) -> Iterator[tuple[range, Gradients]]:
+    backend, size = problem.backend, BatchSize.of(problem.batch_size)
     for draws in runs:
         perturbed = [perturbation(backend, x, draw) for draw in draws]
-        gradients = problem.gradients(
-            backend.concat(perturbed, 0), backend.concat([y] * len(draws), 0)
+        gradients = size.apply(
+            problem.gradients,
+            backend,
+            backend.concat(perturbed, 0),
+            backend.concat([y] * len(draws), 0),
         )
-        progress.update(len(gradients))
+        progress.update(len(gradients[0]))
         yield draws, gradients

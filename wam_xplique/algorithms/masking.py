@@ -150,6 +150,7 @@ class _Scorer:
         self.y = problem.y[block]
         x = problem.x[block]
         self.shape = tuple(x.shape[1:])
+        self.like = x[:1]
         self.z = problem.transform.forward(x)
         self.alone: dict[int, Coefficients] = {}
         self.held = count_cells(problem.cells)
@@ -185,7 +186,7 @@ class _Scorer:
         backend, count = self.problem.backend, len(batch)
         x = self._perturbed(_combine(batch, a, b))
         x = backend.asarray(x if len(x) == count else x[:count], like=self.problem.x)
-        numbers = backend.asindex(np.array([point.number for point in batch]), self.y)
+        numbers = backend.asindex(np.array([point.number for point in batch]), self.like)
         y = backend.take(self.y, numbers, 0)
         scores = finite_scores(backend, self.problem.scores, x, y)
         self.progress.update(count)
@@ -193,7 +194,7 @@ class _Scorer:
 
     def _perturbed(self, combination: _Combination) -> Tensor:
         """The perturbed inputs, filled up to a size that is compiled already."""
-        backend, like = self.problem.backend, self.y
+        backend, like = self.problem.backend, self.like
         numbers, masks, bases, parts, weights = map(self._filled, combination)
         tensors = (
             backend.asarray(masks, like=like),
@@ -213,7 +214,7 @@ class _Scorer:
         """The coefficients of the inputs of a batch; those of one input broadcast over it."""
         first = int(numbers[0])
         if np.any(numbers != first):
-            index = self.problem.backend.asindex(numbers, self.y)
+            index = self.problem.backend.asindex(numbers, self.like)
             return map_bands(lambda band: self.problem.backend.take(band, index, 0), self.z)
         if first not in self.alone:
             self.alone = {first: map_bands(lambda band: band[first : first + 1], self.z)}

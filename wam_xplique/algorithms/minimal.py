@@ -13,14 +13,16 @@ With x = W⁻¹(m ⊙ z), the gradient of the score with respect to the mask is 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..backends import Backend, ScoreFunction, Tensor
+from ..backends import Backend, Tensor
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
+from .batching import BatchSize
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 WINDOW = 20
@@ -50,8 +52,8 @@ class MinimalProblem:
     ----------
     backend
         Backend of all tensors.
-    scored_gradients
-        ``scored_gradients(x, y)``, (N, 1 + P): the score, and then its gradient, flat.
+    scores_and_gradients
+        ``scores_and_gradients(x, y)``: the scores, and their gradients with respect to x first.
     x
         Inputs, N first.
     y
@@ -80,7 +82,7 @@ class MinimalProblem:
     """
 
     backend: Backend
-    scored_gradients: ScoreFunction
+    scores_and_gradients: Callable[[Tensor, Tensor], tuple[Tensor, tuple[Tensor, ...]]]
     x: Tensor
     y: Tensor
     transform: WaveletTransform
@@ -212,12 +214,18 @@ def _minimize_block(problem: MinimalProblem, block: slice, progress: tqdm) -> Mi
     best, seen, masked, norm = mask, mask, x, np.ones(len(x))
     size = math.prod(x.shape) * problem.max_steps  # all steps gain by what is compiled once
     static = (problem.transform, tuple(x.shape), problem.alpha is None)
+    fitting = BatchSize(problem.batch_size)
+
+    def both(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        scores, gradients = problem.scores_and_gradients(x, y)
+        return scores, gradients[0]
+
     for step in range(problem.max_steps + 1):
-        scored = problem.scored_gradients(masked, y)
-        scores = _finite(backend.to_numpy(scored[:, 0]), block.start, step)
+        values, gradient = fitting.apply(both, backend, masked, y)
+        scores = _finite(backend.to_numpy(values), block.start, step)
         pulls = backend.run(
             _pulls,
-            (backend.reshape(scored[:, 1:], tuple(x.shape)), z),
+            (gradient, z),
             problem.transform,
             problem.channel_axis,
             size=size,

@@ -191,7 +191,7 @@ def var_grad(problem: GradientProblem, noise: GaussianNoise) -> Sampled:
     for width, batches in gradients_by_block(problem, noise):
         spread, pairs, totals, rest = None, None, [], None
         for _, gradients in batches:
-            pulled = _stacked(backend, problem.transform.pullback(gradients), width)
+            pulled = _stacked(backend, problem.transform.pullback(*gradients), width)
             spread = _sum(spread, Moments.of(backend, pulled))
             if rest is not None:
                 pulled = map_bands(lambda *bands: backend.concat(bands, 0), rest, pulled)
@@ -223,7 +223,7 @@ def _means(
         moments: Moments | None = None
         totals: list[np.ndarray] = []
         for _, gradients in batches:
-            values = value(problem.transform.pullback(gradients))
+            values = value(problem.transform.pullback(*gradients))
             values = _stacked(backend, values, width)
             moments = _sum(moments, Moments.of(backend, values))
             if additive:

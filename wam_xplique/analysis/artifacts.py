@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.ndimage
 
-from ..attributions.checks import check_choice, check_number
+from ..checks import check_choice, check_number
 from ..coefficients import Coefficients, as_rows, flatten
 
 INFORMATION = ("l1", "entropy")

@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..attributions import WaveletIntegratedGradients
-from ..attributions.checks import check_integer, warn
+from ..checks import check_integer, warn
+from ..data import gather
 from ..explanation import WaveletExplanation, has_importance, mean_share
-from .batches import gather
 from .figures import as_pixels, draw_coefficients
 from .predictions import one_hot
 

@@ -18,12 +18,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
+from .. import operators
 from ..algorithms.batching import BatchSize, in_batches
-from ..attributions import models
-from ..attributions.checks import check_integer
-from ..attributions.inputs import prepare
+from ..checks import check_integer
 from ..datasets import CORRUPTIONS, SEVERITIES, corrupt
-from ..metrics.scores import model_classes
+from ..inputs import prepare
+from ..model import Model
 from .corruptions import as_images, directions, preprocessed
 
 
@@ -145,7 +145,8 @@ def robustness(
     images = as_images(images)
     y = directions(images, targets)
 
-    backend, classes = model_classes(model)
+    asked = Model(model, operators.predicted_class)
+    backend = asked.backend
 
     def predicted(batch: list[tuple[int, str, int]]) -> np.ndarray:
         versions = [
@@ -153,9 +154,8 @@ def robustness(
             for i, name, severity in batch
         ]
         inputs = preprocessed(preprocess, np.concatenate(versions))
-        of_batch = y[[i for i, _, _ in batch]]
-        x, one_hot, _ = prepare(inputs, of_batch, model, models.predictions_operator, backend)
-        return backend.to_numpy(classes(x, one_hot))
+        question = prepare(asked, inputs, y[[i for i, _, _ in batch]])
+        return backend.to_numpy(question.scores(question.x, question.y))
 
     items = list(itertools.product(range(len(images)), corruptions, severities))
     progress = iter(tqdm(items, desc="corrupt", unit="image", disable=not verbose))

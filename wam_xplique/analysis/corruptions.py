@@ -19,9 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from ..attributions.inputs import is_torch_tensor, sanitize
 from ..datasets import corrupt
 from ..explanation import WaveletExplanation
+from ..inputs import as_numbers
+from ..model import is_torch_tensor, on_host
 from ..plots import plot_mosaic
 from ..plots.common import BAR_COLOR, PLACES, bare, check_kind, draw_colorbar, first_drawn
 from ..plots.explanation import ORIENTATIONS
@@ -379,7 +380,9 @@ def as_images(images: Any) -> np.ndarray:
 
 def directions(images: np.ndarray, targets: Any) -> np.ndarray:
     """One-hot targets, as an array."""
-    y = np.asarray(sanitize(images, targets, None)[1])
+    y = on_host(as_numbers("targets", targets))
+    if len(y) != len(images):
+        raise ValueError(f"targets must be one for each of the {len(images)} images, got {len(y)}.")
     if y.ndim != 2:
         raise ValueError(f"targets must be one-hot classes (N, classes), got shape {y.shape}.")
     return y

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 
-from ..attributions.checks import warn
+from ..checks import warn
 from ..explanation import WaveletExplanation, has_importance
 
 CELLS = 64  # of the grid of places, on all axes together

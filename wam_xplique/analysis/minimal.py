@@ -9,7 +9,7 @@ by Meaningful Perturbation (2017).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -19,12 +19,14 @@ import scipy.special
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
+from .. import operators
+from ..algorithms.batching import BatchSize
 from ..algorithms.minimal import MinimalProblem, minimize, threshold
-from ..attributions import models
-from ..attributions.checks import check_front_end, check_integer, check_number, check_wavelet
-from ..attributions.inputs import prepare
 from ..backends import Backend
+from ..checks import check_integer, check_number, check_wavelet
 from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands, pack
+from ..inputs import Question, gathered, prepare
+from ..model import Model, Output, cut
 from ..plots.common import BAR_COLOR, WHISKER_COLOR
 from ..plots.gallery import plot_gallery
 
@@ -279,7 +281,8 @@ class _Clipped:
     front_end: Callable[[Any], Any] | None
 
     def __call__(self, x: Any) -> Any:
-        return models.behind(self.front_end, self.backend.clip(x, self.low, self.high))
+        x = self.backend.clip(x, self.low, self.high)
+        return x if self.front_end is None else self.front_end(x)
 
 
 def minimal_images(
@@ -303,6 +306,9 @@ def minimal_images(
     output_layer: str | int | None = None,
     front_end: Callable[[Any], Any] | None = None,
     ndim: int | None = None,
+    channels: str | None = None,
+    output: Output = None,
+    explained: str | int | None = None,
     verbose: bool = False,
 ) -> MinimalImages:
     """
@@ -324,7 +330,7 @@ def minimal_images(
     inputs
         Inputs, as for any explainer.
     targets
-        One-hot classes, or what the operator takes; None with a dataset.
+        Labels, one-hot classes, or what the operator takes; None where the inputs hold them.
     keep
         The share of the score f₀ to keep, 0 or more: at least f₀ − (1 − keep) |f₀|. That is
         keep · f₀, and for negative scores (log-probabilities) it lets them lose as much of their
@@ -355,7 +361,7 @@ def minimal_images(
         and it is there again; 0 takes all steps.
     batch_size
         Most inputs at once; None for all.
-    operator, output_layer, front_end, ndim, verbose
+    operator, output_layer, front_end, ndim, channels, output, explained, verbose
         As for the explainers.
 
     Returns
@@ -376,26 +382,35 @@ def minimal_images(
     numbers = {"keep": keep, "learning_rate": learning_rate, "tolerance": tolerance}
     for name, value in (numbers if alpha is None else {**numbers, "alpha": alpha}).items():
         check_number(name, value, lowest=0)
-    check_front_end(front_end)
-    operator = models.check_operator(operator)
-    model = models.cut(model, output_layer)
-    backend, scored_gradients = models.scored_gradients(model, operator, front_end)
-    x, y, layout = prepare(inputs, targets, model, operator, backend, front_end, ndim)
+    model = Model(
+        cut(model, output_layer), operator, front_end=front_end, differentiable=True, output=output
+    )
+    inputs, targets = gathered(inputs, targets, model)
+    question = prepare(model, inputs, targets, ndim=ndim, channels=channels, explained=explained)
+    backend, x, y, layout = question.backend, question.x, question.y, question.layout
     transform = WaveletTransform.fitting(x.shape, wavelet, level, mode, layout.spatial_axes)
     seen = front_end
     if value_range is not None:
         seen = _Clipped(backend, *_checked_range(value_range, backend.to_numpy(x)), front_end)
-    ask = _Asked(model, seen, batch_size or len(x))
-    steady = keep_probability and alpha is None and _is_classification(operator, y, backend)
-    weights = backend.concat([y, ask(models.rivals, x, y)[:, np.newaxis]], 1) if steady else y
-    posed = models.steady_predictions if steady else operator
-    _, scored_gradients = models.scored_gradients(model, posed, seen)
+
+    def asked(operator: Any) -> Question:
+        asking = Model(model.model, operator, front_end=seen, differentiable=True, output=output)
+        return replace(question, model=asking.called_with(question.model.structure))
+
+    size = BatchSize(batch_size)
+    steady = keep_probability and alpha is None and _is_classification(question)
+    scored = posed = asked(operator)
+    if steady:
+        others = asked(operators.rivals)
+        before = backend.asarray(size.apply(others.scores, backend, x, y), like=question.targets)
+        weights = backend.concat([question.targets, before[:, None]], 1)
+        posed = replace(asked(operators.steady_predictions), targets=weights)
     found = minimize(
         MinimalProblem(
             backend,
-            scored_gradients,
+            posed.scores_and_gradients,
             x,
-            weights,
+            y,
             transform,
             float(keep),
             None if alpha is None else float(alpha),
@@ -408,14 +423,15 @@ def minimal_images(
         )
     )
     left = backend.asarray(found.images, like=x)
-    score = backend.to_numpy(ask(operator, left, y))
+    score = backend.to_numpy(size.apply(scored.scores, backend, left, y))
     probability = None
     if steady:
-        before, after = (
-            _probability(score, backend.to_numpy(ask(models.rivals, of, y)))
-            for score, of in ((found.scores[:, 0], x), (score, left))
+        after = size.apply(others.scores, backend, left, y)
+        rivals = backend.to_numpy(before), backend.to_numpy(after)
+        scores = found.scores[:, 0], score
+        probability = np.stack(
+            [_probability(*pair) for pair in zip(scores, rivals, strict=True)], axis=1
         )
-        probability = np.stack([before, after], axis=1)
     images = found.images if value_range is None else np.clip(found.images, *value_range)
     return MinimalImages(
         layout.to_channels_last(backend.to_numpy(x)),
@@ -434,30 +450,16 @@ def minimal_images(
     )
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A model that is asked for what operators make of its outputs, block by block."""
-
-    model: Any
-    front_end: Callable[[Any], Any] | None
-    size: int
-
-    def __call__(self, operator: Any, x: Any, y: Any) -> Any:
-        backend, scored = models.scored_gradients(self.model, operator, self.front_end)
-        blocks = (slice(start, start + self.size) for start in range(0, len(x), self.size))
-        return backend.concat([scored(x[block], y[block])[:, 0] for block in blocks], 0)
-
-
-def _is_classification(operator: Any, y: Any, backend: Backend) -> bool:
+def _is_classification(question: Question) -> bool:
     """Whether the score is that of one class among several."""
-    rows = backend.to_numpy(y)
+    rows = question.backend.to_numpy(question.targets)
     one_hot = rows.ndim == 2 and rows.shape[1] > 1 and bool(((rows == 0) | (rows == 1)).all())
-    return operator is models.check_operator(None) and one_hot and bool((rows.sum(1) == 1).all())
+    return question.model.takes_labels and one_hot and bool((rows.sum(1) == 1).all())
 
 
 def _probability(score: np.ndarray, rivals: np.ndarray) -> np.ndarray:
     """The softmax of scores among their rivals; what is a probability already stays."""
-    is_logit = rivals < np.finfo(rivals.dtype).max
+    is_logit = rivals < operators.NO_LOGITS
     return np.where(is_logit, scipy.special.expit(score - rivals), score)
 
 

@@ -20,9 +20,9 @@ from scipy import stats
 from tqdm.auto import tqdm
 
 from ..archive import read, write
-from ..attributions.checks import check_fraction, check_integer, warn
+from ..checks import check_fraction, check_integer, warn
+from ..data import batches
 from ..explanation import WaveletExplanation, has_importance
-from .batches import batches
 from .moments import Moments
 from .predictions import one_hot
 from .profile_plots import draw_comparison, draw_profile
@@ -412,7 +412,7 @@ def _profile(
         count=moments.count,
         empty=empty,
         method=type(explainer).__name__,
-        wavelet=explanation.wavelet,
+        wavelet=str(explanation.wavelet),
         confidence=confidence,
         name=name,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib import colormaps, patheffects
@@ -14,9 +14,6 @@ from matplotlib.ticker import PercentFormatter
 
 from ..plots.common import BAR_COLOR, COLORMAP, WHISKER_COLOR
 
-if TYPE_CHECKING:
-    from .profile import ScaleProfile
-
 # What the bands of images answer to; those of volumes are told by their keys.
 EDGES = {"da": "horizontal edges", "ad": "vertical edges", "dd": "diagonals"}
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "|||")
@@ -24,7 +21,35 @@ APPROXIMATION_COLOR = "0.75"
 WIDTH = 0.72
 
 
-def draw_profile(profile: ScaleProfile) -> Figure:
+class Profile(Protocol):
+    """What is drawn of a `ScaleProfile`."""
+
+    @property
+    def scales(self) -> tuple[str, ...]: ...
+
+    @property
+    def bands(self) -> tuple[tuple[str, str], ...]: ...
+
+    @property
+    def mean(self) -> np.ndarray: ...
+
+    @property
+    def band_mean(self) -> np.ndarray: ...
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def confidence(self) -> float: ...
+
+    @property
+    def name(self) -> str | None: ...
+
+    @property
+    def interval(self) -> np.ndarray: ...
+
+
+def draw_profile(profile: Profile) -> Figure:
     """Draw the scales of a profile as bars, stacked by orientation where there are several."""
     kept = _drawn([profile])
     scales = [profile.scales[index] for index in kept]
@@ -54,7 +79,7 @@ def draw_profile(profile: ScaleProfile) -> Figure:
     return figure
 
 
-def draw_comparison(profiles: Mapping[str, ScaleProfile]) -> Figure:
+def draw_comparison(profiles: Mapping[str, Profile]) -> Figure:
     """Draw the scales of several profiles as groups of bars."""
     kept = _drawn(profiles.values())
     first, *_ = profiles.values()
@@ -93,7 +118,7 @@ def _new(width: float) -> tuple[Figure, Axes]:
     return plt.subplots(figsize=(width, 3.2), layout="constrained")
 
 
-def _drawn(profiles: Iterable[ScaleProfile]) -> list[int]:
+def _drawn(profiles: Iterable[Profile]) -> list[int]:
     """The levels that are drawn: all but an approximation of which no profile has a share."""
     approximation, *details = np.stack([profile.mean for profile in profiles]).T
     return list(range(int(bool(details) and not np.nansum(approximation)), 1 + len(details)))
@@ -107,7 +132,7 @@ def _look(number: int, count: int) -> dict[str, Any]:
     return {"color": color, "hatch": HATCHES[number % len(HATCHES)], "edgecolor": "white"}
 
 
-def _draw_whiskers(ax: Axes, places: np.ndarray, profile: ScaleProfile, kept: list[int]) -> None:
+def _draw_whiskers(ax: Axes, places: np.ndarray, profile: Profile, kept: list[int]) -> None:
     if profile.count < 2:
         return
     low, high = profile.interval[kept].T
@@ -116,7 +141,7 @@ def _draw_whiskers(ax: Axes, places: np.ndarray, profile: ScaleProfile, kept: li
     ax.errorbar(places, mean, ends, **_WHISKERS)
 
 
-def _finish(ax: Axes, profiles: Iterable[ScaleProfile]) -> None:
+def _finish(ax: Axes, profiles: Iterable[Profile]) -> None:
     highest = max(
         max(np.nanmax(p.mean), np.nanmax(p.interval[:, 1]) * (p.count > 1)) for p in profiles
     )

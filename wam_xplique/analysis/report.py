@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ..attributions import WCAM, WaveletIntegratedGradients, models
-from ..attributions.checks import check_integer
-from ..attributions.inputs import Layout, is_torch_tensor
+from ..attributions import WCAM, WaveletIntegratedGradients
+from ..checks import check_integer
 from ..coefficients import default_level
+from ..data import gather
 from ..explanation import WaveletExplanation
-from .batches import gather, on_host
-from .predictions import one_hot, one_hot_of, predict
+from ..inputs import Layout, weights_of
+from ..model import Model, is_torch_tensor, on_host
+from .predictions import one_hot, predict
 from .profile import ScaleProfile, check_explainer
 from .report_figures import draw_pictures
 from .report_findings import Findings
@@ -192,7 +193,7 @@ def report(
     outputs = predict(model, inputs, batch_size, front_end, ndim)
     labels = _labels(targets, model, inputs, outputs, front_end, ndim)
     _check_class_names(class_names, outputs.shape[1])
-    explained = one_hot_of(outputs.argmax(axis=1), outputs.shape[1])
+    explained = weights_of(outputs.argmax(axis=1), outputs.shape[1])
     explanation = explainer.explain_wavelet(inputs, explained)
     sufficient = None
     # No image suffices for a class where there is but one; metrics need the axis of the channels.
@@ -251,8 +252,7 @@ def _explainer(
         "front_end": front_end,
         "verbose": verbose,
     }
-    operator = models.check_operator(None)
-    if models.torch_module(model, operator) is not None or models.is_tensorflow(model):
+    if Model(model).framework != "numpy":
         return WaveletIntegratedGradients(model, steps=STEPS, **options)
     sizes = [shape[axis] for axis in layout.spatial_axes]
     level = default_level(sizes, "haar")

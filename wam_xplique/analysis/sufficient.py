@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from ..algorithms.cells import HELD
 from ..algorithms.removal import Kept, RemovalProblem, perturbed_inputs
 from ..algorithms.sufficiency import alone, necessary_counts, sufficient_counts, without
-from ..attributions.checks import check_integer
-from ..attributions.inputs import Layout
+from ..checks import check_integer
+from ..inputs import Layout, as_labels
 from ..metrics import InputFidelity
 from ..plots.gallery import plot_gallery
 
@@ -211,7 +211,7 @@ def _decisive(
     check_integer("tries", tries, lowest=1)
     problem, places, layout = posed.pose(explanations)
     backend = problem.backend
-    classes = backend.to_numpy(problem.y).argmax(axis=-1)
+    classes = posed.classes
     count, found = search(problem, places, classes, tries)
     images = perturbed_inputs(problem, left(places, count))
     x, images = (layout.to_channels_last(backend.to_numpy(t)) for t in (problem.x, images))
@@ -225,4 +225,12 @@ class _Predictions(InputFidelity):
 
     def pose(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray, Layout]:
         problem, _, places = self._ranked(explanations)
-        return problem, places, self._layout
+        return problem, places, self._question.layout
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The numbers (N,) of the target classes."""
+        labels = as_labels(self.targets)
+        if labels is not None:
+            return labels
+        return self._question.backend.to_numpy(self._question.targets).argmax(axis=-1)

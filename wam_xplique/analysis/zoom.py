@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..attributions.checks import check_integer, warn
+from ..checks import check_integer, warn
 from ..datasets.images import load_image, middle
 from ..explanation import WaveletExplanation
 from ..plots.common import BAR_COLOR, WHISKER_COLOR

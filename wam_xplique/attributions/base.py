@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,20 +13,19 @@ from xplique.attributions.base import WhiteBoxExplainer
 from ..algorithms.front_end import FRONT_END, WithFrontEnd
 from ..algorithms.gradients import Attribution, GradientProblem
 from ..algorithms.sampling import scale_errors
-from ..backends import Backend, ScoreFunction
-from ..backends.registry import load_backend
-from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
+from ..backends.wavelets import plain_wavelet
+from ..checks import check_choice, check_integer, check_wavelet, warn
+from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands
 from ..explanation import WaveletExplanation
-from . import models
-from .checks import check_choice, check_front_end, check_integer, check_ndim, check_wavelet
+from ..inputs import Layout, front_end_shape
 from .drop_in import DropIn
-from .inputs import Layout, front_end_shape, prepare
 
 LINEAR = ("mean", "sum")
 REDUCERS = (*LINEAR, "min", "max")
 NORMALIZATIONS = ("band",)
 
 
+@dataclass(eq=False, repr=False)
 class WaveletExplainer(DropIn, WhiteBoxExplainer):
     """
     Base class of the explainers from gradients with respect to wavelet coefficients.
@@ -53,7 +51,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         How the channels of images and volumes are brought to one: "mean", "sum", "min", "max",
         or None to keep them.
     wavelet
-        Name of a discrete wavelet of PyWavelets.
+        Name of a discrete wavelet of PyWavelets, a `pywt.Wavelet`, or the four filters of one.
     level
         Number of levels; by default `wam_xplique.coefficients.default_level` of the inputs: 3, one
         more with each doubling of their smallest size beyond 224, fewer where they are too small.
@@ -70,6 +68,14 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         channels, need it.
     seed
         Seed of all random draws.
+    channels
+        "first" or "last": where the channels of the inputs are. By default told by the model where
+        it can be, else first for PyTorch tensors and last otherwise.
+    output
+        Which output of a model with several: a key, an index, or a function that picks it;
+        `logits` by itself.
+    explained
+        Which of several inputs, by key or index, is explained; the others are held.
     front_end
         What stands between the inputs and the model, such as a spectrogram: any differentiable
         callable in the model's framework, which takes the inputs as they come. The explanation
@@ -78,50 +84,29 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         Whether to show the progress.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        output_layer: str | int | None = None,
-        batch_size: int | None = 32,
-        operator: Any = None,
-        reducer: str | None = "mean",
-        *,
-        wavelet: str = "haar",
-        level: int | None = None,
-        mode: str = "periodization",
-        include_approximation: bool = False,
-        normalize: str | None = None,
-        ndim: int | None = None,
-        seed: int = 0,
-        front_end: Callable[[Any], Any] | None = None,
-        verbose: bool = False,
-    ):
-        check_integer("batch_size", batch_size, lowest=1, optional=True)
-        check_integer("level", level, lowest=0, optional=True)
-        check_integer("seed", seed, lowest=0)
-        check_choice("reducer", reducer, REDUCERS)
-        check_choice("normalize", normalize, NORMALIZATIONS)
-        check_wavelet(wavelet, mode)
-        check_front_end(front_end)
-        check_ndim(ndim)
-        self._operator = models.check_operator(operator)
-        model = models.cut(model, output_layer)
-        # Xplique shares one compiled gradient between all explainers of a Keras model.
-        known = models.for_xplique(model)
-        shared = self._operator is models.predictions_operator and models.is_keras(known)
-        super().__init__(known, None, batch_size, None if shared else self._operator, reducer)
-        self.model = model
-        self.reducer = reducer
-        self.wavelet = wavelet
-        self.level = level
-        self.mode = mode
-        self.include_approximation = include_approximation
-        self.normalize = normalize
-        self.ndim = ndim
-        self.seed = seed
-        self.front_end = front_end
-        self.verbose = verbose
-        self._gradients()
+    model: Any
+    output_layer: str | int | None = None
+    batch_size: int | None = 32
+    operator: Any = None
+    reducer: str | None = "mean"
+    _: KW_ONLY
+    wavelet: Any = "haar"
+    level: int | None = None
+    mode: str = "periodization"
+    include_approximation: bool = False
+    normalize: str | None = None
+
+    def __post_init__(self) -> None:
+        check_integer("batch_size", self.batch_size, lowest=1, optional=True)
+        check_integer("level", self.level, lowest=0, optional=True)
+        check_choice("reducer", self.reducer, REDUCERS)
+        check_choice("normalize", self.normalize, NORMALIZATIONS)
+        check_wavelet(self.wavelet, self.mode)
+        super().__post_init__()
+
+    @property
+    def _how(self) -> tuple[Any, ...]:
+        return self.model, self.output_layer, self.operator, True
 
     def explain_wavelet(self, inputs: Any, targets: Any = None) -> WaveletExplanation:
         """
@@ -145,10 +130,12 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         problem, layout = self._problem(inputs, targets)
         found = self._attribute(problem, layout)
         _check_finite(found.coefficients)
+        if self._asked().is_half:
+            _warn_of_underflow(found.coefficients)
         finished = self._finish(found, layout)
         return WaveletExplanation(
             finished.coefficients,
-            self.wavelet,
+            plain_wavelet(self.wavelet),
             self.mode,
             layout.shape_channels_last(tuple(problem.x.shape)),
             layout.ndim,
@@ -178,46 +165,30 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         """Whether each band is to be divided by its maximum, in the end."""
         return self.normalize == "band"
 
-    def _gradients(self) -> tuple[Backend, ScoreFunction]:
-        module = models.torch_module(self.model, self._operator)
-        if module is not None:
-            gradients = models.torch_gradients(module, self._operator, self.front_end)
-            return load_backend("torch"), gradients
-        models.check_differentiable(self.model, self._operator)
-        if self.front_end is None:
-            gradients = models.tensorflow_gradients(self.model, self.gradient)
-        else:
-            gradients = models.tensorflow_front_end_gradients(
-                self.model, self._operator, self.front_end
-            )
-        return load_backend("tensorflow"), gradients
-
     def _problem(self, inputs: Any, targets: Any) -> tuple[GradientProblem, Layout]:
-        backend, gradients = self._gradients()
-        x, y, layout = prepare(
-            inputs, targets, self.model, self._operator, backend, self.front_end, self.ndim
-        )
-        transform = WaveletTransform.fitting(
+        question = self._prepare(inputs, targets)
+        backend, x, layout = question.backend, question.x, question.layout
+        transform: Any = WaveletTransform.fitting(
             x.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
         )
         over_channels = None
         if self.reducer in LINEAR and layout.channel_axis is not None and layout.ndim > 1:
             axis = layout.channel_axis - len(x.shape)
             over_channels = partial(backend.reduce, how=self.reducer, axes=(axis,), keepdims=True)
+        if self.front_end is not None:
+            front_end_shape(self.front_end, x, backend)
+            transform = WithFrontEnd(backend, transform, self.front_end, self.batch_size)
         problem = GradientProblem(
             backend,
-            gradients,
+            question.gradients,
             x,
-            y,
+            question.y,
             transform,
             self.batch_size,
             self.verbose,
-            over_channels=over_channels,
+            question.scores,
+            over_channels,
         )
-        if self.front_end is not None:
-            shapes = tuple(x.shape[1:]), front_end_shape(self.front_end, x, backend)
-            beside = WithFrontEnd(backend, transform, self.front_end, shapes, self.batch_size)
-            problem = replace(problem, transform=beside)
         return problem, layout
 
     def _finish(self, found: Attribution, layout: Layout) -> Attribution:
@@ -277,6 +248,16 @@ def _check_finite(coefficients: Coefficients) -> None:
     if not np.all(finite):
         bad = np.flatnonzero(~np.all(finite, axis=0)).tolist()
         raise ValueError(f"The model's gradients are NaN or infinite for the inputs {bad}.")
+
+
+def _warn_of_underflow(coefficients: Coefficients) -> None:
+    total = np.abs(as_rows(flatten(coefficients))).sum(axis=1)
+    if not np.all(total):
+        warn(
+            f"The gradients of inputs {np.flatnonzero(total == 0).tolist()} are zero: too small, "
+            "perhaps, for the half precision in which the model computes. Explain its logits, or "
+            "the model in float32."
+        )
 
 
 def _inverse_maximum(band: np.ndarray) -> np.ndarray:

@@ -1,17 +1,38 @@
-"""What every explainer answers where one of Xplique's is expected."""
+"""What every explainer is: called as Xplique's are, and made for one model."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 
-from .inputs import as_given
+from ..checks import check_choice, check_front_end, check_integer, check_ndim
+from ..inputs import CHANNELS, Question, as_given, gathered, prepare
+from ..model import Model, Output, cut
 
 
+@dataclass(eq=False, repr=False)
 class DropIn(ABC):
     """An explainer that is called as Xplique's are, and gives back what it is given."""
+
+    _: KW_ONLY
+    ndim: int | None = None
+    channels: str | None = None
+    output: Output = None
+    explained: str | int | None = None
+    seed: int = 0
+    front_end: Callable[[Any], Any] | None = None
+    verbose: bool = False
+
+    def __post_init__(self) -> None:
+        check_integer("seed", self.seed, lowest=0)
+        check_front_end(self.front_end)
+        check_ndim(self.ndim)
+        check_choice("channels", self.channels, CHANNELS)
+        self._asked()
 
     def __call__(self, inputs: Any, targets: Any = None) -> Any:
         """`explain`."""
@@ -24,12 +45,14 @@ class DropIn(ABC):
         Parameters
         ----------
         inputs
-            Array, tensor or `tf.data.Dataset` (batched or not). Images (N, H, W, C), signals
-            (N, T) or (N, T, W), volumes (N, D, H, W, C); PyTorch tensors have channels first. With
-            `ndim` given, images and volumes without channels too.
+            Array, tensor, or what holds inputs and targets: a `tf.data.Dataset` (batched or not), a
+            `DataLoader`, an iterable of batches. Images (N, H, W, C), signals (N, T) or (N, T, W),
+            volumes (N, D, H, W, C); PyTorch tensors have channels first, see `channels`. With
+            `ndim` given, images and volumes without channels too. A tuple or dict where the model
+            takes several inputs, see `explained`.
         targets
-            One-hot classes, or what the operator takes, one for each input; None with a
-            dataset.
+            One for each input: labels (N,) or (N, 1), one-hot classes (N, classes), or what the
+            operator takes; None where the inputs hold them.
 
         Returns
         -------
@@ -42,8 +65,45 @@ class DropIn(ABC):
         ValueError, TypeError
             If inputs, targets and model do not fit together; see the message.
         """
-        return as_given(self._map(inputs, targets), inputs)
+        given = inputs if self.explained is None else inputs[self.explained]
+        return as_given(self._map(inputs, targets), given)
 
     @abstractmethod
     def _map(self, inputs: Any, targets: Any) -> np.ndarray:
         """The map that `explain` returns, as an array with channels last."""
+
+    @property
+    @abstractmethod
+    def _how(self) -> tuple[Any, ...]:
+        """What makes the model as it is asked: itself, its layer, the operator, and the rest."""
+
+    def _asked(self) -> Model:
+        """The model as it is asked; made anew where what makes it was assigned."""
+        how = (*self._how, self.output, self.front_end)
+        known, found = self.__dict__.get("_known", ((), None))
+        if found is None or any(a is not b for a, b in zip(how, known, strict=True)):
+            model, layer, operator, differentiable, output, front_end = how
+            found = Model(
+                cut(model, layer),
+                operator,
+                output=output,
+                front_end=front_end,
+                differentiable=differentiable,
+            )
+            self._known = how, found
+        return found
+
+    def _prepare(self, inputs: Any, targets: Any) -> Question:
+        model = self._asked()
+        inputs, targets = gathered(inputs, targets, model)
+        return prepare(
+            model,
+            inputs,
+            targets,
+            ndim=self.ndim,
+            channels=self.channels,
+            explained=self.explained,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_known"}

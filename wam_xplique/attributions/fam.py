@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
-from xplique.attributions.global_sensitivity_analysis.replicated_designs import ReplicatedSampler
-from xplique.attributions.global_sensitivity_analysis.sobol_estimators import SobolEstimator
 
 from ..algorithms.cells import PERTURBATIONS, fourier_cells, rings, shares
+from ..checks import check_choice
 from ..spectrum import FourierExplanation, FourierTransform, radius
-from .checks import check_choice
 from .sobol import SobolExplainer
 
 
+@dataclass(eq=False, repr=False)
 class FAM(SobolExplainer):
     """
     Fourier Attribution Method: the total Sobol indices of the magnitudes of the input's spectrum.
@@ -36,41 +35,12 @@ class FAM(SobolExplainer):
     The others are those of `SobolExplainer`.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        grid_size: int = 28,
-        nb_design: int = 8,
-        sampler: ReplicatedSampler | None = None,
-        estimator: SobolEstimator | None = None,
-        batch_size: int | None = 256,
-        operator: Any = None,
-        *,
-        perturbation: str = "circle",
-        until: Mapping[str, float] | None = None,
-        confidence: float | None = 0.95,
-        ndim: int | None = None,
-        seed: int = 0,
-        front_end: Callable[[Any], Any] | None = None,
-        verbose: bool = False,
-    ):
-        check_choice("perturbation", perturbation, PERTURBATIONS, optional=False)
-        super().__init__(
-            model,
-            grid_size,
-            nb_design,
-            sampler,
-            estimator,
-            batch_size,
-            operator,
-            until=until,
-            confidence=confidence,
-            ndim=ndim,
-            seed=seed,
-            front_end=front_end,
-            verbose=verbose,
-        )
-        self.perturbation = perturbation
+    _: KW_ONLY
+    perturbation: str = "circle"
+
+    def __post_init__(self) -> None:
+        check_choice("perturbation", self.perturbation, PERTURBATIONS, optional=False)
+        super().__post_init__()
 
     def explain_fourier(self, inputs: Any, targets: Any = None) -> FourierExplanation:
         """
@@ -91,17 +61,16 @@ class FAM(SobolExplainer):
         ValueError, TypeError
             If inputs, targets and model do not fit together; see the message.
         """
-        x, y, layout = self._prepare(inputs, targets)
-        shape = layout.shape_channels_last(tuple(x.shape))
+        question = self._prepare(inputs, targets)
+        layout = question.layout
+        shape = layout.shape_channels_last(tuple(question.x.shape))
         spatial = shape[1 : 1 + layout.ndim]
         cells = fourier_cells(spatial, self.perturbation, self.grid_size)
         half = np.fft.ifftshift(cells[0])[..., : spatial[-1] // 2 + 1]
         ring = rings(spatial, self.grid_size)
         members = [[ring == number] for number in range(self.grid_size)]
         indices = self._indices(
-            x,
-            y,
-            layout,
+            question,
             FourierTransform(layout.spatial_axes),
             cells,
             shares(cells, members),

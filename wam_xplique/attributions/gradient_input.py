@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..algorithms import gradients
 from ..algorithms.gradients import Attribution, GradientProblem
 from ..coefficients import map_bands
+from ..inputs import Layout
 from .base import WaveletExplainer
-from .inputs import Layout
 
 
 class WaveletGradientInput(WaveletExplainer):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
 from ..algorithms.gradients import Attribution, GradientProblem
 from ..algorithms.perturbations import GaussianNoise
 from ..algorithms.sampling import Sampled, until_stable
+from ..checks import check_integer, check_number, check_until
 from ..coefficients import as_rows, flatten
+from ..inputs import Layout
 from .base import WaveletExplainer
-from .checks import check_integer, check_number, check_until
-from .inputs import Layout
 
 
+@dataclass(eq=False, repr=False)
 class WaveletGradientStatistic(WaveletExplainer):
     """
     Base class of the explainers that average over noisy inputs.
@@ -47,53 +48,19 @@ class WaveletGradientStatistic(WaveletExplainer):
 
     fewest_samples = 1
 
-    def __init__(
-        self,
-        model: Any,
-        output_layer: str | int | None = None,
-        batch_size: int | None = 32,
-        operator: Any = None,
-        reducer: str | None = "mean",
-        nb_samples: int = 50,
-        noise: float = 0.2,
-        *,
-        relative_noise: float | None = None,
-        until: Mapping[str, float] | None = None,
-        wavelet: str = "haar",
-        level: int | None = None,
-        mode: str = "periodization",
-        include_approximation: bool = False,
-        normalize: str | None = None,
-        ndim: int | None = None,
-        seed: int = 0,
-        front_end: Callable[[Any], Any] | None = None,
-        verbose: bool = False,
-    ):
-        check_integer("nb_samples", nb_samples, lowest=self.fewest_samples)
-        check_number("noise", noise, lowest=0)
-        if relative_noise is not None:
-            check_number("relative_noise", relative_noise, lowest=0)
-        check_until(until, ("rank_correlation", "standard_error"))
-        super().__init__(
-            model,
-            output_layer,
-            batch_size,
-            operator,
-            reducer,
-            wavelet=wavelet,
-            level=level,
-            mode=mode,
-            include_approximation=include_approximation,
-            normalize=normalize,
-            ndim=ndim,
-            seed=seed,
-            front_end=front_end,
-            verbose=verbose,
-        )
-        self.nb_samples = nb_samples
-        self.noise = noise
-        self.relative_noise = relative_noise
-        self.until = until
+    nb_samples: int = 50
+    noise: float = 0.2
+    _: KW_ONLY
+    relative_noise: float | None = None
+    until: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        check_integer("nb_samples", self.nb_samples, lowest=self.fewest_samples)
+        check_number("noise", self.noise, lowest=0)
+        if self.relative_noise is not None:
+            check_number("relative_noise", self.relative_noise, lowest=0)
+        check_until(self.until, ("rank_correlation", "standard_error"))
+        super().__post_init__()
 
     @abstractmethod
     def _sampled(self, problem: GradientProblem, noise: GaussianNoise) -> Sampled:

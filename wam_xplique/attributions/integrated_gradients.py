@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,14 @@ import numpy as np
 from ..algorithms import gradients
 from ..algorithms.gradients import Attribution, GradientProblem
 from ..algorithms.perturbations import QUADRATURES, StraightPath
-from . import models
+from ..checks import check_choice, check_integer, check_until, warn
+from ..inputs import Layout, as_baselines, check_baselines
 from .base import WaveletExplainer
-from .checks import check_choice, check_integer, check_until, warn
-from .inputs import Layout, as_baselines, check_baselines
 
 WARN_FROM = 0.1
 
 
+@dataclass(eq=False, repr=False)
 class WaveletIntegratedGradients(WaveletExplainer):
     """
     WAM-IG: gradients on the path from a baseline's coefficients to the input's (WAM, eq. 3).
@@ -49,61 +49,22 @@ class WaveletIntegratedGradients(WaveletExplainer):
     The others are those of `WaveletExplainer`.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        output_layer: str | int | None = None,
-        batch_size: int | None = 32,
-        operator: Any = None,
-        reducer: str | None = "mean",
-        steps: int = 50,
-        baseline_value: Any = 0.0,
-        *,
-        quadrature: str = "gauss-legendre",
-        until: Mapping[str, float] | None = None,
-        wavelet: str = "haar",
-        level: int | None = None,
-        mode: str = "periodization",
-        include_approximation: bool = False,
-        normalize: str | None = None,
-        ndim: int | None = None,
-        seed: int = 0,
-        front_end: Callable[[Any], Any] | None = None,
-        verbose: bool = False,
-    ):
-        check_choice("quadrature", quadrature, QUADRATURES, optional=False)
-        check_integer("steps", steps, lowest=2 if quadrature == "trapezoid" else 1)
-        check_baselines(baseline_value)
-        check_until(until, ("delta",))
-        super().__init__(
-            model,
-            output_layer,
-            batch_size,
-            operator,
-            reducer,
-            wavelet=wavelet,
-            level=level,
-            mode=mode,
-            include_approximation=include_approximation,
-            normalize=normalize,
-            ndim=ndim,
-            seed=seed,
-            front_end=front_end,
-            verbose=verbose,
-        )
-        self.steps = steps
-        self.baseline_value = baseline_value
-        self.quadrature = quadrature
-        self.until = until
+    steps: int = 50
+    baseline_value: Any = 0.0
+    _: KW_ONLY
+    quadrature: str = "gauss-legendre"
+    until: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("quadrature", self.quadrature, QUADRATURES, optional=False)
+        check_integer("steps", self.steps, lowest=2 if self.quadrature == "trapezoid" else 1)
+        check_baselines(self.baseline_value)
+        check_until(self.until, ("delta",))
+        super().__post_init__()
 
     @property
     def _signed(self) -> bool:
         return True
-
-    def _problem(self, inputs: Any, targets: Any) -> tuple[GradientProblem, Layout]:
-        problem, layout = super()._problem(inputs, targets)
-        scores = models.native_scores(self.model, self._operator, self.front_end)
-        return replace(problem, scores=scores), layout
 
     def _attribute(self, problem: GradientProblem, layout: Layout) -> Attribution:
         baselines = as_baselines(self.baseline_value, problem.x, layout, problem.backend)

@@ -132,16 +132,16 @@ class Rows:
         ValueError
             If the sampler cannot draw them, or does not continue the rows that it drew before.
         """
-        known = len(self._drawn)
-        if rows > known:
-            drawn = self._draw(rows)
-            if not np.array_equal(drawn[:known], self._drawn):
+        drawn = self._drawn  # which another thread may replace, by one that begins as it does
+        if rows > len(drawn):
+            known, drawn = drawn, self._draw(rows)
+            if not np.array_equal(drawn[: len(known)], known):
                 raise ValueError(
                     f"A larger design of {type(self._sampler).__name__} does not begin with the "
                     "smaller one; `until` needs a sequence, such as Sobol's or Halton's."
                 )
             self._drawn = drawn
-        return self._drawn[:, : self._dimension], self._drawn[:, self._dimension :]
+        return drawn[:, : self._dimension], drawn[:, self._dimension :]
 
     def _draw(self, rows: int) -> np.ndarray:
         sampler, shape = self._sampler, (rows, 2 * self._dimension)

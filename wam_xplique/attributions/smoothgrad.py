@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
 
 from ..algorithms import sampling
 from ..algorithms.gradients import GradientProblem
 from ..algorithms.perturbations import GaussianNoise
 from ..algorithms.sampling import AVERAGES, Sampled
-from .checks import check_choice
+from ..checks import check_choice
 from .gradient_statistic import WaveletGradientStatistic
 
 
+@dataclass(eq=False, repr=False)
 class WaveletSmoothGrad(WaveletGradientStatistic):
     """
     WAM-SG: mean gradient with respect to the coefficients of noisy inputs (WAM, eq. 2).
@@ -31,51 +31,12 @@ class WaveletSmoothGrad(WaveletGradientStatistic):
     The others are those of `WaveletGradientStatistic`.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        output_layer: str | int | None = None,
-        batch_size: int | None = 32,
-        operator: Any = None,
-        reducer: str | None = "mean",
-        nb_samples: int = 50,
-        noise: float = 0.2,
-        *,
-        average: str = "magnitude",
-        relative_noise: float | None = None,
-        until: Mapping[str, float] | None = None,
-        wavelet: str = "haar",
-        level: int | None = None,
-        mode: str = "periodization",
-        include_approximation: bool = False,
-        normalize: str | None = None,
-        ndim: int | None = None,
-        seed: int = 0,
-        front_end: Callable[[Any], Any] | None = None,
-        verbose: bool = False,
-    ):
-        check_choice("average", average, AVERAGES, optional=False)
-        super().__init__(
-            model,
-            output_layer,
-            batch_size,
-            operator,
-            reducer,
-            nb_samples,
-            noise,
-            relative_noise=relative_noise,
-            until=until,
-            wavelet=wavelet,
-            level=level,
-            mode=mode,
-            include_approximation=include_approximation,
-            normalize=normalize,
-            ndim=ndim,
-            seed=seed,
-            front_end=front_end,
-            verbose=verbose,
-        )
-        self.average = average
+    _: KW_ONLY
+    average: str = "magnitude"
+
+    def __post_init__(self) -> None:
+        check_choice("average", self.average, AVERAGES, optional=False)
+        super().__post_init__()
 
     @property
     def _signed(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any
 
@@ -16,17 +17,15 @@ from ..algorithms.cells import count_cells
 from ..algorithms.masking import BatchSize, MaskingProblem, Transform, answer
 from ..algorithms.refinement import check_budget
 from ..algorithms.sobol import Estimate, Estimator, SobolProblem, estimate, jansen
-from ..backends import Backend, ScoreFunction
-from ..backends.registry import load_backend
+from ..checks import check_fraction, check_integer, check_until, warn
 from ..coefficients import Coefficients, map_bands
 from ..indices import DOUBTFUL, SobolIndices
-from . import models
-from .checks import check_fraction, check_front_end, check_integer, check_ndim, check_until, warn
+from ..inputs import Question
 from .drop_in import DropIn
-from .inputs import Layout, prepare
 from .samplers import Rows, ScrambledSobolSequenceRS, check_sampler
 
 
+@dataclass(eq=False, repr=False)
 class SobolExplainer(DropIn, BlackBoxExplainer):
     """
     Base class of the explainers from total Sobol indices of masked coefficients.
@@ -70,6 +69,8 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         channels, need it.
     seed
         Seed of the default sampler and of the bootstrap.
+    channels, output, explained
+        As for the explainers from gradients.
     front_end
         What stands between the inputs and the model, such as a spectrogram: any callable in the
         model's framework (on arrays, for a callable model). The inputs are what it takes.
@@ -77,81 +78,42 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         Whether to show the progress.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        grid_size: int = 28,
-        nb_design: int = 8,
-        sampler: ReplicatedSampler | None = None,
-        estimator: SobolEstimator | None = None,
-        batch_size: int | None = 256,
-        operator: Any = None,
-        *,
-        until: Mapping[str, float] | None = None,
-        confidence: float | None = 0.95,
-        ndim: int | None = None,
-        seed: int = 0,
-        front_end: Callable[[Any], Any] | None = None,
-        verbose: bool = False,
-    ):
-        check_front_end(front_end)
-        check_ndim(ndim)
-        check_integer("grid_size", grid_size, lowest=1)
-        check_integer("nb_design", nb_design, lowest=2)
-        check_integer("batch_size", batch_size, lowest=1, optional=True)
-        check_integer("seed", seed, lowest=0)
-        check_fraction("confidence", confidence)
-        check_until(until, ("interval", "rank_correlation", "forwards"))
-        if confidence is None and "interval" in (until or ()):
+    model: Any
+    grid_size: int = 28
+    nb_design: int = 8
+    sampler: ReplicatedSampler | None = None
+    estimator: SobolEstimator | None = None
+    batch_size: int | None = 256
+    operator: Any = None
+    _: KW_ONLY
+    until: Mapping[str, float] | None = None
+    confidence: float | None = 0.95
+
+    def __post_init__(self) -> None:
+        check_integer("grid_size", self.grid_size, lowest=1)
+        check_integer("nb_design", self.nb_design, lowest=2)
+        check_integer("batch_size", self.batch_size, lowest=1, optional=True)
+        check_fraction("confidence", self.confidence)
+        check_until(self.until, ("interval", "rank_correlation", "forwards"))
+        if self.confidence is None and "interval" in (self.until or ()):
             raise ValueError("until={'interval': ...} needs intervals, but confidence is None.")
-        sampler = ScrambledSobolSequenceRS(seed) if sampler is None else sampler
-        check_sampler(sampler, nb_design)
-        self._estimator = _as_function(JansenEstimator() if estimator is None else estimator)
-        self._operator = models.check_operator(operator)
-        given = None if operator is None else self._operator
-        super().__init__(models.for_xplique(model), batch_size, given)
-        self.model = model
-        self.grid_size = grid_size
-        self.nb_design = nb_design
-        self.sampler = sampler
-        self.estimator = estimator
-        self.until = until
-        self.confidence = confidence
-        self.ndim = ndim
-        self.seed = seed
-        self.front_end = front_end
-        self.verbose = verbose
-        self._batch_size = BatchSize(batch_size)
+        super().__post_init__()
+        if self.sampler is None:
+            self.sampler = ScrambledSobolSequenceRS(self.seed)
+        if self.estimator is None:
+            self.estimator = JansenEstimator()
+        check_sampler(self.sampler, self.nb_design)
+        _as_function(self.estimator)
+        self._batch_size = BatchSize(self.batch_size)
         self._rows: dict[tuple[ReplicatedSampler, int], Rows] = {}
-        self._backend, self._scores = self._model_scores()
 
-    def _model_scores(self) -> tuple[Backend, ScoreFunction]:
-        module = models.torch_module(self.model, self._operator)
-        if module is not None:
-            scores = models.torch_scores(module, self._operator, self.front_end)
-            return load_backend("torch"), scores
-        if models.is_tensorflow(self.model):
-            scores = models.tensorflow_scores(self.model, self._operator, self.front_end)
-            return load_backend("tensorflow"), scores
-        scores = models.callable_scores(self.model, self._operator)
-        return load_backend("numpy"), lambda x, y: scores(models.behind(self.front_end, x), y)
-
-    def _prepare(self, inputs: Any, targets: Any) -> tuple[Any, Any, Layout]:
-        return prepare(
-            inputs,
-            targets,
-            self.model,
-            self._operator,
-            self._backend,
-            self.front_end,
-            self.ndim,
-        )
+    @property
+    def _how(self) -> tuple[Any, ...]:
+        return self.model, None, self.operator, False
 
     def _indices(
         self,
-        x: Any,
-        y: Any,
-        layout: Layout,
+        question: Question,
         transform: Transform,
         cells: Coefficients,
         shares: np.ndarray,
@@ -172,12 +134,12 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         if self.batch_size != self._batch_size.asked:
             self._batch_size = BatchSize(self.batch_size)
         masking = MaskingProblem(
-            self._backend,
-            self._scores,
-            x,
-            y,
+            question.backend,
+            question.scores,
+            question.x,
+            question.y,
             transform,
-            map_bands(layout.with_channels, masked),
+            map_bands(question.layout.with_channels, masked),
             self._batch_size,
             self.verbose,
         )
@@ -186,7 +148,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
             shares,
             rows,
             self.nb_design,
-            self._estimator,
+            _as_function(self.estimator),
             self.until,
             self.confidence,
             self.seed,
@@ -195,7 +157,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         if refine is not None and refine >= 1:
             check_budget(refine, problem.roots, self.nb_design)
         together = -(-(self.batch_size or 1) // (2 * self.nb_design))
-        estimates = answer(masking, rows, [partial(estimate, problem)] * len(x), together)
+        estimates = answer(masking, rows, [partial(estimate, problem)] * len(question.x), together)
         indices = _stack(estimates, cells, shares, self.confidence)
         constant = np.flatnonzero(indices.variance == 0)
         if len(constant):

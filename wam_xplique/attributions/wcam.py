@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
-from xplique.attributions.global_sensitivity_analysis.replicated_designs import ReplicatedSampler
-from xplique.attributions.global_sensitivity_analysis.sobol_estimators import SobolEstimator
 
 from ..algorithms.cells import PARTITIONS, level_shares, wavelet_cells
+from ..backends.wavelets import plain_wavelet
+from ..checks import check_choice, check_integer, check_refine, check_wavelet
 from ..coefficients import WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
-from .checks import check_choice, check_integer, check_refine, check_wavelet
 from .sobol import SobolExplainer
 
 
+@dataclass(eq=False, repr=False)
 class WCAM(SobolExplainer):
     """
     Wavelet Scale Attribution Method: the total Sobol indices of the input's wavelet coefficients.
@@ -50,54 +50,20 @@ class WCAM(SobolExplainer):
     The others are those of `SobolExplainer`.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        grid_size: int = 28,
-        nb_design: int = 8,
-        sampler: ReplicatedSampler | None = None,
-        estimator: SobolEstimator | None = None,
-        batch_size: int | None = 256,
-        operator: Any = None,
-        *,
-        wavelet: str = "haar",
-        level: int | None = None,
-        mode: str = "periodization",
-        include_approximation: bool = False,
-        partition: str = "mosaic",
-        refine: float | int | None = None,
-        until: Mapping[str, float] | None = None,
-        confidence: float | None = 0.95,
-        ndim: int | None = None,
-        seed: int = 0,
-        front_end: Callable[[Any], Any] | None = None,
-        verbose: bool = False,
-    ):
-        check_integer("level", level, lowest=0, optional=True)
-        check_wavelet(wavelet, mode)
-        check_choice("partition", partition, PARTITIONS, optional=False)
-        check_refine(refine)
-        super().__init__(
-            model,
-            grid_size,
-            nb_design,
-            sampler,
-            estimator,
-            batch_size,
-            operator,
-            until=until,
-            confidence=confidence,
-            ndim=ndim,
-            seed=seed,
-            front_end=front_end,
-            verbose=verbose,
-        )
-        self.wavelet = wavelet
-        self.level = level
-        self.mode = mode
-        self.include_approximation = include_approximation
-        self.partition = partition
-        self.refine = refine
+    _: KW_ONLY
+    wavelet: Any = "haar"
+    level: int | None = None
+    mode: str = "periodization"
+    include_approximation: bool = False
+    partition: str = "mosaic"
+    refine: float | int | None = None
+
+    def __post_init__(self) -> None:
+        check_integer("level", self.level, lowest=0, optional=True)
+        check_wavelet(self.wavelet, self.mode)
+        check_choice("partition", self.partition, PARTITIONS, optional=False)
+        check_refine(self.refine)
+        super().__post_init__()
 
     def explain_wavelet(self, inputs: Any, targets: Any = None) -> WaveletExplanation:
         """
@@ -119,7 +85,8 @@ class WCAM(SobolExplainer):
         ValueError, TypeError
             If inputs, targets and model do not fit together; see the message.
         """
-        x, y, layout = self._prepare(inputs, targets)
+        question = self._prepare(inputs, targets)
+        x, layout = question.x, question.layout
         transform = WaveletTransform.fitting(
             x.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
         )
@@ -132,7 +99,7 @@ class WCAM(SobolExplainer):
             self.include_approximation,
         )
         shares = level_shares(cells)
-        indices = self._indices(x, y, layout, transform, cells, shares, refine=self.refine)
+        indices = self._indices(question, transform, cells, shares, refine=self.refine)
         coefficients = indices.spread(indices.total.astype(np.float32))
         if layout.ndim == 1 and layout.channel_axis is not None:
             coefficients = map_bands(
@@ -140,7 +107,7 @@ class WCAM(SobolExplainer):
             )
         return WaveletExplanation(
             coefficients,
-            self.wavelet,
+            plain_wavelet(self.wavelet),
             self.mode,
             shape,
             layout.ndim,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import typer
 
 from ..benchmarks.compare import command as comparison
+from ..terminal import SeveralValues, run
 from . import demo, explain, options, profile, report
-from .parsing import SeveralValues, run
 
 NAME = "wam-xplique"
 app = typer.Typer(

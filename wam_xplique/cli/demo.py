@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .parsing import telling
+from ..terminal import telling
 
 EXAMPLES = """Examples:
 

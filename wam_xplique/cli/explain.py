@@ -14,16 +14,16 @@ import typer
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
+from ..loading.classifiers import Classifier, load_model
 from ..plots import plot_explanation, plot_radial_importance, plot_spectrum
 from ..plots.common import draw_colorbar
 from ..plots.gallery import draw_input
 from ..spectrum import FourierExplanation
+from ..terminal import tell_problems, telling
 from . import options
 from .files import ARRAYS, Problems, check_free, expand, names_of
 from .inputs import Inputs, Reading, read_inputs
 from .methods import Method, find_method
-from .models import Classifier, load_model
-from .parsing import tell_problems, telling
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from PIL import ImageOps
 from tqdm.auto import tqdm
 
 from ..analysis.predictions import predict
-from ..attributions.inputs import Layout
 from ..datasets import load_image, load_wav, resample
+from ..inputs import Layout
+from ..loading.classifiers import Classifier
+from ..terminal import reason
 from .files import IMAGES, SOUNDS, Problems
-from .models import Classifier
-from .parsing import reason
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import attributions
-from ..attributions.inputs import Layout
 from ..coefficients import WaveletTransform, default_level
+from ..inputs import Layout
+from ..loading.classifiers import Classifier
 from .inputs import Inputs
-from .models import Classifier
 
 WAM_IG, WCAM = "WaveletIntegratedGradients", "WCAM"
 NAMES = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ..loading.classifiers import Preprocess
 
 METHODS = """\b
 Methods from gradients: saliency, gradient-input, wam-sg, square-grad, var-grad,
@@ -14,15 +15,6 @@ wam-ig. Methods for any model: wcam, fam.
 
 """
 """What the help of commands says of ``--method``."""
-
-
-class Preprocess(str, Enum):
-    """What is done to the pixels of an image, which are between 0 and 255."""
-
-    none = "none"
-    unit = "unit"
-    imagenet = "imagenet"
-    standardize = "standardize"
 
 
 Files = Annotated[

@@ -14,12 +14,12 @@ import typer
 
 from ..analysis import ScaleProfile, compare_profiles, scale_profile
 from ..explanation import shares_as_text
+from ..loading.classifiers import Classifier, load_model
+from ..terminal import tell_problems, telling
 from . import options
 from .files import Problems, check_free, expand, names_of
 from .inputs import Inputs, Reading, read_files
 from .methods import WAM_IG, WCAM, Method, check_fit, find_method, gives_gradients, with_one_level
-from .models import Classifier, load_model
-from .parsing import tell_problems, telling
 
 EXAMPLES = """Examples:
 

@@ -12,12 +12,12 @@ import typer
 from ..analysis import Report, ScaleProfile
 from ..analysis import report as make_report
 from ..backends import get_backend
+from ..loading.classifiers import Classifier, load_model
+from ..terminal import tell_problems, telling
 from . import options
 from .files import Problems, check_free, expand, names_of
 from .inputs import Inputs, Reading, read_files
 from .methods import Method, check_fit, find_method
-from .models import Classifier, load_model
-from .parsing import tell_problems, telling
 
 EXAMPLES = """Examples:
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import keras
 import matplotlib.pyplot as plt
@@ -16,8 +13,8 @@ from PIL import Image
 from ..attributions import WaveletIntegratedGradients, WaveletSmoothGrad
 from ..datasets import load_image
 from ..datasets.images import middle
+from ..loading.applications import load_application, without_softmax
 from ..plots import plot_explanation
-from .messages import DemoError
 from .photographs import SIZE, missing, probabilities, words
 
 
@@ -63,99 +60,6 @@ def explain_photograph(
         figure.savefig(out / f"{path.stem}_{name}.png", dpi=110)
         plt.close(figure)
     print(f"Figures and explanations are in {out}/")
-
-
-def load_application(name: str, weights: str | None = "imagenet") -> tuple[ModuleType, keras.Model]:
-    """
-    Load a model of `keras.applications`.
-
-    Parameters
-    ----------
-    name
-        Its name, such as "MobileNetV2".
-    weights
-        Its weights, as `keras.applications` takes them; they are downloaded on first use.
-
-    Returns
-    -------
-    module
-        The module that holds its preprocessing.
-    model
-        The model.
-
-    Raises
-    ------
-    DemoError
-        If there is no such model, or its weights cannot be had.
-    """
-    module, constructor = find_application(name)
-    try:
-        return module, constructor(weights=weights)
-    except Exception as error:  # keras raises a bare Exception when a download fails
-        raise DemoError(
-            f"The {weights} weights of {name} could not be loaded; they are downloaded on first "
-            f"use, which needs a connection. {error}"
-        ) from error
-
-
-def find_application(name: str) -> tuple[ModuleType, Any]:
-    """
-    Find a model of `keras.applications`.
-
-    Parameters
-    ----------
-    name
-        Its name, such as "MobileNetV2".
-
-    Returns
-    -------
-    module
-        The module that holds its preprocessing.
-    constructor
-        What makes the model.
-
-    Raises
-    ------
-    DemoError
-        If there is no such model.
-    """
-    constructor = getattr(keras.applications, name, None)
-    if not inspect.isfunction(constructor):
-        names = [n for n, f in vars(keras.applications).items() if inspect.isfunction(f)]
-        raise DemoError(f"--model {name} is not among keras.applications: {', '.join(names)}.")
-    for module in vars(keras.applications).values():
-        if inspect.ismodule(module) and hasattr(module, name):
-            return importlib.import_module(module.__name__), constructor
-    raise DemoError(f"keras.applications has no preprocessing for {name}.")
-
-
-def without_softmax(model: keras.Model) -> keras.Model:
-    """
-    Take the softmax off a classifier.
-
-    Parameters
-    ----------
-    model
-        Keras model; any that does not end in a softmax is handed back.
-
-    Returns
-    -------
-    logits
-        The model up to its logits, sharing its weights.
-    """
-    head, inputs = model.layers[-1], getattr(model, "inputs", None)
-    if not inputs:  # a subclass, which knows no graph of its layers
-        return model
-    inputs = inputs[0] if len(inputs) == 1 else inputs
-    if isinstance(head, keras.layers.Softmax):
-        return keras.Model(inputs, head.input)
-    if getattr(head, "activation", None) is not keras.activations.softmax:
-        return model
-    config = {**head.get_config(), "activation": None, "name": f"{head.name}_logits"}
-    logits = type(head).from_config(config)
-    outputs = logits(head.input)
-    logits.set_weights(head.get_weights())
-    return keras.Model(inputs, outputs)
 
 
 Seen = tuple[np.ndarray, np.ndarray, keras.Model, str]

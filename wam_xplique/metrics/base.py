@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import scipy.stats
@@ -14,20 +15,14 @@ from xplique.metrics.base import ExplanationMetric
 from ..algorithms.batching import BatchSize
 from ..algorithms.cells import HELD, cell_sums
 from ..algorithms.removal import RemovalProblem, ranks, single_cells
-from ..attributions import models
-from ..attributions.checks import (
-    check_choice,
-    check_fraction,
-    check_front_end,
-    check_integer,
-    check_wavelet,
-)
-from ..attributions.inputs import Layout, front_end_shape, is_torch_tensor, prepare, sanitize
-from ..backends import Backend, ScoreFunction, Tensor
+from ..backends import Tensor
+from ..backends.wavelets import plain_wavelet
+from ..checks import check_choice, check_fraction, check_integer, check_ndim, check_wavelet
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
+from ..inputs import CHANNELS, Layout, Question, front_end_shape, gathered, prepare
+from ..model import Model, Output, is_torch_tensor
 from .importance import Wavelets, as_array, check_finite, importance
-from .scores import ACTIVATIONS, model_scores
 
 DOMAINS = ("wavelet", "front_end")
 
@@ -40,6 +35,7 @@ class ScoreInterval(NamedTuple):
     high: float
 
 
+@dataclass(eq=False, repr=False)
 class WaveletMetric(ExplanationMetric):
     """
     Base class of the metrics that remove or insert wavelet coefficients.
@@ -61,14 +57,6 @@ class WaveletMetric(ExplanationMetric):
     batch_size
         Most perturbed inputs at once; None for no limit. It is halved, and stays so, where the
         device has too little memory.
-    baseline_mode
-        Value of what is removed: a number, or a function that is called with the inputs.
-    operator
-        What is scored: the name of a task, a member of `xplique.Tasks`, or a callable
-        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
-        by default.
-    activation
-        None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
     wavelet, level, mode
         The transform; None takes that of the explanations, or haar, the explainers' default level
         and periodization for maps in the input's domain. `level=0` leaves the inputs as they are:
@@ -82,6 +70,8 @@ class WaveletMetric(ExplanationMetric):
     domain
         What the features are: "wavelet", the coefficients of the inputs, or "front_end", the
         outputs of the front end, which the explanations must then tell of.
+    ndim, channels, output, explained
+        As for the explainers.
     seed
         Seed of the order of features of equal importance, and of what else is drawn.
     verbose
@@ -104,51 +94,46 @@ class WaveletMetric(ExplanationMetric):
     importance: it comes last of all.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        inputs: Any,
-        targets: Any = None,
-        batch_size: int | None = 64,
-        baseline_mode: float | Callable[[Any], Any] = 0.0,
-        operator: Any = None,
-        activation: str | None = None,
-        *,
-        wavelet: str | None = None,
-        level: int | None = None,
-        mode: str | None = None,
-        include_approximation: bool | None = True,
-        front_end: Callable[[Any], Any] | None = None,
-        domain: str | None = "wavelet",
-        seed: int = 0,
-        verbose: bool = False,
-    ):
-        check_integer("batch_size", batch_size, lowest=1, optional=True)
-        check_integer("level", level, lowest=0, optional=True)
-        check_wavelet("haar" if wavelet is None else wavelet, mode or "periodization")
-        check_choice("activation", activation, ACTIVATIONS)
-        check_choice("domain", domain, DOMAINS)
-        check_integer("seed", seed, lowest=0)
-        check_front_end(front_end)
-        check_baseline(baseline_mode)
-        if domain == "front_end" and front_end is None:
-            raise ValueError("domain='front_end' needs a front_end, got None.")
-        self._operator = models.check_operator(operator)
+    # Where they come among the positional arguments, each metric tells.
+    baseline_mode = cast("Any", 0.0)
+    operator = activation = cast("Any", None)
+
+    model: Any
+    inputs: Any
+    targets: Any = None
+    batch_size: int | None = 64
+    _: KW_ONLY
+    wavelet: Any = None
+    level: int | None = None
+    mode: str | None = None
+    include_approximation: bool | None = True
+    front_end: Callable[[Any], Any] | None = None
+    domain: str | None = "wavelet"
+    ndim: int | None = None
+    channels: str | None = None
+    output: Output = None
+    explained: str | int | None = None
+    seed: int = 0
+    verbose: bool = False
+
+    def __post_init__(self) -> None:
         # Xplique's constructor would turn all into TensorFlow's tensors.
-        self.model = model
-        self.batch_size = batch_size
-        self.baseline_mode = baseline_mode
-        self.activation = activation
-        self.include_approximation = include_approximation
-        self.front_end = front_end
-        self.domain = domain
-        self.seed = seed
-        self.verbose = verbose
-        self._wavelets = Wavelets(wavelet, level, mode)
-        self._batch_size = BatchSize(batch_size)
-        self._backend, self._scores = self._model(front_end)
-        self.inputs, self.targets = sanitize(inputs, targets, model)
-        self._x, self._y, self._layout = self._prepare(self.inputs)
+        check_integer("batch_size", self.batch_size, lowest=1, optional=True)
+        check_integer("level", self.level, lowest=0, optional=True)
+        check_wavelet(self.wavelet or "haar", self.mode or "periodization")
+        check_choice("domain", self.domain, DOMAINS)
+        check_choice("channels", self.channels, CHANNELS)
+        check_integer("seed", self.seed, lowest=0)
+        check_ndim(self.ndim)
+        check_baseline(self.baseline_mode)
+        if self.domain == "front_end" and self.front_end is None:
+            raise ValueError("domain='front_end' needs a front_end, got None.")
+        wavelet = None if self.wavelet is None else plain_wavelet(self.wavelet)
+        self._wavelets = Wavelets(wavelet, self.level, self.mode)
+        self._batch_size = BatchSize(self.batch_size)
+        model = self._asked(self.front_end)
+        self.inputs, self.targets = gathered(self.inputs, self.targets, model)
+        self._question = self._prepare(model, self.inputs)
         self._baseline = self._baseline_of(self.inputs)
 
     def evaluate(self, explanations: Any) -> float:
@@ -233,12 +218,24 @@ class WaveletMetric(ExplanationMetric):
             Array (N,).
         """
 
-    def _model(self, front_end: Any) -> tuple[Backend, ScoreFunction]:
-        return model_scores(self.model, self._operator, self.activation, front_end)
+    def _asked(self, front_end: Any) -> Model:
+        """The model, as the metric asks it."""
+        return Model(
+            self.model,
+            self.operator,
+            output=self.output,
+            activation=self.activation,
+            front_end=front_end,
+        )
 
-    def _prepare(self, inputs: Any) -> tuple[Tensor, Tensor, Layout]:
+    def _prepare(self, model: Model, inputs: Any) -> Question:
         return prepare(
-            inputs, self.targets, self.model, self._operator, self._backend, self.front_end
+            model,
+            inputs,
+            self.targets,
+            ndim=self.ndim,
+            channels=self.channels,
+            explained=self.explained,
         )
 
     def _ranked(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray, np.ndarray]:
@@ -255,17 +252,18 @@ class WaveletMetric(ExplanationMetric):
         """The removal of the features that explanations tell of, and their importance (N, K)."""
         if self._is_of_front_end(explanations):
             return self._pose_front_end(explanations)
-        layout = self._layout
-        shape = layout.shape_channels_last(tuple(self._x.shape))
-        transform = self._wavelets.transform(explanations, layout, tuple(self._x.shape))
-        transform.check(self._x.shape)
+        question, layout = self._question, self._question.layout
+        size = tuple(question.x.shape)
+        shape = layout.shape_channels_last(size)
+        transform = self._wavelets.transform(explanations, layout, size)
+        transform.check(size)
         values = importance(explanations, transform, layout, shape)
         cells = self._cells(values, transform, layout.ndim)
         problem = RemovalProblem(
-            self._backend,
-            self._scores,
-            self._x,
-            self._y,
+            question.backend,
+            question.scores,
+            question.x,
+            question.y,
             transform,
             map_bands(functools.partial(_native, layout=layout), cells),
             self._batch_size,
@@ -277,7 +275,8 @@ class WaveletMetric(ExplanationMetric):
     def _pose_front_end(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray]:
         is_wavelets = isinstance(explanations, WaveletExplanation)
         values = as_array(explanations.front_end if is_wavelets else explanations)
-        expected = (len(self._x), *self._seen_shape)
+        question = self._question
+        expected = (len(question.x), *self._seen_shape)
         if values.shape != expected:
             raise ValueError(
                 f"Explanations of the front end's output must have its shape, {expected}, got "
@@ -285,12 +284,12 @@ class WaveletMetric(ExplanationMetric):
             )
         check_finite([values])
         cells = self._cells_of_front_end(expected[1:])
-        _, scores = self._model(None)
+        behind = replace(question, model=self._asked(None))
         problem = RemovalProblem(
-            self._backend,
-            scores,
+            question.backend,
+            behind.scores,
             self._seen,
-            self._y,
+            question.y,
             WaveletTransform("haar", 0, "periodization", (1,)),
             cells,
             self._batch_size,
@@ -327,22 +326,30 @@ class WaveletMetric(ExplanationMetric):
 
     @functools.cached_property
     def _seen_shape(self) -> tuple[int, ...]:
-        return front_end_shape(self.front_end, self._x, self._backend)
+        return front_end_shape(self.front_end, self._question.x, self._question.backend)
 
     @functools.cached_property
     def _seen(self) -> Tensor:
         """What the front end makes of the inputs."""
-        assert self.front_end is not None
-        size, parts = self.batch_size or len(self._x), []
-        for start in range(0, len(self._x), size):
-            part = self.front_end(self._x[start : start + size])
-            parts.append(part.detach() if is_torch_tensor(part) else part)
-        return self._backend.concat(parts, 0)
+        front_end: Any = self.front_end
+
+        def seen(x: Tensor) -> Tensor:
+            part = front_end(x)
+            return part.detach() if is_torch_tensor(part) else part
+
+        question = self._question
+        return self._batch_size.apply(seen, question.backend, question.x)
 
     def _baseline_of(self, inputs: Any) -> Tensor | float:
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
-        return self._prepare(_like(inputs, self.baseline_mode(inputs)))[0]
+        own = inputs if self.explained is None else inputs[self.explained]
+        baseline = _like(own, self.baseline_mode(own))
+        if self.explained is not None:
+            several: Any = dict(inputs) if isinstance(inputs, dict) else list(inputs)
+            several[self.explained] = baseline
+            baseline = several if isinstance(inputs, dict) else tuple(several)
+        return self._prepare(self._question.model, baseline).x
 
     @functools.cached_property
     def _baseline_of_front_end(self) -> Tensor | float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,21 @@ from ..algorithms.removal import (
 from .base import WaveletMetric, check_share
 
 
+@dataclass(eq=False, repr=False)
 class CausalMetric(WaveletMetric):
     """
     Base class of the metrics that perturb the features one after the other.
 
     Parameters
     ----------
+    baseline_mode
+        Value of what is removed: a number, or a function that is called with the inputs.
+    operator
+        What is scored: the name of a task, a member of `xplique.Tasks`, or a callable
+        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
+        by default.
+    activation
+        None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
     steps
         Number of steps from nothing to `max_percentage_perturbed`; -1 for one feature at a time.
     max_percentage_perturbed
@@ -36,55 +46,23 @@ class CausalMetric(WaveletMetric):
     The others are those of `WaveletMetric`.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        inputs: Any,
-        targets: Any = None,
-        batch_size: int | None = 64,
-        baseline_mode: float | Callable[[Any], Any] = 0.0,
-        steps: int = 10,
-        max_percentage_perturbed: float = 1.0,
-        operator: Any = None,
-        activation: str | None = None,
-        *,
-        wavelet: str | None = None,
-        level: int | None = None,
-        mode: str | None = None,
-        include_approximation: bool | None = True,
-        front_end: Callable[[Any], Any] | None = None,
-        domain: str | None = "wavelet",
-        relative: bool = False,
-        seed: int = 0,
-        verbose: bool = False,
-    ):
-        integer = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool)
-        if not integer or (steps < 1 and steps != -1):
+    baseline_mode: float | Callable[[Any], Any] = 0.0
+    steps: int = 10
+    max_percentage_perturbed: float = 1.0
+    operator: Any = None
+    activation: str | None = None
+    _: KW_ONLY
+    relative: bool = False
+
+    def __post_init__(self) -> None:
+        integer = isinstance(self.steps, (int, np.integer)) and not isinstance(self.steps, bool)
+        if not integer or (self.steps < 1 and self.steps != -1):
             raise ValueError(
                 "steps must be an integer of at least 1, or -1 for one feature at a time, got "
-                f"{steps!r}."
+                f"{self.steps!r}."
             )
-        check_share("max_percentage_perturbed", max_percentage_perturbed)
-        super().__init__(
-            model,
-            inputs,
-            targets,
-            batch_size,
-            baseline_mode,
-            operator,
-            activation,
-            wavelet=wavelet,
-            level=level,
-            mode=mode,
-            include_approximation=include_approximation,
-            front_end=front_end,
-            domain=domain,
-            seed=seed,
-            verbose=verbose,
-        )
-        self.steps = steps
-        self.relative = relative
-        self.max_percentage_perturbed = max_percentage_perturbed
+        check_share("max_percentage_perturbed", self.max_percentage_perturbed)
+        super().__post_init__()
 
     @abstractmethod
     def evaluate_samples(self, explanations: Any) -> np.ndarray:

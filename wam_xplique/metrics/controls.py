@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..attributions.checks import check_choice, check_integer
-from ..attributions.inputs import Layout, as_numbers, is_torch_tensor
+from ..checks import check_choice, check_integer
 from ..coefficients import Coefficients, WaveletTransform, averages, map_bands
 from ..explanation import WaveletExplanation
+from ..inputs import Layout, as_numbers
+from ..model import is_torch_tensor
 
 
 def control(

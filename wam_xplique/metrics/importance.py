@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pywt
 
-from ..attributions.inputs import Layout, is_torch_tensor
+from ..backends.wavelets import plain_wavelet
 from ..coefficients import Coefficients, WaveletTransform, averages, flatten, map_bands
 from ..explanation import WaveletExplanation
+from ..inputs import Layout
+from ..model import is_torch_tensor
 
 
 class Wavelets(NamedTuple):
     """What a metric asks of the transform; None takes the explanation's."""
 
-    wavelet: str | None
+    wavelet: Any
     level: int | None
     mode: str | None
 
@@ -31,7 +33,7 @@ class Wavelets(NamedTuple):
             If the explanation is one of other coefficients.
         """
         if not isinstance(explanation, WaveletExplanation):
-            wavelet, mode = self.wavelet or "haar", self.mode or "periodization"
+            wavelet, mode = plain_wavelet(self.wavelet or "haar"), self.mode or "periodization"
             return WaveletTransform.fitting(shape, wavelet, self.level, mode, layout.spatial_axes)
         found = (explanation.wavelet, explanation.level, explanation.mode)
         for name, wanted, theirs in zip(self._fields, self, found, strict=True):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 
 from ..algorithms.removal import magnitudes, matched_places, matched_scores
-from ..attributions.checks import check_integer
+from ..checks import check_integer
 from .base import WaveletMetric
 
 
+@dataclass(eq=False, repr=False)
 class MatchedFaithfulness(WaveletMetric):
     """
     Insertion against its opposite among features of like magnitude; higher is better.
@@ -29,6 +31,14 @@ class MatchedFaithfulness(WaveletMetric):
 
     Parameters
     ----------
+    baseline_mode
+        Value of what is removed: a number, or a function that is called with the inputs.
+    operator
+        What is scored: the name of a task, a member of `xplique.Tasks`, or a callable
+        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
+        by default.
+    activation
+        None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
     groups
         Number of groups. With few of them, a group holds unlike magnitudes, and energy counts
         again; with as many as there are pairs, neighbours alone are compared. Each has an even
@@ -48,45 +58,16 @@ class MatchedFaithfulness(WaveletMetric):
     the same score. Equals, of importance or of magnitude, come in a random order.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        inputs: Any,
-        targets: Any = None,
-        batch_size: int | None = 64,
-        baseline_mode: float | Callable[[Any], Any] = 0.0,
-        groups: int = 500,
-        operator: Any = None,
-        activation: str | None = None,
-        *,
-        wavelet: str | None = None,
-        level: int | None = None,
-        mode: str | None = None,
-        include_approximation: bool | None = None,
-        front_end: Callable[[Any], Any] | None = None,
-        domain: str | None = "wavelet",
-        seed: int = 0,
-        verbose: bool = False,
-    ):
-        check_integer("groups", groups, lowest=1)
-        super().__init__(
-            model,
-            inputs,
-            targets,
-            batch_size,
-            baseline_mode,
-            operator,
-            activation,
-            wavelet=wavelet,
-            level=level,
-            mode=mode,
-            include_approximation=include_approximation,
-            front_end=front_end,
-            domain=domain,
-            seed=seed,
-            verbose=verbose,
-        )
-        self.groups = groups
+    baseline_mode: float | Callable[[Any], Any] = 0.0
+    groups: int = 500
+    operator: Any = None
+    activation: str | None = None
+    _: KW_ONLY
+    include_approximation: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_integer("groups", self.groups, lowest=1)
+        super().__post_init__()
 
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
         """

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 
 from ..algorithms.cells import grid, wavelet_cells
 from ..algorithms.removal import mu_fidelity
-from ..attributions.checks import check_integer
+from ..checks import check_integer
 from ..coefficients import Coefficients, WaveletTransform
 from .base import WaveletMetric, check_share
 
 
+@dataclass(eq=False, repr=False)
 class WaveletMuFidelity(WaveletMetric):
     """
     Rank correlation between importance and drop in score of random sets of coefficients.
@@ -29,6 +31,14 @@ class WaveletMuFidelity(WaveletMetric):
 
     Parameters
     ----------
+    baseline_mode
+        Value of what is removed: a number, or a function that is called with the inputs.
+    operator
+        What is scored: the name of a task, a member of `xplique.Tasks`, or a callable
+        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
+        by default.
+    activation
+        None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
     grid_size
         Cells along each axis of the mosaic of coefficients, which are removed as a whole; None
         for single coefficients.
@@ -45,51 +55,20 @@ class WaveletMuFidelity(WaveletMetric):
     The others are those of `WaveletMetric`.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        inputs: Any,
-        targets: Any = None,
-        batch_size: int | None = 64,
-        grid_size: int | None = 9,
-        subset_percent: float = 0.2,
-        baseline_mode: float | Callable[[Any], Any] = 0.0,
-        nb_samples: int = 200,
-        operator: Any = None,
-        activation: str | None = None,
-        *,
-        wavelet: str | None = None,
-        level: int | None = None,
-        mode: str | None = None,
-        include_approximation: bool | None = None,
-        front_end: Callable[[Any], Any] | None = None,
-        domain: str | None = "wavelet",
-        seed: int = 0,
-        verbose: bool = False,
-    ):
-        check_integer("grid_size", grid_size, lowest=1, optional=True)
-        check_share("subset_percent", subset_percent)
-        check_integer("nb_samples", nb_samples, lowest=2)
-        super().__init__(
-            model,
-            inputs,
-            targets,
-            batch_size,
-            baseline_mode,
-            operator,
-            activation,
-            wavelet=wavelet,
-            level=level,
-            mode=mode,
-            include_approximation=include_approximation,
-            front_end=front_end,
-            domain=domain,
-            seed=seed,
-            verbose=verbose,
-        )
-        self.grid_size = grid_size
-        self.subset_percent = subset_percent
-        self.nb_samples = nb_samples
+    grid_size: int | None = 9
+    subset_percent: float = 0.2
+    baseline_mode: float | Callable[[Any], Any] = 0.0
+    nb_samples: int = 200
+    operator: Any = None
+    activation: str | None = None
+    _: KW_ONLY
+    include_approximation: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_integer("grid_size", self.grid_size, lowest=1, optional=True)
+        check_share("subset_percent", self.subset_percent)
+        check_integer("nb_samples", self.nb_samples, lowest=2)
+        super().__post_init__()
 
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
         problem, importance = self._pose(explanations)
@@ -99,7 +78,9 @@ class WaveletMuFidelity(WaveletMetric):
     def _cells(self, values: Coefficients, transform: WaveletTransform, ndim: int) -> Coefficients:
         if self.grid_size is None:
             return super()._cells(values, transform, ndim)
-        shape = self._layout.shape_channels_last(tuple(self._x.shape))[1 : 1 + ndim]
+        shape = self._question.layout.shape_channels_last(tuple(self._question.x.shape))[
+            1 : 1 + ndim
+        ]
         included = self._includes_approximation(values)
         return wavelet_cells(transform, shape, "mosaic", self.grid_size, included)
 

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from xplique.wrappers import TorchWrapper
 
 from ..algorithms.randomization import Randomization, cascade
-from ..attributions import models
-from ..attributions.checks import check_fraction, check_integer
+from ..checks import check_fraction, check_integer
 from ..coefficients import as_rows, flatten
 from ..explanation import WaveletExplanation
+from ..model import keras_of
 from .importance import as_array
 
 
@@ -122,14 +121,15 @@ def _copy(model: Any) -> tuple[Any, Any]:
     if _is_module(model):
         module = copy.deepcopy(model)
         return module, module
-    if not models.is_keras(model):
+    keras = keras_of(model)
+    if keras is None:
         raise TypeError(
             "model must be a Keras model, a torch.nn.Module or a TorchWrapper, got "
             f"{type(model).__name__}."
         )
     try:
         with _seeded(0):
-            twin = tf.keras.models.clone_model(model)
+            twin = keras.models.clone_model(model)
     except (TypeError, ValueError) as error:
         raise TypeError(
             "model must be sequential or functional, to be copied, got a subclass "

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 import scipy.stats
 from xplique.commons.operators import predictions_operator
 
+from .. import operators
 from ..algorithms.removal import most_important_alone, without_most_important
-from ..backends import Backend, ScoreFunction
+from ..model import Model
+from ..operators import check_operator
 from .base import WaveletMetric, check_share
-from .scores import model_classes
 
 
+@dataclass(eq=False, repr=False)
 class ImportantPartMetric(WaveletMetric):
     """
     Base class of the metrics of the important part of the inputs.
 
     Parameters
     ----------
+    baseline_mode
+        Value of what is removed: a number, or a function that is called with the inputs.
+    operator
+        What is scored: the name of a task, a member of `xplique.Tasks`, or a callable
+        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
+        by default.
+    activation
+        None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
     keep
         What the important part is, the mask m of the equations: a share of the features (a float
         in (0, 1]; half of them by default, as in the WAM paper's experiments) or a count (an int).
@@ -34,51 +45,22 @@ class ImportantPartMetric(WaveletMetric):
     The others are those of `WaveletMetric`.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        inputs: Any,
-        targets: Any = None,
-        batch_size: int | None = 64,
-        baseline_mode: float | Callable[[Any], Any] = 0.0,
-        keep: float | int = 0.5,
-        operator: Any = None,
-        activation: str | None = None,
-        *,
-        wavelet: str | None = None,
-        level: int | None = None,
-        mode: str | None = None,
-        include_approximation: bool | None = True,
-        front_end: Callable[[Any], Any] | None = None,
-        domain: str | None = None,
-        seed: int = 0,
-        verbose: bool = False,
-    ):
-        integer = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool)
-        if integer and keep < 1:
+    baseline_mode: float | Callable[[Any], Any] = 0.0
+    keep: float | int = 0.5
+    operator: Any = None
+    activation: str | None = None
+    _: KW_ONLY
+    domain: str | None = None
+
+    def __post_init__(self) -> None:
+        integer = isinstance(self.keep, (int, np.integer)) and not isinstance(self.keep, bool)
+        if integer and self.keep < 1:
             raise ValueError(
-                f"keep must be a share in (0, 1] or a count of at least 1, got {keep!r}."
+                f"keep must be a share in (0, 1] or a count of at least 1, got {self.keep!r}."
             )
         if not integer:
-            check_share("keep", keep)
-        super().__init__(
-            model,
-            inputs,
-            targets,
-            batch_size,
-            baseline_mode,
-            operator,
-            activation,
-            wavelet=wavelet,
-            level=level,
-            mode=mode,
-            include_approximation=include_approximation,
-            front_end=front_end,
-            domain=domain,
-            seed=seed,
-            verbose=verbose,
-        )
-        self.keep = keep
+            check_share("keep", self.keep)
+        super().__post_init__()
 
     def _counts(self, importance: np.ndarray) -> np.ndarray:
         """The number (N,) of features of the important part."""
@@ -158,10 +140,16 @@ class InputFidelity(ImportantPartMetric):
         same = scipy.stats.binomtest(int(scores.sum()), len(scores))
         return same.proportion_ci(confidence, "wilson")
 
-    def _model(self, front_end: Any) -> tuple[Backend, ScoreFunction]:
-        if self._operator is not predictions_operator:
+    def _asked(self, front_end: Any) -> Model:
+        if check_operator(self.operator) is not predictions_operator:
             raise ValueError(
                 "operator must be None: InputFidelity compares the classes that a classifier "
                 "predicts."
             )
-        return model_classes(self.model, front_end)
+        return Model(
+            self.model,
+            operators.predicted_class,
+            output=self.output,
+            activation=self.activation,
+            front_end=front_end,
+        )

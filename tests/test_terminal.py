@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from wam_xplique.cli.parsing import MOST_READ, SeveralValues, reason, run, telling
+from wam_xplique.terminal import MOST_READ, SeveralValues, reason, run, telling
 
 
 def make(tell=print):

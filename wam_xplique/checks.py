@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.wavelets import as_wavelet, check_mode
+from .backends.wavelets import as_wavelet, check_mode
 
 
 def warn(message: str) -> None:
@@ -24,14 +24,7 @@ _PACKAGE = __name__.partition(".")[0] + "."
 
 
 def check_integer(name: str, value: Any, lowest: int, optional: bool = False) -> None:
-    """
-    Check an integer argument.
-
-    Raises
-    ------
-    ValueError
-        If `value` is no integer of at least `lowest` (nor None, where it is optional).
-    """
+    """Check an integer argument."""
     if optional and value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
@@ -40,31 +33,13 @@ def check_integer(name: str, value: Any, lowest: int, optional: bool = False) ->
 
 
 def check_wavelet(wavelet: Any, mode: Any) -> None:
-    """
-    Check the names of a wavelet and of a boundary mode.
-
-    Raises
-    ------
-    TypeError
-        If `wavelet` is no name.
-    ValueError
-        If PyWavelets has no discrete wavelet, or no mode, of the name.
-    """
-    if not isinstance(wavelet, str):
-        raise TypeError(f"wavelet must be the name of a wavelet, got {wavelet!r}.")
+    """Check a wavelet, and the name of a boundary mode."""
     as_wavelet(wavelet)
     check_mode(mode)
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...], optional: bool = True) -> None:
-    """
-    Check an argument that is one of a few names (or None, where it is optional).
-
-    Raises
-    ------
-    ValueError
-        If it is none of them.
-    """
+    """Check an argument that is one of a few names (or None, where it is optional)."""
     if optional and value is None:
         return
     if value not in choices:
@@ -73,14 +48,7 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...], optional: bool
 
 
 def check_number(name: str, value: Any, lowest: float) -> None:
-    """
-    Check a real argument.
-
-    Raises
-    ------
-    ValueError
-        If `value` is not a finite number of at least `lowest`.
-    """
+    """Check a real argument."""
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float, np.number))
@@ -91,40 +59,19 @@ def check_number(name: str, value: Any, lowest: float) -> None:
 
 
 def check_ndim(ndim: Any) -> None:
-    """
-    Check a number of spatial axes.
-
-    Raises
-    ------
-    ValueError
-        If it is neither None nor 1, 2 or 3.
-    """
+    """Check a number of spatial axes."""
     if ndim is not None and (isinstance(ndim, bool) or ndim not in (1, 2, 3)):
         raise ValueError(f"ndim must be None, 1, 2 or 3, got {ndim!r}.")
 
 
 def check_front_end(front_end: Any) -> None:
-    """
-    Check what stands between the inputs and the model.
-
-    Raises
-    ------
-    TypeError
-        If `front_end` is neither None nor callable.
-    """
+    """Check what stands between the inputs and the model."""
     if front_end is not None and not callable(front_end):
         raise TypeError(f"front_end must be None or a callable, got {front_end!r}.")
 
 
 def check_fraction(name: str, value: Any, optional: bool = True) -> None:
-    """
-    Check an argument that is a fraction (or None, where it is optional).
-
-    Raises
-    ------
-    ValueError
-        If `value` is no number between 0 and 1, both excluded.
-    """
+    """Check an argument that is a fraction (or None, where it is optional)."""
     if optional and value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (float, np.floating)) or not 0 < value < 1:
@@ -133,21 +80,7 @@ def check_fraction(name: str, value: Any, optional: bool = True) -> None:
 
 
 def check_until(until: Any, targets: tuple[str, ...]) -> None:
-    """
-    Check the targets of what grows until one is met.
-
-    Parameters
-    ----------
-    until
-        None, or targets by name.
-    targets
-        The names that there are.
-
-    Raises
-    ------
-    ValueError
-        If a target is unknown or not positive.
-    """
+    """Check the targets of what grows until one is met."""
     if until is None:
         return
     if not isinstance(until, Mapping) or not until or not set(until) <= set(targets):
@@ -159,14 +92,7 @@ def check_until(until: Any, targets: tuple[str, ...]) -> None:
 
 
 def check_refine(refine: Any) -> None:
-    """
-    Check a tolerance or a budget of refinement.
-
-    Raises
-    ------
-    ValueError
-        If `refine` is neither None, nor a number between 0 and 1, nor an integer of at least 1.
-    """
+    """Check a tolerance or a budget of refinement."""
     if isinstance(refine, (int, np.integer)):
         check_integer("refine", refine, lowest=1)
     else:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .model_files import Loaded, Refused
+from .loaded import Loaded, Refused
 
 TOUCH_FILES = re.compile(rb"\b(save|from_file)\b")
 """TorchScript's operators that write and read files."""

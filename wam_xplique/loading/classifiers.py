@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..demo.imagenet import load_application
-from .model_files import Loaded, Shape, load_file, of_keras
-from .options import Preprocess
+from .applications import load_application
+from .files import load_file, of_keras
+from .loaded import Loaded, Shape
 
 IMAGENET = "imagenet"
 _MEAN, _DEVIATION = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
 
 Prepare = Callable[[np.ndarray], np.ndarray]
 """What makes an input (H, W) or (H, W, C) of the pixels of an image, between 0 and 255."""
+
+
+class Preprocess(str, Enum):
+    """What is done to the pixels of an image, which are between 0 and 255."""
+
+    none = "none"
+    unit = "unit"
+    imagenet = "imagenet"
+    standardize = "standardize"
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,17 +22,16 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
 import keras
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from ..demo.imagenet import without_softmax
-from .parsing import reason
-
-Shape = tuple[int | None, ...]
+from ..terminal import reason
+from .applications import without_softmax
+from .loaded import Loaded, Refused, Shape
 
 SERVING = "serving_default"
 TOUCH_FILES = {
@@ -50,36 +49,6 @@ TOUCH_FILES = {
     "WriteFile",
 }
 """TensorFlow's operators that call Python, or read or write files of which a model has no need."""
-
-
-class Loaded(NamedTuple):
-    """
-    What a file holds.
-
-    Parameters
-    ----------
-    model
-        Keras model, `tf.Module` or `torch.nn.Module`.
-    logits
-        What is explained: the model without its softmax, where that is known, else the model.
-    shape
-        Shape of one input as the model takes it, None in place of sizes that are open; None where
-        the file does not tell.
-    channels_first
-        Whether the channels stand before the spatial axes.
-    scales_itself
-        Whether the model takes pixels between 0 and 255.
-    """
-
-    model: Any
-    logits: Any
-    shape: Shape | None
-    channels_first: bool = False
-    scales_itself: bool = False
-
-
-class Refused(Exception):
-    """A file can run code; the message says how, and goes on after "because it"."""
 
 
 def load_file(path: Path, trust: bool = False) -> Loaded:
@@ -126,7 +95,6 @@ def of_keras(model: keras.Model) -> Loaded:
     shape = getattr(model, "input_shape", None)
     if isinstance(shape, (list, dict)):
         raise ValueError(f"it has several inputs, {shape}; expected one")
-    _check_batch(shape)
     taken = None if shape is None else shape[1:]
     return Loaded(model, without_softmax(model), taken, scales_itself=_scales_itself(model))
 

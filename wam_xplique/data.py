@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..attributions.inputs import is_batched, is_torch_tensor
-from ..backends import get_backend
+from .backends import get_backend
 
 PREDICTED = "predicted"
 SIZE = 32
@@ -21,36 +20,7 @@ Batch = tuple[Any, Any]
 def batches(
     data: Any, targets: Any, count: int | None = None, size: int | None = None, model: Any = None
 ) -> Iterator[Batch]:
-    """
-    Go through data once, holding no more of them than a batch.
-
-    Parameters
-    ----------
-    data
-        An array or tensor; or a `tf.data.Dataset`, batched or not, a PyTorch `DataLoader`, or any
-        iterable of batches ``(inputs, targets, ...)``, or with "predicted" of inputs alone.
-    targets
-        Targets of an array or tensor; None where the data hold them; "predicted" to leave them
-        out.
-    count
-        Most inputs; all by default. No batch is asked for beyond them.
-    size
-        Inputs in a batch, where the data come in none; 32 by default.
-    model
-        The model, if the data go straight into it; tells whether a dataset is batched.
-
-    Returns
-    -------
-    pairs
-        Batches of inputs and targets.
-
-    Raises
-    ------
-    ValueError
-        If targets are missing, given twice, or not as many as the inputs.
-    TypeError
-        If the data are none of these.
-    """
+    """Go through data once, holding no more of them than a batch."""
     size, predicted = size or SIZE, isinstance(targets, str)
     if predicted and targets != PREDICTED:
         raise ValueError(f"targets must be classes or {PREDICTED!r}, got {targets!r}.")
@@ -75,28 +45,26 @@ def gather(data: Any, targets: Any, count: int | None = None, model: Any = None)
     The first inputs of data and their targets, in one batch.
 
     Parameters are those of `batches`.
-
-    Returns
-    -------
-    inputs, targets
-        Arrays or tensors; no targets where they are to be predicted.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As for `batches`; a ValueError also if there are no inputs, or fewer than `count`.
     """
+    is_dataset = isinstance(data, tf.data.Dataset)
+    if count is None and is_dataset and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("The dataset never ends: hand in take(n) of it.")
     found = list(batches(data, targets, count, None, model))
     total = sum(len(inputs) for inputs, _ in found)
+    if not total:
+        raise ValueError("inputs must not be empty, got data that hold none.")
     if total < (count or 1):
         raise ValueError(f"The data ended early: {count or 1} inputs are needed, got {total}.")
     all_inputs, all_targets = zip(*found, strict=True)
     return _joined(all_inputs), None if all_targets[0] is None else _joined(all_targets)
 
 
-def on_host(x: Any) -> np.ndarray:
-    """An array or tensor of any framework as an array."""
-    return x.detach().cpu().numpy() if is_torch_tensor(x) else np.asarray(x)
+def is_batched(dataset: tf.data.Dataset) -> bool:
+    """Whether `dataset`, or all that it wraps, makes batches; TensorFlow has no public answer."""
+    if hasattr(dataset, "_batch_size"):
+        return True
+    inner = [] if "Unbatch" in type(dataset).__name__ else dataset._inputs()
+    return bool(inner) and all(map(is_batched, inner))
 
 
 def _given(targets: Any, data: Any) -> Any:

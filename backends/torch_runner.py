@@ -1,0 +1,174 @@
+"""Functions of PyTorch modules, with and without gradients with respect to the inputs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from .runner import NO_FRONT_END_GRADIENT, NO_GRADIENT, FrontEnd, Runner, Score
+
+# On the CPU, the large activations of a large batch are mapped afresh at each call, which costs
+# more than small batches do (``python -m benchmarks.gradients`` prints both times).
+_CPU_ELEMENTS = 8 * 3 * 224 * 224
+
+Rows = tuple[torch.Tensor, ...]
+
+
+class TorchRunner(Runner):
+    """
+    PyTorch, as it runs a module.
+
+    Parameters are left alone: no gradient of theirs is computed or stored. A `torch.autocast`
+    around the call is respected. The module gets tensors of its own, which it may overwrite.
+
+    Raises
+    ------
+    ValueError
+        If the module or the front end is in training mode, now or at any later call.
+    """
+
+    def __init__(self, model: nn.Module, front_end: FrontEnd | None = None):
+        super().__init__(model, front_end)
+        self._layout = _Layout(model)
+        self._check_modes()
+
+    def evaluate(self, score: Score, x: torch.Tensor, *rows: torch.Tensor) -> torch.Tensor:
+        self._check_modes()
+        plain = functools.partial(self._evaluated, score)
+        return self._in_parts(plain, x, rows, plain)[0]
+
+    def differentiate(
+        self, score: Score, x: torch.Tensor, *rows: torch.Tensor
+    ) -> tuple[torch.Tensor, Rows]:
+        self._check_modes()
+
+        def differentiated(x: torch.Tensor, *rows: torch.Tensor) -> Rows:
+            # Of tensors made in inference mode there is no gradient, but of their copies.
+            with torch.inference_mode(False), torch.enable_grad():
+                x, rows = _without_history(x), tuple(map(_without_history, rows))
+                x.requires_grad_()
+                # A module may overwrite what it gets, but not what needs gradients itself.
+                own = x.clone()
+                if self.front_end is None:
+                    scores = score(own, *rows)
+                    return scores.detach(), *_gradients(scores, (x,))
+                seen = self.front_end(own)
+                if not seen.requires_grad:
+                    raise ValueError(NO_FRONT_END_GRADIENT)
+                scores = score(seen.clone(), *rows)
+                return scores.detach(), *_gradients(scores, (x, seen))
+
+        plain = functools.partial(self._evaluated, score)
+        scores, *gradients = self._in_parts(differentiated, x, rows, plain)
+        return scores, tuple(gradients)
+
+    def _evaluated(self, score: Score, x: torch.Tensor, *rows: torch.Tensor) -> Rows:
+        with torch.no_grad():
+            return (score(self.seen(x), *rows),)
+
+    def _check_modes(self) -> None:
+        for name, module in {"model": self.model, "front_end": self.front_end}.items():
+            parts = module.named_modules() if _has_modes(module) else ()
+            training = [part or f"the {name}" for part, m in parts if _trains(m)]
+            if training:
+                raise ValueError(
+                    f"The {name} must be in evaluation mode, but {training[0]} is in training "
+                    f"mode; call {name}.eval() first."
+                )
+
+    def _in_parts(
+        self, function: Callable[..., Rows], x: torch.Tensor, rows: Rows, plain: Callable[..., Rows]
+    ) -> Rows:
+        """`function` in small parts on the CPU, in the memory layout that suits the model."""
+        if x.device.type != "cpu":
+            return function(x.clone(), *rows)
+        size = max(1, _CPU_ELEMENTS // max(x[0].numel(), 1))
+        suited = self._layout.of(x, rows, plain)
+        parts = []
+        for part in zip(*(tensor.split(size) for tensor in (suited, *rows)), strict=True):
+            try:
+                parts.append(function(*part))
+            except RuntimeError as error:
+                if not self._layout.is_to_blame(error):
+                    raise
+                return self._in_parts(function, x, rows, plain)
+        return tuple(map(torch.cat, zip(*parts, strict=True))) if len(parts) > 1 else parts[0]
+
+
+class _Layout:
+    """
+    The memory layout in which a model is fastest on the CPU, and gives the same scores.
+
+    Convolutions prefer their channels last, but a model may insist on contiguous tensors, by
+    calling ``view`` on them, or read their memory by itself: it is given these from then on.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.channels_last = any(isinstance(m, nn.Conv2d) for m in model.modules())
+        self.compared = not self.channels_last
+
+    def of(self, x: torch.Tensor, rows: Rows, plain: Callable[..., Rows]) -> torch.Tensor:
+        """A copy of `x` in this layout."""
+        if x.ndim == 4 and not self.compared:
+            self._compare(x[:1], tuple(row[:1] for row in rows), plain)
+        if not self.channels_last or x.ndim != 4:
+            return x.clone(memory_format=torch.contiguous_format)
+        return _channels_last(x)
+
+    def is_to_blame(self, error: RuntimeError) -> bool:
+        """Whether the layout caused `error`; if so it is given up."""
+        blamed = self.channels_last and "view size is not compatible" in str(error)
+        self.channels_last = self.channels_last and not blamed
+        return blamed
+
+    def _compare(self, x: torch.Tensor, rows: Rows, plain: Callable[..., Rows]) -> None:
+        try:
+            (fast,), (safe,) = plain(_channels_last(x), *rows), plain(x.clone(), *rows)
+        except RuntimeError as error:
+            if not self.is_to_blame(error):
+                raise
+        else:
+            self.channels_last = torch.allclose(fast, safe, rtol=1e-2, atol=1e-2 * _size(safe))
+        self.compared = True
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    x = x.clone(memory_format=torch.channels_last)
+    _, channels, height, width = x.shape
+    # One channel counts as last whatever its stride, but only this stride makes it fast.
+    strides = (channels * height * width, 1, channels * width, channels)
+    return x.as_strided(x.shape, strides)
+
+
+def _size(scores: torch.Tensor) -> float:
+    return float(scores.abs().max()) if scores.numel() else 0.0
+
+
+def _without_history(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.clone() if tensor.is_inference() else tensor.detach()
+
+
+def _has_modes(module: Any) -> bool:
+    """Whether it is a module that can train; Keras tells its models at each call."""
+    homes = {cls.__module__.partition(".")[0] for cls in type(module).__mro__}
+    return isinstance(module, nn.Module) and "keras" not in homes
+
+
+def _trains(module: nn.Module) -> bool:
+    """Whether a module trains; graphs, and what holds their parameters, have no mode to leave."""
+    of_graph = type(module) is nn.Module or isinstance(module, torch.fx.GraphModule)
+    exported = type(module).__module__.startswith("torch.export")
+    return getattr(module, "training", False) and not (of_graph or exported)
+
+
+def _gradients(scores: torch.Tensor, wanted: Rows) -> Rows:
+    if not scores.requires_grad:
+        raise ValueError(NO_GRADIENT)
+    found: tuple[Any, ...] = torch.autograd.grad(scores.sum(), wanted, allow_unused=True)
+    if any(gradient is None for gradient in found):
+        raise ValueError("The model's scores do not depend on its inputs.")
+    return found

@@ -1,0 +1,3 @@
+"""The models in files that the command line is tested with."""
+
+from ..cli.conftest import *  # noqa: F403

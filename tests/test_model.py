@@ -1,0 +1,489 @@
+"""Models as people have them: each is explained rightly, or refused with the reason."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import subprocess
+import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from torch import nn
+
+from wam_xplique import (
+    FAM,
+    WCAM,
+    WaveletIntegratedGradients,
+    WaveletSaliency,
+    WaveletSmoothGrad,
+)
+from wam_xplique.analysis import minimal_images, scale_profile
+from wam_xplique.metrics import MatchedFaithfulness, WaveletDeletion, WaveletMuFidelity
+
+X = np.random.default_rng(0).standard_normal((3, 16, 16, 3)).astype(np.float32)
+Y = np.eye(3, dtype=np.float32)
+FIRST = torch.tensor(np.moveaxis(X, -1, 1).copy())
+CELLS = {"grid_size": 4, "nb_design": 8, "level": 2}
+
+
+def keras_net(last: Any = None, **options: Any) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [
+            keras.Input((16, 16, 3), **options),
+            keras.layers.Conv2D(4, 3, activation="relu", name="conv"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, activation=last),
+        ]
+    )
+
+
+class Net(nn.Module):
+    """A small network, which wraps up its outputs as `wrap` says."""
+
+    def __init__(self, wrap: Any = None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.Tanh(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+        )
+        self.wrap = wrap
+
+    def forward(self, x: torch.Tensor) -> Any:
+        y = self.body(x)
+        return y if self.wrap is None else self.wrap(y, x)
+
+
+def torch_net(wrap: Any = None) -> Net:
+    return Net(wrap).eval()
+
+
+def agree(found: Any, expected: Any, tolerance: float = 1e-4) -> None:
+    found, expected = (np.asarray(values, float) for values in (found, expected))
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=tolerance * np.abs(expected).max())
+
+
+# --- outputs that are no tensor ------------------------------------------------------------
+
+
+class Answer(dict):
+    __getattr__ = dict.__getitem__
+
+
+@pytest.mark.parametrize(
+    ("wrap", "output"),
+    [
+        (lambda y, x: {"aux": x, "logits": y}, None),
+        (lambda y, x: Answer(logits=y, hidden=None), None),
+        (lambda y, x: (y,), None),
+        (lambda y, x: (x, y), 1),
+        (lambda y, x: {"a": x, "b": y}, "b"),
+        (lambda y, x: (x, (x, y)), lambda outputs: outputs[1][1]),
+    ],
+    ids=["dict", "object", "one", "tuple", "key", "function"],
+)
+def test_one_output_of_several_is_explained(wrap, output):
+    for make in (WaveletSaliency, lambda m, **o: WCAM(m, **CELLS, **o)):
+        agree(make(torch_net(wrap), output=output)(FIRST, Y), make(torch_net())(FIRST, Y))
+
+
+@pytest.mark.parametrize("wrap", [lambda y, x: (y, x), lambda y, x: {"a": y, "b": y}])
+def test_an_output_is_not_guessed(wrap):
+    with pytest.raises(ValueError, match=r"several outputs, .*output= chooses"):
+        WaveletSaliency(torch_net(wrap))(FIRST, Y)
+    with pytest.raises(ValueError, match="output='c' is not among"):
+        WaveletSaliency(torch_net(wrap), output="c")(FIRST, Y)
+
+
+def test_outputs_of_keras_and_of_modules_are_chosen_by_name():
+    plain = keras_net()
+    inputs = keras.Input((16, 16, 3))
+    named = keras.Model(inputs, {"scores": plain(inputs), "aux": inputs})
+
+    class Module(tf.Module):
+        def __call__(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"aux": x, "logits": plain(x)}
+
+    want = WaveletSaliency(plain)(X, Y)
+    agree(WaveletSaliency(named, output="scores")(X, Y), want)
+    agree(WaveletSaliency(Module())(X, Y), want)
+    metric = WaveletDeletion(named, X, Y, steps=2, output="scores")
+    assert metric(want) == pytest.approx(WaveletDeletion(plain, X, Y, steps=2)(want), rel=1e-4)
+
+
+def test_callables_may_give_tensors_with_gradients():
+    net = torch_net()
+    agree(
+        WCAM(lambda x: net(torch.tensor(np.moveaxis(x, -1, 1).copy())), **CELLS)(X, Y),
+        WCAM(net, **CELLS)(X, Y),
+        1e-3,
+    )
+
+
+# --- what a model is by now, and when it is let go -----------------------------------------
+
+
+def test_what_is_made_anew_sees_the_model_as_it_is():
+    model, twin = keras_net("softmax"), keras_net("linear")
+    compiled = WaveletSaliency(model)
+    for _ in range(25):  # often enough to be compiled
+        compiled(X, Y)
+    old = WaveletSaliency(twin).explain_wavelet(X, Y)
+    WCAM(model, **CELLS)(X, Y), WaveletDeletion(model, X, Y, steps=2)(old)
+    model.layers[-1].activation = keras.activations.linear
+    agree(WaveletSaliency(model)(X, Y), WaveletSaliency(twin)(X, Y))
+    agree(WCAM(model, **CELLS)(X, Y), WCAM(twin, **CELLS)(X, Y))
+    agree(*(WaveletDeletion(m, X, Y, steps=2)(old) for m in (model, twin)))
+    agree(*(minimal_images(m, X, Y, max_steps=3).score for m in (model, twin)))
+
+
+def test_a_model_that_is_assigned_is_explained():
+    explainer = WaveletSaliency(keras_net("softmax"))
+    explainer.model = keras_net("linear")
+    agree(explainer(X, Y), WaveletSaliency(keras_net("linear"))(X, Y))
+
+
+@pytest.mark.parametrize(
+    ("make", "x"), [(keras_net, X), (torch_net, FIRST)], ids=["keras", "torch"]
+)
+def test_nothing_keeps_a_model_that_is_let_go(make, x):
+    model = make()
+    known = weakref.ref(model)
+    compiled = WaveletIntegratedGradients(model, steps=25)
+    for _ in range(2):
+        explanation = compiled.explain_wavelet(x, Y)
+    explainers = [WaveletSmoothGrad(model, nb_samples=2), WCAM(model, **CELLS), FAM(model, 4)]
+    for explainer in explainers:
+        explainer(x, Y)
+    for metric in (WaveletDeletion, WaveletMuFidelity, MatchedFaithfulness):
+        metric(model, x, Y)(explanation)
+    minimal_images(model, x, Y, max_steps=5)
+    scale_profile(WaveletSaliency(model), x, Y)
+    del model, compiled, explainer, explainers
+    gc.collect()
+    assert known() is None
+
+
+# --- precision -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "least"), [("mixed_float16", 0.98), ("mixed_bfloat16", 0.95), ("float64", 0.9999)]
+)
+def test_keras_models_of_any_precision_are_explained(policy, least):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = keras_net()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    twin = keras_net()
+    twin.set_weights([np.asarray(weight, np.float32) for weight in model.get_weights()])
+    found, want = (
+        np.asarray(WaveletIntegratedGradients(m, steps=4)(X, Y)).ravel() for m in (model, twin)
+    )
+    assert np.corrcoef(found, want)[0, 1] >= least
+    assert np.isfinite(WaveletDeletion(model, X, Y, steps=2)(found.reshape(3, 16, 16, 1)))
+    assert minimal_images(model, X, Y, max_steps=2).score.dtype.itemsize >= 4
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.float64, tf.uint8], ids=lambda d: d.name)
+def test_modules_with_a_signature_get_what_it_says(dtype):
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 16, 16, 3), dtype)])
+        def __call__(self, x: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_mean(tf.cast(x, tf.float32) ** 2, (1, 2))
+
+    x = np.abs(X) * 50
+    assert np.isfinite(WCAM(Module(), **CELLS)(x, Y)).all()
+    if dtype is tf.uint8:
+        with pytest.raises(ValueError, match="no gradient"):
+            WaveletSaliency(Module())(x, Y)
+    else:
+        assert np.asarray(WaveletSaliency(Module())(x, Y)).any()
+
+
+def test_gradients_that_underflow_are_told():
+    model = torch_net().half()
+    with torch.no_grad():
+        model.body[-1].weight *= 1e-7
+    with pytest.warns(UserWarning, match="zero: too small, perhaps, for the half precision"):
+        WaveletSaliency(model)(FIRST, Y)
+
+
+# --- threads and copies --------------------------------------------------------------------
+
+
+def edges(x: np.ndarray) -> np.ndarray:
+    """A callable that can be pickled."""
+    axes = (1, 2, 3)
+    return np.stack([np.abs(np.diff(x, axis=1)).mean(axes), x.mean(axes), x.std(axes)], 1)
+
+
+@pytest.mark.parametrize("make", [lambda: WCAM(edges, **CELLS), lambda: FAM(edges, 4, 8)])
+def test_threads_share_an_explainer(make):
+    want = [np.asarray(make()(X[i : i + 1], Y[i : i + 1])) for i in range(3)]
+    for _ in range(5):
+        shared = make()
+        with ThreadPoolExecutor(8) as pool:
+            places = [0, 1, 2] * 4
+            found = pool.map(lambda i, e=shared: np.asarray(e(X[i : i + 1], Y[i : i + 1])), places)
+            for i, one in zip(places, found, strict=True):
+                np.testing.assert_array_equal(one, want[i])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: WCAM(edges, **CELLS),
+        lambda: WaveletSmoothGrad(torch_net(), nb_samples=2),
+        lambda: WaveletSaliency(keras_net()),
+    ],
+    ids=["callable", "torch", "keras"],
+)
+def test_explainers_and_metrics_can_be_copied(make, copied):
+    explainer = make()
+    want = explainer(X, Y)
+    agree(copied(explainer)(X, Y), want)
+    metric = WaveletDeletion(explainer.model, X, Y, steps=2)
+    score = metric(want)
+    assert copied(metric)(want) == pytest.approx(score, rel=1e-5)
+
+
+# --- channels ------------------------------------------------------------------------------
+
+
+def test_channels_are_told_by_the_model():
+    want = np.asarray(WaveletSaliency(torch_net())(X, Y))[..., 0]
+    agree(np.asarray(WaveletSaliency(torch_net())(FIRST.numpy(), Y))[..., 0], want)
+    agree(WaveletSaliency(torch_net())(FIRST, Y)[:, 0], want)
+    inputs = keras.Input((3, 16, 16))
+    moved = keras.layers.Permute((2, 3, 1))(inputs)
+    found = WaveletSaliency(keras.Model(inputs, keras_net()(moved)))(FIRST.numpy(), Y)
+    agree(found, WaveletSaliency(keras_net())(X, Y))
+
+
+@pytest.mark.parametrize("x", [FIRST.numpy(), torch.tensor(X)], ids=["array", "tensor"])
+def test_channels_that_nothing_tells_are_asked_for(x):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(768, 3)).eval()
+    with pytest.raises(ValueError, match=r'give channels="(first|last)"'):
+        WaveletSaliency(model)(x, Y)
+    told = "first" if x.shape[1] == 3 else "last"
+    assert np.asarray(WaveletSaliency(model, channels=told)(x, Y)).size == 3 * 16 * 16
+
+
+# --- cutting -------------------------------------------------------------------------------
+
+
+def nested() -> keras.Model:
+    inputs = keras.Input((16, 16, 3))
+    return keras.Model(inputs, keras.layers.Softmax()(keras_net()(inputs)))
+
+
+def test_a_nested_model_is_cut_at_and_within():
+    want = WaveletSaliency(keras_net())(X, Y)
+    model = nested()
+    agree(WaveletSaliency(model, output_layer=-2)(X, Y), want)
+    name = model.layers[-2].name
+    agree(WaveletSaliency(model, output_layer=name)(X, Y), want)
+    agree(WaveletSaliency(model, output_layer=f"{name}/-1")(X, Y), want)
+    maps = WaveletSaliency(
+        model, output_layer=f"{name}/conv", operator=lambda m, x, y: tf.reduce_mean(m(x), (1, 2, 3))
+    )
+    assert np.asarray(maps(X, Y)).any()
+
+
+def test_what_cannot_be_cut_says_why():
+    class Subclassed(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = keras.layers.Dense(3)
+
+        def call(self, x: tf.Tensor) -> tf.Tensor:
+            return self.dense(tf.reduce_mean(x, (1, 2)))
+
+    model = Subclassed()
+    model(X)
+    with pytest.raises(ValueError, match="Subclassed does not tell what stands before its layers"):
+        WaveletSaliency(model, output_layer=0)
+    with pytest.raises(ValueError, match=r"Sequential does not tell.*call it on inputs first"):
+        WaveletSaliency(keras.Sequential([keras.layers.Dense(3)]), output_layer=0)
+    inputs = keras.Input((16, 16, 3))
+    shared = keras.layers.Conv2D(3, 3, padding="same", name="shared")
+    pooled = keras.layers.GlobalAveragePooling2D()(shared(shared(inputs)))
+    with pytest.warns(UserWarning, match="used 2 times; its last output is taken"):
+        WaveletSaliency(keras.Model(inputs, pooled), output_layer="shared")
+
+
+# --- modes and memory ----------------------------------------------------------------------
+
+
+def test_gradients_are_taken_in_inference_mode_and_behind_layers_in_place():
+    model = nn.Sequential(nn.ReLU(inplace=True), torch_net()).eval()
+    given = FIRST.clone()
+    want = WaveletSaliency(model)(given, Y)
+    torch.testing.assert_close(given, FIRST)  # no model writes into what the user handed in
+    with torch.inference_mode():
+        agree(WaveletSaliency(model)(FIRST.clone(), Y), want)
+
+
+def test_programs_without_modes_are_explained():
+    model = torch_net()
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    exported = torch.export.export(model, (FIRST,), dynamic_shapes=({0: batch},)).module()
+    fixed = torch.export.export(model, (FIRST[:2],)).module()
+    for other in (torch.jit.freeze(torch.jit.trace(model, FIRST)), exported, fixed):
+        agree(WaveletSaliency(other)(FIRST, Y), WaveletSaliency(model)(FIRST, Y))
+
+
+def test_a_module_that_trains_again_is_refused_and_left_alone():
+    model = nn.Sequential(nn.BatchNorm2d(3), torch_net()).eval()
+    made = WCAM(model, **CELLS), WaveletDeletion(model, FIRST, Y, steps=2)
+    model.train()
+    before = model[0].running_mean.clone()
+    for use in (lambda: made[0](FIRST, Y), lambda: made[1](X.mean(-1))):
+        with pytest.raises(ValueError, match="evaluation mode"):
+            use()
+    torch.testing.assert_close(model[0].running_mean, before)
+
+
+def test_keras_models_are_explained_as_they_infer():
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.RandomFlip(), keras_net()])
+    want = WaveletSaliency(keras_net())(X, Y)
+    agree(WaveletSaliency(model)(X, Y), want)
+    operated = WaveletSaliency(model, operator=lambda m, x, y: tf.reduce_sum(m(x) * y, -1))
+    agree(operated(X, Y), want)
+
+
+def test_a_forward_that_reads_strides_gets_plain_tensors():
+    class Strided(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x.as_strided(x.shape, torch.empty(x.shape).stride()))
+
+    agree(WCAM(Strided().eval(), **CELLS)(FIRST, Y), WCAM(torch_net(), **CELLS)(FIRST, Y))
+    agree(WaveletSaliency(Strided().eval())(FIRST, Y), WaveletSaliency(torch_net())(FIRST, Y))
+
+
+# --- inputs of all kinds -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tf.data.Dataset.zip(
+            tf.data.Dataset.from_tensor_slices(X).batch(2),
+            tf.data.Dataset.from_tensor_slices(Y).batch(2),
+        ),
+        torch.utils.data.DataLoader(list(zip(X, Y, strict=True)), batch_size=2),
+    ],
+    ids=["zipped", "loader"],
+)
+def test_explainers_take_what_holds_inputs_and_targets(data):
+    want = WaveletSaliency(keras_net())(X, Y)
+    agree(WaveletSaliency(keras_net())(data), want)
+    agree(WaveletSaliency(keras_net())((X[i : i + 1], Y[i : i + 1]) for i in range(3)), want)
+
+
+def test_data_that_never_end_are_refused():
+    with pytest.raises(ValueError, match="never ends"):
+        WaveletSaliency(keras_net())(tf.data.Dataset.from_tensor_slices((X, Y)).repeat())
+
+
+def test_fixed_batches_are_filled_up():
+    fixed, free = keras_net(batch_size=2), keras_net()
+    agree(WaveletSaliency(fixed)(X, Y), WaveletSaliency(free)(X, Y))
+    agree(WCAM(fixed, **CELLS)(X, Y), WCAM(free, **CELLS)(X, Y))
+
+
+class Two(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Net()
+
+    def forward(self, image: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+        return self.net(image) * factor
+
+
+FACTOR = np.array([[1.0], [2.0], [-3.0]], np.float32)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_one_of_several_inputs_is_explained(named):
+    inputs = keras.Input((16, 16, 3), name="image"), keras.Input((1,), name="factor")
+    outputs = keras.layers.Multiply()([keras_net()(inputs[0]), inputs[1]])
+    both = dict(zip(("image", "factor"), inputs, strict=True)) if named else list(inputs)
+    models = {"keras": (keras.Model(both, outputs), X), "torch": (Two().eval(), FIRST)}
+    alone = {"keras": keras_net(), "torch": torch_net()}
+    for kind, (model, x) in models.items():
+        given = {"image": x, "factor": FACTOR} if named else (x, FACTOR)
+        explained = "image" if named else 0
+        for make in (WaveletSaliency, lambda m, **o: WCAM(m, **CELLS, **o)):
+            found = np.asarray(make(model, explained=explained)(given, Y))
+            for i in range(3):  # a factor scales gradients, and leaves indices as they are
+                scale = abs(FACTOR[i, 0]) if make is WaveletSaliency else 1
+                agree(found[i : i + 1], scale * make(alone[kind])(x[i : i + 1], Y[i : i + 1]), 1e-3)
+        metric = WaveletDeletion(model, given, Y, steps=2, explained=explained)
+        maps = np.random.default_rng(0).random((3, 16, 16))
+        want = WaveletDeletion(alone[kind], x, Y, steps=2).evaluate_samples(maps)
+        agree(metric.evaluate_samples(maps), want * FACTOR[:, 0])
+    with pytest.raises(ValueError, match="explained= chooses"):
+        WaveletSaliency(models["torch"][0])({"image": FIRST, "factor": FACTOR}, Y)
+
+
+# --- wavelets of one's own -----------------------------------------------------------------
+
+
+def test_wavelets_of_ones_own_are_taken_and_kept(tmp_path):
+    import pywt
+
+    from wam_xplique import WaveletExplanation
+
+    named = WaveletSaliency(keras_net(), wavelet="db2", level=1).explain_wavelet(X, Y)
+    own = pywt.Wavelet("own", filter_bank=pywt.Wavelet("db2").filter_bank)
+    for wavelet in (pywt.Wavelet("db2"), own, pywt.Wavelet("db2").filter_bank):
+        found = WaveletSaliency(keras_net(), wavelet=wavelet, level=1).explain_wavelet(X, Y)
+        agree(found.coefficients[0], named.coefficients[0])
+        agree(found.coefficients[1]["dd"], named.coefficients[1]["dd"])
+        found.save(tmp_path / "own.npz")
+        loaded = WaveletExplanation.load(tmp_path / "own.npz")
+        assert loaded.wavelet == found.wavelet
+        agree(loaded.pixels(), named.pixels())
+        assert len(repr(found).splitlines()) <= 5
+    assert (
+        WaveletSaliency(keras_net(), wavelet=pywt.Wavelet("db2"), level=1)
+        .explain_wavelet(X, Y)
+        .wavelet
+        == "db2"
+    )
+
+
+ON_TORCH = """
+import os
+os.environ["KERAS_BACKEND"] = "torch"
+import keras
+import numpy as np
+import torch
+from wam_xplique import WCAM, WaveletSaliency
+
+layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+model = keras.Sequential([keras.Input((16, 16, 3)), *layers, keras.layers.Softmax()])
+x = np.random.default_rng(0).standard_normal((2, 16, 16, 3)).astype(np.float32)
+for explainer in (WaveletSaliency(model, output_layer=-2), WCAM(model, 4, 4)):
+    maps = np.asarray(explainer(x, [0, 1]))[..., 0]
+    assert maps.any()
+    np.testing.assert_allclose(explainer(torch.tensor(x), [0, 1])[:, 0], maps, rtol=1e-4, atol=1e-7)
+"""
+
+
+def test_keras_on_pytorch_is_explained():
+    run = subprocess.run([sys.executable, "-c", ON_TORCH], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

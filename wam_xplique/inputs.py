@@ -1,0 +1,435 @@
+"""The door of inputs: what a user hands in, as native tensors and what is asked of a model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from .backends import Backend, Tensor
+from .data import gather
+from .model import Channels, Model, Structure, check_meeting, is_keras, is_torch_tensor, on_host
+from .operators import semantic_segmentation
+
+CHANNELS = ("first", "last")
+FEW = 4
+"""Channels of an image, at most; an axis of more is not taken for them without being told."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """
+    Which axes of the inputs are space, and which holds the channels.
+
+    Parameters
+    ----------
+    spatial_axes
+        Axes that are transformed: T, or H and W, or D, H and W.
+    channel_axis
+        Axis of the channels, None where there is none.
+    moved
+        Whether the channels were at the other end as the inputs were given.
+    """
+
+    spatial_axes: tuple[int, ...]
+    channel_axis: int | None
+    moved: bool = False
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], channels_first: bool, ndim: int | None = None) -> Layout:
+        """
+        The layout of inputs (N, T), (N, T, W), (N, H, W, C) or (N, D, H, W, C).
+
+        With `ndim` spatial axes given, images (N, H, W) and volumes (N, D, H, W) as well.
+        """
+        rank = len(shape)
+        if ndim is None:
+            if not 2 <= rank <= 5:
+                raise ValueError(
+                    "inputs must be signals (N, T) or (N, T, W), images (N, H, W, C) or volumes "
+                    f"(N, D, H, W, C), got shape {tuple(shape)}."
+                )
+            ndim = max(rank - 2, 1)
+        elif rank - ndim not in (1, 2):
+            raise ValueError(
+                f"inputs with ndim={ndim} must have {ndim + 1} axes, or {ndim + 2} with channels, "
+                f"got shape {tuple(shape)}."
+            )
+        if rank == 1 + ndim:
+            return cls(tuple(range(1, rank)), None)
+        if channels_first:
+            return cls(tuple(range(2, rank)), 1)
+        return cls(tuple(range(1, rank - 1)), rank - 1)
+
+    @property
+    def ndim(self) -> int:
+        """Number of spatial axes."""
+        return len(self.spatial_axes)
+
+    @property
+    def channels_first(self) -> bool:
+        """Whether the channels stand before the spatial axes."""
+        return self.channel_axis == 1
+
+    def to_channels_last(self, array: np.ndarray) -> np.ndarray:
+        """Put the channels last."""
+        return np.moveaxis(array, 1, -1) if self.channels_first else array
+
+    def with_channels(self, array: np.ndarray) -> np.ndarray:
+        """An array over the spatial axes, with an axis of size 1 for the channels."""
+        if self.channel_axis is None:
+            return array
+        return np.expand_dims(array, self.channel_axis - 1)
+
+    def shape_channels_last(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """`shape` with the channels last."""
+        return self.to_channels_last(np.broadcast_to(False, shape)).shape
+
+
+@dataclass(frozen=True)
+class Question:
+    """
+    What is asked of a model: the scores of inputs such as these, for their targets.
+
+    Parameters
+    ----------
+    model
+        The model.
+    x
+        Native inputs, N first.
+    y
+        Their numbers (N,), which stand for their targets and what is held with them.
+    targets
+        Native targets, N first.
+    held
+        The other inputs of a model with several.
+    layout
+        Layout of x.
+    """
+
+    model: Model
+    x: Tensor
+    y: Tensor
+    targets: Tensor
+    held: tuple[Tensor, ...]
+    layout: Layout
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of all tensors."""
+        return self.model.backend
+
+    def scores(self, x: Tensor, y: Tensor) -> Tensor:
+        """The scores (N,) of perturbed inputs, of the numbers y."""
+        return self.model.scores(x, *self._rows(y))
+
+    def gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        """Their gradients with respect to x, and to what a front end makes of it."""
+        return self.model.gradients(x, *self._rows(y))
+
+    def scores_and_gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Both, from one forward pass."""
+        return self.model.scores_and_gradients(x, *self._rows(y))
+
+    def outputs(self, x: Tensor, y: Tensor) -> Tensor:
+        """The outputs of the model."""
+        return self.model.outputs(x, *self._rows(y)[1:])
+
+    def _rows(self, y: Tensor) -> list[Tensor]:
+        return [self.backend.take(rows, y, 0) for rows in (self.targets, *self.held)]
+
+
+def prepare(
+    model: Model,
+    inputs: Any,
+    targets: Any,
+    *,
+    ndim: int | None = None,
+    channels: str | None = None,
+    explained: str | int | None = None,
+) -> Question:
+    """Check inputs and targets, and bring them to where the model runs."""
+    inputs, held, structure = _several(inputs, explained)
+    model = model.called_with(structure)
+    x = as_numbers("inputs", inputs)
+    if is_torch_tensor(x) and model.framework == "tensorflow":
+        raise TypeError("inputs are PyTorch tensors, but the model runs in TensorFlow.")
+    if not x.shape or not all(x.shape):
+        raise ValueError(f"inputs must not be empty, got shape {tuple(x.shape)}.")
+    layout, move = _layout(tuple(x.shape), is_torch_tensor(x), ndim, channels, model.channels())
+    if move is not None:
+        x = _moved(x, move)
+    plain = structure is None and model.front_end is None and model.of_outputs is not None
+    if plain and is_keras(model.model):
+        check_shape(x.shape, getattr(model.model, "input_shape", None))
+    x, *others = (_finite("inputs", _native(model, v), model) for v in (x, *held))
+    rows = model.backend.asindex(np.arange(len(x)), x)
+    question = Question(model, x, rows, rows, tuple(others), layout)
+    return (
+        question
+        if targets is None
+        else replace(question, targets=_targets(question, targets, move))
+    )
+
+
+def _targets(question: Question, targets: Any, move: tuple[int, int] | None) -> Tensor:
+    """Targets as native tensors: labels become one-hot, channels move as those of the inputs."""
+    model = question.model
+    labels = as_labels(targets) if model.takes_labels else None
+    if labels is not None:
+        _check_count(labels, question.x)
+        shape: Any = model.output_shape or question.outputs(question.x[:1], question.y[:1]).shape
+        targets = weights_of(labels, shape[-1])
+    else:
+        targets = as_numbers("targets", targets)
+        if is_torch_tensor(targets) and model.framework != "torch":
+            targets = on_host(targets)
+        _check_count(targets, question.x)
+        if move is not None and targets.ndim == len(question.x.shape):
+            targets = _moved(targets, move)
+    y = _finite("targets", _native(model, targets), model)
+    if model.weighs and model.output_shape is not None:
+        check_meeting(model.output_shape, y.shape)  # else where they meet
+    if model.weighs:
+        _check_weights(question.backend.to_numpy(y), model)
+    return y
+
+
+def as_labels(targets: Any) -> np.ndarray | None:
+    """Targets as integer labels (N,), or None if they are no labels (N,) or (N, 1)."""
+    if isinstance(targets, str) or targets is None:
+        return None
+    labels = on_host(targets)
+    is_integer = labels.dtype.kind in "iu" and labels.shape in ((len(labels),), (len(labels), 1))
+    return labels.reshape(-1) if is_integer else None
+
+
+def weights_of(labels: np.ndarray, classes: int) -> np.ndarray:
+    """
+    One-hot classes (N, classes) of labels (N,); of one output, −1 and 1 for the labels 0 and 1.
+    """
+    known = max(classes, 2)
+    if labels.min() < 0 or labels.max() >= known:
+        raise ValueError(
+            f"targets must be labels from 0 to {known - 1}, as the model has {classes} outputs; "
+            f"got labels from {labels.min()} to {labels.max()}."
+        )
+    if classes == 1:
+        return (2 * labels[:, np.newaxis] - 1).astype(np.float32)
+    return (labels[:, np.newaxis] == np.arange(classes)).astype(np.float32)
+
+
+def _several(inputs: Any, explained: Any) -> tuple[Any, tuple[Any, ...], Structure | None]:
+    """The input that is explained, the others, and how the model is called with them."""
+    keys = tuple(inputs) if isinstance(inputs, dict) else None
+    are_several = keys is not None or (isinstance(inputs, tuple) and any(map(np.ndim, inputs)))
+    if explained is None:
+        if are_several and not _is_data(inputs):
+            known = keys or tuple(range(len(inputs)))
+            raise ValueError(
+                f"inputs are several, {known}: explained= chooses the one that is explained."
+            )
+        return inputs, (), None
+    values = list(inputs.values()) if keys is not None else list(inputs)
+    known = keys or tuple(range(len(values)))
+    if explained not in known:
+        raise ValueError(f"explained={explained!r} is not among the inputs, {known}.")
+    place = known.index(explained)
+    values = [as_numbers("inputs", value) for value in values]
+    if len({len(value) for value in values}) > 1:
+        raise ValueError(f"inputs must be as many of each, got {[len(v) for v in values]}.")
+    x = values.pop(place)
+    return x, tuple(values), Structure(keys, place)
+
+
+def _is_data(inputs: Any) -> bool:
+    """Whether a tuple holds one input after another, of one shape."""
+    return (
+        isinstance(inputs, tuple)
+        and len({np.shape(one) for one in inputs}) == 1
+        and all(np.ndim(one) < 4 for one in inputs)
+    )
+
+
+def _layout(
+    shape: tuple[int, ...],
+    is_torch: bool,
+    ndim: int | None,
+    channels: str | None,
+    told: Channels,
+) -> tuple[Layout, tuple[int, int] | None]:
+    """The layout of inputs as the model takes them, and how the channels are to move for it."""
+    layout = Layout.of(shape, False, ndim)
+    if layout.channel_axis is None:
+        return layout, None
+    first = channels == "first" if channels is not None else _are_first(shape, is_torch, told)
+    move = (1, -1) if first else (-1, 1)
+    moved = np.moveaxis(np.broadcast_to(False, shape), *move).shape
+    if told.first in (None, first) or (told.shape is not None and not _fits(moved, told.shape)):
+        return Layout.of(shape, first, layout.ndim), None
+    return replace(Layout.of(moved, not first, layout.ndim), moved=True), move
+
+
+def _are_first(shape: tuple[int, ...], is_torch: bool, told: Channels) -> bool:
+    """Whether the channels of inputs are first, as far as the model or their number tells."""
+    if told.number is not None:
+        fits_first, fits_last = (shape[axis] == told.number for axis in (1, -1))
+        if fits_first != fits_last:
+            return fits_first
+    if told.first is not None and (told.shape is not None or is_torch):
+        return told.first
+    own, other = (shape[1], shape[-1]) if is_torch else (shape[-1], shape[1])
+    if other <= FEW < own:
+        place, else_ = ("first", "last") if is_torch else ("last", "first")
+        raise ValueError(
+            f"inputs of shape {shape} may have their channels first or last, and the model does "
+            f'not tell: give channels="{else_}", or channels="{place}" if there are {own} of them.'
+        )
+    return is_torch
+
+
+def _moved(values: Any, move: tuple[int, int]) -> Any:
+    return values.movedim(*move) if is_torch_tensor(values) else np.moveaxis(values, *move)
+
+
+def _native(model: Model, values: Any) -> Tensor:
+    return model.native(values if model.framework == "torch" else on_host(values))
+
+
+def _finite(name: str, values: Tensor, model: Model) -> Tensor:
+    if not model.backend.all_finite(values):
+        raise ValueError(f"{name} must be finite, got NaN or infinite values.")
+    return values
+
+
+def _check_count(targets: Any, inputs: Any) -> None:
+    if not targets.shape or len(targets) != len(inputs):
+        raise ValueError(
+            f"targets must be one for each of the {len(inputs)} inputs, got shape "
+            f"{tuple(targets.shape)}. If {tuple(inputs.shape)} is the shape of one input, add the "
+            "axis N: inputs[np.newaxis]."
+        )
+
+
+def _check_weights(targets: np.ndarray, model: Model) -> None:
+    empty = [i for i, target in enumerate(targets) if not (target != 0).any()]
+    if empty and model.of_outputs is semantic_segmentation:
+        raise ValueError(f"targets must have a zone that is not zero; those at {empty} have none.")
+    if empty:
+        raise ValueError(
+            f"targets must weigh at least one output; those at {empty} are zero everywhere. Labels "
+            "0 and 1, as integers, are the two classes of a model with one output."
+        )
+
+
+def check_baselines(value: Any) -> None:
+    """Check a baseline, or a set of them."""
+    if isinstance(value, (list, tuple)) and value:
+        for one in value:
+            check_baselines(one)
+        return
+    if isinstance(value, (bool, str)) or value is None:
+        raise TypeError(f"baseline_value must be a number or an array of numbers, got {value!r}.")
+    array = np.asarray(on_host(as_numbers("baseline_value", value)))
+    if not array.size or not np.isfinite(array).all():
+        raise ValueError(f"baseline_value must be finite numbers, at least one, got {value!r}.")
+
+
+def as_baselines(value: Any, x: Any, layout: Layout, backend: Backend) -> list[Any]:
+    """The baselines that a user gives, as numbers, or as native tensors of one input or of all."""
+    move = (-1, 1) if layout.channels_first else (1, -1)
+    shape = tuple(x.shape)
+    if layout.moved:
+        shape = np.moveaxis(np.broadcast_to(False, shape), *move[::-1]).shape
+
+    def native(array: Any) -> Any:
+        array = np.moveaxis(array, *move) if layout.moved else array
+        return backend.asarray(np.require(array, requirements=["C", "W"]), x)
+
+    if np.isscalar(value):
+        return [float(value)]  # type: ignore[arg-type]
+    if isinstance(value, (list, tuple)):
+        return [baseline for one in value for baseline in as_baselines(one, x, layout, backend)]
+    array = np.asarray(on_host(as_numbers("baseline_value", value)))
+    if array.shape in ((), shape[1:]):
+        return [native(np.broadcast_to(array, shape[1:])[np.newaxis])]
+    if array.shape == shape:
+        return [native(array)]
+    if array.shape[1:] == shape[1:]:
+        return [native(one[np.newaxis]) for one in array]
+    raise ValueError(
+        f"baseline_value must be a number, or of the shape of one input, {shape[1:]}, of all, "
+        f"{shape}, or of a set of baselines, {('B', *shape[1:])}; got shape {array.shape}."
+    )
+
+
+def front_end_shape(front_end: Any, x: Any, backend: Backend) -> tuple[int, ...]:
+    """The shape, without N, of a front end's outputs."""
+    seen = front_end(x[:1])
+    if not isinstance(seen, type(x)):
+        raise TypeError(
+            f"front_end must be differentiable: a function of {backend.name}'s tensors that gives "
+            f"one, got {type(seen).__name__}."
+        )
+    if len(seen.shape) < 2 or seen.shape[0] != 1:
+        raise ValueError(
+            f"front_end must give one output for each input, got shape {tuple(seen.shape)} for "
+            f"inputs of shape {tuple(x[:1].shape)}."
+        )
+    return tuple(seen.shape[1:])
+
+
+def as_given(pixels: np.ndarray, inputs: Any) -> Any:
+    """A map, channels last, as the kind of tensor that the inputs were given as."""
+    if not is_torch_tensor(inputs):
+        return tf.convert_to_tensor(pixels)
+    if pixels.ndim > 2:
+        pixels = np.moveaxis(pixels, -1, 1)
+    torch = sys.modules["torch"]
+    return torch.as_tensor(np.ascontiguousarray(pixels), device=inputs.device)
+
+
+def gathered(inputs: Any, targets: Any, model: Model) -> tuple[Any, Any]:
+    """Inputs and targets as they are, or in one batch those of what holds both."""
+    is_array = hasattr(inputs, "shape") or isinstance(inputs, (list, tuple, dict, str))
+    if isinstance(inputs, Iterable) and not is_array:
+        found = gather(inputs, targets, None, model.model)
+        if model.framework == "torch":
+            return found
+        return on_host(found[0]), on_host(found[1])
+    if targets is None:
+        raise ValueError("targets must be given: labels (N,), or one-hot classes (N, classes).")
+    return inputs, targets
+
+
+def check_shape(shape: tuple[int, ...], taken: Any) -> None:
+    """Check that a Keras model takes inputs of a shape."""
+    if isinstance(taken, tuple) and len(taken) == len(shape) and not _fits(shape, taken):
+        raise ValueError(
+            f"inputs of shape {tuple(shape)} do not fit the model, which takes {('N', *taken[1:])}."
+        )
+
+
+def _fits(shape: tuple[int, ...], taken: tuple[int | None, ...]) -> bool:
+    pairs = zip(shape[1:], taken[1:], strict=False)
+    return len(shape) == len(taken) and all(size in (None, own) for own, size in pairs)
+
+
+def as_numbers(name: str, values: Any) -> Any:
+    """An argument as a float array, or as the PyTorch tensor that it is."""
+    if is_torch_tensor(values) and not values.is_complex():
+        return values.detach()
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biufV":
+            raise TypeError
+        return np.asarray(array, np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"{name} must be an array of real numbers that fit float32, got a "
+            f"{type(values).__name__} of dtype {getattr(values, 'dtype', 'unknown')}."
+        ) from error

@@ -1,0 +1,633 @@
+"""The door of models: whatever is explained, as functions of native tensors."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import index as operator_index
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from xplique.wrappers import TorchWrapper
+
+from .backends import Backend, Tensor
+from .backends.base import check_scores
+from .backends.registry import load_backend
+from .backends.runner import ArrayRunner, Runner
+from .checks import check_choice, check_front_end, warn
+from .operators import NATIVE, WEIGH, check_operator, predictions
+
+ACTIVATIONS = ("sigmoid", "softmax")
+
+Output = str | int | Callable[[Any], Any] | None
+"""Which output of a model with several: a key, an index, or what picks it."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """
+    How a model with several inputs is called.
+
+    Parameters
+    ----------
+    keys
+        Names of all inputs; None where they are told apart by their places.
+    place
+        Which of them is explained; the others are held.
+    """
+
+    keys: tuple[str, ...] | None
+    place: int
+
+
+class Channels(NamedTuple):
+    """
+    What a model tells of the channels that it takes; None for what it does not.
+
+    Parameters
+    ----------
+    first
+        Whether they come first.
+    number
+        How many its first convolution takes.
+    shape
+        Shape of its inputs, N first; None in place of sizes that it leaves open.
+    """
+
+    first: bool | None = None
+    number: int | None = None
+    shape: tuple[int | None, ...] | None = None
+
+
+class Model:
+    """
+    A model that is explained, as functions of native tensors.
+
+    The one place that knows which framework runs a model and how it is called. What is compiled
+    for it stays here: another `Model` of the same one sees it as it is by then.
+
+    Parameters
+    ----------
+    model
+        Keras model, `tf.Module`, Xplique's `TorchWrapper`, `torch.nn.Module`, TFLite interpreter,
+        object with `predict_proba`, or any callable on arrays.
+    operator
+        What is scored: a task of Xplique, a function of the model, or one of `operators`.
+    output
+        Which output of a model with several.
+    activation
+        "sigmoid" or "softmax" of the outputs, before they are scored.
+    front_end
+        What stands between the inputs and the model.
+    structure
+        How the model is called, if it takes several inputs.
+    differentiable
+        Whether gradients are to be taken.
+
+    Raises
+    ------
+    TypeError
+        If it is no model, or gives no gradients that are asked for.
+    ValueError
+        If a PyTorch module is in training mode, or the operator is one that only TensorFlow runs.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        operator: Any = None,
+        *,
+        output: Output = None,
+        activation: str | None = None,
+        front_end: Callable[[Any], Any] | None = None,
+        structure: Structure | None = None,
+        differentiable: bool = False,
+    ):
+        check_choice("activation", activation, ACTIVATIONS)
+        check_front_end(front_end)
+        self._given = operator  # Xplique's own cannot be pickled
+        self.operator = check_operator(operator)
+        self.of_outputs = NATIVE.get(self.operator)
+        self.output = output
+        self.activation = activation
+        self.structure = structure
+        native = self.of_outputs is not None
+        self.framework = _framework(model, native)
+        if self.framework in ("numpy", "none") and differentiable and native:
+            raise TypeError(
+                "A white-box method needs gradients, which a "
+                f"{type(model).__name__} does not give: "
+                "expected a Keras model, a tf.Module, a TorchWrapper or a torch.nn.Module."
+            )
+        if self.framework == "none" and native:
+            raise TypeError(
+                "model must be a Keras model, a tf.Module, a TorchWrapper, a torch.nn.Module, a "
+                "TFLite interpreter, an object with predict_proba or a callable, got "
+                f"{type(model).__name__}."
+            )
+        if self.framework in ("numpy", "none"):
+            self.framework = "tensorflow" if differentiable else "numpy"  # the operator runs it
+        if self.framework == "torch" and isinstance(model, TorchWrapper):
+            self.wraps_channels_first: bool | None = model.channel_first
+            model = model.model
+        else:
+            self.wraps_channels_first = None
+        if self.framework == "torch" and _is_of_xplique(self.operator, self.of_outputs):
+            raise ValueError(
+                "This operator of Xplique is written in TensorFlow: hand in a TorchWrapper of the "
+                "module, or an operator g(model, inputs, targets) in PyTorch."
+            )
+        self.model = model
+        self._call = _caller(model, self.framework)
+        self._weight = _first_floating(model) if self.framework == "torch" else None
+        self._runner = _runner(self.framework)(model, front_end)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "operator"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self.operator = check_operator(self._given)
+
+    def called_with(self, structure: Structure | None) -> Model:
+        """The same model, called with several inputs."""
+        if structure == self.structure:
+            return self
+        found = copy.copy(self)
+        found.structure = structure
+        found._runner = type(self._runner)(self.model, self.front_end)
+        return found
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that runs the model."""
+        return load_backend(self.framework)
+
+    @property
+    def front_end(self) -> Callable[[Any], Any] | None:
+        """What stands between the inputs and the model."""
+        return self._runner.front_end
+
+    @property
+    def weighs(self) -> bool:
+        """Whether targets weigh the outputs, one for one."""
+        return self.of_outputs in WEIGH
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether a label can stand for a target."""
+        return self.of_outputs is predictions
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...] | None:
+        """The shape of the outputs, N first, where a Keras model has it without being run."""
+        known = is_keras(self.model) and self.structure is None and self.output is None
+        shape: Any = getattr(self.model, "output_shape", None) if known else None
+        told = isinstance(shape, tuple) and all(_is_size(size) for size in shape)
+        return (None, *shape[1:]) if told else None
+
+    @property
+    def is_half(self) -> bool:
+        """Whether the model computes in less than single precision."""
+        if self._weight is not None:
+            return self._weight.dtype.itemsize < 4
+        return getattr(self.model, "compute_dtype", "") in ("float16", "bfloat16")
+
+    def native(self, values: Any) -> Tensor:
+        """Values as a tensor of at least single precision, where the model runs."""
+        if self.framework == "torch" and isinstance(values, np.ndarray):
+            values = np.require(values, requirements=["C", "W"])  # tensors share arrays
+        tensor = self.backend.asarray(values)
+        if self._weight is None:
+            return self.backend.widened(tensor)
+        import torch
+
+        dtype = torch.promote_types(self._weight.dtype, torch.float32)
+        return tensor.to(device=self._weight.device, dtype=dtype)
+
+    def scores(self, x: Tensor, y: Tensor, *held: Tensor) -> Tensor:
+        """The scores (N,) of inputs, for their targets."""
+
+        def alone(*rows: Tensor) -> tuple[Tensor, ...]:
+            scores = self._runner.evaluate(self._score, *rows)
+            check_scores(scores.shape, len(rows[0]))
+            return (scores,)
+
+        return self._filled(alone, x, y, *held)[0]
+
+    def gradients(self, x: Tensor, y: Tensor, *held: Tensor) -> tuple[Tensor, ...]:
+        """The gradients of the scores with respect to x, and to what a front end makes of it."""
+        return self.scores_and_gradients(x, y, *held)[1]
+
+    def scores_and_gradients(
+        self, x: Tensor, y: Tensor, *held: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Both, from one forward pass."""
+
+        def both(*rows: Tensor) -> tuple[Tensor, ...]:
+            scores, gradients = self._runner.differentiate(self._score, *rows)
+            check_scores(scores.shape, len(rows[0]))
+            return scores, *gradients
+
+        scores, *gradients = self._filled(both, x, y, *held)
+        return scores, tuple(gradients)
+
+    def outputs(self, x: Tensor, *held: Tensor) -> Tensor:
+        """The outputs (N, ...) of inputs, of at least single precision."""
+
+        def alone(*rows: Tensor) -> tuple[Tensor, ...]:
+            return (self._runner.evaluate(self._outputs, *rows),)
+
+        return self._filled(alone, x, *held)[0]
+
+    def _filled(self, function: Callable[..., tuple[Tensor, ...]], *rows: Tensor) -> Any:
+        """A function of rows, as many at once as the model takes if that is fixed."""
+        count, backend = len(rows[0]), self.backend
+        size = _fixed_batch(self.model) or count
+        if size == count:
+            return function(*rows)
+        parts = []
+        for start in range(0, count, size):
+            places = np.minimum(np.arange(start, start + size), count - 1)
+            index = backend.asindex(places, rows[0])
+            found = self._filled(function, *(backend.take(row, index, 0) for row in rows))
+            parts.append([tensor[: count - start] for tensor in found])
+        return tuple(backend.concat(tensors, 0) for tensors in zip(*parts, strict=True))
+
+    def _score(self, seen: Tensor, y: Tensor, *held: Tensor) -> Tensor:
+        if self.of_outputs is None:
+            return self._widened(self._operated(seen, y, held))
+        outputs = self._outputs(seen, *held)
+        if self.weighs:
+            check_meeting(outputs.shape, y.shape)
+        return self.of_outputs(self.backend, outputs, self.backend.asarray(y, like=outputs))
+
+    def _operated(self, seen: Tensor, y: Tensor, held: tuple[Tensor, ...]) -> Tensor:
+        if self.framework == "numpy":
+            seen, y = (tf.constant(values) for values in (seen, y))
+        changed = self.output is not None or self.activation is not None or held
+        net = self.model
+        if changed or is_keras(self.model):
+            net = _Net(self, held, raw=self.output is None and self.activation is None)
+        return self.operator(net, seen, y)
+
+    def _outputs(self, seen: Tensor, *held: Tensor) -> Tensor:
+        outputs = self._widened(pick(self._call(*self._arguments(seen, held)), self.output))
+        if len(outputs.shape) == 1:
+            outputs = outputs[:, None]
+        if self.activation is None:
+            return outputs
+        return getattr(self.backend, self.activation)(outputs)
+
+    def _widened(self, values: Any) -> Tensor:
+        return self.backend.widened(on_host(values) if self.framework == "numpy" else values)
+
+    def _arguments(self, seen: Tensor, held: tuple[Tensor, ...]) -> Any:
+        """What the model is called with: its arguments, or a dict of them."""
+        if self.structure is None:
+            return (seen,)
+        values = [*held]
+        values.insert(self.structure.place, seen)
+        if self.structure.keys is None:
+            return (values,) if is_keras(self.model) else values
+        return (dict(zip(self.structure.keys, values, strict=True)),)
+
+    def channels(self) -> Channels:
+        """What the model tells of the channels that it takes."""
+        if self.front_end is not None or self.structure is not None:
+            return Channels()  # they are taken as they come
+        if self.framework == "torch" and not is_keras(self.model):
+            convolutions = [m for m in self.model.modules() if _convolves(m)]
+            first: bool | None = True if convolutions else None
+            if self.wraps_channels_first is not None:
+                first = self.wraps_channels_first
+            return Channels(first, getattr(next(iter(convolutions), None), "in_channels", None))
+        if isinstance(self.model, TorchWrapper):
+            return Channels(False)
+        return _channels_of_keras(self.model) if is_keras(self.model) else Channels()
+
+
+class _Net:
+    """A model as an operator calls it: in inference mode, what is held with it, one output."""
+
+    def __init__(self, owner: Model, held: tuple[Tensor, ...], raw: bool):
+        self._owner, self._held, self._raw = owner, held, raw
+
+    def __call__(self, seen: Tensor) -> Any:
+        if self._raw:
+            return self._owner._call(*self._owner._arguments(seen, self._held))
+        return self._owner._outputs(seen, *self._held)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._owner.model, name)
+
+
+def pick(outputs: Any, output: Output) -> Any:
+    """One of a model's outputs."""
+    if callable(output):
+        return output(outputs)
+    if output is not None:
+        try:
+            if isinstance(output, str) and _is_object(outputs):
+                return getattr(outputs, output)
+            return outputs[output]
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"output={output!r} is not among the model's outputs, {_listed(outputs)}."
+            ) from error
+    if isinstance(outputs, Mapping):
+        if "logits" in outputs:
+            return outputs["logits"]
+    elif hasattr(outputs, "shape") and hasattr(outputs, "dtype"):
+        return outputs
+    elif getattr(outputs, "logits", None) is not None:
+        return outputs.logits
+    parts = list(outputs.values() if isinstance(outputs, Mapping) else _parts(outputs))
+    if len(parts) == 1 and hasattr(parts[0], "shape"):
+        return parts[0]
+    if parts and all(np.ndim(part) < 2 and not hasattr(part, "shape") for part in parts):
+        return np.asarray(outputs)  # lists of numbers
+    raise ValueError(
+        f"The model gives several outputs, {_listed(outputs)}: output= chooses one of them, by "
+        "its key or index, or by a function."
+    )
+
+
+def _is_object(outputs: Any) -> bool:
+    """Whether outputs are told apart by their names as attributes."""
+    return hasattr(outputs, "_fields") or not isinstance(outputs, (Mapping, tuple, list))
+
+
+def _parts(outputs: Any) -> Any:
+    if isinstance(outputs, (tuple, list)):
+        return outputs
+    raise TypeError(
+        f"The model gives no tensor, but a {type(outputs).__name__}; output= picks one."
+    )
+
+
+def _listed(outputs: Any) -> str:
+    if isinstance(outputs, Mapping):
+        named: Any = outputs.items()
+    elif isinstance(outputs, (tuple, list)):
+        named = enumerate(outputs)
+    else:
+        return f"those of a {type(outputs).__name__}"
+    return ", ".join(
+        f"{key!r} of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(key)
+        for key, value in named
+    )
+
+
+def is_torch_tensor(x: Any) -> bool:
+    """Whether `x` is a PyTorch tensor; imports nothing."""
+    return "torch" in sys.modules and isinstance(x, sys.modules["torch"].Tensor)
+
+
+def on_host(x: Any) -> np.ndarray:
+    """An array or tensor of any framework as an array."""
+    return x.detach().cpu().numpy() if is_torch_tensor(x) else np.asarray(x)
+
+
+def keras_of(model: Any) -> Any:
+    """The Keras that made a model: `keras`, `tf_keras`, or None if none did."""
+    if isinstance(model, TorchWrapper):
+        return None
+    for name in ("keras", "tf_keras"):
+        module = sys.modules.get(name)
+        if module is not None and isinstance(model, (module.Model, module.layers.Layer)):
+            return module
+    return None
+
+
+def is_keras(model: Any) -> bool:
+    """Whether `model` is a model or layer of Keras, whatever runs it."""
+    return keras_of(model) is not None
+
+
+def _framework(model: Any, any_framework: bool) -> str:
+    """
+    What runs a model, "numpy" if it is a callable, "none" if it is no model.
+
+    Xplique's own operators have TensorFlow run a `TorchWrapper`.
+    """
+    keras = keras_of(model)
+    if keras is not None and keras.__name__ == "keras" and keras.config.backend() != "tensorflow":
+        if keras.config.backend() != "torch":
+            raise TypeError(
+                f"Keras runs this model on {keras.config.backend()}, which is not supported: set "
+                "KERAS_BACKEND to tensorflow or torch before keras is imported."
+            )
+        return "torch"
+    if isinstance(model, TorchWrapper):
+        return "torch" if any_framework else "tensorflow"
+    if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
+        return "torch"
+    if keras is not None or isinstance(model, tf.Module):
+        return "tensorflow"
+    if isinstance(model, tf.lite.Interpreter) or callable(getattr(model, "predict_proba", model)):
+        return "numpy"
+    return "none"
+
+
+def _is_of_xplique(operator: Any, native: Any) -> bool:
+    return native is None and getattr(operator, "__module__", "").startswith("xplique.")
+
+
+def _runner(framework: str) -> type[Runner]:
+    if framework == "torch":
+        from .backends.torch_runner import TorchRunner
+
+        return TorchRunner
+    if framework == "tensorflow":
+        from .backends.tensorflow_runner import TensorFlowRunner
+
+        return TensorFlowRunner
+    return ArrayRunner
+
+
+class _caller:
+    """How a model is called with native tensors, in inference mode."""
+
+    def __init__(self, model: Any, framework: str):
+        self.model = model
+        self.framework = framework
+
+    def __call__(self, *arguments: Any) -> Any:
+        model = self.model
+        if is_keras(model):
+            return model(arguments[0], training=False)
+        if self.framework == "torch":
+            return self._of_torch(*arguments)
+        if isinstance(model, tf.lite.Interpreter):
+            return _interpret(model, *arguments)
+        if len(arguments) == 1 and isinstance(arguments[0], dict):
+            return model(**arguments[0])
+        if isinstance(model, tf.Module) and not isinstance(model, TorchWrapper):
+            return model(*_as_signed(model, arguments))
+        return getattr(model, "predict_proba", model)(*arguments)
+
+    def _of_torch(self, *arguments: Any) -> Any:
+        weight = _first_floating(self.model)
+        if weight is not None and weight.dtype.itemsize < 4:
+            arguments = tuple(map_tensors(lambda t: t.to(weight.dtype), arguments))
+        if len(arguments) == 1 and isinstance(arguments[0], dict):
+            return self.model(**arguments[0])
+        return self.model(*arguments)
+
+
+def map_tensors(function: Callable[[Any], Any], arguments: Any) -> Iterator[Any]:
+    """Arguments, or dicts of them, with a function of each floating tensor."""
+    for value in arguments:
+        if isinstance(value, dict):
+            yield dict(zip(value, map_tensors(function, value.values()), strict=True))
+        else:
+            yield function(value) if value.is_floating_point() else value
+
+
+def _is_size(size: Any) -> bool:
+    return size is None or isinstance(size, int)
+
+
+def _fixed_batch(model: Any) -> int | None:
+    """How many inputs a model takes at once, if it takes no other number."""
+    shape = getattr(model, "input_shape", None)
+    if is_keras(model) and isinstance(shape, tuple) and shape:
+        return shape[0] if isinstance(shape[0], int) else None
+    graph = getattr(model, "graph", None) if type(model).__name__ == "GraphModule" else None
+    for node in getattr(graph, "nodes", ()):
+        sizes: Any = getattr(node.meta.get("val"), "shape", ())
+        if node.op == "placeholder" and len(sizes):
+            return sizes[0] if isinstance(sizes[0], int) else None
+    call = model.__call__ if isinstance(model, tf.Module) else None
+    signature = getattr(call, "input_signature", None)
+    return signature[0].shape[0] if signature and signature[0].shape.rank else None
+
+
+def _interpret(interpreter: Any, x: np.ndarray) -> np.ndarray:
+    """The outputs of a TFLite model."""
+    interpreter.resize_tensor_input(0, x.shape, strict=False)
+    interpreter.allocate_tensors()
+    details = interpreter.get_input_details()[0]
+    interpreter.set_tensor(details["index"], x.astype(details["dtype"]))
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def _as_signed(model: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Tensors in the types that a `tf.Module` with a signature takes."""
+    call = model.__call__ if callable(model) else None
+    signature = getattr(call, "input_signature", None)
+    if signature is None:
+        traced = getattr(call, "concrete_functions", None) or [None]
+        inner = getattr(traced[0], "structured_input_signature", ((),))[0]
+        signature = inner if len(inner) == len(arguments) else None
+    if signature is None:
+        return arguments
+    return tuple(
+        tf.cast(value, getattr(spec, "dtype", value.dtype))
+        for value, spec in zip(arguments, signature, strict=False)
+    )
+
+
+def _first_floating(module: Any) -> Any:
+    """A tensor of a PyTorch module's device and dtype; None if it holds none."""
+    tensors = (*module.parameters(), *module.buffers())
+    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+
+
+def _convolves(module: Any) -> bool:
+    """Whether a PyTorch module is a convolution, scripted ones too, or its graph has one."""
+    torch = sys.modules["torch"]
+    if isinstance(module, torch.fx.GraphModule):
+        return any("conv" in str(node.target) for node in module.graph.nodes)
+    if isinstance(module, torch.jit.ScriptModule) and "Conv" not in module.original_name:
+        graph = getattr(module, "inlined_graph", None) if not list(module.children()) else None
+        return "conv" in str(graph)
+    is_scripted = "Conv" in getattr(module, "original_name", "")
+    return is_scripted or isinstance(module, torch.nn.modules.conv._ConvNd)
+
+
+def _channels_of_keras(model: Any) -> Channels:
+    """The data format of a Keras model's first convolution, and the channels that it takes."""
+    shape = getattr(model, "input_shape", None)
+    shape = shape if isinstance(shape, tuple) else None
+    for layer in _layers(model):
+        kernel = getattr(layer, "kernel", getattr(layer, "depthwise_kernel", None))
+        if getattr(layer, "data_format", None) is not None and kernel is not None:
+            taken = kernel.shape[-1 if "Transpose" in type(layer).__name__ else -2]
+            return Channels(layer.data_format == "channels_first", taken, shape)
+    return Channels(shape=shape)
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    for layer in getattr(model, "layers", ()):
+        yield from (_layers(layer) if hasattr(layer, "layers") else (layer,))
+
+
+def check_meeting(outputs: Any, targets: Any) -> None:
+    """Check that targets weigh the outputs, one for one."""
+    found, given = tuple(outputs), tuple(targets)
+    pairs = zip(found, given, strict=False)
+    if len(found) != len(given) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        raise ValueError(
+            "targets must be one-hot classes (or regression directions) of shape "
+            f"{('N', *found[1:])}, as the model's outputs, or labels (N,); got shape {given}."
+        )
+
+
+def cut(model: Any, output_layer: str | int | None) -> Any:
+    """The Keras model that ends at a layer."""
+    if output_layer is None:
+        return model
+    keras = keras_of(model)
+    if keras is None:
+        raise TypeError(
+            f"output_layer={output_layer!r} needs a Keras model, got {type(model).__name__}; for "
+            "PyTorch, hand in a module that ends where you want."
+        )
+    name, _, rest = output_layer.partition("/") if isinstance(output_layer, str) else ("", "", "")
+    layer = _find_layer(model, name if rest else output_layer, output_layer)
+    nodes = _nodes_within(model, layer)
+    if not nodes:
+        raise ValueError(
+            f"output_layer={output_layer!r} cannot be reached: a {type(model).__name__} does not "
+            "tell what stands before its layers" + _advice(model)
+        )
+    if len(nodes) > 1:
+        warn(f"output_layer={output_layer!r} is used {len(nodes)} times; its last output is taken.")
+    if not rest:
+        return keras.Model(model.inputs, nodes[-1].output_tensors[0])
+    inner = cut(layer, int(rest) if rest.lstrip("-").isdecimal() else rest)
+    return keras.Model(model.inputs, inner(nodes[-1].input_tensors))
+
+
+def _find_layer(model: Any, name: Any, given: Any) -> Any:
+    try:
+        if isinstance(name, bool):
+            raise TypeError
+        return (
+            model.get_layer(name) if isinstance(name, str) else model.layers[operator_index(name)]
+        )
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        names = [layer.name for layer in getattr(model, "layers", ())]
+        raise ValueError(f"output_layer={given!r} is not among {names}.") from error
+
+
+def _nodes_within(model: Any, layer: Any) -> list[Any]:
+    """The calls of a layer that belong to a functional model, in their order."""
+    graph = getattr(model, "_functional", None) or model
+    by_depth = getattr(graph, "_nodes_by_depth", None) or {}
+    of_model = {id(node) for nodes in by_depth.values() for node in nodes}
+    return [node for node in getattr(layer, "_inbound_nodes", ()) if id(node) in of_model]
+
+
+def _advice(model: Any) -> str:
+    if type(model).__name__ == "Sequential":
+        return "; call it on inputs first, or give it an Input."
+    return "; hand in a functional model, or one that ends where you want."

@@ -1,0 +1,104 @@
+"""What is scored of a model: Xplique's operators, and those of its outputs in any framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from xplique.commons import get_operator
+from xplique.commons.exceptions import InvalidOperatorException
+from xplique.commons.operators import predictions_operator, semantic_segmentation_operator
+
+from .backends import Backend, Tensor
+
+OfOutputs = Callable[[Backend, Tensor, Tensor], Tensor]
+"""``score(backend, outputs, targets)``: one score for each input, in any framework."""
+
+_NAMES = (
+    "classification",
+    "regression",
+    "semantic segmentation",
+    "object detection",
+    "object detection box position",
+    "object detection box proba",
+    "object detection box class",
+)
+
+
+def predictions(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Score of the target class, or of the target direction of a regression."""
+    return backend.reduce(outputs * targets, "sum", (-1,))
+
+
+def semantic_segmentation(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean score of the target class over the target zone, which is zero elsewhere."""
+    axes = tuple(range(1, len(outputs.shape)))
+    zone = backend.asarray(targets != 0, like=outputs)
+    return backend.reduce(outputs * targets, "sum", axes) / backend.reduce(zone, "sum", axes)
+
+
+def rivals(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
+    """
+    Logsumexp (N,) of the outputs that are not the one-hot target's.
+
+    Beyond `NO_LOGITS` where the outputs are probabilities.
+    """
+    total, least = (backend.reduce(outputs, how, (-1,)) for how in ("sum", "min"))
+    is_distribution = (least >= 0) & (abs(total - 1) < 1e-3)
+    found = backend.logsumexp(outputs - _FAR * targets)
+    return found + backend.asarray(is_distribution, like=found) * 2 * NO_LOGITS
+
+
+def steady_predictions(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
+    """
+    Score of the target class (N,), less what its `rivals` gained.
+
+    The last column of the targets (N, classes + 1) has the rivals before. A score that stays,
+    stays as a logit, and as the log-odds of the softmax.
+    """
+    one_hot, before = targets[..., :-1], targets[..., -1]
+    gained = backend.logsumexp(outputs - _FAR * one_hot) - before
+    return predictions(backend, outputs, one_hot) - (gained + abs(gained)) / 2
+
+
+def predicted_class(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Number of the class that is predicted (N,), whatever the targets are."""
+    if len(outputs.shape) != 2 or outputs.shape[1] < 2:
+        raise ValueError(
+            "The model must give scores (N, classes) of at least two classes, to predict one of "
+            f"them; got outputs of shape {tuple(outputs.shape)}."
+        )
+    return backend.asarray(backend.argmax(outputs), like=outputs)
+
+
+_FAR = 1e4
+"""What is this far below the others adds nothing to their logsumexp."""
+
+NO_LOGITS = 1e8
+"""Beyond this lie no rivals but those of probabilities."""
+
+NATIVE: dict[Any, OfOutputs] = {
+    predictions_operator: predictions,
+    semantic_segmentation_operator: semantic_segmentation,
+    rivals: rivals,
+    steady_predictions: steady_predictions,
+    predicted_class: predicted_class,
+}
+"""Operators that see a model's outputs alone, as functions for all frameworks."""
+
+WEIGH: tuple[OfOutputs, ...] = (predictions, semantic_segmentation)
+"""Those whose targets weigh the outputs, one for one."""
+
+
+def check_operator(operator: Any) -> Any:
+    """Xplique's operator of a name, a task or a callable; None is the score of the target class."""
+    if operator is None:
+        return predictions_operator
+    if isinstance(operator, str) and operator not in _NAMES:
+        raise ValueError(f"operator={operator!r} is unknown; expected one of {_NAMES}.")
+    try:
+        return operator if operator in NATIVE else get_operator(operator)
+    except (InvalidOperatorException, TypeError) as error:
+        raise ValueError(
+            f"operator must be a task or a callable g(model, inputs, targets), got {operator!r}."
+        ) from error
