@@ -38,28 +38,16 @@ class BatchSize:
 
     def apply(self, function: Callable[..., Any], backend: Backend, *rows: Tensor) -> Any:
         """A function of rows, batch by batch, of as many tensors as it gives."""
-        found: list[Any] = []
-        start, count = 0, len(rows[0])
-        while start < count:
-            part = slice(start, min(start + (self.most or count), count))
-            try:
-                found.append(function(*(tensor[part] for tensor in rows)))
-            except Exception as error:
-                if part.stop - start == 1 or not backend.is_out_of_memory(error):
-                    raise
-            else:
-                self.tell()
-                start = part.stop
-                continue
-            # Outside of the handler, whose traceback would keep the tensors that did not fit.
-            self.halve(part.stop - start)
+
+        def part(places: list[int]) -> Any:
+            return function(*(tensor[places[0] : places[-1] + 1] for tensor in rows))
+
+        found = list(in_batches(iter(range(len(rows[0]))), part, self, backend))
+        if len(found) == 1:
+            return found[0]
         if not isinstance(found[0], tuple):
-            return found[0] if len(found) == 1 else backend.concat(found, 0)
-        return (
-            found[0]
-            if len(found) == 1
-            else tuple(backend.concat(parts, 0) for parts in zip(*found, strict=True))
-        )
+            return backend.concat(found, 0)
+        return tuple(backend.concat(parts, 0) for parts in zip(*found, strict=True))
 
     def halve(self, failed: int) -> None:
         """Note that `failed` inputs did not fit."""
@@ -81,10 +69,10 @@ class BatchSize:
 
 def in_batches(
     items: Iterator[Item],
-    score: Callable[[list[Item]], np.ndarray],
+    score: Callable[[list[Item]], Any],
     batch_size: BatchSize,
     backend: Backend,
-) -> Iterator[np.ndarray]:
+) -> Iterator[Any]:
     """Score items in batches, smaller ones from where the device has too little memory."""
     while batch := list(itertools.islice(items, batch_size.most)):
         try:

@@ -173,9 +173,7 @@ def minimize(problem: MinimalProblem) -> Minimum:
 
     def joined(name: str) -> np.ndarray:
         curves = (getattr(block, name) for block in found)
-        return np.concatenate(
-            [np.pad(c, ((0, 0), (0, longest - c.shape[1])), mode="edge") for c in curves]
-        )
+        return np.concatenate([_going_on(curve, longest) for curve in curves])
 
     return Minimum(
         map_bands(lambda *bands: np.concatenate(bands), *(block.mask for block in found)),
@@ -183,6 +181,11 @@ def minimize(problem: MinimalProblem) -> Minimum:
         *(joined(name) for name in ("scores", "norms", "alphas")),
         *(np.concatenate([getattr(block, name) for block in found]) for name in ("best", "steps")),
     )
+
+
+def _going_on(curves: np.ndarray, length: int) -> np.ndarray:
+    """Curves (N, S) of a length, as they ended."""
+    return np.pad(curves, ((0, 0), (0, length - curves.shape[1])), mode="edge")
 
 
 def _put(all_inputs: Minimum, rows: np.ndarray, some: Minimum) -> Minimum:
@@ -195,7 +198,7 @@ def _put(all_inputs: Minimum, rows: np.ndarray, some: Minimum) -> Minimum:
 
     def put_curves(old: np.ndarray, new: np.ndarray) -> np.ndarray:
         longest = max(old.shape[1], new.shape[1])
-        return put(*(np.pad(c, ((0, 0), (0, longest - c.shape[1])), "edge") for c in (old, new)))
+        return put(_going_on(old, longest), _going_on(new, longest))
 
     functions = (put, put_curves, put_curves, put_curves, put, put)
     return Minimum(

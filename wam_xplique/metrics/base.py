@@ -79,6 +79,12 @@ class WaveletMetric(ExplanationMetric):
 
     Notes
     -----
+    Each metric takes these besides. `baseline_mode`: the value of what is removed, a number, or a
+    function that is called with the inputs. `operator`: what is scored, the name of a task, a
+    member of `xplique.Tasks`, or a callable ``g(model, inputs, targets)`` that gives a score per
+    input; the score of the target class by default. `activation`: None, "sigmoid" or "softmax",
+    what is applied to the model's outputs before the operator.
+
     The features of a `WaveletExplanation` are its coefficients, for all channels at once where
     these were reduced to one. They are ranked by magnitude.
 

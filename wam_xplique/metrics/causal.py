@@ -26,14 +26,8 @@ class CausalMetric(WaveletMetric):
 
     Parameters
     ----------
-    baseline_mode
-        Value of what is removed: a number, or a function that is called with the inputs.
-    operator
-        What is scored: the name of a task, a member of `xplique.Tasks`, or a callable
-        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
-        by default.
-    activation
-        None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
+    baseline_mode, operator, activation
+        As `WaveletMetric` tells.
     steps
         Number of steps from nothing to `max_percentage_perturbed`; -1 for one feature at a time.
     max_percentage_perturbed

@@ -24,14 +24,8 @@ class ImportantPartMetric(WaveletMetric):
 
     Parameters
     ----------
-    baseline_mode
-        Value of what is removed: a number, or a function that is called with the inputs.
-    operator
-        What is scored: the name of a task, a member of `xplique.Tasks`, or a callable
-        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
-        by default.
-    activation
-        None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
+    baseline_mode, operator, activation
+        As `WaveletMetric` tells.
     keep
         What the important part is, the mask m of the equations: a share of the features (a float
         in (0, 1]; half of them by default, as in the WAM paper's experiments) or a count (an int).
