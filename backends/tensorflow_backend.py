@@ -17,16 +17,12 @@ from .base import Backend
 
 logger = logging.getLogger(__name__)
 
-# Compiling a transform takes from 0.2 to 2 s, once per shape; below this many elements running
-# it operation by operation is over in milliseconds.
-_WORTH_COMPILING = 2**16
+_WORTH_COMPILING = 2**24
+"""Elements of one shape that are transformed before the next are by XLA, in a tenth of the time."""
+_MOST_SHAPES = 4096
 
 # What TensorFlow raises where it has no XLA compiler for a device, or one that is set up badly.
 _NO_XLA = (tf.errors.InternalError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
-
-_WORTH_TRACING = 2
-"""Calls of one shape before the next is compiled."""
-_MOST_SHAPES = 4096
 
 _HALF = (tf.float16, tf.bfloat16)
 
@@ -146,7 +142,7 @@ class TensorFlowBackend(Backend):
             return function(self, x, *static)
         if size is None:
             size = sum(t.shape.num_elements() for t in tf.nest.flatten(x))
-        if size < _WORTH_COMPILING or not _is_frequent(function, x, static):
+        if not _is_frequent(function, x, static, size):
             return function(self, x, *static)
         try:
             return _compiled(function, static)(x)
@@ -170,16 +166,19 @@ class _XlaBackend(TensorFlowBackend):
         return barrier(x)
 
 
-def _is_frequent(function: Callable[..., Any], x: Any, static: tuple[Hashable, ...]) -> bool:
-    """Whether a function was called with tensors of these shapes more than a few times."""
+def _is_frequent(
+    function: Callable[..., Any], x: Any, static: tuple[Hashable, ...], size: int
+) -> bool:
+    """Whether so much was transformed by then that compiling would have taken no longer."""
     key = function, static, tuple(tuple(np.shape(tensor)) for tensor in tf.nest.flatten(x))
-    _calls[key] += 1
-    if len(_calls) > _MOST_SHAPES:
-        _calls.clear()
-    return _calls[key] > _WORTH_TRACING
+    frequent = _transformed[key] >= _WORTH_COMPILING
+    _transformed[key] += size
+    if len(_transformed) > _MOST_SHAPES:
+        _transformed.clear()
+    return frequent
 
 
-_calls: Counter[Any] = Counter()
+_transformed: Counter[Any] = Counter()
 
 
 @functools.lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +11,10 @@ import tensorflow as tf
 
 from .runner import NO_FRONT_END_GRADIENT, NO_GRADIENT, FrontEnd, Runner, Score
 
-_WORTH_TRACING = 64
-"""Inputs of one size before the next are run compiled: tracing takes as long as so many."""
+_WORTH_TRACING = 2
+"""Calls of a function before the next is compiled: tracing takes as long as a few."""
 _MOST_ELEMENTS = 8 * 3 * 224 * 224
-"""Of the inputs of a call that is not compiled."""
+"""Of the inputs of a call that is not compiled, which holds all that lies between."""
 
 
 class TensorFlowRunner(Runner):
@@ -25,11 +26,11 @@ class TensorFlowRunner(Runner):
 
     def __init__(self, model: Any, front_end: FrontEnd | None = None):
         super().__init__(model, front_end)
-        self._inputs: Counter[Any] = Counter()
+        self._calls: Counter[Any] = Counter()
         self._compiled: dict[tuple[str, Score], Callable[..., Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_inputs": Counter(), "_compiled": {}}
+        return {**self.__dict__, "_calls": Counter(), "_compiled": {}}
 
     def evaluate(self, score: Score, x: tf.Tensor, *rows: tf.Tensor) -> tf.Tensor:
         return self._run(self._evaluate, score, x, rows)
@@ -65,24 +66,24 @@ class TensorFlowRunner(Runner):
         key = (function.__name__, score)
         if not tf.executing_eagerly() or tf.config.functions_run_eagerly():
             return function(score, x, *rows)
-        size = (*key, tuple(x.shape[1:]))
-        self._inputs[size] += len(x)
-        if self._inputs[size] <= _WORTH_TRACING:
-            return _in_parts(lambda x, *rows: function(score, x, *rows), x, *rows)
+        self._calls[key] += 1
+        small = x.shape.num_elements() <= _MOST_ELEMENTS
         if key not in self._compiled:
-            traced = tf.function(lambda x, *rows: function(score, x, *rows), reduce_retracing=True)
-            traced._omit_frequent_tracing_warning = True  # each model has a trace of its own
-            self._compiled[key] = traced
+            if small and self._calls[key] <= _WORTH_TRACING:
+                return function(score, x, *rows)
+            self._compiled[key] = _compiled(lambda *rows: function(score, *rows), x, *rows)
         return self._compiled[key](x, *rows)
 
 
-def _in_parts(function: Callable[..., Any], *rows: tf.Tensor) -> Any:
-    """A function that is not compiled, of few inputs at once: it holds all that lies between."""
-    count = max(1, _MOST_ELEMENTS // max(rows[0][0].shape.num_elements(), 1))
-    starts = range(0, len(rows[0]), count)
-    parts = [function(*(tensor[start : start + count] for tensor in rows)) for start in starts]
-    return parts[0] if len(parts) == 1 else tf.nest.map_structure(_joined, *parts)
-
-
-def _joined(*tensors: tf.Tensor | None) -> tf.Tensor | None:
-    return None if tensors[0] is None else tf.concat(tensors, 0)
+def _compiled(function: Callable[..., Any], *rows: tf.Tensor) -> Callable[..., Any]:
+    """A function that is traced once for any number of rows, as far as the model lets it."""
+    some = [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in rows]
+    for traced, like in (
+        (tf.function(function, reduce_retracing=True, autograph=False), some),
+        (tf.function(function), rows),  # what asks for their number, or for what they hold
+    ):
+        traced._omit_frequent_tracing_warning = True  # each model has a trace of its own
+        with contextlib.suppress(Exception):  # the call itself tells what is wrong
+            traced.get_concrete_function(*like)
+            return traced
+    return function
