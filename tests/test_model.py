@@ -25,8 +25,13 @@ from wam_xplique import (
     WaveletSaliency,
     WaveletSmoothGrad,
 )
-from wam_xplique.analysis import minimal_images, scale_profile
-from wam_xplique.metrics import MatchedFaithfulness, WaveletDeletion, WaveletMuFidelity
+from wam_xplique.analysis import ScaleProfileCallback, minimal_images, scale_profile
+from wam_xplique.metrics import (
+    MatchedFaithfulness,
+    WaveletDeletion,
+    WaveletMuFidelity,
+    cascading_randomization,
+)
 
 X = np.random.default_rng(0).standard_normal((3, 16, 16, 3)).astype(np.float32)
 Y = np.eye(3, dtype=np.float32)
@@ -500,6 +505,45 @@ def test_wavelets_of_ones_own_are_taken_and_kept(tmp_path):
         .wavelet
         == "db2"
     )
+
+
+def test_models_of_the_older_keras_are_explained_as_those_of_the_newer():
+    import tf_keras
+
+    def make(keras):
+        x = keras.Input((16, 16, 3))
+        backbone = keras.Sequential(
+            [
+                keras.layers.Conv2D(4, 3, name="conv"),
+                keras.layers.GlobalAveragePooling2D(name="pool"),
+            ]
+        )
+        backbone._name = "backbone"
+        logits = keras.layers.Dense(3, name="logits")(backbone(x))
+        return keras.Model(x, keras.layers.Softmax()(keras.layers.Dropout(0.5)(logits)))
+
+    old, new = make(tf_keras), make(keras)
+    new.set_weights(old.get_weights())
+    for layer, y in ((None, Y), ("logits", np.arange(3)), ("backbone/pool", np.arange(3))):
+        agree(*(WaveletSaliency(model, output_layer=layer)(X, y) for model in (old, new)))
+    agree(*(WCAM(model, **CELLS)(X, Y) for model in (old, new)))
+    runs = [cascading_randomization(model, WaveletSaliency, X, Y) for model in (old, new)]
+    assert runs[0].layers == runs[1].layers
+    for model in (old, new):
+        model.compile("sgd", "categorical_crossentropy")
+    callbacks = [ScaleProfileCallback(X, Y, WaveletSaliency, verbose=False) for _ in range(2)]
+    logs = [
+        model.fit(X, Y, verbose=0, shuffle=False, callbacks=[callback]).history
+        for model, callback in zip((old, new), callbacks, strict=True)
+    ]
+    assert logs[0].keys() == logs[1].keys() > {"scale_importance/1-2 px"}
+
+
+def test_a_model_that_jax_runs_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    for make in (WaveletSaliency, WCAM):
+        with pytest.raises(TypeError, match="on jax, which is not supported: set KERAS_BACKEND"):
+            make(keras_net())
 
 
 ON_TORCH = """

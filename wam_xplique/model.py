@@ -141,7 +141,7 @@ class Model:
                 "module, or an operator g(model, inputs, targets) in PyTorch."
             )
         self.model = model
-        self._call = _caller(model, self.framework)
+        self._call = _Caller(model, self.framework)
         self._weight = _first_floating(model) if self.framework == "torch" else None
         self._runner = _runner(self.framework)(model, front_end)
 
@@ -451,7 +451,7 @@ def _runner(framework: str) -> type[Runner]:
     return ArrayRunner
 
 
-class _caller:
+class _Caller:
     """How a model is called with native tensors, in inference mode."""
 
     def __init__(self, model: Any, framework: str):
@@ -504,8 +504,9 @@ def _fixed_batch(model: Any) -> int | None:
         sizes: Any = getattr(node.meta.get("val"), "shape", ())
         if node.op == "placeholder" and len(sizes):
             return sizes[0] if isinstance(sizes[0], int) else None
-    call = model.__call__ if isinstance(model, tf.Module) else None
-    signature = getattr(call, "input_signature", None)
+    known = (model.__call__, model) if isinstance(model, tf.Module) and callable(model) else ()
+    signatures = (getattr(one, "input_signature", None) for one in known)
+    signature = next(filter(None, signatures), None)
     return signature[0].shape[0] if signature and signature[0].shape.rank else None
 
 
@@ -602,7 +603,7 @@ def cut(model: Any, output_layer: str | int | None) -> Any:
     if len(nodes) > 1:
         warn(f"output_layer={output_layer!r} is used {len(nodes)} times; its last output is taken.")
     if not rest:
-        return keras.Model(model.inputs, nodes[-1].output_tensors[0])
+        return keras.Model(model.inputs, tf.nest.flatten(nodes[-1].output_tensors)[0])
     inner = cut(layer, int(rest) if rest.lstrip("-").isdecimal() else rest)
     return keras.Model(model.inputs, inner(nodes[-1].input_tensors))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 import torch
@@ -238,6 +239,17 @@ def test_any_model_of_any_inputs_has_a_report(framework, shape):
     expected = {1: 3, 2: 4 + levels, 3: 2}[len(ends)]
     found = len(Reader(made.html).all("img"))
     assert 2 * (expected - 1) <= found <= 2 * expected  # there may be no sufficient image
+
+
+def test_channels_are_where_the_model_has_them():
+    shape = (8, 12, 3)
+    network, x = Network(shape).model("torch"), noise(2, *shape)
+    first = np.moveaxis(x, -1, 1)
+    expected = report(network, torch.tensor(first), [0, 1])
+    explainer = WaveletIntegratedGradients(network, steps=32, channels="first")
+    found = report(network, first, [0, 1], explainer=explainer)
+    assert found.explanation.input_shape == x.shape
+    pd.testing.assert_frame_equal(found.to_dataframe(), expected.to_dataframe())
 
 
 def test_the_default_explainers_are_as_they_are_told(model):

@@ -88,6 +88,17 @@ def test_pixels_go_as_they_are_into_a_model_that_scales_them(tmp_path, picture):
         np.testing.assert_allclose(classifier.prepare(picture), expected, rtol=1e-6)
 
 
+def test_a_keras_model_of_channels_first_takes_pictures(tmp_path, picture):
+    convolution = keras.layers.Conv2D(2, 3, data_format="channels_first")
+    model = keras.Sequential([keras.Input((3, *picture.shape[:2])), convolution])
+    model.save(tmp_path / "first.keras")
+    classifier = load_model(str(tmp_path / "first.keras"))
+    assert classifier.channels_first
+    x = classifier.native(picture[np.newaxis], 2)
+    assert isinstance(x, np.ndarray)
+    np.testing.assert_array_equal(np.moveaxis(x, 1, -1), picture[np.newaxis])
+
+
 def test_classes_are_told_by_name_and_by_probability_or_score(model_files, tmp_path):
     (tmp_path / "names.txt").write_text("ant\n bee \n\ncat\n", encoding="utf-8")
     assert read_names(tmp_path / "names.txt") == ["ant", "bee", "cat"]

@@ -17,6 +17,7 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
+from wam_xplique import WaveletSaliency
 from wam_xplique.analysis.predictions import predict
 from wam_xplique.loading.files import load_file
 
@@ -293,11 +294,21 @@ def test_signatures_of_saved_models(tmp_path):
         "the inputs": (lambda x, z: {"y": x + z}, floats, tf.TensorSpec((None, 4), name="z")),
         "the outputs": (lambda x: {"y": x, "z": x}, floats),
         "takes string": (lambda x: {"y": x}, tf.TensorSpec((None,), tf.string, name="x")),
-        "batches of 1": (lambda x: {"y": x}, tf.TensorSpec((1, 4), name="x")),
     }
     for message, (function, *specs) in wrong.items():
         with pytest.raises(ValueError, match=message):
             load_file(save_function(tmp_path / message, function, *specs))
+
+
+def test_a_saved_model_of_batches_of_one_size_is_explained(tmp_path):
+    fixed = tf.TensorSpec((2, 8, 8, 3), name="x")
+    path = save_function(tmp_path / "fixed", lambda x: {"y": tf.reduce_mean(x**2, (1, 2))}, fixed)
+    x, y = np.random.default_rng(0).random((3, 8, 8, 3), np.float32), np.eye(3, dtype=np.float32)
+    found = WaveletSaliency(load_file(path).model).explain_wavelet(x, y).mosaic()
+    given = keras.Input((8, 8, 3))
+    model = keras.Model(given, keras.ops.mean(given**2, (1, 2)))
+    expected = WaveletSaliency(model).explain_wavelet(x, y).mosaic()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", ["Rescaling", "Normalization", "nested", None])

@@ -1,16 +1,20 @@
 """
 Scores of inputs whose coefficients are masked, in batches that fit the device.
 
-What is to be scored is asked for by generators, one for each input, so that a method may look at
-some scores before it asks for more. Masks are made batch by batch.
+The transform is linear, so with z = W(x − x₀) and a mask m, the perturbed input is
+x₀ + W⁻¹(m ⊙ z). Masks are made batch by batch.
+
+What is to be scored for Sobol indices is asked for by generators, one for each input, so that a
+method may look at some scores before it asks for more.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -20,6 +24,8 @@ from ..coefficients import Coefficients, map_bands
 from .batching import BatchSize, finite_scores, in_batches
 from .cells import HELD, count_cells
 from .responses import Points
+
+Item = TypeVar("Item", bound=tuple[Any, ...])
 
 Asking = Generator[list[Points], np.ndarray, Any]
 """Asks for the scores at points, is sent them in one array, and returns a result."""
@@ -50,7 +56,7 @@ class Transform(Protocol):
 @dataclass(frozen=True)
 class MaskingProblem:
     """
-    What is explained, by masks.
+    What is masked, and scored.
 
     Parameters
     ----------
@@ -70,6 +76,8 @@ class MaskingProblem:
         Most perturbed inputs at once.
     verbose
         Whether to show the progress.
+    baseline
+        Value of what is masked: inputs x₀ of the shape of x, or one number for all.
     """
 
     backend: Backend
@@ -80,6 +88,64 @@ class MaskingProblem:
     cells: Coefficients
     batch_size: BatchSize
     verbose: bool = False
+    baseline: Tensor | float = 0.0
+
+
+def deviations(problem: MaskingProblem, block: slice) -> tuple[Tensor | float, Coefficients]:
+    """The baseline x₀ and W(x − x₀) of a block, filled up to a size that is compiled already."""
+    backend, baseline = problem.backend, problem.baseline
+    numbers = problem.batch_size.filled(np.arange(block.stop - block.start), backend)
+
+    def filled(tensor: Tensor) -> Tensor:
+        part = tensor[block]
+        if len(part) == len(numbers):
+            return part
+        return backend.take(part, backend.asindex(numbers, part), 0)
+
+    baseline = baseline if isinstance(baseline, float) else filled(baseline)
+    return baseline, problem.transform.forward(filled(problem.x) - baseline)
+
+
+class MaskedScorer(ABC, Generic[Item]):
+    """
+    Scores perturbed inputs of a block of inputs.
+
+    Each is told by an item, whose first is the number of the input in the block.
+    """
+
+    def __init__(self, problem: MaskingProblem, block: slice, progress: tqdm):
+        self.problem = problem
+        self.progress = progress
+        self.y = problem.y[block]
+        self.baseline, self.z = deviations(problem, block)
+
+    def __call__(self, items: Iterable[Item]) -> np.ndarray:
+        """The scores, in the items' order."""
+        batch_size, backend = self.problem.batch_size, self.problem.backend
+        return np.concatenate(list(in_batches(iter(items), self._scores, batch_size, backend)))
+
+    def inputs(self, batch: list[Item]) -> Tensor:
+        """The perturbed inputs."""
+        x = self.filled_inputs(batch)
+        return self.problem.backend.asarray(
+            x if len(x) == len(batch) else x[: len(batch)], like=self.problem.x
+        )
+
+    @abstractmethod
+    def filled_inputs(self, batch: list[Item]) -> Tensor:
+        """The perturbed inputs, filled up to a size that is compiled already."""
+
+    def filled(self, array: np.ndarray) -> np.ndarray:
+        """The rows of a batch, filled up likewise."""
+        return self.problem.batch_size.filled(array, self.problem.backend)
+
+    def _scores(self, batch: list[Item]) -> np.ndarray:
+        backend = self.problem.backend
+        numbers = backend.asindex(np.array([number for number, *_ in batch]), self.y)
+        y = backend.take(self.y, numbers, 0)
+        scores = finite_scores(backend, self.problem.scores, self.inputs(batch), y)
+        self.progress.update(len(batch))
+        return scores
 
 
 def answer(
@@ -111,8 +177,8 @@ def answer(
     with tqdm(unit="forward", disable=not problem.verbose) as progress:
         queue = list(askings)
         for start in range(0, len(queue), together):
-            block = slice(start, start + together)
-            scorer = _Scorer(problem, design, block, progress)
+            block = slice(start, min(start + together, len(queue)))
+            scorer = _PointScorer(problem, design, block, progress)
             generators = [
                 asking(z) for asking, z in zip(queue[block], scorer.coefficients(), strict=True)
             ]
@@ -120,7 +186,7 @@ def answer(
     return results
 
 
-def _in_turns(generators: list[Asking], scorer: _Scorer, share: float) -> list[Any]:
+def _in_turns(generators: list[Asking], scorer: _PointScorer, share: float) -> list[Any]:
     """Answer several generators; `share` is their part of all inputs that are left."""
     results: list[Any] = [None] * len(generators)
     asked = {number: next(generator) for number, generator in enumerate(generators)}
@@ -130,7 +196,7 @@ def _in_turns(generators: list[Asking], scorer: _Scorer, share: float) -> list[A
         so_far = scorer.progress.n - done + sum(counts)
         scorer.progress.total = done + round(so_far / share)
         scorer.progress.refresh()
-        scores = np.split(scorer(asked), np.cumsum(counts)[:-1])
+        scores = np.split(scorer.answer(asked), np.cumsum(counts)[:-1])
         for number, part in zip(list(asked), scores, strict=True):
             try:
                 asked[number] = generators[number].send(part)
@@ -140,22 +206,17 @@ def _in_turns(generators: list[Asking], scorer: _Scorer, share: float) -> list[A
     return results
 
 
-class _Scorer:
+class _PointScorer(MaskedScorer["_Point"]):
     """Scores the points that a block of inputs asks for."""
 
     def __init__(self, problem: MaskingProblem, design: Design, block: slice, progress: tqdm):
-        self.problem = problem
+        super().__init__(problem, block, progress)
         self.design = design
-        self.progress = progress
-        self.y = problem.y[block]
-        x = problem.x[block]
-        self.shape = tuple(x.shape[1:])
-        self.like = x[:1]
-        self.z = problem.transform.forward(x)
+        self.a = self.b = np.zeros((0, 0))
         self.alone: dict[int, Coefficients] = {}
-        self.held = count_cells(problem.cells)
+        held = count_cells(problem.cells)
         self.cells = map_bands(
-            lambda band: problem.backend.asindex(np.where(band == HELD, self.held, band), x),
+            lambda band: problem.backend.asindex(np.where(band == HELD, held, band), problem.x),
             problem.cells,
         )
 
@@ -165,37 +226,21 @@ class _Scorer:
         for number in range(len(self.y)):
             yield map_bands(lambda band, number=number: band[number], arrays)
 
-    def __call__(self, asked: dict[int, list[Points]]) -> np.ndarray:
+    def answer(self, asked: dict[int, list[Points]]) -> np.ndarray:
         """The scores of all points asked for, in their order."""
-        queue = (
+        rows = 1 + max(max(p.rows) for points in asked.values() for p in points)
+        self.a, self.b = self.design(rows)
+        return self(
             _Point(number, p.cells, row)
             for number, points in asked.items()
             for p in points
             for row in p.rows.tolist()
         )
-        a, b = self.design(1 + max(max(p.rows) for points in asked.values() for p in points))
-        batches = in_batches(
-            queue,
-            lambda batch: self._scores(batch, a, b),
-            self.problem.batch_size,
-            self.problem.backend,
-        )
-        return np.concatenate(list(batches))
 
-    def _scores(self, batch: list[_Point], a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        backend, count = self.problem.backend, len(batch)
-        x = self._perturbed(_combine(batch, a, b))
-        x = backend.asarray(x if len(x) == count else x[:count], like=self.problem.x)
-        numbers = backend.asindex(np.array([point.number for point in batch]), self.like)
-        y = backend.take(self.y, numbers, 0)
-        scores = finite_scores(backend, self.problem.scores, x, y)
-        self.progress.update(count)
-        return scores
-
-    def _perturbed(self, combination: _Combination) -> Tensor:
-        """The perturbed inputs, filled up to a size that is compiled already."""
-        backend, like = self.problem.backend, self.like
-        numbers, masks, bases, parts, weights = map(self._filled, combination)
+    def filled_inputs(self, batch: list[_Point]) -> Tensor:
+        backend, like = self.problem.backend, self.problem.x
+        combination = _combine(batch, self.a, self.b)
+        numbers, masks, bases, parts, weights = map(self.filled, combination)
         tensors = (
             backend.asarray(masks, like=like),
             self._coefficients_of(numbers),
@@ -203,18 +248,15 @@ class _Scorer:
             *(backend.asindex(index, like) for index in (bases, parts)),
             backend.asarray(weights, like=like),
         )
-        shape = (len(masks), *self.shape)
-        size = len(weights) * math.prod(self.shape)
+        shape = (len(masks), *like.shape[1:])
+        size = len(weights) * math.prod(shape[1:])
         return backend.run(_combined, tensors, self.problem.transform, shape, size=size)
-
-    def _filled(self, array: np.ndarray) -> np.ndarray:
-        return self.problem.batch_size.filled(array, self.problem.backend)
 
     def _coefficients_of(self, numbers: np.ndarray) -> Coefficients:
         """The coefficients of the inputs of a batch; those of one input broadcast over it."""
         first = int(numbers[0])
         if np.any(numbers != first):
-            index = self.problem.backend.asindex(numbers, self.like)
+            index = self.problem.backend.asindex(numbers, self.problem.x)
             return map_bands(lambda band: self.problem.backend.take(band, index, 0), self.z)
         if first not in self.alone:
             self.alone = {first: map_bands(lambda band: band[first : first + 1], self.z)}

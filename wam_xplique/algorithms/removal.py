@@ -7,8 +7,7 @@ Black-box Models (2018). Bhatt & al., Evaluating and Aggregating Feature-based M
 (2020).
 
 The features are cells of coefficients, single ones most often. A feature that is removed has the
-baseline's coefficients. The transform is linear, so with z = W(x − x₀) and a mask m of the
-features that are kept, the perturbed input is x₀ + W⁻¹(m ⊙ z).
+baseline's coefficients.
 """
 
 from __future__ import annotations
@@ -25,27 +24,12 @@ from tqdm.auto import tqdm
 
 from ..backends import Backend, Tensor
 from ..coefficients import Coefficients, flatten, map_bands, unflatten
-from .batching import finite_scores, in_batches
 from .cells import HELD, count_cells
-from .masking import MaskingProblem, Transform
+from .masking import MaskedScorer, MaskingProblem, Transform, deviations
 from .sobol import RESOLUTION
 
 Kept = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """``kept(samples, draws)``: which features (B, K) each of B perturbed inputs keeps."""
-
-
-@dataclass(frozen=True)
-class RemovalProblem(MaskingProblem):
-    """
-    What is scored: a `MaskingProblem` whose cells are the features, and a baseline.
-
-    Parameters
-    ----------
-    baseline
-        Value of the features removed: inputs x₀ of the shape of x, or one number for all.
-    """
-
-    baseline: Tensor | float = 0.0
 
 
 def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficients:
@@ -159,12 +143,12 @@ def path(features: int, steps: int, share: float) -> np.ndarray:
     return np.unique(np.linspace(0, most, (most if steps == -1 else steps) + 1, dtype=np.int32))
 
 
-def deletion_curves(problem: RemovalProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
+def deletion_curves(problem: MaskingProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
     """The scores (N, steps + 1) as the first features are removed (eq. 6)."""
     return perturbed_scores(problem, between(places, path, places.shape[1]), len(path))
 
 
-def insertion_curves(problem: RemovalProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
+def insertion_curves(problem: MaskingProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
     """The scores (N, steps + 1) as the first features are inserted into the baseline (eq. 5)."""
     return perturbed_scores(problem, between(places, 0, path), len(path))
 
@@ -175,7 +159,7 @@ def area_under(curves: np.ndarray) -> np.ndarray:
 
 
 def without_most_important(
-    problem: RemovalProblem, places: np.ndarray, counts: np.ndarray
+    problem: MaskingProblem, places: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
     """The scores (N, 2) of the inputs, and of what is left without the first `counts` (N,)."""
     low = np.stack([np.zeros_like(counts), counts], axis=1)
@@ -183,26 +167,26 @@ def without_most_important(
 
 
 def most_important_alone(
-    problem: RemovalProblem, places: np.ndarray, counts: np.ndarray
+    problem: MaskingProblem, places: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
     """The scores (N, 2) of the inputs, and of the first `counts` (N,) features alone."""
     high = np.stack([np.full_like(counts, places.shape[1]), counts], axis=1)
     return perturbed_scores(problem, between(places, 0, high), 2)
 
 
-def matched_scores(problem: RemovalProblem, places: np.ndarray) -> np.ndarray:
+def matched_scores(problem: MaskingProblem, places: np.ndarray) -> np.ndarray:
     """The scores (N, 2) of the more important halves of `matched_places`, and of the others."""
     count = places.shape[1]
     half = count // 2
     return perturbed_scores(problem, between(places, [0, count - half], [half, count]), 2)
 
 
-def magnitudes(problem: RemovalProblem) -> np.ndarray:
+def magnitudes(problem: MaskingProblem) -> np.ndarray:
     """The magnitude (N, K) of the features: how far their coefficients are from the baseline's."""
     columns, rows = count_cells(problem.cells) + 1, []
     for block in _blocks(problem):
         found = np.zeros((block.stop - block.start, columns))
-        z = flatten(_deviations(problem, block)[1])
+        z = flatten(deviations(problem, block)[1])
         for name, cells in flatten(problem.cells).items():
             band = np.abs(problem.backend.to_numpy(z[name]))
             numbers = np.broadcast_to(cells + 1, band.shape[1:]).ravel()
@@ -213,7 +197,7 @@ def magnitudes(problem: RemovalProblem) -> np.ndarray:
 
 
 def mu_fidelity(
-    problem: RemovalProblem, importance: np.ndarray, nb_samples: int, size: int, seed: int
+    problem: MaskingProblem, importance: np.ndarray, nb_samples: int, size: int, seed: int
 ) -> np.ndarray:
     """
     Rank correlation of the drop in score with the importance of random sets of features (eq. 8).
@@ -242,7 +226,7 @@ def mu_fidelity(
     return fidelity_to_sets(sets, scores_without_sets(problem, sets, nb_samples), importance)
 
 
-def scores_without_sets(problem: RemovalProblem, sets: RandomSets, nb_samples: int) -> np.ndarray:
+def scores_without_sets(problem: MaskingProblem, sets: RandomSets, nb_samples: int) -> np.ndarray:
     """The scores (N, 1 + nb_samples) of the inputs, and without each of the sets."""
     return perturbed_scores(problem, lambda _, draws: ~sets(draws - 1), nb_samples + 1)
 
@@ -305,7 +289,7 @@ def between(places: np.ndarray, low: Any, high: Any) -> Kept:
     return kept
 
 
-def perturbed_scores(problem: RemovalProblem, kept: Kept, draws: int) -> np.ndarray:
+def perturbed_scores(problem: MaskingProblem, kept: Kept, draws: int) -> np.ndarray:
     """
     Score every input under every draw of what it keeps.
 
@@ -330,25 +314,24 @@ def perturbed_scores(problem: RemovalProblem, kept: Kept, draws: int) -> np.ndar
     total = len(problem.x) * draws
     with tqdm(total=total, unit="forward", disable=not problem.verbose) as progress:
         for block in _blocks(problem):
-            scorer = _Scorer(problem, kept, block, progress)
             # Draw by draw: a full block then fills its batches, whatever the number of draws.
-            pairs = itertools.product(range(draws), range(block.stop - block.start))
-            batches = in_batches(pairs, scorer, problem.batch_size, problem.backend)
-            blocks.append(np.concatenate(list(batches)).reshape(draws, -1).T)
+            numbers = range(block.stop - block.start)
+            pairs = ((number, draw) for draw in range(draws) for number in numbers)
+            scores = _KeptScorer(problem, kept, block, progress)(pairs)
+            blocks.append(scores.reshape(draws, -1).T)
     return np.concatenate(blocks)
 
 
-def perturbed_inputs(problem: RemovalProblem, kept: Kept) -> Tensor:
+def perturbed_inputs(problem: MaskingProblem, kept: Kept) -> Tensor:
     """What is left of every input under one draw of what it keeps; of the shape of x."""
     parts = []
     for block in _blocks(problem):
-        numbers = np.arange(block.stop - block.start)
-        scorer = _Scorer(problem, kept, block, tqdm(disable=True))
-        parts.append(scorer.inputs(np.zeros_like(numbers), numbers))
+        scorer = _KeptScorer(problem, kept, block, tqdm(disable=True))
+        parts.append(scorer.inputs([(number, 0) for number in range(block.stop - block.start)]))
     return problem.backend.concat(parts, 0)
 
 
-def _blocks(problem: RemovalProblem) -> Iterator[slice]:
+def _blocks(problem: MaskingProblem) -> Iterator[slice]:
     """Blocks of inputs, of the most that a batch has at the time."""
     start, count = 0, len(problem.x)
     while start < count:
@@ -357,61 +340,28 @@ def _blocks(problem: RemovalProblem) -> Iterator[slice]:
         start = block.stop
 
 
-def _deviations(problem: RemovalProblem, block: slice) -> tuple[Tensor | float, Coefficients]:
-    """The baseline x₀ and W(x − x₀) of a block, filled up to a size that is compiled already."""
-    backend, baseline = problem.backend, problem.baseline
-    numbers = problem.batch_size.filled(np.arange(block.stop - block.start), backend)
+class _KeptScorer(MaskedScorer[tuple[int, int]]):
+    """Scores what a block of inputs keeps, told as pairs of a number and a draw."""
 
-    def filled(tensor: Tensor) -> Tensor:
-        part = tensor[block]
-        if len(part) == len(numbers):
-            return part
-        return backend.take(part, backend.asindex(numbers, part), 0)
-
-    baseline = baseline if isinstance(baseline, float) else filled(baseline)
-    return baseline, problem.transform.forward(filled(problem.x) - baseline)
-
-
-class _Scorer:
-    """Scores perturbed inputs of a block of inputs, told as pairs of a draw and a number."""
-
-    def __init__(self, problem: RemovalProblem, kept: Kept, block: slice, progress: tqdm):
-        self.problem = problem
+    def __init__(self, problem: MaskingProblem, kept: Kept, block: slice, progress: tqdm):
+        super().__init__(problem, block, progress)
         self.kept = kept
         self.start = block.start
-        self.progress = progress
-        self.y = problem.y[block]
-        self.baseline, self.z = _deviations(problem, block)
         # What is held has the number of the last column of the masks, which is always kept.
-        cells = flatten(problem.cells).values()
-        numbers = np.concatenate([band.ravel() for band in cells])
+        cells = flatten(problem.cells)
+        numbers = np.concatenate([band.ravel() for band in cells.values()])
         self.columns = np.where(numbers == HELD, count_cells(problem.cells), numbers)
-        self.bands = tuple((name, band.shape) for name, band in flatten(problem.cells).items())
+        self.bands = tuple((name, band.shape) for name, band in cells.items())
 
-    def __call__(self, pairs: list[tuple[int, int]]) -> np.ndarray:
-        backend = self.problem.backend
-        draws, numbers = np.array(pairs).T
-        y = backend.take(self.y, backend.asindex(numbers, self.y), 0)
-        scores = finite_scores(backend, self.problem.scores, self.inputs(draws, numbers), y)
-        self.progress.update(len(pairs))
-        return scores
-
-    def inputs(self, draws: np.ndarray, numbers: np.ndarray) -> Tensor:
-        """The perturbed inputs."""
-        x, count = self._perturbed(draws, numbers), len(numbers)
-        return self.problem.backend.asarray(
-            x if len(x) == count else x[:count], like=self.problem.x
-        )
-
-    def _perturbed(self, draws: np.ndarray, numbers: np.ndarray) -> Tensor:
-        """The perturbed inputs, filled up to a size that is compiled already."""
-        backend, like, filled = self.problem.backend, self.problem.x, self.problem.batch_size.filled
+    def filled_inputs(self, batch: list[tuple[int, int]]) -> Tensor:
+        backend, like = self.problem.backend, self.problem.x
+        numbers, draws = np.array(batch).T
         masks = np.pad(self.kept(self.start + numbers, draws), ((0, 0), (0, 1)), constant_values=1)
-        masks, numbers = filled(masks, backend).take(self.columns, 1), filled(numbers, backend)
+        masks = self.filled(masks).take(self.columns, 1)
         tensors = (
             backend.asarray(masks, like=like),
             self.z,
-            backend.asindex(numbers, like),
+            backend.asindex(self.filled(numbers), like),
             self.baseline,
         )
         shape = (len(masks), *like.shape[1:])

@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 from tqdm.auto import tqdm
 
-from .removal import Kept, RemovalProblem, between, perturbed_scores
+from .masking import MaskingProblem
+from .removal import Kept, between, perturbed_scores
 
 Holds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """``holds(samples, counts)``: whether what is sought holds at counts (B, S) of B samples."""
@@ -31,7 +32,7 @@ def without(places: np.ndarray, counts: np.ndarray) -> Kept:
 
 
 def sufficient_counts(
-    problem: RemovalProblem, places: np.ndarray, classes: np.ndarray, tries: int
+    problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     How many of the first features are enough to be predicted as a class.
@@ -64,7 +65,7 @@ def sufficient_counts(
 
 
 def necessary_counts(
-    problem: RemovalProblem, places: np.ndarray, classes: np.ndarray, tries: int
+    problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     How many of the first features are removed before the prediction is another.
@@ -144,7 +145,7 @@ def _columns(counts: np.ndarray) -> np.ndarray:
     return counts.reshape(len(counts), -1)
 
 
-def _only(problem: RemovalProblem, samples: np.ndarray) -> RemovalProblem:
+def _only(problem: MaskingProblem, samples: np.ndarray) -> MaskingProblem:
     """The same problem for some of the inputs."""
 
     def chosen(values: np.ndarray) -> np.ndarray:

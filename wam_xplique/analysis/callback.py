@@ -18,7 +18,7 @@ from ..checks import check_integer, warn
 from ..data import gather
 from ..explanation import WaveletExplanation, has_importance, mean_share
 from .figures import as_pixels, draw_coefficients
-from .predictions import one_hot
+from .predictions import how_asked, one_hot
 
 STEPS = 16
 MOST_IMAGES = 3
@@ -113,6 +113,14 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         self._data = inputs, targets
         self._batch: tuple[Any, Any] | None = None
 
+    def _has_no_hooks(self) -> bool:
+        return False
+
+    # What tf_keras asks of its own callbacks, which this one serves too.
+    _implements_train_batch_hooks = _has_no_hooks
+    _implements_test_batch_hooks = _has_no_hooks
+    _implements_predict_batch_hooks = _has_no_hooks
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the batch, and explain it: that compiles, and shows what does not fit."""
         if self._batch is None:
@@ -155,9 +163,8 @@ class ScaleProfileCallback(keras.callbacks.Callback):
     def _explain(self) -> WaveletExplanation:
         assert self._batch is not None
         inputs, targets = self._batch
-        front_end, ndim = (getattr(self._explainer, name, None) for name in ("front_end", "ndim"))
         size = getattr(self._explainer, "batch_size", None)
-        classes = one_hot(targets, self.model, inputs, size, front_end, ndim)
+        classes = one_hot(targets, self.model, inputs, size, **how_asked(self._explainer))
         return self._explainer.explain_wavelet(inputs, classes)
 
     def _write(

@@ -27,7 +27,7 @@ from ..plots import plot_mosaic
 from ..plots.common import BAR_COLOR, PLACES, bare, check_kind, draw_colorbar, first_drawn
 from ..plots.explanation import ORIENTATIONS
 from .distances import Distances, importance_distances
-from .predictions import predict
+from .predictions import how_asked, predict
 from .sound import Explainer
 
 Corruption = str | Callable[[np.ndarray], np.ndarray] | np.ndarray
@@ -309,11 +309,11 @@ def corruption_effect(
     y = directions(images, targets)
     name, changed = _corrupted(images, corruption, severity, value_range, seed)
 
-    batch_size, front_end = (getattr(explainer, a, None) for a in ("batch_size", "front_end"))
+    batch_size, how = getattr(explainer, "batch_size", None), how_asked(explainer)
 
     def explained(shown: np.ndarray) -> Explained:
         inputs = preprocessed(preprocess, shown)
-        outputs = predict(model, inputs, batch_size, front_end)
+        outputs = predict(model, inputs, batch_size, **how)
         explanation = explainer.explain_wavelet(inputs, targets)
         return Explained(shown, explanation, outputs.argmax(axis=-1), (outputs * y).sum(axis=-1))
 

@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..algorithms.batching import BatchSize
 from ..data import SIZE
-from ..inputs import as_labels, prepare, weights_of
+from ..inputs import Question, as_labels, prepare, weights_of
 from ..model import Model
 
+HOW = ("front_end", "ndim", "channels", "output")
+"""What an explainer knows of how its model is asked."""
 
-def predict(
+
+def how_asked(explainer: Any) -> dict[str, Any]:
+    """How an explainer asks its model, so that others ask it likewise."""
+    return {name: getattr(explainer, name, None) for name in HOW}
+
+
+def ask(
     model: Any,
     inputs: Any,
-    batch_size: int | None = SIZE,
-    front_end: Callable[[Any], Any] | None = None,
+    *,
+    front_end: Any = None,
+    output: Any = None,
     ndim: int | None = None,
-) -> np.ndarray:
-    """The outputs of a classifier, which runs in its own framework."""
-    question = prepare(Model(model, front_end=front_end), inputs, None, ndim=ndim)
-    backend = question.backend
-    outputs = BatchSize(batch_size).apply(question.outputs, backend, question.x, question.y)
-    return _checked(backend.to_numpy(outputs), len(inputs))
+    channels: str | None = None,
+) -> Question:
+    """A model and its inputs, without targets."""
+    asked = Model(model, front_end=front_end, output=output)
+    return prepare(asked, inputs, None, ndim=ndim, channels=channels)
+
+
+def answers(question: Question, batch_size: int | None = SIZE) -> np.ndarray:
+    """The outputs (N, classes) of a classifier, which runs in its own framework."""
+    x, y = question.x, question.y
+    outputs = BatchSize(batch_size).apply(question.outputs, question.backend, x, y)
+    return _checked(question.backend.to_numpy(outputs), len(x))
+
+
+def predict(model: Any, inputs: Any, batch_size: int | None = SIZE, **how: Any) -> np.ndarray:
+    """The outputs (N, classes) of a classifier, for inputs as `ask` takes them."""
+    return answers(ask(model, inputs, **how), batch_size)
 
 
 def one_hot(
-    targets: Any,
-    model: Any,
-    inputs: Any,
-    batch_size: int | None = SIZE,
-    front_end: Callable[[Any], Any] | None = None,
-    ndim: int | None = None,
+    targets: Any, model: Any, inputs: Any, batch_size: int | None = SIZE, **how: Any
 ) -> Any:
     """Targets as an explainer takes them."""
-    common = (batch_size, front_end, ndim)
     if targets is None:
-        outputs = predict(model, inputs, *common)
+        outputs = predict(model, inputs, batch_size, **how)
         if outputs.shape[1] < 2:
             raise ValueError(
                 "The model must have at least two classes to predict one of them, got outputs of "
@@ -48,7 +61,7 @@ def one_hot(
     labels = as_labels(targets)
     if labels is None:
         return targets
-    return weights_of(labels, predict(model, inputs[:1], *common).shape[1])
+    return weights_of(labels, predict(model, inputs[:1], batch_size, **how).shape[1])
 
 
 def _checked(outputs: np.ndarray, count: int) -> np.ndarray:

@@ -24,7 +24,7 @@ from ..checks import check_fraction, check_integer, warn
 from ..data import batches
 from ..explanation import WaveletExplanation, has_importance
 from .moments import Moments
-from .predictions import one_hot
+from .predictions import how_asked, one_hot
 from .profile_plots import draw_comparison, draw_profile
 
 ALL = "all"
@@ -369,11 +369,11 @@ def _batches(
     explainer: Any, data: Any, targets: Any, count: int | None
 ) -> Iterator[tuple[Any, Any]]:
     """Inputs, and targets as the explainer takes them."""
-    model, front_end = explainer.model, getattr(explainer, "front_end", None)
-    size, ndim = getattr(explainer, "batch_size", None), getattr(explainer, "ndim", None)
-    seen = model if front_end is None else None
+    model, how = explainer.model, how_asked(explainer)
+    size = getattr(explainer, "batch_size", None)
+    seen = model if how["front_end"] is None else None
     for inputs, classes in batches(data, targets, count, size, seen):
-        yield inputs, one_hot(classes, model, inputs, size, front_end, ndim)
+        yield inputs, one_hot(classes, model, inputs, size, **how)
 
 
 def _informative(explanation: WaveletExplanation) -> np.ndarray:

@@ -22,9 +22,9 @@ from ..checks import check_integer
 from ..coefficients import default_level
 from ..data import gather
 from ..explanation import WaveletExplanation
-from ..inputs import Layout, weights_of
-from ..model import Model, is_torch_tensor, on_host
-from .predictions import one_hot, predict
+from ..inputs import as_labels, weights_of
+from ..model import on_host
+from .predictions import answers, ask, how_asked
 from .profile import ScaleProfile, check_explainer
 from .report_figures import draw_pictures
 from .report_findings import Findings
@@ -182,16 +182,17 @@ def report(
     if not inputs.shape or not len(inputs):
         raise ValueError(f"inputs must not be empty, got shape {tuple(inputs.shape)}.")
     explainer = _explainer(model, explainer, inputs, front_end, batch_size, seed, verbose)
-    front_end, ndim = (getattr(explainer, name, None) for name in ("front_end", "ndim"))
-    layout = Layout.of(tuple(inputs.shape), is_torch_tensor(inputs), ndim)
-    x = layout.to_channels_last(on_host(inputs))
+    how = how_asked(explainer)
+    question = ask(model, inputs, **how)
+    layout = question.layout
+    x = layout.to_channels_last(question.backend.to_numpy(question.x))
     names = _names(names, len(x))
     drawn = _pictures(pictures, x, layout.ndim)
     boxes = _boxes(boxes, len(x), x.shape[1 : 1 + layout.ndim])
     _check_reference(reference, explainer, x.shape[1 : 1 + layout.ndim])
 
-    outputs = predict(model, inputs, batch_size, front_end, ndim)
-    labels = _labels(targets, model, inputs, outputs, front_end, ndim)
+    outputs = answers(question, batch_size)
+    labels = _labels(targets, outputs)
     _check_class_names(class_names, outputs.shape[1])
     explained = weights_of(outputs.argmax(axis=1), outputs.shape[1])
     explanation = explainer.explain_wavelet(inputs, explained)
@@ -204,9 +205,9 @@ def report(
             explained,
             explanation,
             batch_size=batch_size,
-            front_end=front_end,
             domain="wavelet",
             verbose=verbose,
+            **how,
         )
     findings = Findings(
         names, explanation, outputs, labels, class_names, sufficient, boxes, reference
@@ -244,17 +245,17 @@ def _explainer(
         if front_end not in (None, getattr(explainer, "front_end", None)):
             raise ValueError("front_end must be None, or that of the explainer that is given.")
         return explainer
-    shape = tuple(inputs.shape)
-    layout = Layout.of(shape, is_torch_tensor(inputs))
     options: dict[str, Any] = {
         "batch_size": batch_size,
         "seed": seed,
         "front_end": front_end,
         "verbose": verbose,
     }
-    if Model(model).framework != "numpy":
+    question = ask(model, inputs, front_end=front_end)
+    if question.model.framework != "numpy":
         return WaveletIntegratedGradients(model, steps=STEPS, **options)
-    sizes = [shape[axis] for axis in layout.spatial_axes]
+    layout = question.layout
+    sizes = [question.x.shape[axis] for axis in layout.spatial_axes]
     level = default_level(sizes, "haar")
     bands = level * (2**layout.ndim - 1)
     side = min(CELLS[layout.ndim], *(-(-size // 2**level) for size in sizes))
@@ -340,15 +341,14 @@ def _check_reference(reference: Any, explainer: Any, sizes: tuple[int, ...]) -> 
         )
 
 
-def _labels(
-    targets: Any, model: Any, inputs: Any, outputs: np.ndarray, front_end: Any, ndim: int | None
-) -> np.ndarray | None:
+def _labels(targets: Any, outputs: np.ndarray) -> np.ndarray | None:
     """The numbers (N,) of the true classes, where they are known."""
     if targets is None:
         return None
     if outputs.shape[1] == 1:
         raise ValueError("targets must be None for a model of one output, which tells no class.")
-    found = on_host(one_hot(on_host(targets), model, inputs, None, front_end, ndim))
+    labels = as_labels(targets)
+    found = on_host(targets) if labels is None else weights_of(labels, outputs.shape[1])
     if found.shape != outputs.shape:
         raise ValueError(
             f"targets must be labels ({len(outputs)},) or one-hot classes {outputs.shape}, got "

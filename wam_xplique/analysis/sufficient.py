@@ -17,14 +17,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..algorithms.cells import HELD
-from ..algorithms.removal import Kept, RemovalProblem, perturbed_inputs
+from ..algorithms.masking import MaskingProblem
+from ..algorithms.removal import Kept, perturbed_inputs
 from ..algorithms.sufficiency import alone, necessary_counts, sufficient_counts, without
 from ..checks import check_integer
 from ..inputs import Layout, as_labels
 from ..metrics import InputFidelity
 from ..plots.gallery import plot_gallery
 
-Search = Callable[[RemovalProblem, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+Search = Callable[[MaskingProblem, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +224,7 @@ def _decisive(
 class _Predictions(InputFidelity):
     """Inputs without some of their coefficients, and the classes that are predicted for them."""
 
-    def pose(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray, Layout]:
+    def pose(self, explanations: Any) -> tuple[MaskingProblem, np.ndarray, Layout]:
         problem, _, places = self._ranked(explanations)
         return problem, places, self._question.layout
 

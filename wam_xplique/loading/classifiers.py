@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..model import is_keras
 from .applications import load_application
 from .files import load_file, of_keras
 from .loaded import Loaded, Shape
@@ -87,10 +88,12 @@ class Classifier:
         """Inputs, channels last and with `ndim` spatial axes, as the model takes them."""
         if not self.channels_first:
             return x
+        first = np.ascontiguousarray(np.moveaxis(x, -1, 1) if x.ndim == ndim + 2 else x)
+        if is_keras(self.model):
+            return first
         import torch
 
-        first = np.moveaxis(x, -1, 1) if x.ndim == ndim + 2 else x
-        return torch.tensor(np.ascontiguousarray(first))
+        return torch.tensor(first)
 
 
 def load_model(

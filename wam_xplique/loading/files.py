@@ -29,9 +29,10 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from ..model import Model
 from ..terminal import reason
 from .applications import without_softmax
-from .loaded import Loaded, Refused, Shape
+from .loaded import Loaded, Refused
 
 SERVING = "serving_default"
 TOUCH_FILES = {
@@ -90,13 +91,14 @@ def of_keras(model: keras.Model) -> Loaded:
     Raises
     ------
     ValueError
-        If it has several inputs, or takes batches of one size alone.
+        If it has several inputs.
     """
     shape = getattr(model, "input_shape", None)
     if isinstance(shape, (list, dict)):
         raise ValueError(f"it has several inputs, {shape}; expected one")
     taken = None if shape is None else shape[1:]
-    return Loaded(model, without_softmax(model), taken, scales_itself=_scales_itself(model))
+    first = bool(Model(model).channels().first)
+    return Loaded(model, without_softmax(model), taken, first, _scales_itself(model))
 
 
 def _loader(path: Path) -> Callable[[Path, bool], Loaded]:
@@ -196,6 +198,7 @@ class Served(tf.Module):
                 f"{[*outputs]}; expected one of each"
             )
         self._input, self.spec = next(iter(inputs.items()))
+        self.input_signature = [self.spec]
         self._output = next(iter(outputs))
         if not (self.spec.dtype.is_floating or self.spec.dtype.is_integer):
             raise ValueError(f"it takes {self.spec.dtype.name}; expected numbers")
@@ -216,7 +219,6 @@ def _load_saved_model(path: Path, trust: bool) -> Loaded:
     if served.spec.shape.rank is None:
         return Loaded(served, served, None)
     shape = tuple(served.spec.shape.as_list())
-    _check_batch(shape)
     return Loaded(served, served, shape[1:], scales_itself=served.spec.dtype.is_integer)
 
 
@@ -226,13 +228,6 @@ def _operators(path: Path) -> set[str]:
     graphs = [graph.graph_def for graph in content.meta_graphs]
     functions = [function.node_def for graph in graphs for function in graph.library.function]
     return {node.op for nodes in (*(graph.node for graph in graphs), *functions) for node in nodes}
-
-
-def _check_batch(shape: Shape | None) -> None:
-    if shape is not None and shape[0] is not None:
-        raise ValueError(
-            f"it takes batches of {shape[0]} alone; expected a first axis of any size (None)"
-        )
 
 
 def _load_torchscript(path: Path, trust: bool) -> Loaded:

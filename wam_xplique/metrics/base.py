@@ -14,7 +14,8 @@ from xplique.metrics.base import ExplanationMetric
 
 from ..algorithms.batching import BatchSize
 from ..algorithms.cells import HELD, cell_sums
-from ..algorithms.removal import RemovalProblem, ranks, single_cells
+from ..algorithms.masking import MaskingProblem
+from ..algorithms.removal import ranks, single_cells
 from ..backends import Tensor
 from ..backends.wavelets import plain_wavelet
 from ..checks import check_choice, check_fraction, check_integer, check_ndim, check_wavelet
@@ -244,7 +245,7 @@ class WaveletMetric(ExplanationMetric):
             explained=self.explained,
         )
 
-    def _ranked(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray, np.ndarray]:
+    def _ranked(self, explanations: Any) -> tuple[MaskingProblem, np.ndarray, np.ndarray]:
         """The problem, the importance (N, K) by which features are ranked, and their ranks."""
         problem, values = self._pose(explanations)
         if isinstance(explanations, WaveletExplanation):
@@ -254,7 +255,7 @@ class WaveletMetric(ExplanationMetric):
                 values[:, first[first != HELD]] = -np.inf  # not measured
         return problem, values, ranks(values, self.seed)
 
-    def _pose(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray]:
+    def _pose(self, explanations: Any) -> tuple[MaskingProblem, np.ndarray]:
         """The removal of the features that explanations tell of, and their importance (N, K)."""
         if self._is_of_front_end(explanations):
             return self._pose_front_end(explanations)
@@ -265,7 +266,7 @@ class WaveletMetric(ExplanationMetric):
         transform.check(size)
         values = importance(explanations, transform, layout, shape)
         cells = self._cells(values, transform, layout.ndim)
-        problem = RemovalProblem(
+        problem = MaskingProblem(
             question.backend,
             question.scores,
             question.x,
@@ -278,7 +279,7 @@ class WaveletMetric(ExplanationMetric):
         )
         return problem, _sums(cells, values)
 
-    def _pose_front_end(self, explanations: Any) -> tuple[RemovalProblem, np.ndarray]:
+    def _pose_front_end(self, explanations: Any) -> tuple[MaskingProblem, np.ndarray]:
         is_wavelets = isinstance(explanations, WaveletExplanation)
         values = as_array(explanations.front_end if is_wavelets else explanations)
         question = self._question
@@ -291,7 +292,7 @@ class WaveletMetric(ExplanationMetric):
         check_finite([values])
         cells = self._cells_of_front_end(expected[1:])
         behind = replace(question, model=self._asked(None))
-        problem = RemovalProblem(
+        problem = MaskingProblem(
             question.backend,
             behind.scores,
             self._seen,

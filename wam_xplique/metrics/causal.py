@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import (
-    RemovalProblem,
     area_under,
     deletion_curves,
     insertion_curves,
@@ -141,7 +141,7 @@ class CurveMetric(CausalMetric):
         return steps, self._relative(self._curves(problem, places, steps))
 
     @abstractmethod
-    def _curves(self, problem: RemovalProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    def _curves(self, problem: MaskingProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """The scores (N, S) at the steps."""
 
 
@@ -160,7 +160,7 @@ class WaveletDeletion(CurveMetric):
     Parameters are those of `CausalMetric`.
     """
 
-    def _curves(self, problem: RemovalProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    def _curves(self, problem: MaskingProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
         return deletion_curves(problem, places, steps)
 
 
@@ -179,7 +179,7 @@ class WaveletInsertion(CurveMetric):
     Parameters are those of `CausalMetric`.
     """
 
-    def _curves(self, problem: RemovalProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    def _curves(self, problem: MaskingProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
         return insertion_curves(problem, places, steps)
 
 

@@ -11,12 +11,17 @@ import numpy as np
 from ..checks import check_choice, check_integer
 from ..coefficients import Coefficients, WaveletTransform, averages, map_bands
 from ..explanation import WaveletExplanation
-from ..inputs import Layout, as_numbers
+from ..inputs import CHANNELS, Layout, as_numbers
 from ..model import is_torch_tensor
 
 
 def control(
-    name: str, inputs: Any, transform: WaveletTransform, seed: int = 0
+    name: str,
+    inputs: Any,
+    transform: WaveletTransform,
+    seed: int = 0,
+    *,
+    channels: str | None = None,
 ) -> WaveletExplanation:
     """
     An explanation that looks at no model, to put beside those that do.
@@ -44,6 +49,8 @@ def control(
         the inputs tells. With `level=0` the coefficients are pixels.
     seed
         Seed of what is random.
+    channels
+        "first" or "last": where the channels are; by default as above.
 
     Returns
     -------
@@ -57,7 +64,8 @@ def control(
     """
     check_choice("name", name, tuple(_CONTROLS), optional=False)
     check_integer("seed", seed, lowest=0)
-    x, transform = _channels_last(inputs, transform)
+    check_choice("channels", channels, CHANNELS)
+    x, transform = _channels_last(inputs, transform, channels)
     ndim = len(transform.axes)
     z = map_bands(np.abs, transform.forward(x))
     if x.ndim == 2 + ndim > 3:
@@ -66,11 +74,14 @@ def control(
     return WaveletExplanation(found, transform.wavelet, transform.mode, x.shape, ndim)
 
 
-def _channels_last(inputs: Any, transform: WaveletTransform) -> tuple[np.ndarray, WaveletTransform]:
+def _channels_last(
+    inputs: Any, transform: WaveletTransform, channels: str | None
+) -> tuple[np.ndarray, WaveletTransform]:
     """Inputs as an array, and the transform of its spatial axes."""
     x = as_numbers("inputs", inputs)
     ndim = None if transform.axes is None else len(transform.axes)
-    layout = Layout.of(tuple(x.shape), is_torch_tensor(x), ndim)
+    first = channels == "first" if channels else is_torch_tensor(x)
+    layout = Layout.of(tuple(x.shape), first, ndim)
     x = layout.to_channels_last(x.cpu().float().numpy() if is_torch_tensor(x) else x)
     if not x.size or not np.isfinite(x).all():
         raise ValueError(f"inputs must be finite and not empty, got shape {x.shape}.")
