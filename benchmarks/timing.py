@@ -13,7 +13,6 @@ import contextlib
 import ctypes
 import gc
 import importlib.metadata
-import json
 import math
 import os
 import platform
@@ -25,6 +24,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from wam_xplique.archive import write_json
 
 THREADS = 2
 KEEP_FREED_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}
@@ -82,7 +83,7 @@ def quiet() -> Iterator[None]:
 
 
 def time_interleaved(
-    calls: Mapping[str, Callable[[], Any]], runs: int, turn: int = 1, warm_up: int = 2
+    calls: Mapping[str, Callable[[], Any]], runs: int, turn: int = 1, warm_up: int = 4
 ) -> dict[str, list[float]]:
     """
     Time several calls in turns, so that a slow spell of the machine meets all of them.
@@ -232,7 +233,7 @@ class Report:
             "notes": self.notes,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_json(path, content)
 
     def publish(self, path: Path | None) -> None:
         """Print the report and write it, to ``outputs/benchmarks`` by default."""

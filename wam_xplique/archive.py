@@ -1,25 +1,95 @@
-"""Explanations on disk: NumPy archives of arrays and a JSON header, with no code in them."""
+"""Files, written whole or not at all; archives of arrays and a JSON header, without code."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 
 T = TypeVar("T")
 
-_FOREIGN = (AttributeError, BadZipFile, EOFError, KeyError, TypeError, ValueError)
-"""What reading a file raises that is no archive, or holds something else."""
+
+@contextlib.contextmanager
+def whole(path: str | Path, force: bool = True) -> Iterator[Path]:
+    """
+    A path to write to; what is written there takes the place of `path` once it is complete.
+
+    A file that a symbolic link leads to is replaced, and the link stays.
+
+    Raises
+    ------
+    FileExistsError
+        If something is there, a dangling link too, and `force` is False.
+    """
+    check_free(path, force)
+    path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write numbers, texts, lists and dicts."""
+    with whole(path) as file:
+        file.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """
+    Read what `write_json` wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}; remove it to make it anew.") from error
+
+
+def kept(path: Path, make: Callable[[], Any]) -> Any:
+    """What a JSON file holds, which is made first where it is not there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, make())
+    return read_json(path)
+
+
+def write_table(path: str | Path, table: Any, force: bool = True, **options: Any) -> None:
+    """Write a data frame as CSV; text that a spreadsheet would take for a formula gets a "'"."""
+    told = table.map(lambda cell: f"'{cell}" if _is_formula(cell) else cell)
+    with whole(path, force) as file:
+        told.to_csv(file, index=False, **options)
+
+
+def _is_formula(cell: Any) -> bool:
+    return isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def check_free(path: str | Path, force: bool) -> None:
+    """Check that nothing is overwritten, nor written through a dangling link, without `force`."""
+    if not force and os.path.lexists(path):
+        raise FileExistsError(f"{path} is there already; force=True overwrites.")
 
 
 def write(path: str | Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Write arrays and a header to an archive; ``.npz`` is added to the name if it is missing."""
     content: dict[str, Any] = {**arrays, "header": np.array(json.dumps(header))}
-    np.savez_compressed(_with_suffix(path), **content)
+    with whole(_with_suffix(path)) as file:
+        np.savez_compressed(file, **content)
 
 
 def read(
@@ -31,15 +101,45 @@ def read(
     Raises
     ------
     ValueError
-        If the file does not hold `what`.
+        If the file does not hold `what`, or what it holds contradicts itself.
     """
-    try:
-        with np.load(_with_suffix(path), allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
-            arrays = {name: archive[name] for name in archive.files if name != "header"}
-            return build(header, arrays)
-    except _FOREIGN as error:
-        raise ValueError(f"{path} does not hold {what}.") from error
+    with _with_suffix(path).open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                header = json.loads(str(archive["header"]))
+                arrays = {name: archive[name] for name in archive.files if name != "header"}
+                return build(header, arrays)
+        except Exception as error:  # what is damaged makes zipfile, zlib and NumPy raise any kind
+            reason = str(error) or type(error).__name__
+            raise ValueError(f"{path} does not hold {what}: {reason}") from error
+
+
+def check_shapes(arrays: Mapping[str, np.ndarray], expected: Mapping[str, Any]) -> None:
+    """
+    Check the shapes of arrays of numbers by name; None is a size that may be any.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or there are others, or one has another shape.
+    """
+    if arrays.keys() != expected.keys():
+        raise ValueError(f"it has {sorted(arrays)}; expected {sorted(expected)}.")
+    for name, shape in expected.items():
+        found = np.shape(arrays[name])
+        fits = len(found) == len(shape) and all(
+            b in (None, a) for a, b in zip(found, shape, strict=True)
+        )
+        if not fits or np.asarray(arrays[name]).dtype.kind not in "biuf":
+            raise ValueError(f"{name} must hold numbers of shape {tuple(shape)}, got {found}.")
+
+
+def check_input_shape(shape: Sequence[Any], ndim: Any) -> Sequence[int]:
+    """The shape of inputs with `ndim` axes of space or time, and perhaps channels."""
+    whole = all(isinstance(size, (int, np.integer)) and size > 0 for size in shape)
+    if not whole or ndim not in (1, 2, 3) or len(shape) - ndim not in (1, 2):
+        raise ValueError(f"inputs of shape {shape} have no {ndim!r} axes of space or time.")
+    return shape
 
 
 def _with_suffix(path: str | Path) -> Path:

@@ -59,6 +59,10 @@ class WaveletTransform:
     mode: str
     axes: tuple[int, ...]
 
+    def shapes(self, sizes: Sequence[int]) -> Coefficients:
+        """The shapes of the coefficients of an input, of these sizes along the axes transformed."""
+        return pywt.wavedecn_shapes(tuple(sizes), self.wavelet, self.mode, self.level)
+
     def forward(self, x: Tensor) -> Coefficients:
         """The coefficients z = W(x)."""
         return wavedecn(x, self.wavelet, self.mode, self.level, self.axes)
@@ -287,9 +291,7 @@ def averages(x: np.ndarray, transform: WaveletTransform, ndim: int) -> Coefficie
     means
         A mean for each coefficient.
     """
-    shapes = pywt.wavedecn_shapes(
-        x.shape[1 : 1 + ndim], transform.wavelet, transform.mode, transform.level
-    )
+    shapes = transform.shapes(x.shape[1 : 1 + ndim])
 
     def band(key: str, level: int, shape: tuple[int, ...]) -> np.ndarray:
         means = x

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from .archive import read, write
+from .archive import check_input_shape, check_shapes, read, write
 from .backends import get_backend
 from .backends.filterbank import FilterBank
-from .backends.wavelets import plain_wavelet
+from .backends.wavelets import check_mode, plain_wavelet
 from .coefficients import (
     Coefficients,
     WaveletTransform,
@@ -413,15 +413,55 @@ class WaveletExplanation(PerInput):
     def _has_channels(self) -> bool:
         return self.coefficients[0].ndim > 1 + self.ndim
 
+    def check(self) -> None:
+        """
+        Check that nothing contradicts the rest, as `save` and `load` do.
+
+        Raises
+        ------
+        ValueError
+            If input, wavelet, mode and levels tell of other arrays, or a coefficient is not finite.
+        """
+        check_mode(self.mode)
+        count, *others = check_input_shape(self.input_shape, self.ndim)
+        channels = self.coefficients[0].shape[1 + self.ndim :]
+        if channels not in ((), tuple(others[self.ndim :])):
+            raise ValueError(f"the inputs' channels are {others[self.ndim :]}, not {channels}.")
+        template = flatten(self.transform.shapes(self.spatial_shape))
+        shapes = {name: (count, *size, *channels) for name, size in template.items()}
+        for found in filter(None, (self.coefficients, self.standard_error)):
+            check_shapes(flatten(found), shapes)
+        if not all(np.isfinite(band).all() for band in flatten(self.coefficients).values()):
+            raise ValueError("coefficients must be finite.")
+        per_input: dict[str, Any] = {
+            "scale_error": (count, self.level + 1),
+            "draws": (count,),
+            "convergence_delta": (count,),
+            "front_end": (count, *np.shape(self.front_end)[1:]),
+        }
+        there = {name for name in per_input if getattr(self, name) is not None}
+        check_shapes({n: getattr(self, n) for n in there}, {n: per_input[n] for n in there})
+        if self.sobol is not None:
+            self.sobol.check(count)
+            check_shapes(flatten(self.sobol.cells), template)
+
     def save(self, path: str | Path) -> None:
         """
         Write the explanation to a NumPy archive (``.npz``), which holds arrays and JSON only.
+
+        A file that is there is replaced once the new one is complete.
 
         Parameters
         ----------
         path
             File to write; ``.npz`` is added where it is missing.
+
+        Raises
+        ------
+        ValueError
+            As `check`.
         """
+        self.check()
         arrays = flatten(self.coefficients)
         if self.sobol is not None:
             arrays |= {f"sobol.{name}": array for name, array in self.sobol.arrays().items()}
@@ -459,7 +499,7 @@ class WaveletExplanation(PerInput):
         Raises
         ------
         ValueError
-            If the file is not an archive that `save` wrote.
+            If the file is not an archive that `save` wrote; the message tells why.
         """
 
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> WaveletExplanation:
@@ -472,7 +512,9 @@ class WaveletExplanation(PerInput):
             header |= {name: arrays.pop(name, None) for name in _ARRAYS}
             # Earlier versions do not tell: what they left out is all 0.
             header.setdefault("includes_approximation", bool(np.any(arrays["approximation"])))
-            return cls(unflatten(arrays), **header)
+            found = cls(unflatten(arrays), **header)
+            found.check()
+            return found
 
         return read(path, build, "a WaveletExplanation")
 

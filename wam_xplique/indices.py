@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .archive import check_shapes
 from .coefficients import Coefficients, flatten, map_bands, unflatten
 from .per_input import PerInput
 
@@ -148,6 +149,30 @@ class SobolIndices(PerInput):
         """
         padded = np.concatenate([values, np.zeros_like(values[:, :1])], axis=1)
         return map_bands(lambda band: padded[:, band], self.cells)
+
+    def check(self, count: int) -> None:
+        """
+        Check that these are indices of `count` inputs, and that nothing contradicts the rest.
+
+        Raises
+        ------
+        ValueError
+            If an array has another shape, or cells or indices are none.
+        """
+        cells = self.total.shape[-1]
+        optional = {"interval": (count, cells, 2), "importance_interval": (count, None, 2)}
+        shapes = {
+            **dict.fromkeys(("total", "first_order", "evaluated"), (count, cells)),
+            **dict.fromkeys(("variance", "nb_design", "forwards"), (count,)),
+            **{name: size for name, size in optional.items() if getattr(self, name) is not None},
+            "shares": (None, cells),
+        }
+        check_shapes({name: getattr(self, name) for name in shapes}, shapes)
+        numbers = np.concatenate([band.ravel() for band in flatten(self.cells).values()])
+        if numbers.dtype.kind not in "iu" or numbers.min() < -1 or numbers.max() >= cells:
+            raise ValueError(f"cells must be numbered from 0 to {cells - 1}, -1 for what is held.")
+        if not np.isfinite(self.total).all():
+            raise ValueError("total must be finite.")
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All fields as arrays by name, for `of_arrays`."""

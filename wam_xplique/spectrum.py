@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .archive import read, write
+from .archive import check_input_shape, check_shapes, read, write
 from .backends import Tensor, get_backend
-from .coefficients import Coefficients
+from .coefficients import Coefficients, flatten
 from .indices import SobolIndices, fractions
 from .per_input import PerInput
 
@@ -173,6 +173,20 @@ class FourierExplanation(PerInput):
         sums = np.stack([np.bincount(octave.ravel(), s, level + 1) for s in spectrum]) / counts
         return fractions(sums)
 
+    def check(self) -> None:
+        """
+        Check that nothing contradicts the rest, as `save` and `load` do.
+
+        Raises
+        ------
+        ValueError
+            If an array has another shape than the inputs tell.
+        """
+        check_input_shape(self.input_shape, self.ndim)
+        self.sobol.check(len(self))
+        check_shapes({"radii": self.radii}, {"radii": (len(self.sobol.shares),)})
+        check_shapes(flatten(self.sobol.cells), {"approximation": self.spatial_shape})
+
     def save(self, path: str | Path) -> None:
         """
         Write the explanation to a NumPy archive (``.npz``), which holds arrays and JSON only.
@@ -182,6 +196,7 @@ class FourierExplanation(PerInput):
         path
             File to write; ``.npz`` is added where it is missing.
         """
+        self.check()
         header = {"input_shape": [int(size) for size in self.input_shape], "ndim": self.ndim}
         write(path, header, {**self.sobol.arrays(), "radii": self.radii})
 
@@ -208,8 +223,10 @@ class FourierExplanation(PerInput):
 
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> FourierExplanation:
             radii = arrays.pop("radii")
-            return cls(
+            found = cls(
                 SobolIndices.of_arrays(arrays), radii, tuple(header["input_shape"]), header["ndim"]
             )
+            found.check()
+            return found
 
         return read(path, build, "a FourierExplanation")

@@ -24,6 +24,8 @@ import pandas as pd
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from wam_xplique.archive import kept, read_json, whole, write_json, write_table
+
 from .. import methods, timing
 from .metrics import METRICS, Scoring, fitting, score
 from .subjects import Request, Subject
@@ -145,7 +147,7 @@ def run(
         with _as_it_was():
             _run_subject(request, settings, out, chosen, metrics, retry, make or _makers)
     results = collect(out)
-    results.to_csv(out / "results.csv", index=False)
+    write_table(out / "results.csv", results)
     with contextlib.suppress(ImportError):
         results.to_parquet(out / "results.parquet", index=False)
     return results
@@ -171,9 +173,9 @@ def check_settings(settings: Any, out: Path) -> None:
     path, wanted = out / "settings.json", json.loads(json.dumps(asdict(settings)))
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(wanted, indent=1) + "\n")
+        write_json(path, wanted)
         return
-    there = json.loads(path.read_text())
+    there = read_json(path)
     if differences := [name for name in wanted if wanted[name] != there.get(name)]:
         told = ", ".join(f"{n}={there.get(n)!r} there, {wanted[n]!r} here" for n in differences)
         raise ValueError(f"out {out} holds results of other settings: {told}; take another folder.")
@@ -207,12 +209,10 @@ class Part:
         if self.path.exists():
             with self.path.open(newline="") as file:
                 kept = [row for row in csv.DictReader(file) if row["metric"] not in replaced]
-        fresh = self.path.with_suffix(".part")
-        with fresh.open("w", newline="") as file:
+        with whole(self.path) as fresh, fresh.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(kept + rows)
-        fresh.replace(self.path)
 
 
 @dataclass
@@ -242,10 +242,11 @@ class _Fitting:
             If other data, or another model, of the same name have been there.
         """
         source = {"data": self.request.data, "model": self.request.model}
-        if not self.path.exists():
-            fit = {"methods": [*self.makers], "metrics": fitting(self.subject)}
-            self.path.write_text(json.dumps({**source, **fit}))
-        there = json.loads(self.path.read_text())
+
+        def fit() -> dict[str, Any]:
+            return {**source, "methods": [*self.makers], "metrics": fitting(self.subject)}
+
+        there = kept(self.path, fit)
         if any(there[name] != value for name, value in source.items()):
             raise ValueError(
                 f"out {self.path.parents[2]} holds results of {there['data']}, {there['model']} "
@@ -321,7 +322,7 @@ def _rows(
     common: dict[str, Any] = {"model": part.subject, "method": part.method}
     found: Iterable[tuple[str, Any]]  # scores of a metric, or the exception in their place
     try:
-        explanation, seconds, megabytes = _explain(make, some, settings.repeated)
+        explanation, seconds, megabytes = _explain(make, some, settings)
     except Exception as error:  # a method that fails must not stop the others
         found = dict.fromkeys(wanted, error).items()
     else:
@@ -340,7 +341,7 @@ def _rows(
 
 
 def _explain(
-    make: Callable[[], Any], subject: Subject, repeated: float
+    make: Callable[[], Any], subject: Subject, settings: Settings
 ) -> tuple[Any, float, float | None]:
     """An explanation, the seconds that it takes, and the most memory in MB."""
     explainer, seconds = make(), 0.0
@@ -348,6 +349,7 @@ def _explain(
 
     def explain() -> None:
         nonlocal seconds
+        keras.utils.set_random_seed(settings.seed)  # the same draws again, however often it is run
         start = time.perf_counter()
         if hasattr(explainer, "explain_wavelet"):
             found[:] = [explainer.explain_wavelet(subject.inputs, subject.targets)]
@@ -356,7 +358,7 @@ def _explain(
         seconds = time.perf_counter() - start
 
     megabytes = timing.peak_memory(explain)
-    if seconds < repeated:
+    if seconds < settings.repeated:
         found.clear()
         megabytes = timing.peak_memory(explain)
     return found[0], seconds, megabytes

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,16 +70,6 @@ def makers(
         for name in CONTROLS
     }
     return {name: theirs[name] for name in OF_PIXELS if theirs} | made | controls
-
-
-def kept(path: Path, make: Callable[[], Any]) -> Any:
-    """What a JSON file holds, which is made first where it is not there."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".part")
-        fresh.write_text(json.dumps(make()))
-        fresh.replace(path)
-    return json.loads(path.read_text())
 
 
 def explain(make: Callable[[], Any], subject: Subject) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from wam_xplique.archive import kept
 
 from ..compare.subjects import Subject
 from .photographs import NETWORKS, Photographs
@@ -138,10 +139,4 @@ class Run:
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:
         """What `make` gives (JSON), made once: it is read from its file where it is there."""
-        path = self.out / f"{name}.json"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_suffix(".part")
-            fresh.write_text(json.dumps(make(), indent=1, ensure_ascii=False) + "\n")
-            fresh.replace(path)
-        return json.loads(path.read_text())
+        return kept(self.out / f"{name}.json", make)

@@ -34,6 +34,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from wam_xplique import WaveletExplanation
+from wam_xplique.archive import kept
 from wam_xplique.coefficients import WaveletTransform, levels
 
 from .. import methods, timing
@@ -217,7 +218,7 @@ def _chosen(subject: Heard, sounds: str, settings: Settings, folder: Path) -> di
     makers = contenders(subject, settings)
     return {
         name: np.array(
-            judged.kept(
+            kept(
                 folder / "parts" / f"{subject.name}, {sounds}, {name}.json".replace(":", ""),
                 functools.partial(_of_one, makers[name], subject),
             )
@@ -237,7 +238,7 @@ def _scores(subject: Heard, settings: Settings, folder: Path) -> dict[str, dict[
     makers, scores = contenders(subject, settings), {}
     for name, make in tqdm(makers.items(), desc=f"{subject.name}, scores", unit="method"):
         path = folder / "parts" / f"{subject.name}, scores, {name}.json".replace(":", "")
-        found = judged.kept(path, functools.partial(measure, make))
+        found = kept(path, functools.partial(measure, make))
         scores[name] = {metric: np.array(values) for metric, values in found.items()}
     return scores
 

@@ -61,8 +61,7 @@ def wavelet_cells(
     ValueError
         If there are fewer coefficients than cells along an axis, or no coefficient is left.
     """
-    shapes = pywt.wavedecn_shapes(shape, transform.wavelet, transform.mode, transform.level)
-    bands = map_bands(lambda size: np.zeros(size, np.int64), shapes)
+    bands = map_bands(lambda size: np.zeros(size, np.int64), transform.shapes(shape))
     if partition == "mosaic":
         cells = _mosaic(bands, grid_size)
     elif partition == "scale":

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..archive import whole
 from ..attributions import WaveletIntegratedGradients
 from ..checks import check_integer, warn
 from ..data import gather
@@ -207,7 +208,7 @@ def _begin_csv(path: Path, columns: list[str]) -> None:
         If it is there, with other columns.
     """
     if not path.exists() or not path.stat().st_size:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with whole(path) as begun, begun.open("w", newline="", encoding="utf-8") as file:
             writer(file).writerow(columns)
         return
     with path.open(newline="", encoding="utf-8") as file:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 from tqdm.auto import tqdm
 
-from ..archive import read, write
+from ..archive import check_shapes, read, write
 from ..checks import check_fraction, check_integer, warn
 from ..data import batches
 from ..explanation import WaveletExplanation, has_importance
@@ -120,6 +120,22 @@ class ScaleProfile:
             count=self.count,
         )
 
+    def check(self) -> None:
+        """
+        Check that nothing contradicts the rest, as `save` and `load` do.
+
+        Raises
+        ------
+        ValueError
+            If there are other numbers of shares than of scales and bands, or they are no shares.
+        """
+        check_integer("count", self.count, lowest=0)
+        sizes = dict(zip(_ARRAYS, 2 * (len(self.scales),) + 2 * (len(self.bands),), strict=True))
+        arrays = {name: getattr(self, name) for name in sizes}
+        check_shapes(arrays, {name: (size,) for name, size in sizes.items()})
+        if any((array < 0).any() or (array > 1).any() for array in arrays.values()):
+            raise ValueError("means and deviations of shares must be between 0 and 1.")
+
     def save(self, path: str | Path) -> None:
         """
         Write the profile to a NumPy archive (``.npz``), which holds arrays and JSON only.
@@ -129,6 +145,7 @@ class ScaleProfile:
         path
             File to write; ``.npz`` is added where it is missing.
         """
+        self.check()
         header = {key: value for key, value in vars(self).items() if key not in _ARRAYS}
         write(path, header, {key: getattr(self, key) for key in _ARRAYS})
 
@@ -156,7 +173,9 @@ class ScaleProfile:
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> ScaleProfile:
             header["scales"] = tuple(header["scales"])
             header["bands"] = tuple((scale, key) for scale, key in header["bands"])
-            return cls(**{**header, **arrays})
+            found = cls(**header, **arrays)
+            found.check()
+            return found
 
         return read(path, build, "a ScaleProfile")
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from ..archive import whole
 from ..attributions import WCAM, WaveletIntegratedGradients
 from ..checks import check_integer
 from ..coefficients import default_level
@@ -77,10 +78,9 @@ class Report:
         FileExistsError
             If the file is there, and `force` is False.
         """
-        path = Path(path)
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(self.html)
-        return path
+        with whole(path, force) as file:
+            file.write_text(self.html, encoding="utf-8")
+        return Path(path)
 
     def to_dataframe(self) -> pd.DataFrame:
         """

@@ -14,6 +14,7 @@ import typer
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
+from ..archive import whole
 from ..loading.classifiers import Classifier, load_model
 from ..plots import plot_explanation, plot_radial_importance, plot_spectrum
 from ..plots.common import draw_colorbar
@@ -198,7 +199,8 @@ class Run:
             title = f"{path.name}: {label}, {type(explainer).__name__}"
             draw = draw_fourier if is_fourier else plot_explanation
             figure = draw(explanation, inputs.drawn(index), index, title, inputs.sample_rate)
-            figure.savefig(picture, dpi=110)
+            with whole(picture) as file:
+                figure.savefig(file, dpi=110)
             plt.close(figure)
         more = ", ..." if len(seen) > MOST_TOLD else ""
         where = pictures[0] if len(seen) == 1 else pictures[0].parent

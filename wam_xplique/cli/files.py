@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -89,15 +90,22 @@ def check_free(paths: Iterable[Path], force: bool, sources: Iterable[Path] = ())
     Raises
     ------
     FileExistsError
-        If one of them is there.
+        If one of them is there, a dangling link too.
+    OSError
+        If one of them cannot be written.
     """
     read = {source.resolve() for source in sources}
-    there = [path for path in paths if path.exists()]
+    paths = list(paths)
+    there = [path for path in paths if os.path.lexists(path)]
     if clash := [path for path in there if path.resolve() in read]:
         raise FileExistsError(f"{clash[0]} is an input; take another --out.")
     if there and not force:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise FileExistsError(f"{there[0]}{more} is there already; --force overwrites.")
+    for path in paths:
+        folder = next(p for p in path.absolute().parents if os.path.lexists(p))
+        if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
+            raise OSError(f"{path} cannot be written; take another --out.")
 
 
 def _meant(text: str, out: Path | None) -> list[Path] | str:

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import typer
 
 from ..analysis import ScaleProfile, compare_profiles, scale_profile
+from ..archive import whole, write_table
 from ..explanation import shares_as_text
 from ..loading.classifiers import Classifier, load_model
 from ..terminal import tell_problems, telling
@@ -151,9 +152,10 @@ def write_profiles(found: Sequence[ScaleProfile], out: Path) -> None:
     """
     result = compare_profiles(*found) if len(found) > 1 else found[0]
     out.mkdir(parents=True, exist_ok=True)
-    result.to_dataframe().to_csv(out / "profile.csv", index=False, na_rep="NaN")
+    write_table(out / "profile.csv", result.to_dataframe(), na_rep="NaN")
     figure = result.plot()
-    figure.savefig(out / "profile.png", dpi=110)
+    with whole(out / "profile.png") as file:
+        figure.savefig(file, dpi=110)
     plt.close(figure)
     for one in found:
         one.save(out / f"{one.name}.npz")

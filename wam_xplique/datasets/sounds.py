@@ -13,6 +13,7 @@ import numpy as np
 from scipy.signal import resample_poly
 from tqdm.auto import tqdm
 
+from ..archive import whole
 from .common import check_positive_integer, class_files
 
 Sounds = tuple[np.ndarray, np.ndarray, list[str], int]
@@ -103,7 +104,8 @@ def save_wav(
         raise ValueError(f"subtype must be one of {allowed}, got {subtype!r}.")
     waveform = waveform.reshape(-1).astype(np.float64)
     gain = 1 / max(1.0, float(np.abs(waveform).max()))
-    soundfile.write(path, gain * waveform, int(sample_rate), subtype, format="WAV")
+    with whole(path) as file:
+        soundfile.write(file, gain * waveform, int(sample_rate), subtype, format="WAV")
     return gain
 
 

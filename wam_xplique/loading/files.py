@@ -5,10 +5,10 @@ What a file can do when it is loaded differs by its format, and so does what is 
 
 - Keras (``.keras``, ``.h5``) holds weights, and names of Keras' own layers. A Lambda layer holds
   Python code, and is refused. Keras before 3.14 has known holes, through which a file made for
-  them runs code or writes files all the same.
+  them runs code or writes files all the same, and loads none.
 - A SavedModel or a TorchScript file is a program of TensorFlow's or PyTorch's operators, some of
-  which run when it is loaded. It brings no Python along (a ``py_function`` is found only in the
-  process that made it), but operators can read and write files: those known to do so are refused.
+  which run when it is loaded. Operators can read and write files: only those that inference needs
+  are let through (`allowed`).
 - ``torch.export.load`` unpickles parts of the file and hands others to Python's ``eval``; a
   pickled model is code altogether. Both can do anything, and are refused.
 
@@ -27,29 +27,16 @@ from typing import Any
 import h5py
 import keras
 import tensorflow as tf
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from ..model import Model
 from ..terminal import reason
+from .allowed import check_saved_model
 from .applications import without_softmax
 from .loaded import Loaded, Refused
 
 SERVING = "serving_default"
-TOUCH_FILES = {
-    "CacheDataset",
-    "CacheDatasetV2",
-    "EagerPyFunc",
-    "FixedLengthRecordReaderV2",
-    "MatchingFiles",
-    "PyFunc",
-    "PyFuncStateless",
-    "ReadFile",
-    "TFRecordReaderV2",
-    "TextLineReaderV2",
-    "WholeFileReaderV2",
-    "WriteFile",
-}
-"""TensorFlow's operators that call Python, or read or write files of which a model has no need."""
+SAFE_KERAS = (3, 14)
+"""Before, files get past the `safe_mode` of Keras."""
 
 
 def load_file(path: Path, trust: bool = False) -> Loaded:
@@ -139,6 +126,10 @@ _NO_MODEL = (
 def _load_keras(path: Path, trust: bool) -> Loaded:
     if not trust and _has_lambda(_config(path)):
         raise Refused("has a Lambda layer, which holds Python code")
+    if not trust and tuple(map(int, keras.__version__.split(".")[:2])) < SAFE_KERAS:
+        raise Refused(
+            f"needs Keras 3.14 or later to be loaded safely, and this is {keras.__version__}"
+        )
     return of_keras(keras.models.load_model(path, compile=False, safe_mode=not trust))
 
 
@@ -209,8 +200,8 @@ class Served(tf.Module):
 
 
 def _load_saved_model(path: Path, trust: bool) -> Loaded:
-    if not trust and (found := TOUCH_FILES & _operators(path)):
-        raise Refused(f"has operators that call Python or touch files: {sorted(found)}")
+    if not trust:
+        check_saved_model(path)
     loaded = tf.saved_model.load(str(path))
     names = [name for name in loaded.signatures if name != "__saved_model_init_op"]
     if SERVING not in names and len(names) != 1:
@@ -220,14 +211,6 @@ def _load_saved_model(path: Path, trust: bool) -> Loaded:
         return Loaded(served, served, None)
     shape = tuple(served.spec.shape.as_list())
     return Loaded(served, served, shape[1:], scales_itself=served.spec.dtype.is_integer)
-
-
-def _operators(path: Path) -> set[str]:
-    """The names of all operators in a SavedModel."""
-    content = SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    graphs = [graph.graph_def for graph in content.meta_graphs]
-    functions = [function.node_def for graph in graphs for function in graph.library.function]
-    return {node.op for nodes in (*(graph.node for graph in graphs), *functions) for node in nodes}
 
 
 def _load_torchscript(path: Path, trust: bool) -> Loaded:

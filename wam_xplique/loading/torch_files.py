@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from .loaded import Loaded, Refused
-
-TOUCH_FILES = re.compile(rb"\b(save|from_file)\b")
-"""TorchScript's operators that write and read files."""
+from .allowed import check_torchscript
+from .loaded import Loaded
 
 
 def load_torchscript(path: Path, trust: bool) -> Loaded:
@@ -24,10 +19,10 @@ def load_torchscript(path: Path, trust: bool) -> Loaded:
     Raises
     ------
     Refused
-        If its code names an operator that reads or writes files, and is not trusted.
+        If its code calls anything that inference does not need, and is not trusted.
     """
-    if not trust and (found := _named(path)):
-        raise Refused(f"has TorchScript code that touches files: {sorted(found)}")
+    if not trust:
+        check_torchscript(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as a whole
         module = torch.jit.load(str(path), map_location="cpu").eval()
@@ -97,13 +92,3 @@ class InBatches(nn.Module):
         missing = -len(x) % self.size
         filled = torch.cat([x, x[-1:].expand(missing, *x.shape[1:])])
         return torch.cat([self.module(part) for part in filled.split(self.size)])[: len(x)]
-
-
-def _named(path: Path) -> set[str]:
-    """The operators of `TOUCH_FILES` that the code of an archive names."""
-    found: set[Any] = set()
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.filename.endswith(".py"):
-                found.update(TOUCH_FILES.findall(archive.read(member)))
-    return {name.decode() for name in found}

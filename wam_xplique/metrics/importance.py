@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import pywt
 
 from ..backends.wavelets import plain_wavelet
 from ..coefficients import Coefficients, WaveletTransform, averages, flatten, map_bands
@@ -130,9 +129,7 @@ def _of_wavelets(
             f"with channels last; got explanations of inputs of shape "
             f"{tuple(explanation.input_shape)}."
         )
-    template = pywt.wavedecn_shapes(
-        shape[1 : 1 + ndim], transform.wavelet, transform.mode, transform.level
-    )
+    template = transform.shapes(shape[1 : 1 + ndim])
     expected = flatten(map_bands(lambda size: (shape[0], *size), template))
     found = {name: band.shape for name, band in flatten(explanation.coefficients).items()}
     channels = found["approximation"][1 + ndim :]

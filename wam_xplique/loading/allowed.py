@@ -1,0 +1,108 @@
+"""What the programs in files may do: what inference needs. Nothing of theirs runs to tell."""
+
+from __future__ import annotations
+
+import ast
+import zipfile
+from collections.abc import Iterable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from .loaded import Refused
+
+
+def check_saved_model(path: Path) -> None:
+    """
+    Check the operators of all functions of a SavedModel, initialisers and restorers among them.
+
+    Left out are the functions that only its own saver calls, which TensorFlow does not run.
+
+    Raises
+    ------
+    Refused
+        If there are others than `operators/tensorflow.txt` lists, or the format is an old one.
+    """
+    allowed, found = _listed("tensorflow.txt"), set()
+    content = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    graphs = content.meta_graphs
+    if len(graphs) != 1 or not graphs[0].HasField("object_graph_def"):
+        raise Refused("was saved by TensorFlow 1, whose whole graph runs when it is loaded")
+    graph = graphs[0]
+    functions = {f.signature.name: f.node_def for f in graph.graph_def.library.function}
+    saver = {
+        graph.saver_def.save_tensor_name.partition(":")[0],
+        graph.saver_def.restore_op_name,
+    }
+    nodes = [node for node in graph.graph_def.node if node.name not in saver]
+    calls = _called(node for node in graph.graph_def.node if node.name in saver)
+    only_saved = _reached(calls, functions) - _reached(
+        {*graph.object_graph_def.concrete_functions, *_called(nodes)}, functions
+    )
+    checked = functions.keys() - only_saved
+    for body in (nodes, *(functions[name] for name in checked)):
+        found |= {node.op for node in body} - allowed - checked
+    if found:
+        raise Refused(f"has operators that are not known to be harmless: {sorted(found)}")
+
+
+def check_torchscript(path: Path) -> None:
+    """
+    Check all that the code of a TorchScript file calls.
+
+    Raises
+    ------
+    Refused
+        If there is anything that neither `operators/torchscript.txt` lists nor the file defines.
+    """
+    allowed, called, defined = _listed("torchscript.txt"), set(), set()
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.filename.endswith(".py"):
+                for node in ast.walk(ast.parse(archive.read(member))):
+                    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                        defined.add(node.name)
+                    elif isinstance(node, ast.Call):
+                        called.add(_name(node.func))
+                    elif isinstance(node, ast.Attribute) and node.attr == "classes":
+                        called.add("torch.classes")
+    if found := called - allowed - (defined - _operators_of_torch()):
+        raise Refused(f"calls what is not known to be harmless: {sorted(found)}")
+
+
+def _listed(name: str) -> set[str]:
+    text = resources.files(__package__).joinpath("operators", name).read_text(encoding="utf-8")
+    return {line for line in text.splitlines() if not line.startswith("#")}
+
+
+def _called(nodes: Iterable[Any]) -> set[str]:
+    """The functions that nodes call by their attributes."""
+    values = [value for node in nodes for value in node.attr.values()]
+    several = (function.name for value in values for function in value.list.func)
+    return {name for name in (*(value.func.name for value in values), *several) if name}
+
+
+def _reached(names: Iterable[str], functions: dict[str, Any]) -> set[str]:
+    """The functions that are called by these, and these."""
+    found: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name in functions and name not in found:
+            found.add(name)
+            left += _called(functions[name]) | {node.op for node in functions[name]}
+    return found
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _operators_of_torch() -> set[str]:
+    """All names that an operator has, which a function of the same name in a file would hide."""
+    import torch
+
+    schemas: Iterator[Any] = iter(torch._C._jit_get_all_schemas())
+    return {schema.name.partition("::")[2] for schema in schemas}
