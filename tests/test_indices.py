@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from wam_xplique import WaveletExplanation
 from wam_xplique.indices import SobolIndices, importance
 
-CELLS = [np.full((2, 2), -1), {"ad": np.array([[0, 0], [1, 1]]), "da": np.array([[2, 2], [2, 3]])}]
+HELD = np.full((2, 2), -1)
+CELLS = [HELD, {"ad": np.array([[0, 0], [1, 1]]), "da": np.array([[2, 2], [2, 3]]), "dd": HELD}]
 SHARES = np.array([[0.5, 0, 0, 0], [0.5, 1, 1, 1]])
 TOTAL = np.array([[0.5, 0.25, 0.0, 1.0], [0.125, 0.0, 0.0, 0.75], [0.0, 0.0, 0.0, 0.0]])
 

@@ -496,6 +496,7 @@ def test_wavelets_of_ones_own_are_taken_and_kept(tmp_path):
         agree(found.coefficients[1]["dd"], named.coefficients[1]["dd"])
         found.save(tmp_path / "own.npz")
         loaded = WaveletExplanation.load(tmp_path / "own.npz")
+        agree(*(WaveletDeletion(keras_net(), X, Y, steps=2)(e) for e in (loaded, named)))
         assert loaded.wavelet == found.wavelet
         agree(loaded.pixels(), named.pixels())
         assert len(repr(found).splitlines()) <= 5
@@ -516,9 +517,9 @@ def test_models_of_the_older_keras_are_explained_as_those_of_the_newer():
             [
                 keras.layers.Conv2D(4, 3, name="conv"),
                 keras.layers.GlobalAveragePooling2D(name="pool"),
-            ]
+            ],
+            name="backbone",
         )
-        backbone._name = "backbone"
         logits = keras.layers.Dense(3, name="logits")(backbone(x))
         return keras.Model(x, keras.layers.Softmax()(keras.layers.Dropout(0.5)(logits)))
 

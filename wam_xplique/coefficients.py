@@ -61,7 +61,7 @@ class WaveletTransform:
 
     def shapes(self, sizes: Sequence[int]) -> Coefficients:
         """The shapes of the coefficients of an input, of these sizes along the axes transformed."""
-        return pywt.wavedecn_shapes(tuple(sizes), self.wavelet, self.mode, self.level)
+        return pywt.wavedecn_shapes(tuple(sizes), as_wavelet(self.wavelet), self.mode, self.level)
 
     def forward(self, x: Tensor) -> Coefficients:
         """The coefficients z = W(x)."""

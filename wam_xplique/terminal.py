@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,6 +84,11 @@ def reason(error: Exception) -> str:
     lines = lines or [type(error).__name__]
     line = lines[-1] if "TorchScript" in lines[0] else lines[0]
     return textwrap.shorten(line, MOST_READ, placeholder=" ...")
+
+
+def as_text(path: str | os.PathLike[str]) -> str:
+    """A name that is not UTF-8 as text that can be written."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def tell_problems(problems: Mapping[str, str]) -> None:

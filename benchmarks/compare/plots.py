@@ -10,12 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from wam_xplique import attributions as ours
+from wam_xplique.plots.common import as_written
 
 from .metrics import METRICS
 
 OURS, THEIRS = "tab:orange", "tab:blue"
 
 
+@as_written
 def draw(results: pd.DataFrame, out: Path) -> list[Path]:
     """
     Draw the results of each model.

@@ -63,7 +63,7 @@ class BatchSize:
     def filled(self, array: np.ndarray, backend: Backend) -> np.ndarray:
         """The rows of a batch, filled up to a size that is compiled already."""
         count = len(array)
-        filled = min(backend.batch_shape(count), self.most or count)
+        filled = max(count, min(backend.batch_shape(count), self.most or count))
         return np.pad(array, [(0, filled - count)] + [(0, 0)] * (array.ndim - 1), mode="edge")
 
 

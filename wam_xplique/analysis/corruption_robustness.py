@@ -24,6 +24,7 @@ from ..checks import check_integer
 from ..datasets import CORRUPTIONS, SEVERITIES, corrupt
 from ..inputs import prepare
 from ..model import Model
+from ..plots.common import as_written
 from .corruptions import as_images, directions, preprocessed
 
 
@@ -51,6 +52,7 @@ class Robustness:
         """The share (N,) of each image's corrupted versions: the robustness of a prediction."""
         return self.correct.mean(axis=(1, 2))
 
+    @as_written
     def plot(self) -> Figure:
         """
         Draw the share of images that are predicted as their targets.

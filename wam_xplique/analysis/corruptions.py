@@ -24,7 +24,15 @@ from ..explanation import WaveletExplanation
 from ..inputs import as_numbers
 from ..model import is_torch_tensor, on_host
 from ..plots import plot_mosaic
-from ..plots.common import BAR_COLOR, PLACES, bare, check_kind, draw_colorbar, first_drawn
+from ..plots.common import (
+    BAR_COLOR,
+    PLACES,
+    as_written,
+    bare,
+    check_kind,
+    draw_colorbar,
+    first_drawn,
+)
 from ..plots.explanation import ORIENTATIONS
 from .distances import Distances, importance_distances
 from .predictions import how_asked, predict
@@ -133,6 +141,7 @@ class CorruptionEffect:
         table["change"] = table["corrupted"] - table["clean"]
         return table.sort_values("change", ascending=False, kind="stable", ignore_index=True)
 
+    @as_written
     def plot(self, index: int = 0, classes: Sequence[str] | None = None) -> Figure:
         """
         Draw an image clean and corrupted, both explanations, and what moved (WCAM figures 4, 5).

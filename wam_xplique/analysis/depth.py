@@ -16,6 +16,7 @@ import pandas as pd
 import scipy.stats
 from matplotlib.figure import Figure
 
+from ..plots.common import as_written
 from .corruption_robustness import Robustness
 from .sufficient import DecisiveImages
 
@@ -51,6 +52,7 @@ class DepthRobustness:
         columns = ["inputs", "correlation", "p-value"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("model")
 
+    @as_written
     def plot(self) -> Figure:
         """
         Draw robustness over depth: inputs as dots, the mean of each model as a square.

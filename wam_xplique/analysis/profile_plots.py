@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ..plots.common import BAR_COLOR, COLORMAP, WHISKER_COLOR
+from ..plots.common import BAR_COLOR, COLORMAP, WHISKER_COLOR, as_written
 
 # What the bands of images answer to; those of volumes are told by their keys.
 EDGES = {"da": "horizontal edges", "ad": "vertical edges", "dd": "diagonals"}
@@ -49,6 +49,7 @@ class Profile(Protocol):
     def interval(self) -> np.ndarray: ...
 
 
+@as_written
 def draw_profile(profile: Profile) -> Figure:
     """Draw the scales of a profile as bars, stacked by orientation where there are several."""
     kept = _drawn([profile])
@@ -79,6 +80,7 @@ def draw_profile(profile: Profile) -> Figure:
     return figure
 
 
+@as_written
 def draw_comparison(profiles: Mapping[str, Profile]) -> Figure:
     """Draw the scales of several profiles as groups of bars."""
     kept = _drawn(profiles.values())

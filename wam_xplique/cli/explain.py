@@ -17,10 +17,10 @@ from tqdm.auto import tqdm
 from ..archive import whole
 from ..loading.classifiers import Classifier, load_model
 from ..plots import plot_explanation, plot_radial_importance, plot_spectrum
-from ..plots.common import draw_colorbar
+from ..plots.common import as_written, draw_colorbar
 from ..plots.gallery import draw_input
 from ..spectrum import FourierExplanation
-from ..terminal import tell_problems, telling
+from ..terminal import as_text, tell_problems, telling
 from . import options
 from .files import ARRAYS, Problems, check_free, expand, names_of
 from .inputs import Inputs, Reading, read_inputs
@@ -159,9 +159,9 @@ class Run:
                 told = self.explain_file(path, name)
             except Exception as error:  # of the file, or of the model that it is shown to
                 logger.debug("%s", path, exc_info=True)
-                problems[str(path)] = str(error)
+                problems[as_text(path)] = str(error)
             else:
-                tqdm.write(f"{path}: {told}")
+                tqdm.write(as_text(f"{path}: {told}"))
         return problems
 
     def explain_file(self, path: Path, name: str) -> str:
@@ -196,7 +196,7 @@ class Run:
         seen = list(map(self.classifier.describe, inputs.outputs, targets.argmax(axis=1)))
         pictures = self._pictures(name, len(seen))
         for index, (label, picture) in enumerate(zip(seen, pictures, strict=True)):
-            title = f"{path.name}: {label}, {type(explainer).__name__}"
+            title = f"{as_text(path.name)}: {label}, {type(explainer).__name__}"
             draw = draw_fourier if is_fourier else plot_explanation
             figure = draw(explanation, inputs.drawn(index), index, title, inputs.sample_rate)
             with whole(picture) as file:
@@ -228,6 +228,7 @@ class Run:
         return [self.out / name / f"{index}.png" for index in range(count)]
 
 
+@as_written
 def draw_fourier(
     explanation: FourierExplanation,
     shown: np.ndarray,

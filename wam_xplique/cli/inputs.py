@@ -16,7 +16,7 @@ from ..analysis.predictions import predict
 from ..datasets import load_image, load_wav, resample
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
-from ..terminal import reason
+from ..terminal import as_text, reason
 from .files import IMAGES, SOUNDS, Problems
 
 logger = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def read_files(
             check(inputs)
         except Exception as error:  # of whatever is in the file
             logger.debug("%s", path, exc_info=True)
-            problems[str(path)] = f"{classifier.name}: {error}"
+            problems[as_text(path)] = f"{classifier.name}: {error}"
         else:
             yield path, inputs
 

@@ -16,7 +16,7 @@ from ..analysis import ScaleProfile, compare_profiles, scale_profile
 from ..archive import whole, write_table
 from ..explanation import shares_as_text
 from ..loading.classifiers import Classifier, load_model
-from ..terminal import tell_problems, telling
+from ..terminal import as_text, tell_problems, telling
 from . import options
 from .files import Problems, check_free, expand, names_of
 from .inputs import Inputs, Reading, read_files
@@ -87,7 +87,7 @@ def profile(
         if paths:
             reading = Reading(size, sample_rate, key, ndim)
             classifiers = [
-                replace(load_model(str(path), weights, preprocess, trust), name=name)
+                replace(load_model(str(path), weights, preprocess, trust), name=as_text(name))
                 for path, name in names.items()
             ]
             if found := profiles(classifiers, chosen, paths, reading, problems):

@@ -13,7 +13,7 @@ from ..analysis import Report, ScaleProfile
 from ..analysis import report as make_report
 from ..backends import get_backend
 from ..loading.classifiers import Classifier, load_model
-from ..terminal import tell_problems, telling
+from ..terminal import as_text, tell_problems, telling
 from . import options
 from .files import Problems, check_free, expand, names_of
 from .inputs import Inputs, Reading, read_files
@@ -82,7 +82,8 @@ def report(
         if paths:
             classifier = load_model(model, weights, preprocess, trust, class_names)
             reading = Reading(size, sample_rate, key, ndim)
-            made = report_files(classifier, chosen, names_of(paths), reading, usual, problems)
+            shown = {path: as_text(name) for path, name in names_of(paths).items()}
+            made = report_files(classifier, chosen, shown, reading, usual, problems)
             if made is not None:
                 out.parent.mkdir(parents=True, exist_ok=True)
                 made.save(out, force)

@@ -57,18 +57,26 @@ def check_torchscript(path: Path) -> None:
     Refused
         If there is anything that neither `operators/torchscript.txt` lists nor the file defines.
     """
-    allowed, called, defined = _listed("torchscript.txt"), set(), set()
+    called, defined = set(), set()
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.filename.endswith(".py"):
-                for node in ast.walk(ast.parse(archive.read(member))):
-                    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                        defined.add(node.name)
-                    elif isinstance(node, ast.Call):
-                        called.add(_name(node.func))
-                    elif isinstance(node, ast.Attribute) and node.attr == "classes":
-                        called.add("torch.classes")
-    if found := called - allowed - (defined - _operators_of_torch()):
+        sources = [name for name in archive.namelist() if name.endswith(".py")]
+        for source in map(archive.read, sources):
+            nodes = list(ast.walk(ast.parse(source)))
+            named = {
+                target.id: node.value  # a function under another name
+                for node in nodes
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            }
+            for node in nodes:
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                    defined.add(node.name)
+                elif isinstance(node, ast.Call):
+                    called.add(_name(node.func, named))
+                elif isinstance(node, ast.Attribute) and node.attr == "classes":
+                    called.add("torch.classes")
+    if found := called - _listed("torchscript.txt") - (defined - _operators_of_torch()):
         raise Refused(f"calls what is not known to be harmless: {sorted(found)}")
 
 
@@ -96,8 +104,11 @@ def _reached(names: Iterable[str], functions: dict[str, Any]) -> set[str]:
     return found
 
 
-def _name(function: ast.expr) -> str:
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+def _name(function: ast.expr, named: dict[str, ast.Attribute]) -> str:
+    """What is called, by its last name."""
+    own = getattr(function, "id", "")
+    function = named.get(own, function)
+    return function.attr if isinstance(function, ast.Attribute) else own
 
 
 def _operators_of_torch() -> set[str]:

@@ -20,6 +20,9 @@ BAR_COLOR = "#b5367a"  # the middle of the color map
 WHISKER_COLOR = "0.15"
 CLIP_PERCENTILE = 99.5
 
+as_written = plt.rc_context({"text.parse_math": False})
+"""For what draws names that users give: a "$" in them begins no formula."""
+
 KINDS = ("signals", "images", "volumes")  # by their number of dimensions
 # What draws a view of each of these kinds.
 PLACES = ("plot_waveform", "plot_pixels", "plot_slices")

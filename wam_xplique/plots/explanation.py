@@ -18,6 +18,7 @@ from .common import (
     PLACES,
     SCALES,
     WHISKER_COLOR,
+    as_written,
     bare,
     brightest,
     check_kind,
@@ -281,6 +282,7 @@ def plot_scale_importance(
     return ax
 
 
+@as_written
 def plot_explanation(
     explanation: WaveletExplanation,
     inputs: np.ndarray,

@@ -16,6 +16,7 @@ from ..explanation import WaveletExplanation
 from .common import (
     PLACES,
     SIGNED_COLORMAP,
+    as_written,
     check_kind,
     draw_colorbar,
     draw_image,
@@ -36,6 +37,7 @@ LABELS = {
 }
 
 
+@as_written
 def plot_overlay(
     explanation: WaveletExplanation,
     images: Any,

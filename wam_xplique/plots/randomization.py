@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..algorithms.randomization import Randomization
-from .common import new_axes
+from .common import as_written, new_axes
 
 
+@as_written
 def plot_randomization(
     randomization: Randomization | Mapping[str, Randomization], ax: Axes | None = None
 ) -> Axes:
