@@ -82,10 +82,10 @@ class Settings:
     sounds: dict[str, dict[str, int]] = field(
         default_factory=lambda: {
             "tiny": {"tones in noise": 200, "tones": 40, "vowels in noise": 40, "vowels": 40},
-            "full": {"tones in noise": 8},
+            "full": {"tones in noise": 32},
         }
     )
-    scored: dict[str, int] = field(default_factory=lambda: {"tiny": 16, "full": 2})
+    scored: dict[str, int] = field(default_factory=lambda: {"tiny": 16, "full": 4})
     draws: int = 8
     steps: int = 32
     noise: float = 0.2

@@ -100,9 +100,14 @@ class ScaleProfile:
         """
         return draw_profile(self)
 
-    def to_dataframe(self) -> pd.DataFrame:
+    def to_dataframe(self, *, left_out: bool = False) -> pd.DataFrame:
         """
         A row for each scale, with orientation "all", and for each of its orientations.
+
+        Parameters
+        ----------
+        left_out
+            Whether what was left out of the explanations has rows as well, of NaN.
 
         Returns
         -------
@@ -111,14 +116,14 @@ class ScaleProfile:
         """
         keys = [*((scale, ALL) for scale in self.scales), *self.bands]
         low, high = np.concatenate([self.interval, self.band_interval]).T
-        table = pd.DataFrame(keys, columns=["scale", "orientation"])
-        return table.assign(
+        table = pd.DataFrame(keys, columns=["scale", "orientation"]).assign(
             mean=np.concatenate([self.mean, self.band_mean]),
             std=np.concatenate([self.std, self.band_std]),
             low=low,
             high=high,
             count=self.count,
         )
+        return table if left_out else _measured(table)
 
     def check(self) -> None:
         """
@@ -301,9 +306,14 @@ class ProfileComparison:
         """
         return draw_comparison(self.profiles)
 
-    def to_dataframe(self) -> pd.DataFrame:
+    def to_dataframe(self, *, left_out: bool = False) -> pd.DataFrame:
         """
         A row for each model, scale and orientation ("all" for the scale as a whole).
+
+        Parameters
+        ----------
+        left_out
+            As for `ScaleProfile.to_dataframe`.
 
         Returns
         -------
@@ -313,12 +323,20 @@ class ProfileComparison:
             first one's confidence level, cut to differences of shares (-1 to 1). They are missing
             for the first model itself.
         """
-        tables = {name: profile.to_dataframe() for name, profile in self.profiles.items()}
+        tables = {
+            name: profile.to_dataframe(left_out=True) for name, profile in self.profiles.items()
+        }
         first, *others = self.profiles
         for name in others:
             differences = _welch(self.profiles[first], self.profiles[name])
             tables[name] = tables[name].assign(**differences)
-        return pd.concat(tables, names=["model"]).reset_index("model").reset_index(drop=True)
+        table = pd.concat(tables, names=["model"]).reset_index("model").reset_index(drop=True)
+        return table if left_out else _measured(table)
+
+
+def _measured(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of what was not left out."""
+    return table[table["mean"].notna()].reset_index(drop=True)
 
 
 def compare_profiles(

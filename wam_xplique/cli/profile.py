@@ -152,7 +152,7 @@ def write_profiles(found: Sequence[ScaleProfile], out: Path) -> None:
     """
     result = compare_profiles(*found) if len(found) > 1 else found[0]
     out.mkdir(parents=True, exist_ok=True)
-    write_table(out / "profile.csv", result.to_dataframe(), na_rep="NaN")
+    write_table(out / "profile.csv", result.to_dataframe(left_out=True), na_rep="NaN")
     figure = result.plot()
     with whole(out / "profile.png") as file:
         figure.savefig(file, dpi=110)
