@@ -38,7 +38,7 @@ def tones(count: int, samples: int, rate: int, seed: int) -> tuple[np.ndarray, n
         Samples of each, and samples per second.
     seed
         Seed of their pitches (log-uniform), phases, and decays: over the harmonics, the k-th has
-        an amplitude of k^-d with d between 0.5 and 1.5; over time, of up to 40 per second.
+        an amplitude of k^-d with d between 0.5 and 1.5; over time, of a factor of up to e^2.56.
 
     Returns
     -------
@@ -49,12 +49,12 @@ def tones(count: int, samples: int, rate: int, seed: int) -> tuple[np.ndarray, n
     """
     generator = np.random.default_rng(seed)
     pitches = np.exp(generator.uniform(np.log(PITCHES[0]), np.log(PITCHES[1]), count))
-    time = np.arange(samples) / rate
+    time, fastest = np.arange(samples) / rate, 2.56 * rate / samples
     waveforms = np.zeros((count, samples))
     for waveform, pitch in zip(waveforms, pitches, strict=True):
         slope = generator.uniform(0.5, 1.5)
         for k in range(1, min(12, math.ceil(NOISE[0] / pitch) - 1) + 1):
-            phase, decay = generator.uniform(0, 2 * np.pi), generator.uniform(0, 40)
+            phase, decay = generator.uniform(0, 2 * np.pi), generator.uniform(0, fastest)
             wave = np.sin(2 * np.pi * k * pitch * time + phase)
             waveform += k**-slope * np.exp(-decay * time) * wave
     return waveforms, pitches

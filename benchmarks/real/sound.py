@@ -15,9 +15,10 @@ Four controls know nothing of the network: energy, the controls of `wam_xplique.
 a band at random, and the one band that is right most often for all sounds alike. The last two say
 how easy the question is.
 
-Besides, all are scored by the metrics, by the activation of the pitch heard; the larger network on
-fewer tones. A stopped run goes on where it was. Into the folder of the output go sounds before and
-after keeping the most important coefficients, and a figure.
+Besides, all are scored by the metrics, by the activation of the pitch heard; the larger CREPE, and
+basic-pitch (in Keras), which hears 2 s at once, on fewer tones. A stopped run goes on where it was.
+Into the folder of the output go sounds before and after keeping the most important coefficients,
+and a figure.
 """
 
 from __future__ import annotations
@@ -26,22 +27,23 @@ import functools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
-import torch
 from torch import nn
 from tqdm.auto import tqdm
 
 from wam_xplique import WaveletExplanation
 from wam_xplique.archive import kept
 from wam_xplique.coefficients import WaveletTransform, levels
+from wam_xplique.demo.common import outputs
 
 from .. import methods, timing
 from ..compare.metrics import Scoring
 from ..compare.runner import check_settings
 from ..compare.subjects import Subject
-from . import crepe, judged, pitched
+from . import basic_pitch, crepe, judged, pitched
 from .sound_figure import write_example, write_sounds
 
 TRANSFORM = WaveletTransform("db8", 6, "periodization", (1,))
@@ -53,6 +55,46 @@ SOUNDS: dict[str, tuple[Callable[..., tuple[np.ndarray, np.ndarray]], bool]] = {
 }
 """What makes the sounds, and whether noise is added."""
 JUDGED = "tones in noise"
+
+
+class Listener(NamedTuple):
+    """
+    A network that hears pitches.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    load
+        What gives the network, from waveforms to logits.
+    rate, frame
+        Samples a second, and samples that it takes.
+    normalize
+        What frames are brought to before they are heard and explained.
+    heard
+        The pitches that logits tell, in Hz.
+    """
+
+    name: str
+    load: Callable[[], Any]
+    rate: int
+    frame: int
+    normalize: Callable[[np.ndarray], np.ndarray]
+    heard: Callable[[np.ndarray], np.ndarray]
+
+
+_CREPE = (crepe.SAMPLE_RATE, crepe.FRAME, crepe.normalize, crepe.heard)
+_BASIC_PITCH = (
+    basic_pitch.SAMPLE_RATE,
+    basic_pitch.FRAME,
+    basic_pitch.normalize,
+    basic_pitch.heard,
+)
+LISTENERS = {
+    "tiny": Listener("CREPE tiny", functools.partial(crepe.load_crepe, "tiny"), *_CREPE),
+    "full": Listener("CREPE full", functools.partial(crepe.load_crepe, "full"), *_CREPE),
+    "basic-pitch": Listener("basic-pitch", basic_pitch.load_basic_pitch, *_BASIC_PITCH),
+}
 IG, ENERGY = "WaveletIntegratedGradients", "control: energy"
 
 
@@ -83,9 +125,12 @@ class Settings:
         default_factory=lambda: {
             "tiny": {"tones in noise": 200, "tones": 40, "vowels in noise": 40, "vowels": 40},
             "full": {"tones in noise": 32},
+            "basic-pitch": {"tones in noise": 16},
         }
     )
-    scored: dict[str, int] = field(default_factory=lambda: {"tiny": 16, "full": 4})
+    scored: dict[str, int] = field(
+        default_factory=lambda: {"tiny": 16, "full": 4, "basic-pitch": 2}
+    )
     draws: int = 8
     steps: int = 32
     noise: float = 0.2
@@ -118,14 +163,19 @@ class Heard(Subject):
         Hz (N,).
     made
         How many there were, before those heard wrongly were left out.
+    rate
+        Samples a second.
     """
 
     pitches: np.ndarray = field(default_factory=lambda: np.zeros(0))
     made: int = 0
+    rate: int = crepe.SAMPLE_RATE
 
     @functools.cached_property
     def probabilities(self) -> Any:
-        """CREPE's activations are not shared out between the pitches, as a softmax would."""
+        """Activations are not shared out between the pitches, as a softmax would."""
+        if self.is_keras:
+            return keras.Sequential([self.model, keras.layers.Activation("sigmoid")])
         return nn.Sequential(self.model, nn.Sigmoid()).eval()
 
     def first(self, count: int) -> Heard:
@@ -133,18 +183,23 @@ class Heard(Subject):
         return replace(self, inputs=self.inputs[:count], pitches=self.pitches[:count])
 
 
-def hear(network: nn.Module, name: str, sounds: str, count: int, seed: int) -> Heard:
+def hear(listener: Listener, network: Any, sounds: str, count: int, seed: int) -> Heard:
     """Make sounds, and keep those that a network hears within 50 cents."""
     make, is_noisy = SOUNDS[sounds]
-    waveforms, pitches = make(count, crepe.FRAME, crepe.SAMPLE_RATE, seed)
+    waveforms, pitches = make(count, listener.frame, listener.rate, seed)
     if is_noisy:
-        waveforms = pitched.under_noise(waveforms, crepe.SAMPLE_RATE, seed + 1)
-    frames = crepe.normalize(waveforms)
-    with torch.no_grad():
-        logits = np.concatenate([network(part).numpy() for part in torch.tensor(frames).split(32)])
-    right = np.abs(crepe.cents(crepe.heard(logits), pitches)) < 50
-    inputs = frames[right][..., np.newaxis]
-    return Heard(name, network, inputs, pitches=pitches[right], made=count)
+        waveforms = pitched.under_noise(waveforms, listener.rate, seed + 1)
+    inputs = listener.normalize(waveforms)[..., np.newaxis]
+    found = listener.heard(outputs(network, inputs))
+    right = np.abs(crepe.cents(found, pitches)) < 50
+    return Heard(
+        listener.name,
+        network,
+        inputs[right],
+        pitches=pitches[right],
+        made=count,
+        rate=listener.rate,
+    )
 
 
 def most_important(explanation: Any) -> np.ndarray:
@@ -168,7 +223,7 @@ def _largest(coefficients: Any, of: Callable[[np.ndarray], np.ndarray]) -> np.nd
 
 def truths(subject: Heard) -> dict[str, np.ndarray]:
     """Which bands (N, levels + 1) are right, and which hold the pitch itself."""
-    rate, level = crepe.SAMPLE_RATE, TRANSFORM.level
+    rate, level = subject.rate, TRANSFORM.level
     return {
         "harmonics": pitched.right_bands(subject.pitches, rate, level),
         "own octave": pitched.right_bands(subject.pitches, rate, level, harmonics=1),
@@ -186,9 +241,10 @@ def run(settings: Settings, folder: Path) -> timing.Report:
     check_settings(settings, folder)
     report = timing.Report("real.sound", asdict(settings))
     for size, counts in settings.sounds.items():
-        network, hits = crepe.load_crepe(size), {}
+        listener, hits = LISTENERS[size], {}
+        network = listener.load()
         for sounds, count in counts.items():
-            subject = hear(network, f"CREPE {size}", sounds, count, settings.seed)
+            subject = hear(listener, network, sounds, count, settings.seed)
             hits[_title(sounds, subject)] = shares(
                 subject, _chosen(subject, sounds, settings, folder)
             )
@@ -203,7 +259,7 @@ def run(settings: Settings, folder: Path) -> timing.Report:
                 makers = contenders(subject, settings)
                 write_example(subject, makers, TRANSFORM, folder)
                 write_sounds(makers[IG], network, folder)
-        report.tables[f"CREPE {size}: is the most important band right?"] = _rows(hits)
+        report.tables[f"{listener.name}: is the most important band right?"] = _rows(hits)
     return report
 
 

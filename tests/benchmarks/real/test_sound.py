@@ -13,7 +13,7 @@ from wam_xplique.benchmarks.real import crepe, judged, sound
 
 @pytest.fixture(scope="module")
 def noisy():
-    return sound.hear(crepe.load_crepe("tiny"), "CREPE tiny", sound.JUDGED, 20, seed=3)
+    return sound.hear(sound.LISTENERS["tiny"], crepe.load_crepe("tiny"), sound.JUDGED, 20, seed=3)
 
 
 def test_integrated_gradients_find_the_pitch_and_energy_does_not(noisy):
