@@ -228,14 +228,87 @@ def test_a_saved_model_that_writes_a_file_while_it_is_loaded_is_refused(marker, 
     assert marker.exists()
 
 
-@pytest.mark.parametrize("call", [tf.py_function, tf.numpy_function])
-def test_saved_models_that_call_python_are_refused(call, tmp_path):
+HARMFUL = {
+    "EagerPyFunc": lambda x, path: tf.py_function(lambda x: 2 * x, [x], tf.float32),
+    "PyFunc": lambda x, path: tf.numpy_function(lambda x: 2 * x, [x], tf.float32),
+    "PrintV2": lambda x, path: tf.print(x, output_stream=f"file://{path}"),
+    "WriteFile": lambda x, path: tf.io.write_file(path, "x"),
+    "ReadFile": lambda x, path: tf.io.read_file(path),
+    "MatchingFiles": lambda x, path: tf.io.matching_files(path),
+    "SaveV2": lambda x, path: tf.raw_ops.SaveV2(
+        prefix=path, tensor_names=["x"], shape_and_slices=[""], tensors=[x]
+    ),
+    "RestoreV2": lambda x, path: tf.raw_ops.RestoreV2(
+        prefix=path, tensor_names=["x"], shape_and_slices=[""], dtypes=[tf.float32]
+    ),
+    "ImmutableConst": lambda x, path: tf.raw_ops.ImmutableConst(
+        dtype=tf.float32, shape=[4], memory_region_name=path
+    ),
+    "DebugIdentityV2": lambda x, path: tf.raw_ops.DebugIdentityV2(
+        input=x, debug_urls=[f"file://{path}"]
+    ),
+    "TextLineDataset": lambda x, path: tf.raw_ops.TextLineDataset(
+        filenames=path, compression_type="", buffer_size=0
+    ),
+    "LMDBReader": lambda x, path: tf.raw_ops.LMDBReader(),
+    "InitializeTableFromTextFileV2": lambda x, path: tf.raw_ops.InitializeTableFromTextFileV2(
+        table_handle=tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64),
+        filename=path,
+        key_index=-2,
+        value_index=-1,
+    ),
+    "CreateSummaryFileWriter": lambda x, path: tf.raw_ops.CreateSummaryFileWriter(
+        writer=tf.raw_ops.SummaryWriter(),
+        logdir=path,
+        max_queue=1,
+        flush_millis=1,
+        filename_suffix="",
+    ),
+    "Abort": lambda x, path: tf.raw_ops.Abort(),
+}
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_saved_models_that_do_more_than_infer_are_refused(name, tmp_path):
     def function(x):
-        return {"y": tf.ensure_shape(call(lambda x: 2 * x, [x], tf.float32), (None, 4))}
+        HARMFUL[name](x, str(tmp_path / "touched"))
+        return {"y": 2 * x}
 
     path = save_function(tmp_path / "saved", function, tf.TensorSpec((None, 4), name="x"))
-    with pytest.raises(ValueError, match=r"not known to be harmless: \['(EagerPyFunc|PyFunc)'\]"):
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match=rf"not known to be harmless: \[.*'{name}'"):
         load_file(path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_saved_model_of_the_older_kind_is_refused(tmp_path):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, (None, 4))
+        tf.compat.v1.saved_model.simple_save(session, str(tmp_path / "old"), {"x": x}, {"y": 2 * x})
+    with pytest.raises(ValueError, match="was saved by TensorFlow 1"):
+        load_file(tmp_path / "old")
+
+
+@pytest.mark.parametrize(
+    "line", ["torch.save(1, 'f')", "(torch).from_file('f')", "_9 = torch.save", "self.save('f')"]
+)
+def test_torchscript_that_calls_more_than_inference_needs_is_refused(line, model_files, tmp_path):
+    def change(name: str, content: bytes) -> bytes:
+        if not name.endswith(".py"):
+            return content
+        more = f"    {line}\n" + "    _9(1, 'f')\n" * ("_9" in line)
+        return content.replace(b"    return ", more.encode() + b"    return ", 1)
+
+    path = rewrite(model_files["TorchScript"], tmp_path / "evil.pt", change)
+    with pytest.raises(ValueError, match=r"not known to be harmless: \['(save|from_file)'\]"):
+        load_file(path)
+
+
+def test_a_keras_with_holes_loads_nothing(model_files, monkeypatch):
+    monkeypatch.setattr(keras, "__version__", "3.13.2")
+    with pytest.raises(ValueError, match=r"Keras 3\.13\.2, which has holes|Keras 3\.14"):
+        load_file(Path(model_files["keras"]))
+    load_file(Path(model_files["keras"]), trust=True)
 
 
 @pytest.mark.parametrize("kind", ["keras", "h5", "TorchScript"])

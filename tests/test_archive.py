@@ -1,0 +1,119 @@
+"""Files are written whole or not at all, and what is read is what was written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wam_xplique import WaveletExplanation
+from wam_xplique.archive import read_json, whole, write_json, write_table
+from wam_xplique.backends import wavedecn
+
+
+def explanation(**changes) -> WaveletExplanation:
+    x = np.random.default_rng(0).standard_normal((2, 8, 8)).astype(np.float32)
+    fields = {
+        "coefficients": wavedecn(x, "haar", "periodization", 2, (1, 2)),
+        "wavelet": "haar",
+        "mode": "periodization",
+        "input_shape": (2, 8, 8, 3),
+        "ndim": 2,
+    }
+    return WaveletExplanation(**{**fields, **changes})
+
+
+def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def fill_the_disk() -> None:
+        with whole(path) as file:
+            file.write_text("ne")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="full"):
+        fill_the_disk()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_links_stay_and_lead_to_the_new_file(tmp_path):
+    target, link = tmp_path / "target.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    link.symlink_to(target)
+    with whole(link) as file:
+        file.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+@pytest.mark.parametrize("dangling", [True, False])
+def test_nothing_is_overwritten_without_force(dangling, tmp_path):
+    path, target = tmp_path / "file.txt", tmp_path / "elsewhere.txt"
+    path.symlink_to(target) if dangling else path.write_text("old")
+    with pytest.raises(FileExistsError, match=r"file\.txt is there already"), whole(path, False):
+        raise AssertionError("written")
+    assert not target.exists()
+
+
+def test_a_damaged_file_of_json_is_told(tmp_path):
+    write_json(tmp_path / "some.json", {"ä": [1, None]})
+    assert read_json(tmp_path / "some.json") == {"ä": [1, None]}
+    (tmp_path / "some.json").write_text('{"a": [1,')
+    with pytest.raises(ValueError, match=r"some\.json is damaged.*remove it"):
+        read_json(tmp_path / "some.json")
+
+
+def test_tables_hold_text_and_no_formulas(tmp_path):
+    names = ["=1+1", "+1", "-1", "@x", "\tx", "a=b", "$5_^", 'ä,"b"']
+    write_table(tmp_path / "t.csv", pd.DataFrame({"name": names, "x": -1.5}))
+    found = pd.read_csv(tmp_path / "t.csv")
+    assert found["name"].tolist() == [*(f"'{name}" for name in names[:5]), *names[5:]]
+    assert (found["x"] == -1.5).all()
+
+
+def test_damaged_archives_are_told(tmp_path):
+    explanation().save(tmp_path / "good.npz")
+    content, generator = (tmp_path / "good.npz").read_bytes(), np.random.default_rng(0)
+    path = tmp_path / "bad.npz"
+    for _ in range(500):
+        damaged = bytearray(content)
+        for place in generator.integers(len(damaged), size=generator.integers(1, 4)):
+            damaged[place] = generator.integers(256)
+        path.write_bytes(damaged[: generator.integers(1, len(damaged) + 1)])
+        try:
+            found = WaveletExplanation.load(path)
+        except ValueError as error:
+            told = "bad.npz does not hold a WaveletExplanation: "
+            assert told in str(error)  # noqa: PT017 - some damage is to what tells nothing
+        else:
+            np.testing.assert_array_equal(found.mosaic(), explanation().mosaic())
+
+
+BANDS = explanation().coefficients
+CONTRADICTIONS = {
+    "count": {"input_shape": (500, 8, 8, 3)},
+    "size": {"input_shape": (2, 80, 8, 3)},
+    "axes": {"input_shape": (2, 8)},
+    "ndim": {"ndim": 5},
+    "mode": {"mode": "foo"},
+    "wavelet": {"wavelet": "db99"},
+    "NaN": {"coefficients": [BANDS[0] * np.nan, *BANDS[1:]]},
+    "band": {"coefficients": [*BANDS[:2], {"ad": BANDS[2]["ad"]}]},
+    "level": {"coefficients": BANDS[:2]},
+    "draws": {"draws": np.ones(3)},
+    "standard error": {"standard_error": BANDS[:1]},
+}
+
+
+@pytest.mark.parametrize("changes", CONTRADICTIONS.values(), ids=[*CONTRADICTIONS])
+def test_what_contradicts_itself_is_neither_saved_nor_loaded(changes, tmp_path, monkeypatch):
+    wrong = explanation(**changes)
+    with pytest.raises(ValueError):  # noqa: PT011 - each has a message of its own
+        wrong.save(tmp_path / "wrong.npz")
+    monkeypatch.setattr(WaveletExplanation, "check", lambda self: None)
+    wrong.save(tmp_path / "wrong.npz")
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"wrong\.npz does not hold a WaveletExplanation: .+"):
+        WaveletExplanation.load(tmp_path / "wrong.npz")
