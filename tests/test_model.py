@@ -159,6 +159,21 @@ def asking(net, x):
     return net(tf.reshape(flat, x.shape))
 
 
+def test_tensors_without_numbers_of_their_own_are_refused():
+    quantized = torch.quantize_per_tensor(FIRST, 0.1, 0, torch.qint8)
+    odd = {
+        "meta": FIRST.to("meta"),
+        "sparse": FIRST.to_sparse(),
+        "quantized": quantized,
+        "nested": torch.nested.nested_tensor(list(FIRST)),
+    }
+    for kind, tensor in odd.items():
+        with pytest.raises(TypeError, match=f"inputs must be a dense tensor, got a {kind} one"):
+            WaveletSaliency(torch_net())(tensor, Y)
+    with pytest.raises(TypeError, match="masked array; fill it first"):
+        WaveletSaliency(keras_net())(np.ma.masked_greater(X, 1), Y)
+
+
 class Asking(tf.Module):
     def __init__(self):
         super().__init__()

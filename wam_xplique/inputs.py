@@ -395,7 +395,8 @@ def as_given(pixels: np.ndarray, inputs: Any) -> Any:
 
 def gathered(inputs: Any, targets: Any, model: Model) -> tuple[Any, Any]:
     """Inputs and targets as they are, or in one batch those of what holds both."""
-    is_array = hasattr(inputs, "shape") or isinstance(inputs, (list, tuple, dict, str))
+    held = isinstance(inputs, (list, tuple, dict, str))
+    is_array = held or is_torch_tensor(inputs) or hasattr(inputs, "shape")
     if isinstance(inputs, Iterable) and not is_array:
         found = gather(inputs, targets, None, model.model)
         if model.framework == "torch":
@@ -419,10 +420,21 @@ def _fits(shape: tuple[int, ...], taken: tuple[int | None, ...]) -> bool:
     return len(shape) == len(taken) and all(size in (None, own) for own, size in pairs)
 
 
+def _kind_without_values(tensor: Any) -> str | None:
+    """The kind of a PyTorch tensor that is no array of its own numbers."""
+    kinds = ("meta", "quantized", "nested", "mkldnn")
+    found = (kind for kind in kinds if getattr(tensor, f"is_{kind}"))
+    return next(found, None if tensor.layout is sys.modules["torch"].strided else "sparse")
+
+
 def as_numbers(name: str, values: Any) -> Any:
     """An argument as a float array, or as the PyTorch tensor that it is."""
     if is_torch_tensor(values) and not values.is_complex():
+        if kind := _kind_without_values(values):
+            raise TypeError(f"{name} must be a dense tensor, got a {kind} one; convert it first.")
         return values.detach()
+    if np.ma.is_masked(values):
+        raise TypeError(f"{name} must be numbers without gaps, got a masked array; fill it first.")
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biufV":

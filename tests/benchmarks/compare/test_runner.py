@@ -59,6 +59,20 @@ def test_there_is_a_line_for_each_method_metric_and_input(digits, loads, tmp_pat
     assert len(plots.draw(results, tmp_path)) == 2
 
 
+def test_no_score_depends_on_the_clock(digits, loads, tmp_path):
+    slow, quick = (
+        runner.run([digits], replace(SETTINGS, repeated=seconds), tmp_path / name, ["SmoothGrad"])
+        for name, seconds in (("slow", 0), ("quick", 1e9))
+    )
+    pd.testing.assert_series_equal(slow["score"], quick["score"])
+
+
+def test_a_settings_file_that_is_damaged_is_told(digits, loads, tmp_path):
+    (tmp_path / "settings.json").write_text('{"samples"')
+    with pytest.raises(ValueError, match=r"settings\.json is damaged"):
+        runner.run([digits], SETTINGS, tmp_path, CHOSEN, SCORED)
+
+
 def test_a_stopped_run_goes_on_where_it_was(digits, loads, tmp_path):
     once = runner.run([digits], SETTINGS, tmp_path, CHOSEN, SCORED)
     assert len(loads) == 1
