@@ -437,8 +437,9 @@ class WaveletExplanation(PerInput):
             "scale_error": (count, self.level + 1),
             "draws": (count,),
             "convergence_delta": (count,),
-            "front_end": (count, *np.shape(self.front_end)[1:]),
         }
+        if self.front_end is not None:
+            per_input["front_end"] = (count, *self.front_end.shape[1:])
         there = {name for name in per_input if getattr(self, name) is not None}
         check_shapes({n: getattr(self, n) for n in there}, {n: per_input[n] for n in there})
         if self.sobol is not None:

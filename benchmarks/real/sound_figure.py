@@ -120,7 +120,7 @@ def draw(
     spectrum.set(xscale="log", xlabel="Hz", yticks=[], title=f"A tone of {pitch:.0f} Hz in noise")
     spectrum.set_xlim(bands[0, 1] / 2, bands[-1, 1])
     spectrum.axvline(pitch, color="C3", linestyle=":", label="pitch")
-    spectrum.legend(loc="upper center", frameon=False)
+    spectrum.legend(loc="upper right", frameon=False)
     labels = [f"{low:.0f}-{high:.0f} Hz" for low, high in bands]
     for panel, (name, values) in zip(panels, shares.items(), strict=True):
         panel.barh(labels, values, color=np.where(right, "C0", "0.75"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,8 +21,19 @@ BAR_COLOR = "#b5367a"  # the middle of the color map
 WHISKER_COLOR = "0.15"
 CLIP_PERCENTILE = 99.5
 
-as_written = plt.rc_context({"text.parse_math": False})
-"""For what draws names that users give: a "$" in them begins no formula."""
+Draw = TypeVar("Draw", bound=Callable[..., Any])
+
+
+def as_written(draw: Draw) -> Draw:
+    """What draws names that users give, as they are: a "$" in them begins no formula."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: Any, **options: Any) -> Any:
+        with plt.rc_context({"text.parse_math": False}):
+            return draw(*arguments, **options)
+
+    return cast("Draw", drawn)
+
 
 KINDS = ("signals", "images", "volumes")  # by their number of dimensions
 # What draws a view of each of these kinds.
