@@ -66,9 +66,9 @@ class TensorFlowRunner(Runner):
         key = (function.__name__, score)
         if not tf.executing_eagerly() or tf.config.functions_run_eagerly():
             return function(score, x, *rows)
-        self._calls[key] += 1
-        small = x.shape.num_elements() <= _MOST_ELEMENTS
         if key not in self._compiled:
+            self._calls[key] += 1
+            small = x.shape.num_elements() <= _MOST_ELEMENTS
             if small and self._calls[key] <= _WORTH_TRACING:
                 return function(score, x, *rows)
             self._compiled[key] = _compiled(lambda *rows: function(score, *rows), x, *rows)

@@ -151,14 +151,6 @@ def test_what_is_made_anew_sees_the_model_as_it_is():
     agree(*(minimal_images(m, X, Y, max_steps=3).score for m in (model, twin)))
 
 
-def asking(net, x):
-    """What asks how many inputs there are, and what they hold."""
-    flat = tf.reshape(x, (x.shape[0], -1))
-    if tf.reduce_sum(flat) > -1e9:
-        flat = 2 * flat
-    return net(tf.reshape(flat, x.shape))
-
-
 def test_tensors_without_numbers_of_their_own_are_refused():
     quantized = torch.quantize_per_tensor(FIRST, 0.1, 0, torch.qint8)
     odd = {
@@ -172,6 +164,14 @@ def test_tensors_without_numbers_of_their_own_are_refused():
             WaveletSaliency(torch_net())(tensor, Y)
     with pytest.raises(TypeError, match="masked array; fill it first"):
         WaveletSaliency(keras_net())(np.ma.masked_greater(X, 1), Y)
+
+
+def asking(net, x):
+    """What asks how many inputs there are, and what they hold."""
+    flat = tf.reshape(x, (x.shape[0], -1))
+    if tf.reduce_sum(flat) > -1e9:
+        flat = 2 * flat
+    return net(tf.reshape(flat, x.shape))
 
 
 class Asking(tf.Module):

@@ -8,11 +8,20 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-T = TypeVar("T")
+
+class Checked(Protocol):
+    """What an archive holds."""
+
+    def check(self) -> None:
+        """Raise a ValueError if it contradicts itself."""
+        ...
+
+
+T = TypeVar("T", bound=Checked)
 
 
 @contextlib.contextmanager
@@ -27,7 +36,8 @@ def whole(path: str | Path, force: bool = True) -> Iterator[Path]:
     FileExistsError
         If something is there, a dangling link too, and `force` is False.
     """
-    check_free(path, force)
+    if not force and os.path.lexists(path):
+        raise FileExistsError(f"{path} is there already; force=True overwrites.")
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
@@ -79,12 +89,6 @@ def _is_formula(cell: Any) -> bool:
     return isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
-def check_free(path: str | Path, force: bool) -> None:
-    """Check that nothing is overwritten, nor written through a dangling link, without `force`."""
-    if not force and os.path.lexists(path):
-        raise FileExistsError(f"{path} is there already; force=True overwrites.")
-
-
 def write(path: str | Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Write arrays and a header to an archive; ``.npz`` is added to the name if it is missing."""
     content: dict[str, Any] = {**arrays, "header": np.array(json.dumps(header))}
@@ -108,7 +112,9 @@ def read(
             with np.load(file, allow_pickle=False) as archive:
                 header = json.loads(str(archive["header"]))
                 arrays = {name: archive[name] for name in archive.files if name != "header"}
-                return build(header, arrays)
+                found = build(header, arrays)
+                found.check()
+                return found
         except Exception as error:  # what is damaged makes zipfile, zlib and NumPy raise any kind
             reason = str(error) or type(error).__name__
             raise ValueError(f"{path} does not hold {what}: {reason}") from error

@@ -513,9 +513,7 @@ class WaveletExplanation(PerInput):
             header |= {name: arrays.pop(name, None) for name in _ARRAYS}
             # Earlier versions do not tell: what they left out is all 0.
             header.setdefault("includes_approximation", bool(np.any(arrays["approximation"])))
-            found = cls(unflatten(arrays), **header)
-            found.check()
-            return found
+            return cls(unflatten(arrays), **header)
 
         return read(path, build, "a WaveletExplanation")
 

@@ -205,14 +205,14 @@ class Part:
 
     def write(self, rows: list[dict[str, Any]], replaced: set[str]) -> None:
         """Add rows to those that are there, all at once: a stopped run leaves no half of a file."""
-        kept = []
+        others = []
         if self.path.exists():
             with self.path.open(newline="") as file:
-                kept = [row for row in csv.DictReader(file) if row["metric"] not in replaced]
+                others = [row for row in csv.DictReader(file) if row["metric"] not in replaced]
         with whole(self.path) as fresh, fresh.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            writer.writerows(kept + rows)
+            writer.writerows(others + rows)
 
 
 @dataclass

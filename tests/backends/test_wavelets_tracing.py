@@ -37,7 +37,7 @@ CASES = [
     pytest.param("sym2", "antireflect", 1, (1, 7, 6, 5, 2), (1, 2, 3), id="volume"),
 ]
 cases = pytest.mark.parametrize(("wavelet", "mode", "level", "shape", "axes"), CASES)
-LARGE = (4, 3, 75, 80)
+LARGE = (4, 3, 75, 80)  # more than 2**16 elements: compiled by XLA
 
 
 def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -188,7 +188,7 @@ def compilations(monkeypatch):
         return compiled(function, static)
 
     monkeypatch.setattr(tensorflow_backend, "_compiled", counted)
-    monkeypatch.setattr(tensorflow_backend, "_WORTH_COMPILING", 0)
+    monkeypatch.setattr(tensorflow_backend, "_WORTH_TRACING", 0)
     monkeypatch.setattr(tensorflow_backend._XlaBackend, "available", True)
     return calls
 
@@ -206,10 +206,15 @@ def test_large_eager_tensors_are_compiled_and_equal_pywavelets(
 
 def test_a_size_that_is_seldom_does_not_pay_for_a_compiler(compilations, monkeypatch):
     x = tf.constant(noise((2, 3, 131, 120)))
-    monkeypatch.setattr(tensorflow_backend, "_WORTH_COMPILING", 2 * tf.size(x))
+    monkeypatch.setattr(tensorflow_backend, "_WORTH_TRACING", 2 * tf.size(x))
     for call in range(4):
         wavedecn(x, "db2", "symmetric", 1, (2, 3))
         assert len(compilations) == max(0, call - 1)
+
+
+def test_small_eager_tensors_are_not_compiled(compilations):
+    round_trip(tf.zeros((2, 16, 16, 3)), "db2", "symmetric", 2, (1, 2))
+    assert not compilations
 
 
 def test_gradients_flow_through_the_compiled_inverse(compilations):
@@ -249,7 +254,7 @@ def test_where_xla_cannot_compile_the_transform_runs_uncompiled(monkeypatch, cap
         return refuse
 
     monkeypatch.setattr(tensorflow_backend, "_compiled", refusing)
-    monkeypatch.setattr(tensorflow_backend, "_WORTH_COMPILING", 0)
+    monkeypatch.setattr(tensorflow_backend, "_WORTH_TRACING", 0)
     monkeypatch.setattr(tensorflow_backend._XlaBackend, "available", True)
     x, arguments = noise(LARGE), ("db2", "symmetric", 1, (2, 3))
     result = round_trip(tf.constant(x), *arguments)

@@ -178,9 +178,7 @@ class ScaleProfile:
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> ScaleProfile:
             header["scales"] = tuple(header["scales"])
             header["bands"] = tuple((scale, key) for scale, key in header["bands"])
-            found = cls(**{**header, **arrays})
-            found.check()
-            return found
+            return cls(**{**header, **arrays})
 
         return read(path, build, "a ScaleProfile")
 

@@ -23,7 +23,7 @@ from ..checks import check_integer
 from ..coefficients import default_level
 from ..data import gather
 from ..explanation import WaveletExplanation
-from ..inputs import as_labels, weights_of
+from ..inputs import Question, as_labels, weights_of
 from ..model import on_host
 from .predictions import answers, ask, how_asked
 from .profile import ScaleProfile, check_explainer
@@ -181,9 +181,15 @@ def report(
         inputs, targets = gather(inputs, targets, None, model if front_end is None else None)
     if not inputs.shape or not len(inputs):
         raise ValueError(f"inputs must not be empty, got shape {tuple(inputs.shape)}.")
-    explainer = _explainer(model, explainer, inputs, front_end, batch_size, seed, verbose)
-    how = how_asked(explainer)
+    if explainer is not None:
+        check_explainer(explainer)
+        if front_end not in (None, getattr(explainer, "front_end", None)):
+            raise ValueError("front_end must be None, or that of the explainer that is given.")
+    how = {"front_end": front_end} if explainer is None else how_asked(explainer)
     question = ask(model, inputs, **how)
+    if explainer is None:
+        options = {"batch_size": batch_size, "seed": seed, "verbose": verbose, **how}
+        explainer = _default_explainer(model, question, options)
     layout = question.layout
     x = layout.to_channels_last(question.backend.to_numpy(question.x))
     names = _names(names, len(x))
@@ -230,28 +236,8 @@ def _entry(findings: Findings, index: int, picture: np.ndarray) -> Entry:
     )
 
 
-def _explainer(
-    model: Any,
-    explainer: Any,
-    inputs: Any,
-    front_end: Any,
-    batch_size: int | None,
-    seed: int,
-    verbose: bool,
-) -> Any:
-    """The explainer that is given, or the default one of the model."""
-    if explainer is not None:
-        check_explainer(explainer)
-        if front_end not in (None, getattr(explainer, "front_end", None)):
-            raise ValueError("front_end must be None, or that of the explainer that is given.")
-        return explainer
-    options: dict[str, Any] = {
-        "batch_size": batch_size,
-        "seed": seed,
-        "front_end": front_end,
-        "verbose": verbose,
-    }
-    question = ask(model, inputs, front_end=front_end)
+def _default_explainer(model: Any, question: Question, options: dict[str, Any]) -> Any:
+    """The default explainer of a model, for inputs such as these."""
     if question.model.framework != "numpy":
         return WaveletIntegratedGradients(model, steps=STEPS, **options)
     layout = question.layout
