@@ -78,7 +78,7 @@ def profile(
             batch_size=batch_size,
             seed=seed,
         )
-        names = names_of([Path(model) for model in models])
+        names = {path: as_text(name) for path, name in names_of([Path(m) for m in models]).items()}
         if len(names) < len(models):
             raise ValueError(f"--model must name different models, got {models}.")
         written = [out / f"{name}.npz" for name in names.values()]
@@ -87,7 +87,7 @@ def profile(
         if paths:
             reading = Reading(size, sample_rate, key, ndim)
             classifiers = [
-                replace(load_model(str(path), weights, preprocess, trust), name=as_text(name))
+                replace(load_model(str(path), weights, preprocess, trust), name=name)
                 for path, name in names.items()
             ]
             if found := profiles(classifiers, chosen, paths, reading, problems):
