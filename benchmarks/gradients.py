@@ -32,6 +32,7 @@ import scipy.stats
 from tqdm.auto import tqdm
 
 from wam_xplique.algorithms import gradients, sampling
+from wam_xplique.algorithms.batching import BatchSize
 from wam_xplique.algorithms.perturbations import GaussianNoise, Perturbation, StraightPath
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import Coefficients, WaveletTransform, map_bands
@@ -174,7 +175,7 @@ def keras_subject(settings: Settings) -> Subject:
         tf.constant(x),
         tf.constant(y),
         domain.transform(first=1),
-        settings.batch_size,
+        BatchSize(settings.batch_size),
     )
     return Subject(f"Keras {name}", model, x, y, problem)
 
@@ -202,7 +203,7 @@ def torch_subject(settings: Settings, device: str = "cpu") -> Subject:
         x,
         y,
         domain.transform(first=2),
-        settings.batch_size,
+        BatchSize(settings.batch_size),
     )
     return Subject(f"PyTorch {name}, {device}", model, x, y, problem)
 

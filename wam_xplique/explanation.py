@@ -183,6 +183,9 @@ class WaveletExplanation(PerInput):
                 "signed=True needs a method whose equation has a sign: WaveletGradientInput, "
                 'WaveletIntegratedGradients, or WaveletSmoothGrad with average="gradient".'
             )
+        return self.by_blocks(lambda some: some._by_scale(signed))
+
+    def _by_scale(self, signed: bool) -> np.ndarray:
         maps = []
         for index, bands in enumerate(levels(self.coefficients, self.ndim)):
             depth, size = self.level + 1 - max(index, 1), self.spatial_shape
@@ -208,7 +211,7 @@ class WaveletExplanation(PerInput):
         """
         if self.sobol is not None:
             return self.sobol.importance()
-        bands = unflatten(self._magnitudes())
+        bands = unflatten(self.magnitudes())
         return self._shares([sum(b.values()) for b in levels(bands, self.ndim)])
 
     def scale_interval(self, confidence: float | None = None) -> np.ndarray | None:
@@ -262,7 +265,7 @@ class WaveletExplanation(PerInput):
             shared by area. NaN for an approximation that was left out.
         """
         if self.sobol is None:
-            shares = self._shares(list(self._magnitudes().values()))
+            shares = self._shares(list(self.magnitudes().values()))
         else:
             shares = importance(self.sobol.total, _band_shares(self.sobol))
         bands = zip(self.scales, levels(self.coefficients, self.ndim), strict=True)
@@ -276,13 +279,13 @@ class WaveletExplanation(PerInput):
             shares[:, 0] = np.nan
         return shares
 
-    def _magnitudes(self) -> dict[str, np.ndarray]:
-        """The sum (N,) of the magnitudes of each band, in double precision."""
+    def magnitudes(self) -> dict[str, np.ndarray]:
+        """The sums (N,) of the magnitudes of the bands, by name, in double precision."""
 
         def magnitude(band: np.ndarray) -> np.ndarray:
-            return np.abs(band, dtype=np.float64).reshape(len(self), -1).sum(axis=1)
+            return np.abs(band, dtype=np.float64).reshape(len(band), -1).sum(axis=1)
 
-        return flatten(map_bands(magnitude, self.coefficients))
+        return self.by_blocks(lambda some: flatten(map_bands(magnitude, some.coefficients)))
 
     def pixels(self, signed: bool = False) -> np.ndarray:
         """
@@ -307,7 +310,7 @@ class WaveletExplanation(PerInput):
         ValueError
             If `signed` is asked of a method that has no sign.
         """
-        pixels = self.by_scale(signed).sum(axis=1)
+        pixels = self.by_blocks(lambda some: some.by_scale(signed).sum(axis=1))
         return pixels if self.ndim == 1 or self._has_channels else pixels[..., np.newaxis]
 
     def kept(
@@ -342,6 +345,9 @@ class WaveletExplanation(PerInput):
             raise ValueError(
                 f"keep must be a share in (0, 1] or a count of at least 1, got {keep!r}."
             )
+        return self.by_blocks(lambda some: some._kept(keep, per_level, approximation))
+
+    def _kept(self, keep: float | int, per_level: bool, approximation: bool) -> Coefficients:
         if per_level:
             first, *details = (largest(b, keep) for b in levels(self.coefficients, self.ndim))
             chosen = [first["a" * self.ndim], *details]
@@ -385,13 +391,16 @@ class WaveletExplanation(PerInput):
             If the inputs are not those explained, or `keep` is not valid.
         """
         x = self._channels_last(inputs)
-        kept = self.kept(keep, per_level=per_level, approximation=approximation)
 
         def masked(band: np.ndarray, chosen: np.ndarray) -> np.ndarray:
             return band * (chosen if chosen.ndim == band.ndim else chosen[..., np.newaxis])
 
-        z = map_bands(masked, self.transform.forward(x), kept)
-        return self.transform.inverse(z, x.shape)
+        def left(some: WaveletExplanation, x: np.ndarray) -> np.ndarray:
+            kept = some.kept(keep, per_level=per_level, approximation=approximation)
+            z = map_bands(masked, self.transform.forward(x), kept)
+            return self.transform.inverse(z, x.shape)
+
+        return self.by_blocks(left, x)
 
     def _channels_last(self, inputs: Any) -> np.ndarray:
         """The inputs explained as an array of `input_shape`, checked."""

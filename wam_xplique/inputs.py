@@ -14,6 +14,7 @@ from .backends import Backend, Tensor
 from .data import gather
 from .model import Channels, Model, Structure, check_meeting, is_keras, is_torch_tensor, on_host
 from .operators import semantic_segmentation
+from .per_input import BLOCK
 
 CHANNELS = ("first", "last")
 FEW = 4
@@ -97,8 +98,10 @@ class Question:
 
     Parameters
     ----------
-    model
-        The model.
+    inputs
+        All inputs.
+    rows
+        Which of them these are.
     x
         Native inputs, N first.
     y
@@ -107,21 +110,33 @@ class Question:
         Native targets, N first.
     held
         The other inputs of a model with several.
-    layout
-        Layout of x.
     """
 
-    model: Model
+    inputs: Inputs
+    rows: slice
     x: Tensor
     y: Tensor
     targets: Tensor
     held: tuple[Tensor, ...]
-    layout: Layout
+
+    @property
+    def model(self) -> Model:
+        """The model that is asked."""
+        return self.inputs.model
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of x."""
+        return self.inputs.layout
 
     @property
     def backend(self) -> Backend:
         """The backend of all tensors."""
         return self.model.backend
+
+    def asked(self, model: Model) -> Question:
+        """The same, asked of another model."""
+        return replace(self, inputs=replace(self.inputs, model=model))
 
     def scores(self, x: Tensor, y: Tensor) -> Tensor:
         """The scores (N,) of perturbed inputs, of the numbers y."""
@@ -143,6 +158,91 @@ class Question:
         return [self.backend.take(rows, y, 0) for rows in (self.targets, *self.held)]
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """
+    Inputs and targets as they came, checked; native ones are made of a block of them at a time.
+
+    Parameters
+    ----------
+    model
+        The model that is asked.
+    given
+        The input that is explained, then the others, as they came.
+    targets
+        Targets, labels as weights; None where nothing is scored.
+    layout
+        Layout of the native input.
+    move
+        How its channels move to be where the model has them, as in `numpy.moveaxis`.
+    """
+
+    model: Model
+    given: tuple[Any, ...]
+    layout: Layout
+    move: tuple[int, int] | None
+    targets: Any = None
+
+    def __len__(self) -> int:
+        return len(self.given[0])
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of native tensors."""
+        return self.model.backend
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of all inputs, as they are native."""
+        return _moved_shape(tuple(self.given[0].shape), self.move)
+
+    @property
+    def shape_channels_last(self) -> tuple[int, ...]:
+        """The shape of all inputs, channels last."""
+        return self.layout.shape_channels_last(self.shape)
+
+    def __getitem__(self, rows: slice) -> Question:
+        """Some of the inputs and their targets as native tensors."""
+        rows = slice(*rows.indices(len(self)))
+        x, *held = (value[rows] for value in self.given)
+        x, *held = (self._native("inputs", value) for value in (_moved(x, self.move), *held))
+        numbers = self.backend.asindex(np.arange(len(x)), x)
+        targets = numbers
+        if self.targets is not None:
+            own = self.targets[rows]
+            is_moved = len(own.shape) == len(x.shape)
+            targets = self._native("targets", _moved(own, self.move) if is_moved else own)
+        return Question(self, rows, x, numbers, targets, tuple(held))
+
+    def channels_last(self, rows: slice = slice(None)) -> np.ndarray:
+        """Some of the inputs as they are native, but in an array with the channels last."""
+        return self.layout.to_channels_last(self.backend.to_numpy(self[rows].x))
+
+    def value_range(self) -> tuple[float, float]:
+        """The lowest and the highest value of all inputs."""
+        blocks = (on_host(self.given[0][i : i + BLOCK]) for i in range(0, len(self), BLOCK))
+        bounds = [(block.min(), block.max()) for block in blocks]
+        return float(min(low for low, _ in bounds)), float(max(high for _, high in bounds))
+
+    def _native(self, name: str, values: Any) -> Tensor:
+        values = as_numbers(name, values)
+        own = self.model.framework == "torch"
+        return self.model.native(values if own else on_host(values))
+
+    def check(self) -> None:
+        """Check that all numbers are finite, and that targets weigh something."""
+        for start in range(0, len(self), BLOCK):
+            question = self[start : start + BLOCK]
+            for name, tensors in (
+                ("inputs", (question.x, *question.held)),
+                ("targets", (question.targets,)),
+            ):
+                if not all(map(self.backend.all_finite, tensors)):
+                    raise ValueError(f"{name} must be finite, got NaN or infinite values.")
+            if self.targets is not None and self.model.weighs:
+                _check_weights(self.backend.to_numpy(question.targets), start, self.model)
+
+
 def prepare(
     model: Model,
     inputs: Any,
@@ -151,52 +251,43 @@ def prepare(
     ndim: int | None = None,
     channels: str | None = None,
     explained: str | int | None = None,
-) -> Question:
-    """Check inputs and targets, and bring them to where the model runs."""
+) -> Inputs:
+    """Check inputs and targets, as they are to be brought to where the model runs."""
     inputs, held, structure = _several(inputs, explained)
     model = model.called_with(structure)
-    x = as_numbers("inputs", inputs)
+    x = as_numbers("inputs", inputs, cast=False)
     if is_torch_tensor(x) and model.framework == "tensorflow":
         raise TypeError("inputs are PyTorch tensors, but the model runs in TensorFlow.")
     if not x.shape or not all(x.shape):
         raise ValueError(f"inputs must not be empty, got shape {tuple(x.shape)}.")
     layout, move = _layout(tuple(x.shape), is_torch_tensor(x), ndim, channels, model.channels())
-    if move is not None:
-        x = _moved(x, move)
     plain = structure is None and model.front_end is None and model.of_outputs is not None
     if plain and is_keras(model.model):
-        check_shape(x.shape, getattr(model.model, "input_shape", None))
-    x, *others = (_finite("inputs", _native(model, v), model) for v in (x, *held))
-    rows = model.backend.asindex(np.arange(len(x)), x)
-    question = Question(model, x, rows, rows, tuple(others), layout)
-    return (
-        question
-        if targets is None
-        else replace(question, targets=_targets(question, targets, move))
-    )
+        shape = _moved_shape(tuple(x.shape), move)
+        check_shape(shape, getattr(model.model, "input_shape", None))
+    found = Inputs(model, (x, *held), layout, move)
+    if targets is not None:
+        found = replace(found, targets=_targets(found, targets))
+    found.check()
+    return found
 
 
-def _targets(question: Question, targets: Any, move: tuple[int, int] | None) -> Tensor:
-    """Targets as native tensors: labels become one-hot, channels move as those of the inputs."""
-    model = question.model
+def _targets(inputs: Inputs, targets: Any) -> Any:
+    """Targets, of which labels become one-hot."""
+    model = inputs.model
     labels = as_labels(targets) if model.takes_labels else None
     if labels is not None:
-        _check_count(labels, question.x)
-        shape: Any = model.output_shape or question.outputs(question.x[:1], question.y[:1]).shape
-        targets = weights_of(labels, shape[-1])
-    else:
-        targets = as_numbers("targets", targets)
-        if is_torch_tensor(targets) and model.framework != "torch":
-            targets = on_host(targets)
-        _check_count(targets, question.x)
-        if move is not None and targets.ndim == len(question.x.shape):
-            targets = _moved(targets, move)
-    y = _finite("targets", _native(model, targets), model)
+        _check_count(labels, inputs)
+        shape: Any = model.output_shape
+        if shape is None:
+            first = inputs[:1]
+            shape = first.outputs(first.x, first.y).shape
+        return weights_of(labels, shape[-1])
+    targets = as_numbers("targets", targets, cast=False)
+    _check_count(targets, inputs)
     if model.weighs and model.output_shape is not None:
-        check_meeting(model.output_shape, y.shape)  # else where they meet
-    if model.weighs:
-        _check_weights(question.backend.to_numpy(y), model)
-    return y
+        check_meeting(model.output_shape, tuple(targets.shape))  # else where they meet
+    return targets
 
 
 def as_labels(targets: Any) -> np.ndarray | None:
@@ -239,7 +330,7 @@ def _several(inputs: Any, explained: Any) -> tuple[Any, tuple[Any, ...], Structu
     if explained not in known:
         raise ValueError(f"explained={explained!r} is not among the inputs, {known}.")
     place = known.index(explained)
-    values = [as_numbers("inputs", value) for value in values]
+    values = [as_numbers("inputs", value, cast=False) for value in values]
     if len({len(value) for value in values}) > 1:
         raise ValueError(f"inputs must be as many of each, got {[len(v) for v in values]}.")
     x = values.pop(place)
@@ -268,7 +359,7 @@ def _layout(
         return layout, None
     first = channels == "first" if channels is not None else _are_first(shape, is_torch, told)
     move = (1, -1) if first else (-1, 1)
-    moved = np.moveaxis(np.broadcast_to(False, shape), *move).shape
+    moved = _moved_shape(shape, move)
     if told.first in (None, first) or (told.shape is not None and not _fits(moved, told.shape)):
         return Layout.of(shape, first, layout.ndim), None
     return replace(Layout.of(moved, not first, layout.ndim), moved=True), move
@@ -292,31 +383,27 @@ def _are_first(shape: tuple[int, ...], is_torch: bool, told: Channels) -> bool:
     return is_torch
 
 
-def _moved(values: Any, move: tuple[int, int]) -> Any:
+def _moved(values: Any, move: tuple[int, int] | None) -> Any:
+    if move is None:
+        return values
     return values.movedim(*move) if is_torch_tensor(values) else np.moveaxis(values, *move)
 
 
-def _native(model: Model, values: Any) -> Tensor:
-    return model.native(values if model.framework == "torch" else on_host(values))
+def _moved_shape(shape: tuple[int, ...], move: tuple[int, int] | None) -> tuple[int, ...]:
+    return _moved(np.broadcast_to(False, shape), move).shape
 
 
-def _finite(name: str, values: Tensor, model: Model) -> Tensor:
-    if not model.backend.all_finite(values):
-        raise ValueError(f"{name} must be finite, got NaN or infinite values.")
-    return values
-
-
-def _check_count(targets: Any, inputs: Any) -> None:
+def _check_count(targets: Any, inputs: Inputs) -> None:
     if not targets.shape or len(targets) != len(inputs):
         raise ValueError(
             f"targets must be one for each of the {len(inputs)} inputs, got shape "
-            f"{tuple(targets.shape)}. If {tuple(inputs.shape)} is the shape of one input, add the "
+            f"{tuple(targets.shape)}. If {inputs.shape} is the shape of one input, add the "
             "axis N: inputs[np.newaxis]."
         )
 
 
-def _check_weights(targets: np.ndarray, model: Model) -> None:
-    empty = [i for i, target in enumerate(targets) if not (target != 0).any()]
+def _check_weights(targets: np.ndarray, start: int, model: Model) -> None:
+    empty = [i for i, target in enumerate(targets, start) if not (target != 0).any()]
     if empty and model.of_outputs is semantic_segmentation:
         raise ValueError(f"targets must have a zone that is not zero; those at {empty} have none.")
     if empty:
@@ -339,26 +426,23 @@ def check_baselines(value: Any) -> None:
         raise ValueError(f"baseline_value must be finite numbers, at least one, got {value!r}.")
 
 
-def as_baselines(value: Any, x: Any, layout: Layout, backend: Backend) -> list[Any]:
+def as_baselines(value: Any, question: Question) -> list[Any]:
     """The baselines that a user gives, as numbers, or as native tensors of one input or of all."""
-    move = (-1, 1) if layout.channels_first else (1, -1)
-    shape = tuple(x.shape)
-    if layout.moved:
-        shape = np.moveaxis(np.broadcast_to(False, shape), *move[::-1]).shape
-
-    def native(array: Any) -> Any:
-        array = np.moveaxis(array, *move) if layout.moved else array
-        return backend.asarray(np.require(array, requirements=["C", "W"]), x)
-
     if np.isscalar(value):
         return [float(value)]  # type: ignore[arg-type]
     if isinstance(value, (list, tuple)):
-        return [baseline for one in value for baseline in as_baselines(one, x, layout, backend)]
-    array = np.asarray(on_host(as_numbers("baseline_value", value)))
+        return [baseline for one in value for baseline in as_baselines(one, question)]
+    inputs, array = question.inputs, on_host(as_numbers("baseline_value", value, cast=False))
+
+    def native(array: Any) -> Any:
+        array = np.asarray(_moved(array, inputs.move), np.float32)
+        return inputs.backend.asarray(np.require(array, requirements=["C", "W"]), question.x)
+
+    shape = tuple(inputs.given[0].shape)
     if array.shape in ((), shape[1:]):
         return [native(np.broadcast_to(array, shape[1:])[np.newaxis])]
     if array.shape == shape:
-        return [native(array)]
+        return [native(array[question.rows])]
     if array.shape[1:] == shape[1:]:
         return [native(one[np.newaxis]) for one in array]
     raise ValueError(
@@ -427,8 +511,8 @@ def _kind_without_values(tensor: Any) -> str | None:
     return next(found, None if tensor.layout is sys.modules["torch"].strided else "sparse")
 
 
-def as_numbers(name: str, values: Any) -> Any:
-    """An argument as a float array, or as the PyTorch tensor that it is."""
+def as_numbers(name: str, values: Any, cast: bool = True) -> Any:
+    """An argument as an array, of float32 if it is cast, or as the PyTorch tensor that it is."""
     if is_torch_tensor(values) and not values.is_complex():
         if kind := _kind_without_values(values):
             raise TypeError(f"{name} must be a dense tensor, got a {kind} one; convert it first.")
@@ -439,7 +523,7 @@ def as_numbers(name: str, values: Any) -> Any:
         array = np.asarray(values)
         if array.dtype.kind not in "biufV":
             raise TypeError
-        return np.asarray(array, np.float32)
+        return np.asarray(array, np.float32) if cast else array
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
             f"{name} must be an array of real numbers that fit float32, got a "

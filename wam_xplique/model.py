@@ -200,6 +200,7 @@ class Model:
         """Values as a tensor of at least single precision, where the model runs."""
         if self.framework == "torch" and isinstance(values, np.ndarray):
             values = np.require(values, requirements=["C", "W"])  # tensors share arrays
+            values = values.copy() if min(values.strides, default=0) < 0 else values
         tensor = self.backend.asarray(values)
         if self._weight is None:
             return self.backend.widened(tensor)

@@ -12,6 +12,8 @@ import xplique.metrics as theirs
 
 from wam_xplique import WaveletExplanation
 from wam_xplique import metrics as ours
+from wam_xplique.algorithms.cells import count_cells
+from wam_xplique.algorithms.masking import MaskingProblem
 from wam_xplique.algorithms.removal import RandomSets, fidelity_to_sets, scores_without_sets
 from wam_xplique.coefficients import flatten
 
@@ -166,12 +168,17 @@ class SharedSets(ours.WaveletMuFidelity):
         return {}
 
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
-        problem, importance = self._pose(explanations)
-        features = importance.shape[1]
+        posed = self._posed(explanations)
+        features = count_cells(posed.cells)
         sets = RandomSets(features, max(1, round(self.subset_percent * features)), self.seed)
-        cells = tuple(band.tobytes() for band in flatten(problem.cells).values())
+        cells = tuple(band.tobytes() for band in flatten(posed.cells).values())
+
+        def without(problem: MaskingProblem, _: np.ndarray) -> np.ndarray:
+            return scores_without_sets(problem, sets, self.nb_samples)
+
         if cells not in self.known:
-            self.known[cells] = scores_without_sets(problem, sets, self.nb_samples)
+            self.known[cells] = self._by_blocks(without, posed)
+        importance = self._by_blocks(lambda _, importance: importance, posed)
         return fidelity_to_sets(sets, self.known[cells], importance)
 
 

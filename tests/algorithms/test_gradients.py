@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import pywt
 
 from wam_xplique.algorithms import gradients, sampling
+from wam_xplique.algorithms.batching import BatchSize, Progress
 from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath, Unperturbed
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import WaveletTransform
@@ -32,7 +35,7 @@ def problem(
         x,
         y,
         transform,
-        batch_size,
+        BatchSize(batch_size),
     )
 
 
@@ -147,10 +150,8 @@ def test_the_mean_gradient_of_the_input_itself_is_its_gradient(batch_size):
 
 
 def test_progress_is_shown_only_when_asked_for(capfd):
-    import dataclasses
-
     task = problem(2, 4)
     sampling.smooth_grad(task, NOISE)
     assert capfd.readouterr() == ("", "")
-    sampling.smooth_grad(dataclasses.replace(task, verbose=True), NOISE)
+    sampling.smooth_grad(replace(task, progress=Progress("grad", verbose=True)), NOISE)
     assert f"{6 * len(task.x)}/{6 * len(task.x)}" in capfd.readouterr().err

@@ -17,8 +17,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wam_xplique.algorithms.batching import BatchSize, Progress, by_blocks
 from wam_xplique.algorithms.cells import HELD, count_cells, fourier_cells, grid, wavelet_cells
-from wam_xplique.algorithms.masking import BatchSize, MaskingProblem, answer
+from wam_xplique.algorithms.masking import MaskingProblem, answer
 from wam_xplique.algorithms.responses import Points
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import WaveletTransform, map_bands
@@ -134,9 +135,23 @@ def asks(*questions: list[Points]) -> Callable[[Any], Iterator[list[Points]]]:
     return asking
 
 
+def solve(problem: MaskingProblem, design: Any, askings: list[Any], together: int) -> list[Any]:
+    """Some inputs side by side, the others after them."""
+    results: list[Any] = []
+
+    def of_block(rows: slice) -> np.ndarray:
+        block = replace(problem, x=problem.x[rows], y=problem.y[rows])
+        results.extend(answer(block, design, askings[rows]))
+        return np.zeros(len(block.x))
+
+    size = BatchSize(together)
+    by_blocks(len(problem.x), of_block, size, problem.backend, problem.progress)
+    return results
+
+
 def run(problem: MaskingProblem, together: int = 3, **changes: Any) -> list[np.ndarray]:
     askings = [asks(some_points(i), some_points(i + 9)) for i in range(len(problem.x))]
-    return answer(replace(problem, **changes), design, askings, together)
+    return solve(replace(problem, **changes), design, askings, together)
 
 
 # --- which inputs are scored ---------------------------------------------------------------
@@ -146,7 +161,7 @@ def run(problem: MaskingProblem, together: int = 3, **changes: Any) -> list[np.n
 def test_a_point_is_a_row_of_a_with_columns_from_b(framework):
     recorder = Recorder(framework)
     points = some_points()
-    answer(make(framework, recorder), design, [asks(points)] * 3, together=1)
+    solve(make(framework, recorder), design, [asks(points)] * 3, together=1)
     expected = masks(points, *matrices())[:, BLOCKS][..., np.newaxis]
     images = recorder.images.reshape(3, -1, *SHAPE[1:])
     for x, actual in zip(inputs(), images, strict=True):
@@ -181,7 +196,7 @@ def test_wavelet_coefficients_are_masked_as_by_pywavelets(
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Level value of", UserWarning)
-        answer(problem, lambda rows: (a, b), [asks(points)] * 2, together=2)
+        solve(problem, lambda rows: (a, b), [asks(points)] * 2, together=2)
         expected = []
         for image in x.astype(float):
             z = pywt.wavedecn(image, "db2", mode, 2, axes=(0, 1))
@@ -209,7 +224,7 @@ def test_spectra_are_masked_as_by_the_full_transform(framework, size):
         transform=FourierTransform((1, 2)),
         cells=[half[..., np.newaxis]],
     )
-    answer(problem, lambda rows: (a, b), [asks(points)], together=1)
+    solve(problem, lambda rows: (a, b), [asks(points)], together=1)
     whole = np.fft.fft2(x, axes=(1, 2))
     mask = masks(points, a, b)[:, np.fft.ifftshift(cells)][..., np.newaxis]
     expected = np.fft.ifft2(whole * mask, axes=(1, 2)).real
@@ -238,7 +253,7 @@ def test_perturbed_inputs_share_inverse_transforms(framework, points, most):
             return super().inverse(coefficients, shape)
 
     problem = make(framework, recorder, batch_size=None, transform=Counting())
-    answer(problem, design, [asks(points)] + [asks([Points(np.arange(0), np.arange(1))])] * 2, 1)
+    solve(problem, design, [asks(points)] + [asks([Points(np.arange(0), np.arange(1))])] * 2, 1)
     assert inverted[0] == most
     expected = masks(points, *matrices())[:, BLOCKS][..., np.newaxis]
     np.testing.assert_allclose(recorder.calls[0], inputs()[0] * expected, rtol=1e-6)
@@ -250,7 +265,7 @@ def test_what_is_held_keeps_its_value(framework):
     recorder = Recorder(framework)
     problem = make(framework, recorder, cells=[cells[..., np.newaxis]])
     a, b = matrices(8)
-    answer(problem, lambda rows: (a, b), [asks([Points(np.arange(8), np.arange(4))])] * 3, 1)
+    solve(problem, lambda rows: (a, b), [asks([Points(np.arange(8), np.arange(4))])] * 3, 1)
     images = recorder.images.reshape(3, 4, *SHAPE[1:])
     for x, perturbed in zip(inputs(), images, strict=True):
         np.testing.assert_array_equal(perturbed[:, 4:], np.stack([x[4:]] * 4))
@@ -293,7 +308,7 @@ def test_a_generator_sees_the_coefficients_of_its_own_input():
         transform=transform,
         cells=map_bands(lambda band: band[..., np.newaxis], cells),
     )
-    answer(problem, lambda rows: matrices(2), [asking] * 3, together=2)
+    solve(problem, lambda rows: matrices(2), [asking] * 3, together=2)
     for x, z in zip(inputs(), seen, strict=True):
         expected = pywt.wavedecn(x, "haar", "periodization", 1, axes=(0, 1))
         map_bands(lambda e, a: np.testing.assert_allclose(a, e, atol=1e-5), expected, z)
@@ -309,9 +324,9 @@ def test_questions_may_depend_on_the_answers():
         assert again.tolist() == scores[order[-2:]].tolist()
         return order[-1], again[-1] == scores.max()
 
-    results = answer(make("numpy", Recorder("numpy")), design, [asking] * 3, together=3)
+    results = solve(make("numpy", Recorder("numpy")), design, [asking] * 3, together=3)
     of_a = [Points(np.arange(0), np.arange(ROWS))]
-    scores = answer(make("numpy", Recorder("numpy")), design, [asks(of_a)] * 3, together=3)
+    scores = solve(make("numpy", Recorder("numpy")), design, [asks(of_a)] * 3, together=3)
     assert results == [(np.argmax(row), True) for row in scores]
 
 
@@ -319,10 +334,10 @@ def test_a_generator_that_is_done_early_does_not_hold_the_others():
     lengths = [1, 4, 2]
     questions = [[[Points(np.arange(0), np.array([k % ROWS]))] for k in range(n)] for n in lengths]
     problem = make("numpy", Recorder("numpy"))
-    results = answer(problem, design, [asks(*q) for q in questions], together=3)
+    results = solve(problem, design, [asks(*q) for q in questions], together=3)
     assert [len(result) for result in results] == lengths
     alone = [
-        answer(make("numpy", Recorder("numpy")), design, [asks(*questions[i])] * 3, 1)[i]
+        solve(make("numpy", Recorder("numpy")), design, [asks(*questions[i])] * 3, 1)[i]
         for i in range(3)
     ]
     for together, apart in zip(results, alone, strict=True):
@@ -356,7 +371,7 @@ def reference() -> list[np.ndarray]:
 def test_batches_are_full_but_for_the_last_of_each_turn(framework):
     recorder = Recorder(framework)
     everything = [Points(np.arange(0), np.arange(ROWS))] * 4
-    answer(make(framework, recorder, 10), design, [asks(everything)] * 3, together=3)
+    solve(make(framework, recorder, 10), design, [asks(everything)] * 3, together=3)
     assert recorder.sizes == [10] * 9 + [6]
 
 
@@ -364,7 +379,7 @@ def test_batches_are_full_but_for_the_last_of_each_turn(framework):
 def test_without_a_limit_a_turn_is_one_batch(framework):
     recorder = Recorder(framework)
     everything = [Points(np.arange(0), np.arange(ROWS))] * 4
-    answer(make(framework, recorder, None), design, [asks(everything)] * 3, together=3)
+    solve(make(framework, recorder, None), design, [asks(everything)] * 3, together=3)
     assert recorder.sizes == [4 * ROWS * 3]
 
 
@@ -450,7 +465,7 @@ def test_without_a_limit_the_batch_that_did_not_fit_is_halved():
 
     problem = make("numpy", Recorder("numpy", hook), None)
     everything = [Points(np.arange(0), np.arange(ROWS))] * 4
-    answer(problem, design, [asks(everything)] * 3, together=3)
+    solve(problem, design, [asks(everything)] * 3, together=3)
     assert failed == [96, 48, 24]
     assert problem.batch_size.most == 12
 
@@ -537,9 +552,9 @@ def test_there_must_be_one_score_for_each_input(framework, shape):
 
 
 def test_the_progress_counts_forwards_on_stderr(capsys):
-    problem = make("numpy", Recorder("numpy"), verbose=True)
+    problem = make("numpy", Recorder("numpy"), progress=Progress("forward", verbose=True))
     everything = [Points(np.arange(0), np.arange(ROWS))] * 4
-    answer(problem, design, [asks(everything, everything)] * 3, together=2)
+    solve(problem, design, [asks(everything, everything)] * 3, together=2)
     out, err = capsys.readouterr()
     assert not out
     assert f"{2 * 3 * 4 * ROWS}/{2 * 3 * 4 * ROWS}" in err
@@ -553,7 +568,7 @@ def test_no_progress_is_shown_unless_asked_for(capsys):
 
 def test_the_progress_knows_from_the_start_what_inputs_that_wait_will_take(capsys):
     """Three equal inputs, one at a time: the total is that of all three at once."""
-    problem = make("numpy", Recorder("numpy"), 8, verbose=True)
-    answer(problem, design, [asks([Points(np.arange(0), np.arange(ROWS))])] * 3, together=1)
+    problem = make("numpy", Recorder("numpy"), 8, progress=Progress("forward", verbose=True))
+    solve(problem, design, [asks([Points(np.arange(0), np.arange(ROWS))])] * 3, together=1)
     totals = re.findall(r"\d+/(\d+)", capsys.readouterr().err)
     assert set(totals) == {str(3 * ROWS)}

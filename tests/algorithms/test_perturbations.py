@@ -1,4 +1,4 @@
-"""Noise, paths, and how perturbed inputs are split into batches."""
+"""Noise and paths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from wam_xplique.algorithms.perturbations import (
     GaussianNoise,
     StraightPath,
     Unperturbed,
-    batches,
     rule,
 )
 from wam_xplique.backends.registry import load_backend
@@ -119,33 +118,3 @@ def test_gauss_legendre_integrates_polynomials_of_twice_its_steps_and_stays_off_
     for degree in range(8):
         assert path.weights @ alpha**degree == pytest.approx(1 / (degree + 1), rel=1e-12)
     assert 0 < alpha.min() < alpha.max() < 1
-
-
-@pytest.mark.parametrize("count", [1, 2, 5, 16, 33])
-@pytest.mark.parametrize("draws", [1, 2, 7, 50])
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 8, 16, 32, 1000, None])
-def test_batches_hold_each_perturbed_input_once_and_no_more_than_allowed(count, draws, batch_size):
-    seen, sizes = [], []
-    for block, runs in batches(count, draws, batch_size):
-        samples = range(count)[block]
-        order = [draw for run in runs for draw in run]
-        assert order == list(range(draws)), "the draws of a sample come in turn"
-        for run in runs:
-            assert len(run) > 0
-            sizes.append(len(samples) * len(run))
-            seen += itertools.product(samples, run)
-    assert sorted(seen) == list(itertools.product(range(count), range(draws)))
-    limit = batch_size or count * draws
-    assert max(sizes) <= limit
-    if batch_size is None:
-        assert len(sizes) == 1
-
-
-@pytest.mark.parametrize("count", [1, 3, 8, 32])
-def test_batches_are_at_least_half_full_where_there_is_enough_to_fill_them(count):
-    sizes = [
-        len(range(count)[block]) * len(run)
-        for block, runs in batches(count, 50, 32)
-        for run in runs[:-1]
-    ]
-    assert min(sizes) > 16

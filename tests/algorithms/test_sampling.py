@@ -10,6 +10,7 @@ import scipy.stats
 
 from wam_xplique import WaveletExplanation
 from wam_xplique.algorithms import sampling
+from wam_xplique.algorithms.batching import BatchSize
 from wam_xplique.algorithms.gradients import GradientProblem
 from wam_xplique.algorithms.perturbations import GaussianNoise
 from wam_xplique.backends.registry import load_backend
@@ -19,7 +20,7 @@ SIGMA, SAMPLES, RUNS = 0.7, 20, 200
 X = np.random.default_rng(0).standard_normal((2, 8, 8, 1)) * np.linspace(0.2, 2, 8)[:, np.newaxis]
 TRANSFORM = WaveletTransform("haar", 2, "periodization", (1, 2))
 PROBLEM = GradientProblem(
-    load_backend("numpy"), lambda x, y: (x,), X, np.ones(2), TRANSFORM, batch_size=7
+    load_backend("numpy"), lambda x, y: (x,), X, np.ones(2), TRANSFORM, BatchSize(7)
 )
 Z = as_rows(flatten(TRANSFORM.forward(X)))  # the gradients are these, and SIGMA times normal noise
 FOLDED = SIGMA * scipy.stats.foldnorm(np.abs(Z) / SIGMA).mean()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from ..backends import Backend, ScoreFunction, Tensor
 from ..backends.base import check_scores
+from ..per_input import joined
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +35,12 @@ class BatchSize:
         self._untold = False
 
     @classmethod
-    def of(cls, most: BatchSize | int | None) -> BatchSize:
-        """A size that is known already, or a new one."""
-        return most if isinstance(most, BatchSize) else cls(most)
+    def of(cls, owner: Any) -> BatchSize:
+        """That of what has a `batch_size`, as far as is known; anew where it was assigned."""
+        known = owner.__dict__.get("_batch_size")
+        if known is None or known.asked != owner.batch_size:
+            known = owner.__dict__["_batch_size"] = cls(owner.batch_size)
+        return known
 
     def apply(self, function: Callable[..., Any], backend: Backend, *rows: Tensor) -> Any:
         """A function of rows, batch by batch, of as many tensors as it gives."""
@@ -51,7 +57,7 @@ class BatchSize:
 
     def halve(self, failed: int) -> None:
         """Note that `failed` inputs did not fit."""
-        self.most = failed // 2
+        self.most = min(failed // 2, self.most or failed)
         self._untold = True
 
     def tell(self) -> None:
@@ -65,6 +71,59 @@ class BatchSize:
         count = len(array)
         filled = max(count, min(backend.batch_shape(count), self.most or count))
         return np.pad(array, [(0, filled - count)] + [(0, 0)] * (array.ndim - 1), mode="edge")
+
+
+class Progress:
+    """
+    The bar of work on inputs block by block, which tells its whole from what a block takes.
+
+    Parameters
+    ----------
+    unit
+        What is counted.
+    verbose
+        Whether to show it.
+    """
+
+    def __init__(self, unit: str = "input", verbose: bool = False):
+        self.bar = tqdm(unit=unit, disable=not verbose)
+        self._share, self._start, self._expected = 1.0, 0, 0
+
+    def begin(self, share: float) -> None:
+        """Go on to a block that is this share of the inputs left."""
+        self._share, self._start, self._expected = share, self.bar.n, 0
+
+    def expect(self, count: int) -> None:
+        """More work on this block."""
+        self._expected += count
+        self.bar.total = self._start + round(self._expected / self._share)
+        self.bar.refresh()
+
+    def update(self, count: int) -> None:
+        """Work that is done."""
+        self.bar.update(count)
+
+
+def by_blocks(
+    count: int,
+    function: Callable[[slice], Any],
+    batch_size: BatchSize,
+    backend: Backend,
+    progress: Progress | None = None,
+) -> Any:
+    """
+    What a function makes of blocks of inputs, for all `count` of them: arrays, or what holds such.
+
+    A block that does not fit the device is halved.
+    """
+    progress = progress or Progress()
+
+    def of_block(numbers: list[int]) -> Any:
+        progress.begin(len(numbers) / (count - numbers[0]))
+        return function(slice(numbers[0], numbers[-1] + 1))
+
+    with contextlib.closing(progress.bar):
+        return joined(in_batches(iter(range(count)), of_block, batch_size, backend), count)
 
 
 def in_batches(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..backends import Backend, Tensor
+from ..backends import Tensor
 from ..coefficients import Coefficients, WaveletTransform
 
 FRONT_END = "front end"
@@ -22,26 +22,18 @@ class WithFrontEnd:
 
     Parameters
     ----------
-    backend
-        Backend of all tensors.
     transform
         Wavelet transform of the inputs.
     front_end
         Differentiable function of inputs (N, ...), which gives (N, ...).
-    batch_size
-        Most inputs at once; None for all.
     """
 
-    backend: Backend
     transform: WaveletTransform
     front_end: Callable[[Tensor], Tensor]
-    batch_size: int | None = None
 
     def forward(self, x: Tensor) -> Coefficients:
         """The coefficients of `x`, then the front end's output."""
-        size = self.batch_size or len(x)
-        parts = [self.front_end(x[start : start + size]) for start in range(0, len(x), size)]
-        return [*self.transform.forward(x), {FRONT_END: self.backend.concat(parts, 0)}]
+        return [*self.transform.forward(x), {FRONT_END: self.front_end(x)}]
 
     def pullback(self, of_input: Tensor, of_output: Tensor) -> Coefficients:
         """The gradients with respect to these, from those of the input and of the output."""

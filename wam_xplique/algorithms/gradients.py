@@ -7,23 +7,25 @@ Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Featur
 The inverse transform is linear, x = W⁻¹(z), so the gradient with respect to the coefficients is
 the pull-back (W⁻¹)ᵀ ∂f/∂x of the gradient with respect to the input. A mean of gradients is
 therefore taken in the input's domain and pulled back once for each input.
+
+The inputs of a problem are in memory together with all that is made of them: a caller who has many
+goes through them block by block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, unflatten
-from ..per_input import PerInput
-from .batching import BatchSize
+from ..per_input import PerInput, joined
+from .batching import BatchSize, Progress
 from .front_end import FRONT_END, WithFrontEnd
-from .perturbations import Perturbation, StraightPath, Unperturbed, batches
+from .perturbations import Perturbation, StraightPath, Unperturbed
 
 MOST_STEPS = 1024
 
@@ -49,9 +51,9 @@ class GradientProblem:
     transform
         Wavelet transform of the inputs, perhaps beside a front end.
     batch_size
-        Most perturbed inputs at once; None for all.
-    verbose
-        Whether to show the progress.
+        Most perturbed inputs at once.
+    progress
+        Where gradients are counted.
     scores
         ``scores(x, y)``, whose gradients these are; for what needs them.
     over_channels
@@ -63,8 +65,8 @@ class GradientProblem:
     x: Tensor
     y: Tensor
     transform: WaveletTransform | WithFrontEnd
-    batch_size: BatchSize | int | None = None
-    verbose: bool = False
+    batch_size: BatchSize = field(default_factory=lambda: BatchSize(None))
+    progress: Progress = field(default_factory=Progress)
     scores: ScoreFunction | None = None
     over_channels: Callable[[Tensor], Tensor] | None = None
 
@@ -140,16 +142,8 @@ class Attribution(PerInput):
     @classmethod
     def joined(cls, parts: Sequence[Attribution], rows: Sequence[np.ndarray]) -> Attribution:
         """The attribution of all inputs, from those of the ones at `rows`."""
-        order = np.argsort(np.concatenate(rows))
-
-        def together(*values: Any) -> Any:
-            if values[0] is None:
-                return None
-            if isinstance(values[0], list):
-                return map_bands(together, *values)
-            return np.concatenate(values)[order]
-
-        return cls(*(together(*(getattr(p, f.name) for p in parts)) for f in fields(cls)))
+        order = np.concatenate(rows)
+        return joined(parts, len(order))[np.argsort(order)]
 
 
 def saliency(problem: GradientProblem) -> Coefficients:
@@ -230,64 +224,45 @@ def _mean_over(
 def _scores(problem: GradientProblem, x: Tensor) -> np.ndarray:
     """The scores (N,) of inputs, in double precision."""
     assert problem.scores is not None
-    size = BatchSize.of(problem.batch_size)
-    scores = size.apply(problem.scores, problem.backend, x, problem.y)
+    scores = problem.batch_size.apply(problem.scores, problem.backend, x, problem.y)
     return problem.backend.to_numpy(scores).astype(np.float64)
 
 
 def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Gradients:
     """Weighted means of the gradients at the perturbed inputs."""
-    backend, means = problem.backend, []
-    weight_of = perturbation.weights.tolist()
+    width, weight_of = len(problem.x), perturbation.weights.tolist()
 
-    def added(total: Tensor | None, gradient: Tensor, width: int, draws: range) -> Tensor:
+    def added(total: Tensor | None, gradient: Tensor, draws: range) -> Tensor:
         parts = [gradient[i : i + width] for i in range(0, len(gradient), width)]
         weights = [weight_of[draw] for draw in draws]
         if total is not None:
             parts, weights = [*parts, total], [*weights, 1.0]
-        return backend.weighted_sum(parts, weights)
+        return problem.backend.weighted_sum(parts, weights)
 
-    for width, batches_of_block in gradients_by_block(problem, perturbation):
-        totals: Sequence[Tensor | None] = (None, None)
-        for draws, gradients in batches_of_block:
-            pairs = zip(totals, gradients, strict=False)
-            totals = [added(total, gradient, width, draws) for total, gradient in pairs]
-        means.append(totals)
-    return tuple(backend.concat(blocks, 0) for blocks in zip(*means, strict=True))
+    totals: tuple[Any, ...] = (None, None)
+    for draws, gradients in perturbed_gradients(problem, perturbation):
+        totals = tuple(added(*pair, draws) for pair in zip(totals, gradients, strict=False))
+    return totals
 
 
-def gradients_by_block(
+def perturbed_gradients(
     problem: GradientProblem, perturbation: Perturbation
-) -> Iterator[tuple[int, Iterator[tuple[range, Gradients]]]]:
-    """
-    For each block of inputs: how many they are, and the gradients around them in batches.
-
-    The gradients of a batch come draw by draw, all inputs of the block for each.
-    """
-    draws = len(perturbation.weights)
-    with tqdm(total=len(problem.x) * draws, unit="grad", disable=not problem.verbose) as progress:
-        for block, runs in batches(len(problem.x), draws, BatchSize.of(problem.batch_size).most):
-            x, y = problem.x[block], problem.y[block]
-            around = perturbation.within(block)
-            yield len(x), _gradients_of_block(problem, around, x, y, runs, progress)
-
-
-def _gradients_of_block(
-    problem: GradientProblem,
-    perturbation: Perturbation,
-    x: Tensor,
-    y: Tensor,
-    runs: list[range],
-    progress: tqdm,
 ) -> Iterator[tuple[range, Gradients]]:
-    backend, size = problem.backend, BatchSize.of(problem.batch_size)
-    for draws in runs:
-        perturbed = [perturbation(backend, x, draw) for draw in draws]
+    """
+    The gradients at the perturbed inputs in batches of some draws, all inputs for each of these.
+    """
+    backend, size, count = problem.backend, problem.batch_size, len(problem.x)
+    draws = len(perturbation.weights)
+    problem.progress.expect(count * draws)
+    together = max((size.most or count * draws) // count, 1)
+    for start in range(0, draws, together):
+        run = range(start, min(start + together, draws))
+        perturbed = [perturbation(backend, problem.x, draw) for draw in run]
         gradients = size.apply(
             problem.gradients,
             backend,
             backend.concat(perturbed, 0),
-            backend.concat([y] * len(draws), 0),
+            backend.concat([problem.y] * len(run), 0),
         )
-        progress.update(len(gradients[0]))
-        yield draws, gradients
+        problem.progress.update(len(gradients[0]))
+        yield run, gradients

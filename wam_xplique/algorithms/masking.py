@@ -13,15 +13,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, map_bands
-from .batching import BatchSize, finite_scores, in_batches
+from .batching import BatchSize, Progress, finite_scores, in_batches
 from .cells import HELD, count_cells
 from .responses import Points
 
@@ -74,8 +73,8 @@ class MaskingProblem:
         Cell map, of the shape of one input's coefficients (or one that broadcasts to it).
     batch_size
         Most perturbed inputs at once.
-    verbose
-        Whether to show the progress.
+    progress
+        Where forwards are counted.
     baseline
         Value of what is masked: inputs x₀ of the shape of x, or one number for all.
     """
@@ -87,20 +86,19 @@ class MaskingProblem:
     transform: Transform
     cells: Coefficients
     batch_size: BatchSize
-    verbose: bool = False
+    progress: Progress = field(default_factory=Progress)
     baseline: Tensor | float = 0.0
 
 
-def deviations(problem: MaskingProblem, block: slice) -> tuple[Tensor | float, Coefficients]:
-    """The baseline x₀ and W(x − x₀) of a block, filled up to a size that is compiled already."""
+def deviations(problem: MaskingProblem) -> tuple[Tensor | float, Coefficients]:
+    """The baseline x₀ and W(x − x₀), filled up to a number of inputs that is compiled already."""
     backend, baseline = problem.backend, problem.baseline
-    numbers = problem.batch_size.filled(np.arange(block.stop - block.start), backend)
+    numbers = problem.batch_size.filled(np.arange(len(problem.x)), backend)
 
     def filled(tensor: Tensor) -> Tensor:
-        part = tensor[block]
-        if len(part) == len(numbers):
-            return part
-        return backend.take(part, backend.asindex(numbers, part), 0)
+        if len(tensor) == len(numbers):
+            return tensor
+        return backend.take(tensor, backend.asindex(numbers, tensor), 0)
 
     baseline = baseline if isinstance(baseline, float) else filled(baseline)
     return baseline, problem.transform.forward(filled(problem.x) - baseline)
@@ -108,16 +106,14 @@ def deviations(problem: MaskingProblem, block: slice) -> tuple[Tensor | float, C
 
 class MaskedScorer(ABC, Generic[Item]):
     """
-    Scores perturbed inputs of a block of inputs.
+    Scores perturbed inputs.
 
-    Each is told by an item, whose first is the number of the input in the block.
+    Each is told by an item, whose first is the number of the input.
     """
 
-    def __init__(self, problem: MaskingProblem, block: slice, progress: tqdm):
+    def __init__(self, problem: MaskingProblem):
         self.problem = problem
-        self.progress = progress
-        self.y = problem.y[block]
-        self.baseline, self.z = deviations(problem, block)
+        self.baseline, self.z = deviations(problem)
 
     def __call__(self, items: Iterable[Item]) -> np.ndarray:
         """The scores, in the items' order."""
@@ -140,22 +136,19 @@ class MaskedScorer(ABC, Generic[Item]):
         return self.problem.batch_size.filled(array, self.problem.backend)
 
     def _scores(self, batch: list[Item]) -> np.ndarray:
-        backend = self.problem.backend
-        numbers = backend.asindex(np.array([number for number, *_ in batch]), self.y)
-        y = backend.take(self.y, numbers, 0)
+        backend, y = self.problem.backend, self.problem.y
+        numbers = backend.asindex(np.array([number for number, *_ in batch]), y)
+        y = backend.take(y, numbers, 0)
         scores = finite_scores(backend, self.problem.scores, self.inputs(batch), y)
-        self.progress.update(len(batch))
+        self.problem.progress.update(len(batch))
         return scores
 
 
 def answer(
-    problem: MaskingProblem,
-    design: Design,
-    askings: Iterable[Callable[[Coefficients], Asking]],
-    together: int,
+    problem: MaskingProblem, design: Design, askings: Iterable[Callable[[Coefficients], Asking]]
 ) -> list[Any]:
     """
-    Score what each input's generator asks for, until all have their results.
+    Score what each input's generator asks for, side by side, until all have their results.
 
     Parameters
     ----------
@@ -165,37 +158,19 @@ def answer(
         The rows of A and B, which all inputs share.
     askings
         For each input, what makes its generator from its coefficients (arrays without N).
-    together
-        Number of inputs answered side by side, so that their questions fill the batches.
 
     Returns
     -------
     results
         What the generators return.
     """
-    results: list[Any] = []
-    with tqdm(unit="forward", disable=not problem.verbose) as progress:
-        queue = list(askings)
-        for start in range(0, len(queue), together):
-            block = slice(start, min(start + together, len(queue)))
-            scorer = _PointScorer(problem, design, block, progress)
-            generators = [
-                asking(z) for asking, z in zip(queue[block], scorer.coefficients(), strict=True)
-            ]
-            results += _in_turns(generators, scorer, share=len(generators) / (len(queue) - start))
-    return results
-
-
-def _in_turns(generators: list[Asking], scorer: _PointScorer, share: float) -> list[Any]:
-    """Answer several generators; `share` is their part of all inputs that are left."""
+    scorer = _PointScorer(problem, design)
+    generators = [ask(z) for ask, z in zip(askings, scorer.coefficients(), strict=True)]
     results: list[Any] = [None] * len(generators)
     asked = {number: next(generator) for number, generator in enumerate(generators)}
-    done = scorer.progress.n
     while asked:
         counts = [sum(len(p.rows) for p in points) for points in asked.values()]
-        so_far = scorer.progress.n - done + sum(counts)
-        scorer.progress.total = done + round(so_far / share)
-        scorer.progress.refresh()
+        problem.progress.expect(sum(counts))
         scores = np.split(scorer.answer(asked), np.cumsum(counts)[:-1])
         for number, part in zip(list(asked), scores, strict=True):
             try:
@@ -207,10 +182,10 @@ def _in_turns(generators: list[Asking], scorer: _PointScorer, share: float) -> l
 
 
 class _PointScorer(MaskedScorer["_Point"]):
-    """Scores the points that a block of inputs asks for."""
+    """Scores the points that inputs ask for."""
 
-    def __init__(self, problem: MaskingProblem, design: Design, block: slice, progress: tqdm):
-        super().__init__(problem, block, progress)
+    def __init__(self, problem: MaskingProblem, design: Design):
+        super().__init__(problem)
         self.design = design
         self.a = self.b = np.zeros((0, 0))
         self.alone: dict[int, Coefficients] = {}
@@ -223,7 +198,7 @@ class _PointScorer(MaskedScorer["_Point"]):
     def coefficients(self) -> Iterator[Coefficients]:
         """The coefficients of each input, as arrays."""
         arrays = map_bands(self.problem.backend.to_numpy, self.z)
-        for number in range(len(self.y)):
+        for number in range(len(self.problem.y)):
             yield map_bands(lambda band, number=number: band[number], arrays)
 
     def answer(self, asked: dict[int, list[Points]]) -> np.ndarray:

@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..backends import Backend, Tensor
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
-from .batching import BatchSize
+from .batching import BatchSize, Progress
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 WINDOW = 20
@@ -74,9 +73,11 @@ class MinimalProblem:
         An input is done when `WINDOW` steps better its best objective by no more than this part of
         its magnitude, and it is there; 0 takes all steps.
     batch_size
-        Most inputs at once; None for all.
-    verbose
-        Whether to show the progress.
+        Most inputs at once.
+    progress
+        Where steps are counted.
+    start
+        The number of the first input, in messages.
     gently
         Whether all of the score is asked for at first, and what may be lost from there on.
     """
@@ -92,8 +93,9 @@ class MinimalProblem:
     learning_rate: float
     max_steps: int
     tolerance: float
-    batch_size: int | None = None
-    verbose: bool = False
+    batch_size: BatchSize = field(default_factory=lambda: BatchSize(None))
+    progress: Progress = field(default_factory=Progress)
+    start: int = 0
     gently: bool = False
 
 
@@ -109,8 +111,8 @@ class Minimum(NamedTuple):
     images
         The inverse transforms of the masked coefficients, an array of the shape of x.
     scores
-        The scores (N, S + 1) of the masked inputs, before the first and after each step. An input
-        that is done keeps its last one.
+        The scores (N, max_steps + 1) of the masked inputs, before the first and after each step. An
+        input that is done keeps its last one.
     norms
         The means (N, S + 1) of the masks.
     alphas
@@ -153,39 +155,14 @@ def minimize(problem: MinimalProblem) -> Minimum:
     ValueError
         If a score is NaN or infinite.
     """
-    count, found = len(problem.x), []
-    size = problem.batch_size or count
-    total = count * problem.max_steps
-    with tqdm(total=total, unit="step", disable=not problem.verbose) as progress:
-        for start in range(0, count, size):
-            block = slice(start, start + size)
-            part = _minimize_block(problem, block, progress)
-            lost = np.flatnonzero(part.best == 0)
-            if problem.keep < 1 and problem.alpha is None and len(lost):
-                # A mask may have gone at once, with all of the score, and not have come back.
-                rows = problem.backend.asindex(start + lost, problem.x)
-                x, y = (problem.backend.take(of, rows, 0) for of in (problem.x, problem.y))
-                again = replace(problem, x=x, y=y, gently=True)
-                progress.total += len(lost) * problem.max_steps
-                part = _put(part, lost, _minimize_block(again, slice(0, len(lost)), progress))
-            found.append(part)
-    longest = max(block.scores.shape[1] for block in found)
-
-    def joined(name: str) -> np.ndarray:
-        curves = (getattr(block, name) for block in found)
-        return np.concatenate([_going_on(curve, longest) for curve in curves])
-
-    return Minimum(
-        map_bands(lambda *bands: np.concatenate(bands), *(block.mask for block in found)),
-        np.concatenate([block.images for block in found]),
-        *(joined(name) for name in ("scores", "norms", "alphas")),
-        *(np.concatenate([getattr(block, name) for block in found]) for name in ("best", "steps")),
-    )
-
-
-def _going_on(curves: np.ndarray, length: int) -> np.ndarray:
-    """Curves (N, S) of a length, as they ended."""
-    return np.pad(curves, ((0, 0), (0, length - curves.shape[1])), mode="edge")
+    found = _minimize(problem)
+    lost = np.flatnonzero(found.best == 0)
+    if problem.keep < 1 and problem.alpha is None and len(lost):
+        # A mask may have gone at once, with all of the score, and not have come back.
+        rows = problem.backend.asindex(lost, problem.x)
+        x, y = (problem.backend.take(of, rows, 0) for of in (problem.x, problem.y))
+        found = _put(found, lost, _minimize(replace(problem, x=x, y=y, gently=True)))
+    return found
 
 
 def _put(all_inputs: Minimum, rows: np.ndarray, some: Minimum) -> Minimum:
@@ -196,19 +173,15 @@ def _put(all_inputs: Minimum, rows: np.ndarray, some: Minimum) -> Minimum:
         old[rows] = new
         return old
 
-    def put_curves(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-        longest = max(old.shape[1], new.shape[1])
-        return put(_going_on(old, longest), _going_on(new, longest))
-
-    functions = (put, put_curves, put_curves, put_curves, put, put)
     return Minimum(
         map_bands(put, all_inputs.mask, some.mask),
-        *(f(*pair) for f, *pair in zip(functions, all_inputs[1:], some[1:], strict=True)),
+        *(put(*pair) for pair in zip(all_inputs[1:], some[1:], strict=True)),
     )
 
 
-def _minimize_block(problem: MinimalProblem, block: slice, progress: tqdm) -> Minimum:
-    backend, x, y = problem.backend, problem.x[block], problem.y[block]
+def _minimize(problem: MinimalProblem) -> Minimum:
+    backend, x, y = problem.backend, problem.x, problem.y
+    problem.progress.expect(len(x) * problem.max_steps)
     z = problem.transform.forward(x)
     mask = map_bands(lambda band: _one_channel(problem, band) * 0 + 1, z)
     moments = [map_bands(lambda band: band * 0, mask)] * 2
@@ -217,15 +190,14 @@ def _minimize_block(problem: MinimalProblem, block: slice, progress: tqdm) -> Mi
     best, seen, masked, norm = mask, mask, x, np.ones(len(x))
     size = math.prod(x.shape) * problem.max_steps  # all steps gain by what is compiled once
     static = (problem.transform, tuple(x.shape), problem.alpha is None)
-    fitting = BatchSize(problem.batch_size)
 
     def both(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         scores, gradients = problem.scores_and_gradients(x, y)
         return scores, gradients[0]
 
     for step in range(problem.max_steps + 1):
-        values, gradient = fitting.apply(both, backend, masked, y)
-        scores = _finite(backend.to_numpy(values), block.start, step)
+        values, gradient = problem.batch_size.apply(both, backend, masked, y)
+        scores = _finite(backend.to_numpy(values), problem.start, step)
         pulls = backend.run(
             _pulls,
             (gradient, z),
@@ -239,7 +211,9 @@ def _minimize_block(problem: MinimalProblem, block: slice, progress: tqdm) -> Mi
         better = search.note(scores, norm)
         best = _chosen(backend, better, seen, best)
         done = search.finish()
-        progress.update(int(search.active.sum()) + int(done.sum()) * (problem.max_steps - step))
+        problem.progress.update(
+            int(search.active.sum()) + int(done.sum()) * (problem.max_steps - step)
+        )
         if not search.active.any():
             break
         rates = backend.asarray(search.rates(), like=x)
@@ -248,11 +222,13 @@ def _minimize_block(problem: MinimalProblem, block: slice, progress: tqdm) -> Mi
         )
         norm = backend.to_numpy(sums) / features
     images = problem.transform.inverse(map_bands(lambda m, z: m * z, best, z), tuple(x.shape))
-    curves = (search.scores, search.norms, search.alphas)
-    scores, norms, alphas = (np.stack(curve, axis=1) for curve in curves)
+    left = problem.max_steps - step
+    curves = (
+        np.pad(np.stack(curve, axis=1), ((0, 0), (0, left)), mode="edge")
+        for curve in (search.scores, search.norms, search.alphas)
+    )
     mask = map_bands(backend.to_numpy, best)
-    images = backend.to_numpy(images)
-    return Minimum(mask, images, scores, norms, alphas, search.best, search.steps)
+    return Minimum(mask, backend.to_numpy(images), *curves, search.best, search.steps)
 
 
 class _Search:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import scipy.special
@@ -23,10 +22,6 @@ class Perturbation(Protocol):
         """Weights of the draws; they sum to 1."""
         ...
 
-    def within(self, block: slice) -> Perturbation:
-        """The same perturbations of a block of the inputs."""
-        ...
-
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
         """All inputs `x`, perturbed by one draw."""
         ...
@@ -39,9 +34,6 @@ class Unperturbed:
     @property
     def weights(self) -> np.ndarray:
         return np.ones(1)
-
-    def within(self, block: slice) -> Unperturbed:
-        return self
 
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
         return x
@@ -79,9 +71,6 @@ class GaussianNoise:
     @property
     def weights(self) -> np.ndarray:
         return np.full(self.nb_samples, 1 / self.nb_samples)
-
-    def within(self, block: slice) -> GaussianNoise:
-        return self
 
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
         noise = backend.normal((1, *x.shape[1:]), (self.seed, self.first + draw), like=x)
@@ -128,17 +117,9 @@ class StraightPath:
     def weights(self) -> np.ndarray:
         return rule(self.quadrature, self.steps)[1]
 
-    @property
-    def _shared(self) -> bool:
-        return isinstance(self.baseline_value, float) or len(self.baseline_value) == 1
-
-    def within(self, block: slice) -> StraightPath:
-        baseline: Any = self.baseline_value
-        return self if self._shared else replace(self, baseline_value=baseline[block])
-
     def at_inputs(self, backend: Backend, index: np.ndarray) -> StraightPath:
         """The path to the inputs at `index`."""
-        if self._shared:
+        if isinstance(self.baseline_value, float) or len(self.baseline_value) == 1:
             return self
         rows = backend.asindex(index, self.baseline_value)
         return replace(self, baseline_value=backend.take(self.baseline_value, rows, 0))
@@ -149,31 +130,3 @@ class StraightPath:
     def at(self, x: Tensor, share: float) -> Tensor:
         """The point at a share of the way to `x`."""
         return self.baseline_value + (x - self.baseline_value) * float(share)
-
-
-def batches(count: int, draws: int, batch_size: int | None) -> Iterator[tuple[slice, list[range]]]:
-    """
-    Split the perturbed inputs of all samples into batches: some samples, times some draws.
-
-    Parameters
-    ----------
-    count
-        Number of samples.
-    draws
-        Number of perturbed inputs of each sample.
-    batch_size
-        Most perturbed inputs in a batch; None for all in one.
-
-    Yields
-    ------
-    block
-        Slice of at most `batch_size` samples.
-    runs
-        The draws of each batch of this block; all draws in turn.
-    """
-    size = batch_size or count * draws
-    for start in range(0, count, size):
-        width = min(size, count - start)
-        together = size // width
-        runs = [range(d, min(d + together, draws)) for d in range(0, draws, together)]
-        yield slice(start, start + width), runs

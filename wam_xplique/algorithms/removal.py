@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.stats
-from tqdm.auto import tqdm
 
 from ..backends import Backend, Tensor
 from ..coefficients import Coefficients, flatten, map_bands, unflatten
@@ -183,17 +182,15 @@ def matched_scores(problem: MaskingProblem, places: np.ndarray) -> np.ndarray:
 
 def magnitudes(problem: MaskingProblem) -> np.ndarray:
     """The magnitude (N, K) of the features: how far their coefficients are from the baseline's."""
-    columns, rows = count_cells(problem.cells) + 1, []
-    for block in _blocks(problem):
-        found = np.zeros((block.stop - block.start, columns))
-        z = flatten(deviations(problem, block)[1])
-        for name, cells in flatten(problem.cells).items():
-            band = np.abs(problem.backend.to_numpy(z[name]))
-            numbers = np.broadcast_to(cells + 1, band.shape[1:]).ravel()
-            for row, values in zip(found, band, strict=False):  # a block may be filled up
-                row += np.bincount(numbers, values.ravel(), columns)
-        rows.append(found[:, 1:])
-    return np.concatenate(rows)
+    columns = count_cells(problem.cells) + 1
+    found = np.zeros((len(problem.x), columns))
+    z = flatten(deviations(problem)[1])
+    for name, cells in flatten(problem.cells).items():
+        band = np.abs(problem.backend.to_numpy(z[name]))
+        numbers = np.broadcast_to(cells + 1, band.shape[1:]).ravel()
+        for row, values in zip(found, band, strict=False):  # there may be more, to fill up
+            row += np.bincount(numbers, values.ravel(), columns)
+    return found[:, 1:]
 
 
 def mu_fidelity(
@@ -293,8 +290,8 @@ def perturbed_scores(problem: MaskingProblem, kept: Kept, draws: int) -> np.ndar
     """
     Score every input under every draw of what it keeps.
 
-    Inputs are transformed block by block and masks are made batch by batch: whatever the numbers
-    of inputs and draws, no more perturbed inputs than a batch has are held at once.
+    Masks are made batch by batch: whatever the number of draws, no more perturbed inputs than a
+    batch has are held at once.
 
     Parameters
     ----------
@@ -310,43 +307,24 @@ def perturbed_scores(problem: MaskingProblem, kept: Kept, draws: int) -> np.ndar
     scores
         Array (N, draws).
     """
-    blocks = []
-    total = len(problem.x) * draws
-    with tqdm(total=total, unit="forward", disable=not problem.verbose) as progress:
-        for block in _blocks(problem):
-            # Draw by draw: a full block then fills its batches, whatever the number of draws.
-            numbers = range(block.stop - block.start)
-            pairs = ((number, draw) for draw in range(draws) for number in numbers)
-            scores = _KeptScorer(problem, kept, block, progress)(pairs)
-            blocks.append(scores.reshape(draws, -1).T)
-    return np.concatenate(blocks)
+    count = len(problem.x)
+    problem.progress.expect(count * draws)
+    # Draw by draw: a full block then fills its batches, whatever the number of draws.
+    pairs = ((number, draw) for draw in range(draws) for number in range(count))
+    return _KeptScorer(problem, kept)(pairs).reshape(draws, count).T
 
 
 def perturbed_inputs(problem: MaskingProblem, kept: Kept) -> Tensor:
     """What is left of every input under one draw of what it keeps; of the shape of x."""
-    parts = []
-    for block in _blocks(problem):
-        scorer = _KeptScorer(problem, kept, block, tqdm(disable=True))
-        parts.append(scorer.inputs([(number, 0) for number in range(block.stop - block.start)]))
-    return problem.backend.concat(parts, 0)
-
-
-def _blocks(problem: MaskingProblem) -> Iterator[slice]:
-    """Blocks of inputs, of the most that a batch has at the time."""
-    start, count = 0, len(problem.x)
-    while start < count:
-        block = slice(start, min(start + (problem.batch_size.most or count), count))
-        yield block
-        start = block.stop
+    return _KeptScorer(problem, kept).inputs([(number, 0) for number in range(len(problem.x))])
 
 
 class _KeptScorer(MaskedScorer[tuple[int, int]]):
-    """Scores what a block of inputs keeps, told as pairs of a number and a draw."""
+    """Scores what inputs keep, told as pairs of a number and a draw."""
 
-    def __init__(self, problem: MaskingProblem, kept: Kept, block: slice, progress: tqdm):
-        super().__init__(problem, block, progress)
+    def __init__(self, problem: MaskingProblem, kept: Kept):
+        super().__init__(problem)
         self.kept = kept
-        self.start = block.start
         # What is held has the number of the last column of the masks, which is always kept.
         cells = flatten(problem.cells)
         numbers = np.concatenate([band.ravel() for band in cells.values()])
@@ -356,7 +334,7 @@ class _KeptScorer(MaskedScorer[tuple[int, int]]):
     def filled_inputs(self, batch: list[tuple[int, int]]) -> Tensor:
         backend, like = self.problem.backend, self.problem.x
         numbers, draws = np.array(batch).T
-        masks = np.pad(self.kept(self.start + numbers, draws), ((0, 0), (0, 1)), constant_values=1)
+        masks = np.pad(self.kept(numbers, draws), ((0, 0), (0, 1)), constant_values=1)
         masks = self.filled(masks).take(self.columns, 1)
         tensors = (
             backend.asarray(masks, like=like),

@@ -20,7 +20,7 @@ from ..backends import Backend, Tensor
 from ..coefficients import Coefficients, flatten, levels, map_bands
 from ..indices import fractions
 from .front_end import FRONT_END
-from .gradients import Attribution, GradientProblem, gradients_by_block
+from .gradients import Attribution, GradientProblem, perturbed_gradients
 from .perturbations import GaussianNoise
 from .sobol import rank_correlation
 
@@ -187,23 +187,21 @@ def var_grad(problem: GradientProblem, noise: GaussianNoise) -> Sampled:
     these over disjoint pairs of draws bounds the standard error of the variance, which uses all
     pairs, from above (by at most a factor of √2 where the gradient is normal).
     """
-    backend, blocks = problem.backend, []
-    for width, batches in gradients_by_block(problem, noise):
-        spread, pairs, totals, rest = None, None, [], None
-        for _, gradients in batches:
-            pulled = _stacked(backend, problem.transform.pullback(*gradients), width)
-            spread = _sum(spread, Moments.of(backend, pulled))
-            if rest is not None:
-                pulled = map_bands(lambda *bands: backend.concat(bands, 0), rest, pulled)
-            end = len(pulled[0]) // 2 * 2
-            rest = map_bands(lambda b, end=end: b[end:], pulled) if end < len(pulled[0]) else None
-            if end:
-                halves = map_bands(lambda b, end=end: (b[:end:2] - b[1:end:2]) ** 2 / 2, pulled)
-                values = over_channels(problem, halves)
-                pairs = _sum(pairs, Moments.of(backend, values))
-                totals.append(_totals(backend, values))
-        blocks.append((pairs, totals, spread))
-    return _joined(backend, blocks)
+    backend = problem.backend
+    spread, pairs, totals, rest = None, None, [], None
+    for _, gradients in perturbed_gradients(problem, noise):
+        pulled = _stacked(backend, problem.transform.pullback(*gradients), len(problem.x))
+        spread = _sum(spread, Moments.of(backend, pulled))
+        if rest is not None:
+            pulled = map_bands(lambda *bands: backend.concat(bands, 0), rest, pulled)
+        end = len(pulled[0]) // 2 * 2
+        rest = map_bands(lambda b, end=end: b[end:], pulled) if end < len(pulled[0]) else None
+        if end:
+            halves = map_bands(lambda b, end=end: (b[:end:2] - b[1:end:2]) ** 2 / 2, pulled)
+            values = over_channels(problem, halves)
+            pairs = _sum(pairs, Moments.of(backend, values))
+            totals.append(_totals(backend, values))
+    return Sampled(backend, pairs, np.concatenate(totals) if totals else None, spread)
 
 
 def over_channels(problem: GradientProblem, coefficients: Coefficients) -> Coefficients:
@@ -217,40 +215,14 @@ def _means(
     problem: GradientProblem, noise: GaussianNoise, value: Values, additive: bool = True
 ) -> Sampled:
     """The mean of a function of each draw's gradient with respect to the coefficients."""
-    backend = problem.backend
-    blocks: list[tuple[Moments | None, list[np.ndarray], Moments | None]] = []
-    for width, batches in gradients_by_block(problem, noise):
-        moments: Moments | None = None
-        totals: list[np.ndarray] = []
-        for _, gradients in batches:
-            values = value(problem.transform.pullback(*gradients))
-            values = _stacked(backend, values, width)
-            moments = _sum(moments, Moments.of(backend, values))
-            if additive:
-                totals.append(_totals(backend, values))
-        blocks.append((moments, totals, None))
-    return _joined(backend, blocks)
-
-
-def _joined(
-    backend: Backend, blocks: list[tuple[Moments | None, list[np.ndarray], Moments | None]]
-) -> Sampled:
-    """The statistic of all inputs, from that of blocks of them."""
-
-    def joined(parts: tuple[Moments | None, ...]) -> Moments | None:
-        if parts[0] is None:
-            return None
-        mean, squares = (
-            map_bands(lambda *bands: backend.concat(bands, 0), *(getattr(p, of) for p in parts))
-            for of in ("mean", "squares")
-        )
-        return Moments(parts[0].count, mean, squares)
-
-    values, totals, spread = zip(*blocks, strict=True)
-    sums = [np.concatenate(of_block) for of_block in totals if of_block]
-    return Sampled(
-        backend, joined(values), np.concatenate(sums, axis=1) if sums else None, joined(spread)
-    )
+    backend, moments, totals = problem.backend, None, []
+    for _, gradients in perturbed_gradients(problem, noise):
+        values = value(problem.transform.pullback(*gradients))
+        values = _stacked(backend, values, len(problem.x))
+        moments = _sum(moments, Moments.of(backend, values))
+        if additive:
+            totals.append(_totals(backend, values))
+    return Sampled(backend, moments, np.concatenate(totals) if totals else None)
 
 
 def _stacked(backend: Backend, coefficients: Coefficients, width: int) -> Coefficients:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from .batching import Progress
 from .masking import MaskingProblem
 from .removal import Kept, between, perturbed_scores
 
@@ -61,7 +61,7 @@ def sufficient_counts(
         predicted = perturbed_scores(_only(problem, samples), kept, counts.shape[1])
         return predicted == classes[samples, np.newaxis]
 
-    return smallest(holds, len(places), places.shape[1], tries, problem.verbose)
+    return smallest(holds, len(places), places.shape[1], tries, problem.progress)
 
 
 def necessary_counts(
@@ -78,11 +78,11 @@ def necessary_counts(
         predicted = perturbed_scores(_only(problem, samples), kept, counts.shape[1])
         return predicted != classes[samples, np.newaxis]
 
-    return smallest(holds, len(places), places.shape[1], tries, problem.verbose)
+    return smallest(holds, len(places), places.shape[1], tries, problem.progress)
 
 
 def smallest(
-    holds: Holds, samples: int, highest: int, tries: int, verbose: bool = False
+    holds: Holds, samples: int, highest: int, tries: int, progress: Progress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     The smallest count at which something holds, by bisection (into `tries` + 1 parts).
@@ -102,8 +102,8 @@ def smallest(
         Counts go from 0 to this.
     tries
         Counts that are tried at once, for each sample: at least 1.
-    verbose
-        Whether to show how many samples are done.
+    progress
+        Where samples that are done are counted.
 
     Returns
     -------
@@ -119,15 +119,17 @@ def smallest(
     found: np.ndarray = np.logical_or.reduce(held, axis=1)
     low, high = _bracket(np.full(samples, -1), tried, held, np.full(samples, highest))
     low = np.where(found, low, high)
-    with tqdm(total=samples, unit="input", disable=not verbose) as progress:
-        while len(open_ := np.flatnonzero(high - low > 1)):
-            progress.update(samples - len(open_) - progress.n)
-            before, after = low[open_], high[open_]
-            gaps = (after - before)[:, np.newaxis]
-            parts = gaps * np.arange(1, tries + 1) // (tries + 1)
-            tried = before[:, np.newaxis] + np.clip(parts, 1, gaps - 1)
-            low[open_], high[open_] = _bracket(before, tried, holds(open_, tried), after)
-        progress.update(samples - progress.n)
+    progress, left = progress or Progress(), samples
+    progress.expect(samples)
+    while len(open_ := np.flatnonzero(high - low > 1)):
+        progress.update(left - len(open_))
+        left = len(open_)
+        before, after = low[open_], high[open_]
+        gaps = (after - before)[:, np.newaxis]
+        parts = gaps * np.arange(1, tries + 1) // (tries + 1)
+        tried = before[:, np.newaxis] + np.clip(parts, 1, gaps - 1)
+        low[open_], high[open_] = _bracket(before, tried, holds(open_, tried), after)
+    progress.update(left)
     return high, found
 
 
@@ -158,5 +160,5 @@ def _only(problem: MaskingProblem, samples: np.ndarray) -> MaskingProblem:
         x=chosen(problem.x),
         y=chosen(problem.y),
         baseline=baseline if isinstance(baseline, float) else chosen(baseline),
-        verbose=False,
+        progress=Progress(),  # which counts no forwards
     )

@@ -156,7 +156,7 @@ def robustness(
             for i, name, severity in batch
         ]
         inputs = preprocessed(preprocess, np.concatenate(versions))
-        question = prepare(asked, inputs, y[[i for i, _, _ in batch]])
+        question = prepare(asked, inputs, y[[i for i, _, _ in batch]])[:]
         return backend.to_numpy(question.scores(question.x, question.y))
 
     items = list(itertools.product(range(len(images)), corruptions, severities))

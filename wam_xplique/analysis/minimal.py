@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,13 +20,13 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from .. import operators
-from ..algorithms.batching import BatchSize
+from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.minimal import MinimalProblem, minimize, threshold
 from ..backends import Backend
 from ..checks import check_integer, check_number, check_wavelet
-from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands, pack
-from ..inputs import Question, gathered, prepare
-from ..model import Model, Output, cut
+from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, pack
+from ..inputs import Inputs, Question, gathered, prepare
+from ..model import Model, Output, cut, on_host
 from ..plots.common import BAR_COLOR, WHISKER_COLOR
 from ..plots.gallery import plot_gallery
 
@@ -106,14 +106,14 @@ class MinimalImages:
     @property
     def sparsity(self) -> np.ndarray:
         """The shares (N,) of the coefficients that are masked out, to exactly zero."""
-        return (as_rows(flatten(self.mask)) == 0).mean(axis=1)
+        return self._count(lambda band: band == 0) / self._count(lambda band: band >= 0)
 
     @property
     def strength(self) -> np.ndarray:
         """The means (N,) of the masks where they are not zero; NaN where nothing is left."""
-        rows = as_rows(flatten(self.mask))
-        left = (rows > 0).sum(axis=1)
-        return np.divide(rows.sum(axis=1), left, out=np.full(len(rows), np.nan), where=left > 0)
+        left = self._count(lambda band: band > 0)
+        total = self._count(lambda band: band)
+        return np.divide(total, left, out=np.full(len(left), np.nan), where=left > 0)
 
     @property
     def curve(self) -> np.ndarray:
@@ -127,6 +127,11 @@ class MinimalImages:
         if self.probability is None:
             return {}
         return dict(zip(("probability before", "probability"), self.probability.T, strict=True))
+
+    def _count(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Sums (N,) over all coefficients' masks."""
+        bands = flatten(self.mask).values()
+        return np.array([sum(of(b[i]).sum() for b in bands) for i in range(len(self.best))], float)
 
     def _at_best(self, curves: np.ndarray) -> np.ndarray:
         return curves[np.arange(len(curves)), self.best]
@@ -386,75 +391,134 @@ def minimal_images(
         cut(model, output_layer), operator, front_end=front_end, differentiable=True, output=output
     )
     inputs, targets = gathered(inputs, targets, model)
-    question = prepare(model, inputs, targets, ndim=ndim, channels=channels, explained=explained)
-    backend, x, y, layout = question.backend, question.x, question.y, question.layout
-    transform = WaveletTransform.fitting(x.shape, wavelet, level, mode, layout.spatial_axes)
+    found = prepare(model, inputs, targets, ndim=ndim, channels=channels, explained=explained)
+    axes = found.layout.spatial_axes
+    transform = WaveletTransform.fitting(found.shape, wavelet, level, mode, axes)
     seen = front_end
     if value_range is not None:
-        seen = _Clipped(backend, *_checked_range(value_range, backend.to_numpy(x)), front_end)
+        value_range = _checked_range(value_range, found)
+        seen = _Clipped(found.backend, *value_range, front_end)
 
-    def asked(operator: Any) -> Question:
+    def asked(operator: Any) -> Model:
         asking = Model(model.model, operator, front_end=seen, differentiable=True, output=output)
-        return replace(question, model=asking.called_with(question.model.structure))
+        return asking.called_with(found.model.structure)
 
-    size = BatchSize(batch_size)
-    steady = keep_probability and alpha is None and _is_classification(question)
-    scored = posed = asked(operator)
-    if steady:
-        others = asked(operators.rivals)
-        before = backend.asarray(size.apply(others.scores, backend, x, y), like=question.targets)
-        weights = backend.concat([question.targets, before[:, None]], 1)
-        posed = replace(asked(operators.steady_predictions), targets=weights)
-    found = minimize(
-        MinimalProblem(
-            backend,
-            posed.scores_and_gradients,
-            x,
-            y,
+    size, progress = BatchSize(batch_size), Progress("step", verbose)
+    steady = keep_probability and alpha is None and _is_classification(found)
+    scored = asked(operator)
+    search = _Search(
+        scored,
+        asked(operators.steady_predictions) if steady else scored,
+        asked(operators.rivals) if steady else None,
+        value_range,
+    )
+
+    def of_block(rows: slice) -> _Found:
+        question = found[rows]
+        problem = MinimalProblem(
+            question.backend,
+            question.scores_and_gradients,
+            question.x,
+            question.y,
             transform,
             float(keep),
             None if alpha is None else float(alpha),
-            None if per_channel else layout.channel_axis,
+            None if per_channel else question.layout.channel_axis,
             learning_rate,
             max_steps,
             tolerance,
-            batch_size,
-            verbose,
+            size,
+            progress,
+            rows.start,
         )
-    )
-    left = backend.asarray(found.images, like=x)
-    score = backend.to_numpy(size.apply(scored.scores, backend, left, y))
-    probability = None
-    if steady:
-        after = size.apply(others.scores, backend, left, y)
-        rivals = backend.to_numpy(before), backend.to_numpy(after)
-        scores = found.scores[:, 0], score
-        probability = np.stack(
-            [_probability(*pair) for pair in zip(scores, rivals, strict=True)], axis=1
-        )
-    images = found.images if value_range is None else np.clip(found.images, *value_range)
+        return _minimal(question, problem, search)
+
+    all_: _Found = by_blocks(len(found), of_block, size, found.backend, progress)
+    length = 1 + int(all_.steps.max())
+    curves = {name: getattr(all_, name)[:, :length] for name in ("scores", "norms", "alphas")}
     return MinimalImages(
+        **{**all_._asdict(), **curves},
+        keep=float(keep) if alpha is None else None,
+        alpha=None if alpha is None else float(alpha),
+        ndim=found.layout.ndim,
+    )
+
+
+class _Search(NamedTuple):
+    """
+    The models that a search for minimal images asks.
+
+    Parameters
+    ----------
+    scored
+        What scores the minimal images.
+    posed
+        What is kept.
+    rivals
+        What scores the other classes; None where the probability is not kept.
+    value_range
+        To what the minimal images are clipped.
+    """
+
+    scored: Model
+    posed: Model
+    rivals: Model | None
+    value_range: tuple[float, float] | None
+
+
+class _Found(NamedTuple):
+    """The fields of `MinimalImages` that have inputs first, in their order."""
+
+    inputs: np.ndarray
+    images: np.ndarray
+    mask: Coefficients
+    score: np.ndarray
+    probability: np.ndarray | None
+    scores: np.ndarray
+    norms: np.ndarray
+    alphas: np.ndarray
+    best: np.ndarray
+    steps: np.ndarray
+
+
+def _minimal(question: Question, problem: MinimalProblem, search: _Search) -> _Found:
+    """The minimal images of some inputs."""
+    backend, layout, size = question.backend, question.layout, problem.batch_size
+    x, y = question.x, question.y
+
+    def of(model: Model, x: Any) -> Any:
+        return size.apply(question.asked(model).scores, backend, x, y)
+
+    posed = question.asked(search.posed)
+    if search.rivals is not None:
+        before = backend.asarray(of(search.rivals, x), like=question.targets)
+        weights = backend.concat([question.targets, before[:, None]], 1)
+        posed = replace(posed, targets=weights)
+    found = minimize(replace(problem, scores_and_gradients=posed.scores_and_gradients))
+    left = backend.asarray(found.images, like=x)
+    score, probability = backend.to_numpy(of(search.scored, left)), None
+    if search.rivals is not None:
+        rivals = backend.to_numpy(before), backend.to_numpy(of(search.rivals, left))
+        pairs = zip((found.scores[:, 0], score), rivals, strict=True)
+        probability = np.stack([_probability(*pair) for pair in pairs], axis=1)
+    images = (
+        found.images if search.value_range is None else np.clip(found.images, *search.value_range)
+    )
+    return _Found(
         layout.to_channels_last(backend.to_numpy(x)),
         layout.to_channels_last(images),
         map_bands(layout.to_channels_last, found.mask),
         score,
         probability,
-        found.scores,
-        found.norms,
-        found.alphas,
-        found.best,
-        found.steps,
-        float(keep) if alpha is None else None,
-        None if alpha is None else float(alpha),
-        layout.ndim,
+        *found[2:],
     )
 
 
-def _is_classification(question: Question) -> bool:
+def _is_classification(inputs: Inputs) -> bool:
     """Whether the score is that of one class among several."""
-    rows = question.backend.to_numpy(question.targets)
+    rows = on_host(inputs.targets)
     one_hot = rows.ndim == 2 and rows.shape[1] > 1 and bool(((rows == 0) | (rows == 1)).all())
-    return question.model.takes_labels and one_hot and bool((rows.sum(1) == 1).all())
+    return inputs.model.takes_labels and one_hot and bool((rows.sum(1) == 1).all())
 
 
 def _probability(score: np.ndarray, rivals: np.ndarray) -> np.ndarray:
@@ -463,7 +527,7 @@ def _probability(score: np.ndarray, rivals: np.ndarray) -> np.ndarray:
     return np.where(is_logit, scipy.special.expit(score - rivals), score)
 
 
-def _checked_range(value_range: Any, x: np.ndarray) -> tuple[float, float]:
+def _checked_range(value_range: Any, inputs: Inputs) -> tuple[float, float]:
     """The lowest and the highest value of an input, which the inputs keep to."""
     message = f"value_range must be None or two rising finite numbers, got {value_range!r}."
     try:
@@ -472,11 +536,11 @@ def _checked_range(value_range: Any, x: np.ndarray) -> tuple[float, float]:
         raise ValueError(message) from error
     if not (np.isfinite([low, high]).all() and low < high):
         raise ValueError(message)
-    slack = 1e-5 * (high - low)
-    if x.min() < low - slack or x.max() > high + slack:
+    slack, (least, most) = 1e-5 * (high - low), inputs.value_range()
+    if least < low - slack or most > high + slack:
         raise ValueError(
-            f"value_range={value_range!r} must hold all inputs, which go from {x.min():g} to "
-            f"{x.max():g}."
+            f"value_range={value_range!r} must hold all inputs, which go from {least:g} to "
+            f"{most:g}."
         )
     return low, high
 

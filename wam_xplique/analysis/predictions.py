@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..algorithms.batching import BatchSize
+from ..algorithms.batching import BatchSize, by_blocks
 from ..data import SIZE
-from ..inputs import Question, as_labels, prepare, weights_of
+from ..inputs import Inputs, as_labels, prepare, weights_of
 from ..model import Model
 
 HOW = ("front_end", "ndim", "channels", "output")
@@ -28,17 +28,21 @@ def ask(
     output: Any = None,
     ndim: int | None = None,
     channels: str | None = None,
-) -> Question:
+) -> Inputs:
     """A model and its inputs, without targets."""
     asked = Model(model, front_end=front_end, output=output)
     return prepare(asked, inputs, None, ndim=ndim, channels=channels)
 
 
-def answers(question: Question, batch_size: int | None = SIZE) -> np.ndarray:
+def answers(inputs: Inputs, batch_size: int | None = SIZE) -> np.ndarray:
     """The outputs (N, classes) of a classifier, which runs in its own framework."""
-    x, y = question.x, question.y
-    outputs = BatchSize(batch_size).apply(question.outputs, question.backend, x, y)
-    return _checked(question.backend.to_numpy(outputs), len(x))
+
+    def of_block(rows: slice) -> np.ndarray:
+        question = inputs[rows]
+        outputs = question.backend.to_numpy(question.outputs(question.x, question.y))
+        return _checked(outputs, len(question.x))
+
+    return by_blocks(len(inputs), of_block, BatchSize(batch_size), inputs.backend)
 
 
 def predict(model: Any, inputs: Any, batch_size: int | None = SIZE, **how: Any) -> np.ndarray:

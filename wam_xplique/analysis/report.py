@@ -23,7 +23,7 @@ from ..checks import check_integer
 from ..coefficients import default_level
 from ..data import gather
 from ..explanation import WaveletExplanation
-from ..inputs import Question, as_labels, weights_of
+from ..inputs import Inputs, as_labels, weights_of
 from ..model import on_host
 from .predictions import answers, ask, how_asked
 from .profile import ScaleProfile, check_explainer
@@ -186,18 +186,17 @@ def report(
         if front_end not in (None, getattr(explainer, "front_end", None)):
             raise ValueError("front_end must be None, or that of the explainer that is given.")
     how = {"front_end": front_end} if explainer is None else how_asked(explainer)
-    question = ask(model, inputs, **how)
+    asked = ask(model, inputs, **how)
     if explainer is None:
         options = {"batch_size": batch_size, "seed": seed, "verbose": verbose, **how}
-        explainer = _default_explainer(model, question, options)
-    layout = question.layout
-    x = layout.to_channels_last(question.backend.to_numpy(question.x))
+        explainer = _default_explainer(model, asked, options)
+    layout, x = asked.layout, asked.channels_last()
     names = _names(names, len(x))
     drawn = _pictures(pictures, x, layout.ndim)
     boxes = _boxes(boxes, len(x), x.shape[1 : 1 + layout.ndim])
     _check_reference(reference, explainer, x.shape[1 : 1 + layout.ndim])
 
-    outputs = answers(question, batch_size)
+    outputs = answers(asked, batch_size)
     labels = _labels(targets, outputs)
     _check_class_names(class_names, outputs.shape[1])
     explained = weights_of(outputs.argmax(axis=1), outputs.shape[1])
@@ -236,12 +235,12 @@ def _entry(findings: Findings, index: int, picture: np.ndarray) -> Entry:
     )
 
 
-def _default_explainer(model: Any, question: Question, options: dict[str, Any]) -> Any:
+def _default_explainer(model: Any, inputs: Inputs, options: dict[str, Any]) -> Any:
     """The default explainer of a model, for inputs such as these."""
-    if question.model.framework != "numpy":
+    if inputs.model.framework != "numpy":
         return WaveletIntegratedGradients(model, steps=STEPS, **options)
-    layout = question.layout
-    sizes = [question.x.shape[axis] for axis in layout.spatial_axes]
+    layout = inputs.layout
+    sizes = [inputs.shape[axis] for axis in layout.spatial_axes]
     level = default_level(sizes, "haar")
     bands = level * (2**layout.ndim - 1)
     side = min(CELLS[layout.ndim], *(-(-size // 2**level) for size in sizes))

@@ -16,13 +16,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..algorithms.cells import HELD
+from ..algorithms.batching import BatchSize, Progress, by_blocks
+from ..algorithms.cells import HELD, count_cells
 from ..algorithms.masking import MaskingProblem
-from ..algorithms.removal import Kept, perturbed_inputs
+from ..algorithms.removal import Kept, perturbed_inputs, ranks
 from ..algorithms.sufficiency import alone, necessary_counts, sufficient_counts, without
 from ..checks import check_integer
-from ..inputs import Layout, as_labels
+from ..inputs import as_labels
 from ..metrics import InputFidelity
+from ..model import on_host
 from ..plots.gallery import plot_gallery
 
 Search = Callable[[MaskingProblem, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
@@ -210,28 +212,38 @@ def _decisive(
     tries: int,
 ) -> DecisiveImages:
     check_integer("tries", tries, lowest=1)
-    problem, places, layout = posed.pose(explanations)
-    backend = problem.backend
-    classes = posed.classes
-    count, found = search(problem, places, classes, tries)
-    images = perturbed_inputs(problem, left(places, count))
-    x, images = (layout.to_channels_last(backend.to_numpy(t)) for t in (problem.x, images))
-    held = bool(np.all(problem.cells[0] == HELD))
-    features = places.shape[1]
-    return DecisiveImages(kind, x, images, count, features, found, held, classes, layout.ndim)
+    return posed.decisive(kind, explanations, search, left, tries)
 
 
 class _Predictions(InputFidelity):
     """Inputs without some of their coefficients, and the classes that are predicted for them."""
 
-    def pose(self, explanations: Any) -> tuple[MaskingProblem, np.ndarray, Layout]:
-        problem, _, places = self._ranked(explanations)
-        return problem, places, self._question.layout
+    def decisive(
+        self,
+        kind: str,
+        explanations: Any,
+        search: Search,
+        left: Callable[[np.ndarray, np.ndarray], Kept],
+        tries: int,
+    ) -> DecisiveImages:
+        inputs, posed, classes = self._inputs, self._posed(explanations), self._classes()
+        layout, backend = inputs.layout, inputs.backend
+        progress = Progress("input", self.verbose)
 
-    @property
-    def classes(self) -> np.ndarray:
+        def of_block(rows: slice) -> tuple[np.ndarray, ...]:
+            problem, importance = posed.removal(inputs[rows], progress)
+            places = ranks(importance, self.seed)
+            count, found = search(problem, places, classes[rows], tries)
+            images = perturbed_inputs(problem, left(places, count))
+            shown = (layout.to_channels_last(backend.to_numpy(t)) for t in (problem.x, images))
+            return *shown, count, found
+
+        size = BatchSize.of(self)
+        x, images, count, found = by_blocks(len(inputs), of_block, size, backend, progress)
+        held, features = bool(np.all(posed.cells[0] == HELD)), count_cells(posed.cells)
+        return DecisiveImages(kind, x, images, count, features, found, held, classes, layout.ndim)
+
+    def _classes(self) -> np.ndarray:
         """The numbers (N,) of the target classes."""
         labels = as_labels(self.targets)
-        if labels is not None:
-            return labels
-        return self._question.backend.to_numpy(self._question.targets).argmax(axis=-1)
+        return on_host(self._inputs.targets).argmax(axis=-1) if labels is None else labels

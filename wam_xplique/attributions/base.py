@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from xplique.attributions.base import WhiteBoxExplainer
 
+from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.front_end import FRONT_END, WithFrontEnd
 from ..algorithms.gradients import Attribution, GradientProblem
 from ..algorithms.sampling import scale_errors
 from ..backends.wavelets import plain_wavelet
 from ..checks import check_choice, check_integer, check_wavelet, warn
-from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands
+from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
 from ..explanation import WaveletExplanation
-from ..inputs import Layout, front_end_shape
+from ..inputs import Layout, Question, front_end_shape
 from .drop_in import DropIn
 
 LINEAR = ("mean", "sum")
@@ -127,17 +128,51 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         ValueError, TypeError
             If inputs, targets and model do not fit together; see the message.
         """
-        problem, layout = self._problem(inputs, targets)
-        found = self._attribute(problem, layout)
-        _check_finite(found.coefficients)
-        if self._asked().is_half:
-            _warn_of_underflow(found.coefficients)
+        found = self._prepare(inputs, targets)
+        axes = found.layout.spatial_axes
+        transform = WaveletTransform.fitting(found.shape, self.wavelet, self.level, self.mode, axes)
+        size, progress = BatchSize.of(self), Progress("grad", self.verbose)
+
+        def of_block(rows: slice) -> WaveletExplanation:
+            return self._explained(found[rows], transform, size, progress)
+
+        explanation: WaveletExplanation = by_blocks(
+            len(found), of_block, size, found.backend, progress
+        )
+        self._warn_of(explanation)
+        return explanation
+
+    def _explained(
+        self, question: Question, transform: Any, size: BatchSize, progress: Progress
+    ) -> WaveletExplanation:
+        """The explanation of a block of inputs."""
+        backend, layout, x = question.backend, question.layout, question.x
+        over_channels = None
+        if self.reducer in LINEAR and layout.channel_axis is not None and layout.ndim > 1:
+            axis = layout.channel_axis - len(x.shape)
+            over_channels = partial(backend.reduce, how=self.reducer, axes=(axis,), keepdims=True)
+        if self.front_end is not None:
+            front_end_shape(self.front_end, x, backend)
+            transform = WithFrontEnd(transform, self.front_end)
+        problem = GradientProblem(
+            backend,
+            question.gradients,
+            x,
+            question.y,
+            transform,
+            size,
+            progress,
+            question.scores,
+            over_channels,
+        )
+        found = self._attribute(problem, question)
+        _check_finite(found.coefficients, question.rows.start)
         finished = self._finish(found, layout)
         return WaveletExplanation(
             finished.coefficients,
             plain_wavelet(self.wavelet),
             self.mode,
-            layout.shape_channels_last(tuple(problem.x.shape)),
+            layout.shape_channels_last(tuple(x.shape)),
             layout.ndim,
             front_end=None if self.front_end is None else found.coefficients[-1][FRONT_END],
             signed=self._signed,
@@ -152,7 +187,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         return self.explain_wavelet(inputs, targets).pixels()
 
     @abstractmethod
-    def _attribute(self, problem: GradientProblem, layout: Layout) -> Attribution:
+    def _attribute(self, problem: GradientProblem, question: Question) -> Attribution:
         """The method's equation: the importance of each coefficient."""
 
     @property
@@ -165,31 +200,10 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         """Whether each band is to be divided by its maximum, in the end."""
         return self.normalize == "band"
 
-    def _problem(self, inputs: Any, targets: Any) -> tuple[GradientProblem, Layout]:
-        question = self._prepare(inputs, targets)
-        backend, x, layout = question.backend, question.x, question.layout
-        transform: Any = WaveletTransform.fitting(
-            x.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
-        )
-        over_channels = None
-        if self.reducer in LINEAR and layout.channel_axis is not None and layout.ndim > 1:
-            axis = layout.channel_axis - len(x.shape)
-            over_channels = partial(backend.reduce, how=self.reducer, axes=(axis,), keepdims=True)
-        if self.front_end is not None:
-            front_end_shape(self.front_end, x, backend)
-            transform = WithFrontEnd(backend, transform, self.front_end, self.batch_size)
-        problem = GradientProblem(
-            backend,
-            question.gradients,
-            x,
-            question.y,
-            transform,
-            self.batch_size,
-            self.verbose,
-            question.scores,
-            over_channels,
-        )
-        return problem, layout
+    def _warn_of(self, explanation: WaveletExplanation) -> None:
+        """Warn of what is not to be trusted."""
+        if self._asked().is_half:
+            _warn_of_underflow(explanation)
 
     def _finish(self, found: Attribution, layout: Layout) -> Attribution:
         """An attribution as it is shown: channels last or brought to one, bands normalised."""
@@ -232,9 +246,9 @@ def _over_channels(found: Attribution, reducer: str) -> Attribution:
     )
 
 
-def _check_finite(coefficients: Coefficients) -> None:
+def _check_finite(coefficients: Coefficients, start: int) -> None:
     """
-    Check that gradients are finite.
+    Check that the gradients of inputs, numbered from `start` on, are finite.
 
     Raises
     ------
@@ -246,12 +260,12 @@ def _check_finite(coefficients: Coefficients) -> None:
         for band in flatten(coefficients).values()
     ]
     if not np.all(finite):
-        bad = np.flatnonzero(~np.all(finite, axis=0)).tolist()
+        bad = (start + np.flatnonzero(~np.all(finite, axis=0))).tolist()
         raise ValueError(f"The model's gradients are NaN or infinite for the inputs {bad}.")
 
 
-def _warn_of_underflow(coefficients: Coefficients) -> None:
-    total = np.abs(as_rows(flatten(coefficients))).sum(axis=1)
+def _warn_of_underflow(explanation: WaveletExplanation) -> None:
+    total = np.sum(list(explanation.magnitudes().values()), axis=0)
     if not np.all(total):
         warn(
             f"The gradients of inputs {np.flatnonzero(total == 0).tolist()} are zero: too small, "

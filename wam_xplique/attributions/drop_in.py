@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_choice, check_front_end, check_integer, check_ndim
-from ..inputs import CHANNELS, Question, as_given, gathered, prepare
+from ..inputs import CHANNELS, Inputs, as_given, gathered, prepare
 from ..model import Model, Output, cut
 
 
@@ -93,7 +93,7 @@ class DropIn(ABC):
             self._known = how, found
         return found
 
-    def _prepare(self, inputs: Any, targets: Any) -> Question:
+    def _prepare(self, inputs: Any, targets: Any) -> Inputs:
         model = self._asked()
         inputs, targets = gathered(inputs, targets, model)
         return prepare(

@@ -61,16 +61,15 @@ class FAM(SobolExplainer):
         ValueError, TypeError
             If inputs, targets and model do not fit together; see the message.
         """
-        question = self._prepare(inputs, targets)
-        layout = question.layout
-        shape = layout.shape_channels_last(tuple(question.x.shape))
+        found = self._prepare(inputs, targets)
+        layout, shape = found.layout, found.shape_channels_last
         spatial = shape[1 : 1 + layout.ndim]
         cells = fourier_cells(spatial, self.perturbation, self.grid_size)
         half = np.fft.ifftshift(cells[0])[..., : spatial[-1] // 2 + 1]
         ring = rings(spatial, self.grid_size)
         members = [[ring == number] for number in range(self.grid_size)]
         indices = self._indices(
-            question,
+            found,
             FourierTransform(layout.spatial_axes),
             cells,
             shares(cells, members),

@@ -13,7 +13,7 @@ from ..algorithms.perturbations import GaussianNoise
 from ..algorithms.sampling import Sampled, until_stable
 from ..checks import check_integer, check_number, check_until
 from ..coefficients import as_rows, flatten
-from ..inputs import Layout
+from ..inputs import Question
 from .base import WaveletExplainer
 
 
@@ -66,9 +66,9 @@ class WaveletGradientStatistic(WaveletExplainer):
     def _sampled(self, problem: GradientProblem, noise: GaussianNoise) -> Sampled:
         """The statistic of some draws."""
 
-    def _attribute(self, problem: GradientProblem, layout: Layout) -> Attribution:
+    def _attribute(self, problem: GradientProblem, question: Question) -> Attribution:
         def rows(found: Attribution) -> tuple[np.ndarray, np.ndarray | None]:
-            shown = self._finish(found, layout)
+            shown = self._finish(found, question.layout)
             error = shown.standard_error
             errors = None if error is None else as_rows(flatten(error))
             return as_rows(flatten(shown.coefficients)), errors

@@ -12,7 +12,8 @@ from ..algorithms import gradients
 from ..algorithms.gradients import Attribution, GradientProblem
 from ..algorithms.perturbations import QUADRATURES, StraightPath
 from ..checks import check_choice, check_integer, check_until, warn
-from ..inputs import Layout, as_baselines, check_baselines
+from ..explanation import WaveletExplanation
+from ..inputs import Question, as_baselines, check_baselines
 from .base import WaveletExplainer
 
 WARN_FROM = 0.1
@@ -66,12 +67,15 @@ class WaveletIntegratedGradients(WaveletExplainer):
     def _signed(self) -> bool:
         return True
 
-    def _attribute(self, problem: GradientProblem, layout: Layout) -> Attribution:
-        baselines = as_baselines(self.baseline_value, problem.x, layout, problem.backend)
+    def _attribute(self, problem: GradientProblem, question: Question) -> Attribution:
+        baselines = as_baselines(self.baseline_value, question)
         paths = [StraightPath(self.steps, value, self.quadrature) for value in baselines]
         target = None if self.until is None else self.until["delta"]
-        found = gradients.expected_gradients(problem, paths, target)
-        deltas = np.asarray(found.convergence_delta)
+        return gradients.expected_gradients(problem, paths, target)
+
+    def _warn_of(self, explanation: WaveletExplanation) -> None:
+        super()._warn_of(explanation)
+        deltas = np.asarray(explanation.convergence_delta)
         far = np.flatnonzero(deltas > WARN_FROM)
         if len(far):
             warn(
@@ -81,4 +85,3 @@ class WaveletIntegratedGradients(WaveletExplainer):
                 "until={'delta': 0.02}; where f(x) hardly differs from f(x₀), take another "
                 "baseline_value, or explain the logits."
             )
-        return found

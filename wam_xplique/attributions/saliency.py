@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..algorithms import gradients
 from ..algorithms.gradients import Attribution, GradientProblem
 from ..coefficients import map_bands
-from ..inputs import Layout
+from ..inputs import Question
 from .base import WaveletExplainer
 
 
@@ -19,6 +19,6 @@ class WaveletSaliency(WaveletExplainer):
     The parameters are those of `WaveletExplainer`.
     """
 
-    def _attribute(self, problem: GradientProblem, layout: Layout) -> Attribution:
+    def _attribute(self, problem: GradientProblem, question: Question) -> Attribution:
         found = gradients.saliency(problem)
         return Attribution(map_bands(problem.backend.to_numpy, found))

@@ -13,14 +13,15 @@ from xplique.attributions.global_sensitivity_analysis import JansenEstimator
 from xplique.attributions.global_sensitivity_analysis.replicated_designs import ReplicatedSampler
 from xplique.attributions.global_sensitivity_analysis.sobol_estimators import SobolEstimator
 
+from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import count_cells
-from ..algorithms.masking import BatchSize, MaskingProblem, Transform, answer
+from ..algorithms.masking import MaskingProblem, Transform, answer
 from ..algorithms.refinement import check_budget
 from ..algorithms.sobol import Estimate, Estimator, SobolProblem, estimate, jansen
 from ..checks import check_fraction, check_integer, check_until, warn
 from ..coefficients import Coefficients, map_bands
 from ..indices import DOUBTFUL, SobolIndices
-from ..inputs import Question
+from ..inputs import Inputs
 from .drop_in import DropIn
 from .samplers import Rows, ScrambledSobolSequenceRS, check_sampler
 
@@ -104,7 +105,6 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
             self.estimator = JansenEstimator()
         check_sampler(self.sampler, self.nb_design)
         _as_function(self.estimator)
-        self._batch_size = BatchSize(self.batch_size)
         self._rows: dict[tuple[ReplicatedSampler, int], Rows] = {}
 
     @property
@@ -113,7 +113,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
 
     def _indices(
         self,
-        question: Question,
+        inputs: Inputs,
         transform: Transform,
         cells: Coefficients,
         shares: np.ndarray,
@@ -125,26 +125,14 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
 
         The cell map of the explanation may differ from that of the transform, `masked`.
         """
-        masked = cells if masked is None else masked
+        masked = map_bands(inputs.layout.with_channels, cells if masked is None else masked)
         key = (self.sampler, count_cells(cells))
         rows = self._rows.setdefault(key, Rows(*key))
         rows(self.nb_design)
         if self.until is not None:
             rows(2 * self.nb_design)  # what is no sequence is refused before the first forward
-        if self.batch_size != self._batch_size.asked:
-            self._batch_size = BatchSize(self.batch_size)
-        masking = MaskingProblem(
-            question.backend,
-            question.scores,
-            question.x,
-            question.y,
-            transform,
-            map_bands(question.layout.with_channels, masked),
-            self._batch_size,
-            self.verbose,
-        )
         problem = SobolProblem(
-            masking.cells,
+            masked,
             shares,
             rows,
             self.nb_design,
@@ -156,9 +144,26 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         )
         if refine is not None and refine >= 1:
             check_budget(refine, problem.roots, self.nb_design)
-        together = -(-(self.batch_size or 1) // (2 * self.nb_design))
-        estimates = answer(masking, rows, [partial(estimate, problem)] * len(question.x), together)
-        indices = _stack(estimates, cells, shares, self.confidence)
+        size, progress = BatchSize.of(self), Progress("forward", self.verbose)
+
+        def of_block(block: slice) -> SobolIndices:
+            question = inputs[block]
+            masking = MaskingProblem(
+                question.backend,
+                question.scores,
+                question.x,
+                question.y,
+                transform,
+                masked,
+                size,
+                progress,
+            )
+            estimates = answer(masking, rows, [partial(estimate, problem)] * len(question.x))
+            return _stack(estimates, cells, shares, self.confidence)
+
+        # As many inputs side by side as fill a batch with what they ask for first.
+        together = BatchSize(-(-(self.batch_size or 1) // (2 * self.nb_design)))
+        indices: SobolIndices = by_blocks(len(inputs), of_block, together, inputs.backend, progress)
         constant = np.flatnonzero(indices.variance == 0)
         if len(constant):
             warn(

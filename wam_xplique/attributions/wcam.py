@@ -85,12 +85,11 @@ class WCAM(SobolExplainer):
         ValueError, TypeError
             If inputs, targets and model do not fit together; see the message.
         """
-        question = self._prepare(inputs, targets)
-        x, layout = question.x, question.layout
+        found = self._prepare(inputs, targets)
+        layout, shape = found.layout, found.shape_channels_last
         transform = WaveletTransform.fitting(
-            x.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
+            found.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
         )
-        shape = layout.shape_channels_last(tuple(x.shape))
         cells = wavelet_cells(
             transform,
             shape[1 : 1 + layout.ndim],
@@ -99,7 +98,7 @@ class WCAM(SobolExplainer):
             self.include_approximation,
         )
         shares = level_shares(cells)
-        indices = self._indices(question, transform, cells, shares, refine=self.refine)
+        indices = self._indices(found, transform, cells, shares, refine=self.refine)
         coefficients = indices.spread(indices.total.astype(np.float32))
         if layout.ndim == 1 and layout.channel_axis is not None:
             coefficients = map_bands(

@@ -5,25 +5,25 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import scipy.stats
 from xplique.metrics.base import ExplanationMetric
 
-from ..algorithms.batching import BatchSize
+from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import HELD, cell_sums
 from ..algorithms.masking import MaskingProblem
-from ..algorithms.removal import ranks, single_cells
+from ..algorithms.removal import single_cells
 from ..backends import Tensor
 from ..backends.wavelets import plain_wavelet
 from ..checks import check_choice, check_fraction, check_integer, check_ndim, check_wavelet
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
-from ..inputs import CHANNELS, Layout, Question, front_end_shape, gathered, prepare
+from ..inputs import CHANNELS, Inputs, Layout, Question, front_end_shape, gathered, prepare
 from ..model import Model, Output, is_torch_tensor
-from .importance import Wavelets, as_array, check_finite, importance
+from .importance import Wavelets, as_array, check_explanations, check_finite, importance
 
 DOMAINS = ("wavelet", "front_end")
 
@@ -34,6 +34,23 @@ class ScoreInterval(NamedTuple):
     score: float
     low: float
     high: float
+
+
+class Posed(NamedTuple):
+    """
+    The removal of features.
+
+    Parameters
+    ----------
+    cells
+        The features, a cell map of one input.
+    removal
+        ``removal(question, progress)``: the problem of some inputs, and the importance (N, K) of
+        their features.
+    """
+
+    cells: Coefficients
+    removal: Callable[[Question, Progress], tuple[MaskingProblem, np.ndarray]]
 
 
 @dataclass(eq=False, repr=False)
@@ -105,6 +122,8 @@ class WaveletMetric(ExplanationMetric):
     baseline_mode = cast("Any", 0.0)
     operator = activation = cast("Any", None)
 
+    _is_signed = False  # whether signs of coefficients count, not their magnitudes alone
+
     model: Any
     inputs: Any
     targets: Any = None
@@ -137,10 +156,9 @@ class WaveletMetric(ExplanationMetric):
             raise ValueError("domain='front_end' needs a front_end, got None.")
         wavelet = None if self.wavelet is None else plain_wavelet(self.wavelet)
         self._wavelets = Wavelets(wavelet, self.level, self.mode)
-        self._batch_size = BatchSize(self.batch_size)
         model = self._asked(self.front_end)
         self.inputs, self.targets = gathered(self.inputs, self.targets, model)
-        self._question = self._prepare(model, self.inputs)
+        self._inputs = self._prepare(model, self.inputs)
         self._baseline = self._baseline_of(self.inputs)
 
     def evaluate(self, explanations: Any) -> float:
@@ -209,7 +227,6 @@ class WaveletMetric(ExplanationMetric):
         """`evaluate_samples`."""
         return self.evaluate_samples(explanations)
 
-    @abstractmethod
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
         """
         Evaluate the metric for each input.
@@ -224,6 +241,21 @@ class WaveletMetric(ExplanationMetric):
         scores
             Array (N,).
         """
+        return self._by_blocks(self._scores, self._posed(explanations))
+
+    @abstractmethod
+    def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
+        """The scores (N,) of the importance (N, K) of some inputs' features."""
+
+    def _by_blocks(self, function: Callable[..., Any], posed: Posed) -> Any:
+        """What a function of the removal of features, and of their importance, makes of all."""
+        progress = Progress("forward", self.verbose)
+
+        def of_block(rows: slice) -> Any:
+            return function(*posed.removal(self._inputs[rows], progress))
+
+        backend, count = self._inputs.backend, len(self._inputs)
+        return by_blocks(count, of_block, BatchSize.of(self), backend, progress)
 
     def _asked(self, front_end: Any) -> Model:
         """The model, as the metric asks it."""
@@ -235,7 +267,7 @@ class WaveletMetric(ExplanationMetric):
             front_end=front_end,
         )
 
-    def _prepare(self, model: Model, inputs: Any) -> Question:
+    def _prepare(self, model: Model, inputs: Any) -> Inputs:
         return prepare(
             model,
             inputs,
@@ -245,45 +277,53 @@ class WaveletMetric(ExplanationMetric):
             explained=self.explained,
         )
 
-    def _ranked(self, explanations: Any) -> tuple[MaskingProblem, np.ndarray, np.ndarray]:
-        """The problem, the importance (N, K) by which features are ranked, and their ranks."""
-        problem, values = self._pose(explanations)
-        if isinstance(explanations, WaveletExplanation):
-            values = np.abs(values)
-            first, *details = problem.cells
-            if details and not np.any(explanations.coefficients[0]):
-                values[:, first[first != HELD]] = -np.inf  # not measured
-        return problem, values, ranks(values, self.seed)
-
-    def _pose(self, explanations: Any) -> tuple[MaskingProblem, np.ndarray]:
-        """The removal of the features that explanations tell of, and their importance (N, K)."""
+    def _posed(self, explanations: Any) -> Posed:
+        """The removal of the features that explanations tell of."""
         if self._is_of_front_end(explanations):
-            return self._pose_front_end(explanations)
-        question, layout = self._question, self._question.layout
-        size = tuple(question.x.shape)
-        shape = layout.shape_channels_last(size)
-        transform = self._wavelets.transform(explanations, layout, size)
-        transform.check(size)
-        values = importance(explanations, transform, layout, shape)
-        cells = self._cells(values, transform, layout.ndim)
-        problem = MaskingProblem(
-            question.backend,
-            question.scores,
-            question.x,
-            question.y,
-            transform,
-            map_bands(functools.partial(_native, layout=layout), cells),
-            self._batch_size,
-            self.verbose,
-            self._baseline,
+            return self._posed_front_end(explanations)
+        inputs, layout = self._inputs, self._inputs.layout
+        transform = self._wavelets.transform(explanations, layout, inputs.shape)
+        transform.check(inputs.shape)
+        check_explanations(explanations, transform, layout, inputs.shape_channels_last)
+        is_wavelets = isinstance(explanations, WaveletExplanation)
+        first = importance(explanations[:1], transform, layout)
+        has_approximation = len(first) == 1 or bool(
+            np.any(explanations.coefficients[0] if is_wavelets else as_array(explanations))
         )
-        return problem, _sums(cells, values)
+        included = self.include_approximation
+        cells = self._cells(
+            map_bands(lambda band: band.shape[1:], first),
+            transform,
+            has_approximation if included is None else bool(included),
+        )
+        of_inputs = map_bands(functools.partial(_native, layout=layout), cells)
 
-    def _pose_front_end(self, explanations: Any) -> tuple[MaskingProblem, np.ndarray]:
+        def removal(question: Question, progress: Progress) -> tuple[MaskingProblem, np.ndarray]:
+            values = importance(explanations[question.rows], transform, layout)
+            sums = _sums(cells, values)
+            if is_wavelets and not self._is_signed:
+                sums = np.abs(sums)
+                if not has_approximation:
+                    sums[:, cells[0][cells[0] != HELD]] = -np.inf  # not measured
+            problem = MaskingProblem(
+                question.backend,
+                question.scores,
+                question.x,
+                question.y,
+                transform,
+                of_inputs,
+                BatchSize.of(self),
+                progress,
+                _of_block(self._baseline, question.rows),
+            )
+            return problem, sums
+
+        return Posed(of_inputs, removal)
+
+    def _posed_front_end(self, explanations: Any) -> Posed:
         is_wavelets = isinstance(explanations, WaveletExplanation)
         values = as_array(explanations.front_end if is_wavelets else explanations)
-        question = self._question
-        expected = (len(question.x), *self._seen_shape)
+        expected = (len(self._inputs), *self._seen_shape)
         if values.shape != expected:
             raise ValueError(
                 f"Explanations of the front end's output must have its shape, {expected}, got "
@@ -291,29 +331,28 @@ class WaveletMetric(ExplanationMetric):
             )
         check_finite([values])
         cells = self._cells_of_front_end(expected[1:])
-        behind = replace(question, model=self._asked(None))
-        problem = MaskingProblem(
-            question.backend,
-            behind.scores,
-            self._seen,
-            question.y,
-            WaveletTransform("haar", 0, "periodization", (1,)),
-            cells,
-            self._batch_size,
-            self.verbose,
-            self._baseline_of_front_end,
-        )
-        return problem, _sums(cells, [values])
+        behind = self._asked(None)
 
-    def _cells(self, values: Coefficients, transform: WaveletTransform, ndim: int) -> Coefficients:
-        """The features: a cell map of the shapes of the values, without N."""
-        shapes = map_bands(lambda band: band.shape[1:], values)
-        return single_cells(shapes, self._includes_approximation(values))
+        def removal(question: Question, progress: Progress) -> tuple[MaskingProblem, np.ndarray]:
+            sums = _sums(cells, [values[question.rows]])
+            problem = MaskingProblem(
+                question.backend,
+                question.asked(behind).scores,
+                self._seen_of(question.x),
+                question.y,
+                WaveletTransform("haar", 0, "periodization", (1,)),
+                cells,
+                BatchSize.of(self),
+                progress,
+                _of_block(self._baseline_of_front_end, question.rows),
+            )
+            return problem, sums if self._is_signed or not is_wavelets else np.abs(sums)
 
-    def _includes_approximation(self, values: Coefficients) -> bool:
-        if self.include_approximation is None:
-            return len(values) == 1 or bool(np.any(values[0]))
-        return bool(self.include_approximation)
+        return Posed(cells, removal)
+
+    def _cells(self, shapes: Coefficients, transform: WaveletTransform, all_: bool) -> Coefficients:
+        """The features, of importance of these shapes: all of it, or all but the approximation."""
+        return single_cells(shapes, all_)
 
     def _cells_of_front_end(self, shape: tuple[int, ...]) -> Coefficients:
         return single_cells([shape], include_approximation=True)
@@ -333,21 +372,15 @@ class WaveletMetric(ExplanationMetric):
 
     @functools.cached_property
     def _seen_shape(self) -> tuple[int, ...]:
-        return front_end_shape(self.front_end, self._question.x, self._question.backend)
+        return front_end_shape(self.front_end, self._inputs[:1].x, self._inputs.backend)
 
-    @functools.cached_property
-    def _seen(self) -> Tensor:
-        """What the front end makes of the inputs."""
+    def _seen_of(self, x: Tensor) -> Tensor:
+        """What the front end makes of inputs."""
         front_end: Any = self.front_end
+        seen = front_end(x)
+        return seen.detach() if is_torch_tensor(seen) else seen
 
-        def seen(x: Tensor) -> Tensor:
-            part = front_end(x)
-            return part.detach() if is_torch_tensor(part) else part
-
-        question = self._question
-        return self._batch_size.apply(seen, question.backend, question.x)
-
-    def _baseline_of(self, inputs: Any) -> Tensor | float:
+    def _baseline_of(self, inputs: Any) -> Inputs | float:
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
         own = inputs if self.explained is None else inputs[self.explained]
@@ -356,13 +389,23 @@ class WaveletMetric(ExplanationMetric):
             several: Any = dict(inputs) if isinstance(inputs, dict) else list(inputs)
             several[self.explained] = baseline
             baseline = several if isinstance(inputs, dict) else tuple(several)
-        return self._prepare(self._question.model, baseline).x
+        return self._prepare(self._inputs.model, baseline)
 
     @functools.cached_property
     def _baseline_of_front_end(self) -> Tensor | float:
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
-        return _like(self._seen, self.baseline_mode(self._seen))
+        backend, count = self._inputs.backend, len(self._inputs)
+        parts = [self._seen_of(self._inputs[i : i + 1].x) for i in range(count)]
+        seen = backend.concat(parts, 0)
+        return _like(seen, self.baseline_mode(seen))
+
+
+def _of_block(baseline: Any, rows: slice) -> Tensor | float:
+    """A number, or the baselines of some inputs."""
+    if isinstance(baseline, float):
+        return baseline
+    return baseline[rows].x if isinstance(baseline, Inputs) else baseline[rows]
 
 
 def check_baseline(baseline_mode: Any) -> None:

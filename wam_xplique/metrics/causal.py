@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ..algorithms.cells import count_cells
 from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import (
     area_under,
     deletion_curves,
     insertion_curves,
     path,
+    ranks,
 )
 from .base import WaveletMetric, check_share
 
@@ -57,22 +59,6 @@ class CausalMetric(WaveletMetric):
             )
         check_share("max_percentage_perturbed", self.max_percentage_perturbed)
         super().__post_init__()
-
-    @abstractmethod
-    def evaluate_samples(self, explanations: Any) -> np.ndarray:
-        """
-        Evaluate the metric for each input.
-
-        Parameters
-        ----------
-        explanations
-            As for `evaluate`.
-
-        Returns
-        -------
-        scores
-            Areas (N,) under the curves of the inputs.
-        """
 
     def _relative(self, curves: np.ndarray) -> np.ndarray:
         """The curves (N, S), each divided by its maximum if so asked."""
@@ -117,8 +103,8 @@ class CurveMetric(CausalMetric):
         steps, curves = self.curves(explanations)
         return dict(zip(steps.tolist(), curves.mean(axis=0).tolist(), strict=True))
 
-    def evaluate_samples(self, explanations: Any) -> np.ndarray:
-        return area_under(self.curves(explanations)[1])
+    def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
+        return area_under(self._of_block(problem, importance))
 
     def curves(self, explanations: Any) -> tuple[np.ndarray, np.ndarray]:
         """
@@ -136,9 +122,12 @@ class CurveMetric(CausalMetric):
         curves
             Scores (N, S).
         """
-        problem, _, places = self._ranked(explanations)
-        steps = self._path(places.shape[1])
-        return steps, self._relative(self._curves(problem, places, steps))
+        posed = self._posed(explanations)
+        return self._path(count_cells(posed.cells)), self._by_blocks(self._of_block, posed)
+
+    def _of_block(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
+        steps = self._path(importance.shape[1])
+        return self._relative(self._curves(problem, ranks(importance, self.seed), steps))
 
     @abstractmethod
     def _curves(self, problem: MaskingProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -196,9 +185,8 @@ class WaveletFaithfulness(CausalMetric):
     Parameters are those of `CausalMetric`.
     """
 
-    def evaluate_samples(self, explanations: Any) -> np.ndarray:
-        problem, _, places = self._ranked(explanations)
-        steps = self._path(places.shape[1])
+    def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
+        places, steps = ranks(importance, self.seed), self._path(importance.shape[1])
         inserted, deleted = (
             area_under(self._relative(curves(problem, places, steps)))
             for curves in (insertion_curves, deletion_curves)

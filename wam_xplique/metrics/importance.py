@@ -44,11 +44,11 @@ class Wavelets(NamedTuple):
         return WaveletTransform(*found, layout.spatial_axes)
 
 
-def importance(
+def check_explanations(
     explanations: Any, transform: WaveletTransform, layout: Layout, shape: tuple[int, ...]
-) -> Coefficients:
+) -> None:
     """
-    The importance of each coefficient, signed as the explanation is.
+    Check explanations.
 
     Parameters
     ----------
@@ -61,11 +61,6 @@ def importance(
     shape
         Shape of the inputs with channels last.
 
-    Returns
-    -------
-    importance
-        Arrays (N, h, w), or (N, h, w, C) where each channel has an importance of its own.
-
     Raises
     ------
     ValueError
@@ -74,11 +69,25 @@ def importance(
         If they are no explanations.
     """
     if isinstance(explanations, WaveletExplanation):
-        values = _of_wavelets(explanations, transform, layout.ndim, shape)
+        _check_wavelets(explanations, transform, layout.ndim, shape)
+        check_finite(flatten(explanations.coefficients).values())
     else:
-        values = averages(_as_map(explanations, layout, shape), transform, layout.ndim)
-    check_finite(flatten(values).values())
-    return values
+        _check_maps(explanations, layout.ndim, shape)
+        check_finite([as_array(explanations)])
+
+
+def importance(explanations: Any, transform: WaveletTransform, layout: Layout) -> Coefficients:
+    """
+    The importance of each coefficient, signed as the explanation is.
+
+    Arrays (N, h, w), or (N, h, w, C) where each channel has an importance of its own.
+    """
+    if isinstance(explanations, WaveletExplanation):
+        return explanations.coefficients
+    values, ndim = _channels_last(explanations, layout.ndim), layout.ndim
+    if values.ndim == 2 + ndim and (ndim > 1 or values.shape[-1] == 1):
+        values = values.mean(axis=-1)  # as Xplique's metrics do
+    return averages(values, transform, ndim)
 
 
 def as_array(explanations: Any) -> np.ndarray:
@@ -114,15 +123,15 @@ def check_finite(bands: Any) -> None:
     ValueError
         If they are NaN or infinite.
     """
-    bad = [~np.isfinite(band).reshape(len(band), -1).all(axis=1) for band in bands]
+    bad = [[not np.isfinite(of_input).all() for of_input in band] for band in bands]
     if np.any(bad):
         where = np.flatnonzero(np.any(bad, axis=0)).tolist()
         raise ValueError(f"explanations must be finite, got NaN or infinite values at {where}.")
 
 
-def _of_wavelets(
+def _check_wavelets(
     explanation: WaveletExplanation, transform: WaveletTransform, ndim: int, shape: tuple[int, ...]
-) -> Coefficients:
+) -> None:
     if tuple(explanation.input_shape) != shape:
         raise ValueError(
             f"explanations must be those of the {shape[0]} inputs, which have the shape {shape} "
@@ -140,21 +149,20 @@ def _of_wavelets(
             f"The coefficients of the explanations have shapes {found}; those of inputs of shape "
             f"{shape} have {expected}, and perhaps channels last."
         )
-    return explanation.coefficients
 
 
-def _as_map(explanations: Any, layout: Layout, shape: tuple[int, ...]) -> np.ndarray:
-    """Maps (N, H, W), or (N, T, W) of signals; the channels of others are averaged."""
-    values, ndim = as_array(explanations), layout.ndim
-    if is_torch_tensor(explanations) and values.ndim == 2 + ndim:
-        values = np.moveaxis(values, 1, -1)
+def _check_maps(explanations: Any, ndim: int, shape: tuple[int, ...]) -> None:
     space, channels = shape[: 1 + ndim], shape[1 + ndim :]
     allowed = dict.fromkeys([space, (*space, 1), (*space, *channels)])
-    if values.shape not in allowed:
+    if _channels_last(explanations, ndim).shape not in allowed:
         raise ValueError(
             f"explanations must have one of the shapes {list(allowed)} (PyTorch tensors with "
             f"channels first), or be a WaveletExplanation; got {tuple(np.shape(explanations))}."
         )
-    if values.ndim == 2 + ndim and (ndim > 1 or values.shape[-1] == 1):
-        values = values.mean(axis=-1)  # as Xplique's metrics do
-    return values
+
+
+def _channels_last(explanations: Any, ndim: int) -> np.ndarray:
+    """Maps (N, H, W), (N, T), or such with channels last."""
+    values = as_array(explanations)
+    is_moved = is_torch_tensor(explanations) and values.ndim == 2 + ndim
+    return np.moveaxis(values, 1, -1) if is_moved else values

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import magnitudes, matched_places, matched_scores
 from ..checks import check_integer
 from .base import WaveletMetric
@@ -63,21 +64,7 @@ class MatchedFaithfulness(WaveletMetric):
         check_integer("groups", self.groups, lowest=1)
         super().__post_init__()
 
-    def evaluate_samples(self, explanations: Any) -> np.ndarray:
-        """
-        Evaluate the metric for each input.
-
-        Parameters
-        ----------
-        explanations
-            As for `evaluate`.
-
-        Returns
-        -------
-        scores
-            Array (N,); within [-1, 1] for probabilities.
-        """
-        problem, importance, _ = self._ranked(explanations)
+    def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
         places = matched_places(magnitudes(problem), importance, self.groups, self.seed)
         upper, lower = matched_scores(problem, places).T
         return upper - lower

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..algorithms.cells import grid, wavelet_cells
+from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import mu_fidelity
 from ..checks import check_integer
 from ..coefficients import Coefficients, WaveletTransform
@@ -58,25 +59,24 @@ class WaveletMuFidelity(WaveletMetric):
     _: KW_ONLY
     include_approximation: bool | None = None
 
+    _is_signed = True
+
     def __post_init__(self) -> None:
         check_integer("grid_size", self.grid_size, lowest=1, optional=True)
         check_share("subset_percent", self.subset_percent)
         check_integer("nb_samples", self.nb_samples, lowest=2)
         super().__post_init__()
 
-    def evaluate_samples(self, explanations: Any) -> np.ndarray:
-        problem, importance = self._pose(explanations)
+    def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
         size = max(1, round(self.subset_percent * importance.shape[1]))
         return mu_fidelity(problem, importance, self.nb_samples, size, self.seed)
 
-    def _cells(self, values: Coefficients, transform: WaveletTransform, ndim: int) -> Coefficients:
+    def _cells(self, shapes: Coefficients, transform: WaveletTransform, all_: bool) -> Coefficients:
         if self.grid_size is None:
-            return super()._cells(values, transform, ndim)
-        shape = self._question.layout.shape_channels_last(tuple(self._question.x.shape))[
-            1 : 1 + ndim
-        ]
-        included = self._includes_approximation(values)
-        return wavelet_cells(transform, shape, "mosaic", self.grid_size, included)
+            return super()._cells(shapes, transform, all_)
+        inputs = self._inputs
+        spatial = inputs.shape_channels_last[1 : 1 + inputs.layout.ndim]
+        return wavelet_cells(transform, spatial, "mosaic", self.grid_size, all_)
 
     def _cells_of_front_end(self, shape: tuple[int, ...]) -> Coefficients:
         if self.grid_size is None:

@@ -11,7 +11,8 @@ import scipy.stats
 from xplique.commons.operators import predictions_operator
 
 from .. import operators
-from ..algorithms.removal import most_important_alone, without_most_important
+from ..algorithms.masking import MaskingProblem
+from ..algorithms.removal import most_important_alone, ranks, without_most_important
 from ..model import Model
 from ..operators import check_operator
 from .base import WaveletMetric, check_share
@@ -106,9 +107,9 @@ class FaithfulnessOnSpectra(ImportantPartMetric):
         found = scipy.stats.quantile_test(scores, p=0.5).confidence_interval(confidence)
         return found.low, found.high
 
-    def evaluate_samples(self, explanations: Any) -> np.ndarray:
-        problem, importance, places = self._ranked(explanations)
-        before, after = without_most_important(problem, places, self._counts(importance)).T
+    def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
+        places, counts = ranks(importance, self.seed), self._counts(importance)
+        before, after = without_most_important(problem, places, counts).T
         return before - after
 
 
@@ -125,9 +126,9 @@ class InputFidelity(ImportantPartMetric):
     classification's. No activation changes what is predicted.
     """
 
-    def evaluate_samples(self, explanations: Any) -> np.ndarray:
-        problem, importance, places = self._ranked(explanations)
-        before, after = most_important_alone(problem, places, self._counts(importance)).T
+    def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
+        places, counts = ranks(importance, self.seed), self._counts(importance)
+        before, after = most_important_alone(problem, places, counts).T
         return (before == after).astype(np.float64)
 
     def _interval(self, scores: np.ndarray, confidence: float) -> tuple[float, float]:
