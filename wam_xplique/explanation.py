@@ -440,7 +440,8 @@ class WaveletExplanation(PerInput):
         shapes = {name: (count, *size, *channels) for name, size in template.items()}
         for found in filter(None, (self.coefficients, self.standard_error)):
             check_shapes(flatten(found), shapes)
-        if not all(np.isfinite(band).all() for band in flatten(self.coefficients).values()):
+        bands = flatten(self.coefficients).values()
+        if not all(np.isfinite(of_input).all() for band in bands for of_input in band):
             raise ValueError("coefficients must be finite.")
         per_input: dict[str, Any] = {
             "scale_error": (count, self.level + 1),

@@ -233,11 +233,11 @@ class Inputs:
         """Check that all numbers are finite, and that targets weigh something."""
         for start in range(0, len(self), BLOCK):
             question = self[start : start + BLOCK]
-            for name, tensors in (
-                ("inputs", (question.x, *question.held)),
-                ("targets", (question.targets,)),
-            ):
-                if not all(map(self.backend.all_finite, tensors)):
+            tensors = {"inputs": (question.x, *question.held)}
+            if self.targets is not None:
+                tensors["targets"] = (question.targets,)
+            for name, values in tensors.items():
+                if not all(map(self.backend.all_finite, values)):
                     raise ValueError(f"{name} must be finite, got NaN or infinite values.")
             if self.targets is not None and self.model.weighs:
                 _check_weights(self.backend.to_numpy(question.targets), start, self.model)

@@ -103,13 +103,16 @@ def _distance_of_places(
 def _sums_of_places(explanation: WaveletExplanation) -> tuple[np.ndarray, np.ndarray]:
     """The importance (N, cells) in the cells of a grid, and their middles (cells, ndim)."""
     shape, ndim = explanation.spatial_shape, explanation.ndim
-    sums = explanation.pixels().astype(np.float64)
-    sums = sums.sum(axis=-1) if sums.ndim > 1 + ndim else sums
-    middles = []
-    for axis, size in enumerate(shape, start=1):
-        count = min(size, round(CELLS ** (1 / ndim)))
-        edges = np.arange(count + 1) * size // count
-        sums = np.add.reduceat(sums, edges[:-1], axis)
-        middles.append((edges[:-1] + edges[1:] - 1) / 2)
+    counts = [min(size, round(CELLS ** (1 / ndim))) for size in shape]
+    edges = [np.arange(n + 1) * size // n for n, size in zip(counts, shape, strict=True)]
+
+    def sums_of(some: WaveletExplanation) -> np.ndarray:
+        sums = some.pixels().astype(np.float64)
+        sums = sums.sum(axis=-1) if sums.ndim > 1 + ndim else sums
+        for axis, ends in enumerate(edges, start=1):
+            sums = np.add.reduceat(sums, ends[:-1], axis)
+        return sums.reshape(len(sums), -1)
+
+    middles = [(ends[:-1] + ends[1:] - 1) / 2 for ends in edges]
     grid = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1)
-    return sums.reshape(len(sums), -1), grid.reshape(-1, ndim)
+    return explanation.by_blocks(sums_of), grid.reshape(-1, ndim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import Any
@@ -128,19 +129,25 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         ValueError, TypeError
             If inputs, targets and model do not fit together; see the message.
         """
+        return self._explain(inputs, targets, lambda found: found)
+
+    def _map(self, inputs: Any, targets: Any) -> np.ndarray:
+        return self._explain(inputs, targets, WaveletExplanation.pixels)
+
+    def _explain(self, inputs: Any, targets: Any, told: Callable[[WaveletExplanation], Any]) -> Any:
+        """What is told of the explanation of each input, for all."""
         found = self._prepare(inputs, targets)
         axes = found.layout.spatial_axes
         transform = WaveletTransform.fitting(found.shape, self.wavelet, self.level, self.mode, axes)
         size, progress = BatchSize.of(self), Progress("grad", self.verbose)
 
-        def of_block(rows: slice) -> WaveletExplanation:
-            return self._explained(found[rows], transform, size, progress)
+        def of_block(rows: slice) -> tuple[Any, ...]:
+            explanation = self._explained(found[rows], transform, size, progress)
+            return told(explanation), explanation.convergence_delta, self._underflown(explanation)
 
-        explanation: WaveletExplanation = by_blocks(
-            len(found), of_block, size, found.backend, progress
-        )
-        self._warn_of(explanation)
-        return explanation
+        answer, deltas, underflown = by_blocks(len(found), of_block, size, found.backend, progress)
+        self._warn(deltas, underflown)
+        return answer
 
     def _explained(
         self, question: Question, transform: Any, size: BatchSize, progress: Progress
@@ -183,9 +190,6 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
             includes_approximation=self.include_approximation,
         )
 
-    def _map(self, inputs: Any, targets: Any) -> np.ndarray:
-        return self.explain_wavelet(inputs, targets).pixels()
-
     @abstractmethod
     def _attribute(self, problem: GradientProblem, question: Question) -> Attribution:
         """The method's equation: the importance of each coefficient."""
@@ -200,10 +204,20 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         """Whether each band is to be divided by its maximum, in the end."""
         return self.normalize == "band"
 
-    def _warn_of(self, explanation: WaveletExplanation) -> None:
+    def _underflown(self, explanation: WaveletExplanation) -> np.ndarray:
+        """In which inputs (N,) all is 0 in a precision that may be the reason."""
+        if not self._asked().is_half:
+            return np.zeros(len(explanation), bool)
+        return np.sum(list(explanation.magnitudes().values()), axis=0) == 0
+
+    def _warn(self, deltas: np.ndarray | None, underflown: np.ndarray) -> None:
         """Warn of what is not to be trusted."""
-        if self._asked().is_half:
-            _warn_of_underflow(explanation)
+        if underflown.any():
+            warn(
+                f"The gradients of inputs {np.flatnonzero(underflown).tolist()} are zero: too "
+                "small, perhaps, for the half precision in which the model computes. Explain its "
+                "logits, or the model in float32."
+            )
 
     def _finish(self, found: Attribution, layout: Layout) -> Attribution:
         """An attribution as it is shown: channels last or brought to one, bands normalised."""
@@ -262,16 +276,6 @@ def _check_finite(coefficients: Coefficients, start: int) -> None:
     if not np.all(finite):
         bad = (start + np.flatnonzero(~np.all(finite, axis=0))).tolist()
         raise ValueError(f"The model's gradients are NaN or infinite for the inputs {bad}.")
-
-
-def _warn_of_underflow(explanation: WaveletExplanation) -> None:
-    total = np.sum(list(explanation.magnitudes().values()), axis=0)
-    if not np.all(total):
-        warn(
-            f"The gradients of inputs {np.flatnonzero(total == 0).tolist()} are zero: too small, "
-            "perhaps, for the half precision in which the model computes. Explain its logits, or "
-            "the model in float32."
-        )
 
 
 def _inverse_maximum(band: np.ndarray) -> np.ndarray:

@@ -79,4 +79,5 @@ class FAM(SobolExplainer):
         return FourierExplanation(indices, radii, shape, layout.ndim)
 
     def _map(self, inputs: Any, targets: Any) -> np.ndarray:
-        return self.explain_fourier(inputs, targets).pixels().astype(np.float32)
+        found = self.explain_fourier(inputs, targets)
+        return found.by_blocks(lambda some: some.pixels().astype(np.float32))

@@ -12,7 +12,6 @@ from ..algorithms import gradients
 from ..algorithms.gradients import Attribution, GradientProblem
 from ..algorithms.perturbations import QUADRATURES, StraightPath
 from ..checks import check_choice, check_integer, check_until, warn
-from ..explanation import WaveletExplanation
 from ..inputs import Question, as_baselines, check_baselines
 from .base import WaveletExplainer
 
@@ -73,9 +72,9 @@ class WaveletIntegratedGradients(WaveletExplainer):
         target = None if self.until is None else self.until["delta"]
         return gradients.expected_gradients(problem, paths, target)
 
-    def _warn_of(self, explanation: WaveletExplanation) -> None:
-        super()._warn_of(explanation)
-        deltas = np.asarray(explanation.convergence_delta)
+    def _warn(self, deltas: np.ndarray | None, underflown: np.ndarray) -> None:
+        super()._warn(deltas, underflown)
+        assert deltas is not None
         far = np.flatnonzero(deltas > WARN_FROM)
         if len(far):
             warn(

@@ -12,6 +12,8 @@ from ..backends.wavelets import plain_wavelet
 from ..checks import check_choice, check_integer, check_refine, check_wavelet
 from ..coefficients import WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
+from ..indices import SobolIndices
+from ..inputs import Inputs
 from .sobol import SobolExplainer
 
 
@@ -86,6 +88,14 @@ class WCAM(SobolExplainer):
             If inputs, targets and model do not fit together; see the message.
         """
         found = self._prepare(inputs, targets)
+        return self._explanation(self._wavelet_indices(found), found)
+
+    def _map(self, inputs: Any, targets: Any) -> np.ndarray:
+        found = self._prepare(inputs, targets)
+        indices = self._wavelet_indices(found)
+        return indices.by_blocks(lambda some: self._explanation(some, found).pixels())
+
+    def _wavelet_indices(self, found: Inputs) -> SobolIndices:
         layout, shape = found.layout, found.shape_channels_last
         transform = WaveletTransform.fitting(
             found.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
@@ -97,8 +107,10 @@ class WCAM(SobolExplainer):
             self.grid_size,
             self.include_approximation,
         )
-        shares = level_shares(cells)
-        indices = self._indices(found, transform, cells, shares, refine=self.refine)
+        return self._indices(found, transform, cells, level_shares(cells), refine=self.refine)
+
+    def _explanation(self, indices: SobolIndices, found: Inputs) -> WaveletExplanation:
+        layout, shape = found.layout, (len(indices), *found.shape_channels_last[1:])
         coefficients = indices.spread(indices.total.astype(np.float32))
         if layout.ndim == 1 and layout.channel_axis is not None:
             coefficients = map_bands(
@@ -113,6 +125,3 @@ class WCAM(SobolExplainer):
             indices,
             includes_approximation=self.include_approximation,
         )
-
-    def _map(self, inputs: Any, targets: Any) -> np.ndarray:
-        return self.explain_wavelet(inputs, targets).pixels()

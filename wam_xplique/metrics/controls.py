@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..coefficients import Coefficients, WaveletTransform, averages, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Layout, as_numbers
 from ..model import is_torch_tensor
+from ..per_input import BLOCK, joined
 
 
 def control(
@@ -67,10 +67,11 @@ def control(
     check_choice("channels", channels, CHANNELS)
     x, transform = _channels_last(inputs, transform, channels)
     ndim = len(transform.axes)
-    z = map_bands(np.abs, transform.forward(x))
-    if x.ndim == 2 + ndim > 3:
-        z = map_bands(functools.partial(np.mean, axis=-1), z)
-    found = _CONTROLS[name](z, transform, x.shape, seed)
+    others = x.shape[1 + ndim :] if ndim == 1 else ()
+    shapes = map_bands(
+        lambda size: (len(x), *size, *others), transform.shapes(x.shape[1 : 1 + ndim])
+    )
+    found = _CONTROLS[name](x, shapes, transform, seed)
     return WaveletExplanation(found, transform.wavelet, transform.mode, x.shape, ndim)
 
 
@@ -91,43 +92,49 @@ def _channels_last(
 
 
 def _magnitude(
-    z: Coefficients, transform: WaveletTransform, shape: tuple[int, ...], seed: int
+    x: np.ndarray, shapes: Coefficients, transform: WaveletTransform, seed: int
 ) -> Coefficients:
-    return z
+    def of_channels(band: np.ndarray) -> np.ndarray:
+        return band.mean(axis=-1) if band.ndim > len(shapes[0]) else band
+
+    def of_block(x: np.ndarray) -> Coefficients:
+        return map_bands(lambda band: of_channels(np.abs(band)), transform.forward(x))
+
+    blocks = (x[start : start + BLOCK] for start in range(0, len(x), BLOCK))
+    return joined(map(of_block, blocks), len(x))
 
 
 def _random(
-    z: Coefficients, transform: WaveletTransform, shape: tuple[int, ...], seed: int
+    x: np.ndarray, shapes: Coefficients, transform: WaveletTransform, seed: int
 ) -> Coefficients:
     generator = np.random.default_rng(seed)
-    return map_bands(lambda band: generator.random(band.shape), z)
+    return map_bands(generator.random, shapes)
 
 
 def _coarse(
-    z: Coefficients, transform: WaveletTransform, shape: tuple[int, ...], seed: int
+    x: np.ndarray, shapes: Coefficients, transform: WaveletTransform, seed: int
 ) -> Coefficients:
-    first, *details = _random(z, transform, shape, seed)
-    finer = (
-        {key: band + (transform.level - depth) for key, band in bands.items()}
-        for depth, bands in enumerate(details, start=1)
-    )
-    return [first + transform.level, *finer]
+    found = _random(x, shapes, transform, seed)
+    for depth, bands in enumerate([{"": found[0]}, *found[1:]]):
+        for band in bands.values():
+            band += transform.level - depth
+    return found
 
 
 def _centre(
-    z: Coefficients, transform: WaveletTransform, shape: tuple[int, ...], seed: int
+    x: np.ndarray, shapes: Coefficients, transform: WaveletTransform, seed: int
 ) -> Coefficients:
     ndim = len(transform.axes)
-    sizes = shape[1 : 1 + ndim]
+    sizes = x.shape[1 : 1 + ndim]
     offsets = np.indices(sizes) - np.reshape(np.subtract(sizes, 1) / 2, (ndim, *[1] * ndim))
     places = (averages(offset[np.newaxis], transform, ndim) for offset in offsets)
 
-    def closeness(band: np.ndarray, *place: np.ndarray) -> np.ndarray:
+    def closeness(shape: tuple[int, ...], *place: np.ndarray) -> np.ndarray:
         near = 1 / (1 + np.linalg.norm(place, axis=0))
-        near = near if near.ndim == band.ndim else near[..., np.newaxis]
-        return np.broadcast_to(near, band.shape)
+        near = near if near.ndim == len(shape) else near[..., np.newaxis]
+        return np.broadcast_to(near, shape)
 
-    return map_bands(closeness, z, *places)
+    return map_bands(closeness, shapes, *places)
 
 
 _CONTROLS = {"random": _random, "magnitude": _magnitude, "coarse": _coarse, "centre": _centre}
