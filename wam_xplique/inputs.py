@@ -12,7 +12,16 @@ import tensorflow as tf
 
 from .backends import Backend, Tensor
 from .data import gather
-from .model import Channels, Model, Structure, check_meeting, is_keras, is_torch_tensor, on_host
+from .model import (
+    Channels,
+    Model,
+    Structure,
+    check_meeting,
+    is_keras,
+    is_torch_tensor,
+    on_host,
+    own,
+)
 from .operators import semantic_segmentation
 
 CHANNELS = ("first", "last")
@@ -369,7 +378,7 @@ def as_baselines(value: Any, x: Any, layout: Layout, backend: Backend) -> list[A
 
 def front_end_shape(front_end: Any, x: Any, backend: Backend) -> tuple[int, ...]:
     """The shape, without N, of a front end's outputs."""
-    seen = front_end(x[:1])
+    seen = front_end(own(x[:1]))
     if not isinstance(seen, type(x)):
         raise TypeError(
             f"front_end must be differentiable: a function of {backend.name}'s tensors that gives "

@@ -208,6 +208,10 @@ class Model:
         dtype = torch.promote_types(self._weight.dtype, torch.float32)
         return tensor.to(device=self._weight.device, dtype=dtype)
 
+    def seen(self, x: Tensor) -> Tensor:
+        """What the model sees of inputs: these, or what the front end makes of them."""
+        return self._runner.seen(own(x))
+
     def scores(self, x: Tensor, y: Tensor, *held: Tensor) -> Tensor:
         """The scores (N,) of inputs, for their targets."""
 
@@ -387,6 +391,13 @@ def _listed(outputs: Any) -> str:
 def is_torch_tensor(x: Any) -> bool:
     """Whether `x` is a PyTorch tensor; imports nothing."""
     return "torch" in sys.modules and isinstance(x, sys.modules["torch"].Tensor)
+
+
+def own(x: Any) -> Any:
+    """A copy that may be overwritten, of what is not TensorFlow's, which nothing overwrites."""
+    if is_torch_tensor(x):
+        return x.clone()
+    return x.copy() if isinstance(x, np.ndarray) else x
 
 
 def on_host(x: Any) -> np.ndarray:

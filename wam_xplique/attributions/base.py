@@ -177,7 +177,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
             over_channels = partial(backend.reduce, how=self.reducer, axes=(axis,), keepdims=True)
         if self.front_end is not None:
             front_end_shape(self.front_end, x, backend)
-            transform = WithFrontEnd(backend, transform, self.front_end, self.batch_size)
+            transform = WithFrontEnd(backend, transform, question.model.seen, self.batch_size)
         problem = GradientProblem(
             backend,
             question.gradients,

@@ -22,7 +22,7 @@ from ..checks import check_choice, check_fraction, check_integer, check_ndim, ch
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Layout, Question, front_end_shape, gathered, prepare
-from ..model import Model, Output, is_torch_tensor
+from ..model import Model, Output, is_torch_tensor, own
 from .importance import Wavelets, as_array, check_finite, importance
 
 DOMAINS = ("wavelet", "front_end")
@@ -338,20 +338,19 @@ class WaveletMetric(ExplanationMetric):
     @functools.cached_property
     def _seen(self) -> Tensor:
         """What the front end makes of the inputs."""
-        front_end: Any = self.front_end
+        question = self._question
 
         def seen(x: Tensor) -> Tensor:
-            part = front_end(x)
+            part = question.model.seen(x)
             return part.detach() if is_torch_tensor(part) else part
 
-        question = self._question
         return self._batch_size.apply(seen, question.backend, question.x)
 
     def _baseline_of(self, inputs: Any) -> Tensor | float:
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
-        own = inputs if self.explained is None else inputs[self.explained]
-        baseline = _like(own, self.baseline_mode(own))
+        given = inputs if self.explained is None else inputs[self.explained]
+        baseline = _like(given, self.baseline_mode(own(given)))
         if self.explained is not None:
             several: Any = dict(inputs) if isinstance(inputs, dict) else list(inputs)
             several[self.explained] = baseline
@@ -362,7 +361,7 @@ class WaveletMetric(ExplanationMetric):
     def _baseline_of_front_end(self) -> Tensor | float:
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
-        return _like(self._seen, self.baseline_mode(self._seen))
+        return _like(self._seen, self.baseline_mode(own(self._seen)))
 
 
 def check_baseline(baseline_mode: Any) -> None:
