@@ -182,7 +182,9 @@ def name_of(case: Any) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:The indices of inputs")
-@pytest.mark.parametrize(("use", "model", "x"), [case[1:] for case in CASES], ids=map(name_of, CASES))
+@pytest.mark.parametrize(
+    ("use", "model", "x"), [case[1:] for case in CASES], ids=map(name_of, CASES)
+)
 def test_a_model_may_overwrite_what_it_gets_but_nothing_of_the_users(use, model, x):
     kept, weights = np.array(x), Y.copy()
     want = values(use(model(tidy), x, Y))

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from .backends import Backend, Tensor
+from .checks import check_choice, check_ndim
 from .data import gather
 from .model import (
     Channels,
@@ -162,6 +163,8 @@ def prepare(
     explained: str | int | None = None,
 ) -> Question:
     """Check inputs and targets, and bring them to where the model runs."""
+    check_ndim(ndim)
+    check_choice("channels", channels, CHANNELS)
     inputs, held, structure = _several(inputs, explained)
     model = model.called_with(structure)
     x = as_numbers("inputs", inputs)

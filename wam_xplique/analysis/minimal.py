@@ -23,7 +23,7 @@ from .. import operators
 from ..algorithms.batching import BatchSize
 from ..algorithms.minimal import MinimalProblem, minimize, threshold
 from ..backends import Backend
-from ..checks import check_integer, check_number, check_wavelet
+from ..checks import check_integer, check_number, check_range, check_wavelet
 from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands, pack
 from ..inputs import Question, gathered, prepare
 from ..model import Model, Output, cut
@@ -465,13 +465,7 @@ def _probability(score: np.ndarray, rivals: np.ndarray) -> np.ndarray:
 
 def _checked_range(value_range: Any, x: np.ndarray) -> tuple[float, float]:
     """The lowest and the highest value of an input, which the inputs keep to."""
-    message = f"value_range must be None or two rising finite numbers, got {value_range!r}."
-    try:
-        low, high = (float(bound) for bound in value_range)
-    except (TypeError, ValueError) as error:
-        raise ValueError(message) from error
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise ValueError(message)
+    low, high = check_range("value_range", value_range)
     slack = 1e-5 * (high - low)
     if x.min() < low - slack or x.max() > high + slack:
         raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_choice, check_front_end, check_integer, check_ndim
+from ..checks import check_choice, check_front_end, check_ndim, check_seed
 from ..inputs import CHANNELS, Question, as_given, gathered, prepare
 from ..model import Model, Output, cut
 
@@ -28,7 +28,7 @@ class DropIn(ABC):
     verbose: bool = False
 
     def __post_init__(self) -> None:
-        check_integer("seed", self.seed, lowest=0)
+        check_seed(self.seed)
         check_front_end(self.front_end)
         check_ndim(self.ndim)
         check_choice("channels", self.channels, CHANNELS)

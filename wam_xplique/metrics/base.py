@@ -18,7 +18,15 @@ from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import ranks, single_cells
 from ..backends import Tensor
 from ..backends.wavelets import plain_wavelet
-from ..checks import check_choice, check_fraction, check_integer, check_ndim, check_wavelet
+from ..checks import (
+    check_choice,
+    check_fraction,
+    check_integer,
+    check_ndim,
+    check_seed,
+    check_wavelet,
+    is_number,
+)
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Layout, Question, front_end_shape, gathered, prepare
@@ -130,7 +138,7 @@ class WaveletMetric(ExplanationMetric):
         check_wavelet(self.wavelet or "haar", self.mode or "periodization")
         check_choice("domain", self.domain, DOMAINS)
         check_choice("channels", self.channels, CHANNELS)
-        check_integer("seed", self.seed, lowest=0)
+        check_seed(self.seed)
         check_ndim(self.ndim)
         check_baseline(self.baseline_mode)
         if self.domain == "front_end" and self.front_end is None:
@@ -375,26 +383,11 @@ def check_baseline(baseline_mode: Any) -> None:
     """
     if callable(baseline_mode):
         return
-    number = isinstance(baseline_mode, (int, float, np.number))
-    if not number or isinstance(baseline_mode, bool) or not np.isfinite(baseline_mode):
+    if not is_number(baseline_mode):
         raise ValueError(
             "baseline_mode must be a finite number or a function of the inputs, got "
             f"{baseline_mode!r}."
         )
-
-
-def check_share(name: str, value: Any) -> None:
-    """
-    Check an argument that is a share of the features.
-
-    Raises
-    ------
-    ValueError
-        If it is no number in (0, 1].
-    """
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not number or not 0 < value <= 1:
-        raise ValueError(f"{name} must be a number in (0, 1], got {value!r}.")
 
 
 def _like(inputs: Any, baseline: Any) -> Any:
