@@ -42,6 +42,31 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
+class Parameters:
+    """
+    What a dataclass has whose fields may be assigned once it was made.
+
+    It is made anew then, or the constructor's error comes, and all stays as it was. What is in no
+    field is dropped: it was made of them. `__post_init__` ends with `_made = True`.
+    """
+
+    _made: bool = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not self._made or name not in self.__dataclass_fields__:  # type: ignore[attr-defined]
+            super().__setattr__(name, value)
+            return
+        before = self.__dict__
+        fields = self.__dataclass_fields__  # type: ignore[attr-defined]
+        kept = {field: known for field, known in before.items() if field in fields}
+        self.__dict__ = {**kept, name: value}
+        try:
+            self.__post_init__()  # type: ignore[attr-defined]
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+
 def check_integer(
     name: str, value: Any, lowest: int, optional: bool = False, highest: int = MOST
 ) -> None:

@@ -272,6 +272,10 @@ class Model:
     def _operated(self, seen: Tensor, y: Tensor, held: tuple[Tensor, ...]) -> Tensor:
         if self.framework == "numpy":
             seen, y = (tf.constant(values) for values in (seen, y))
+        if isinstance(self.model, TorchWrapper):
+            from .backends.torch_runner import check_modes
+
+            check_modes(self.model.model)
         changed = self.output is not None or self.activation is not None or held
         net = self.model
         if changed or is_keras(self.model):

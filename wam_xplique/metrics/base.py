@@ -19,6 +19,7 @@ from ..algorithms.removal import ranks, single_cells
 from ..backends import Tensor
 from ..backends.wavelets import plain_wavelet
 from ..checks import (
+    Parameters,
     check_choice,
     check_fraction,
     check_integer,
@@ -45,7 +46,7 @@ class ScoreInterval(NamedTuple):
 
 
 @dataclass(eq=False, repr=False)
-class WaveletMetric(ExplanationMetric):
+class WaveletMetric(Parameters, ExplanationMetric):
     """
     Base class of the metrics that remove or insert wavelet coefficients.
 
@@ -150,6 +151,7 @@ class WaveletMetric(ExplanationMetric):
         self.inputs, self.targets = gathered(self.inputs, self.targets, model)
         self._question = self._prepare(model, self.inputs)
         self._baseline = self._baseline_of(self.inputs)
+        self._made = True
 
     def evaluate(self, explanations: Any) -> float:
         """
@@ -347,12 +349,7 @@ class WaveletMetric(ExplanationMetric):
     def _seen(self) -> Tensor:
         """What the front end makes of the inputs."""
         question = self._question
-
-        def seen(x: Tensor) -> Tensor:
-            part = question.model.seen(x)
-            return part.detach() if is_torch_tensor(part) else part
-
-        return self._batch_size.apply(seen, question.backend, question.x)
+        return self._batch_size.apply(question.model.seen, question.backend, question.x)
 
     def _baseline_of(self, inputs: Any) -> Tensor | float:
         if not callable(self.baseline_mode):
