@@ -21,7 +21,6 @@ from .model import (
     is_keras,
     is_torch_tensor,
     on_host,
-    own,
 )
 from .operators import semantic_segmentation
 
@@ -379,13 +378,13 @@ def as_baselines(value: Any, x: Any, layout: Layout, backend: Backend) -> list[A
     )
 
 
-def front_end_shape(front_end: Any, x: Any, backend: Backend) -> tuple[int, ...]:
-    """The shape, without N, of a front end's outputs."""
-    seen = front_end(own(x[:1]))
+def front_end_shape(model: Model, x: Any) -> tuple[int, ...]:
+    """The shape, without N, of what a front end makes of inputs."""
+    seen = model.seen(x[:1])
     if not isinstance(seen, type(x)):
         raise TypeError(
-            f"front_end must be differentiable: a function of {backend.name}'s tensors that gives "
-            f"one, got {type(seen).__name__}."
+            "front_end must be differentiable: a function of "
+            f"{model.backend.name}'s tensors that gives one, got {type(seen).__name__}."
         )
     if len(seen.shape) < 2 or seen.shape[0] != 1:
         raise ValueError(

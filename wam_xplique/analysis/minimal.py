@@ -23,7 +23,7 @@ from .. import operators
 from ..algorithms.batching import BatchSize
 from ..algorithms.minimal import MinimalProblem, minimize, threshold
 from ..backends import Backend
-from ..checks import check_integer, check_number, check_range, check_wavelet
+from ..checks import check_integer, check_number, check_range, check_wavelet, is_number
 from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands, pack
 from ..inputs import Question, gathered, prepare
 from ..model import Model, Output, cut
@@ -415,7 +415,7 @@ def minimal_images(
             float(keep),
             None if alpha is None else float(alpha),
             None if per_channel else layout.channel_axis,
-            learning_rate,
+            float(learning_rate),
             max_steps,
             tolerance,
             batch_size,
@@ -512,8 +512,9 @@ def pareto_front(
         If `alphas` or `keeps` are not rising, or as `minimal_images`.
     """
     name, given = ("alpha", alphas) if keeps is None else ("keep", keeps)
-    values = np.asarray(given, float)
-    if values.ndim != 1 or not len(values) or (np.diff(values) <= 0).any():
+    numbers = list(given) if isinstance(given, (Sequence, np.ndarray)) else [given]
+    values = np.array(numbers, float) if all(map(is_number, numbers)) else np.empty(0)
+    if not len(values) or np.ndim(given) != 1 or (np.diff(values) <= 0).any():
         raise ValueError(f"{name}s must be one or more rising numbers, got {given!r}.")
     progress = tqdm(values.tolist(), desc="minimal images", unit=name, disable=not verbose)
     found = [minimal_images(model, inputs, targets, **{name: v}, **options) for v in progress]

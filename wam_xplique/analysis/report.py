@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from ..archive import whole
 from ..attributions import WCAM, WaveletIntegratedGradients
-from ..checks import check_integer
+from ..checks import check_integer, check_seed
 from ..coefficients import default_level
 from ..data import gather
 from ..explanation import WaveletExplanation
@@ -177,6 +177,7 @@ def report(
     are within 0.1. Shares that lie 2 standard deviations off the reference are marked.
     """
     check_integer("batch_size", batch_size, lowest=1, optional=True)
+    check_seed(seed)
     if isinstance(targets, str) or not hasattr(inputs, "shape"):
         inputs, targets = gather(inputs, targets, None, model if front_end is None else None)
     if not inputs.shape or not len(inputs):

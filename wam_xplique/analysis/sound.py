@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..checks import is_number
+from ..checks import check_seed, is_number
 from ..coefficients import as_rows, flatten
 from ..explanation import WaveletExplanation
 from ..inputs import as_numbers
@@ -138,6 +138,7 @@ def noise_experiment(
     ValueError
         If a waveform is silent, not finite, or not (N, T).
     """
+    check_seed(seed)
     noise = np.random.default_rng(seed).standard_normal(np.shape(waveforms), np.float32)
     return overlap_experiment(
         explainer, waveforms, noise, targets, snr=snr, keep=keep, per_level=per_level

@@ -176,7 +176,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
             axis = layout.channel_axis - len(x.shape)
             over_channels = partial(backend.reduce, how=self.reducer, axes=(axis,), keepdims=True)
         if self.front_end is not None:
-            front_end_shape(self.front_end, x, backend)
+            front_end_shape(question.model, x)
             transform = WithFrontEnd(backend, transform, question.model.seen, self.batch_size)
         problem = GradientProblem(
             backend,

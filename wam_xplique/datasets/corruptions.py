@@ -75,7 +75,7 @@ def corrupt(
     (defocus_blur).
     """
     function, parameters = _find(name)
-    if severity not in SEVERITIES or not is_integer(severity):
+    if not is_integer(severity) or severity not in SEVERITIES:
         raise ValueError(f"severity must be one of {SEVERITIES}, got {severity!r}.")
     check_seed(seed)
     check_integer("first", first, lowest=0)

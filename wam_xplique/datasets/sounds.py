@@ -282,6 +282,7 @@ def fit_duration(waveform: np.ndarray, sample_rate: int, duration: float) -> np.
 
 
 def _length(duration: Any, sample_rate: int) -> int:
+    check_integer("sample_rate", sample_rate, lowest=1)
     if not is_number(duration) or not 1 <= round(duration * sample_rate) <= MOST:
         raise ValueError(
             f"duration must be a number of seconds, of 1 to {MOST} samples, got {duration!r}."

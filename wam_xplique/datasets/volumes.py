@@ -161,7 +161,10 @@ def _cube(cloud: np.ndarray) -> list[tuple[float, float]]:
 
 
 def _as_bounds(bounds: Any) -> list[tuple[float, float]]:
-    array = np.asarray(bounds, dtype=float)
+    try:
+        array = np.asarray(bounds, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        array = np.empty(0)
     if array.shape != (3, 2) or not np.isfinite(array).all() or (array[:, 0] >= array[:, 1]).any():
         raise ValueError(
             f"bounds must be three pairs of a finite lower and a greater upper bound, got {bounds}."

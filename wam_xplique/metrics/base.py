@@ -136,7 +136,8 @@ class WaveletMetric(Parameters, ExplanationMetric):
         # Xplique's constructor would turn all into TensorFlow's tensors.
         check_integer("batch_size", self.batch_size, lowest=1, optional=True)
         check_integer("level", self.level, lowest=0, optional=True)
-        check_wavelet(self.wavelet or "haar", self.mode or "periodization")
+        wavelet = "haar" if self.wavelet is None else self.wavelet
+        check_wavelet(wavelet, "periodization" if self.mode is None else self.mode)
         check_choice("domain", self.domain, DOMAINS)
         check_choice("channels", self.channels, CHANNELS)
         check_seed(self.seed)
@@ -343,7 +344,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
 
     @functools.cached_property
     def _seen_shape(self) -> tuple[int, ...]:
-        return front_end_shape(self.front_end, self._question.x, self._question.backend)
+        return front_end_shape(self._question.model, self._question.x)
 
     @functools.cached_property
     def _seen(self) -> Tensor:

@@ -65,6 +65,8 @@ def control(
     check_choice("name", name, tuple(_CONTROLS), optional=False)
     check_seed(seed)
     check_choice("channels", channels, CHANNELS)
+    if not isinstance(transform, WaveletTransform):
+        raise TypeError(f"transform must be a WaveletTransform, got {transform!r}.")
     x, transform = _channels_last(inputs, transform, channels)
     ndim = len(transform.axes)
     z = map_bands(np.abs, transform.forward(x))

@@ -12,7 +12,7 @@ from xplique.commons.operators import predictions_operator
 
 from .. import operators
 from ..algorithms.removal import most_important_alone, without_most_important
-from ..checks import check_share, is_integer
+from ..checks import MOST, check_share, is_integer
 from ..model import Model
 from ..operators import check_operator
 from .base import WaveletMetric
@@ -48,7 +48,7 @@ class ImportantPartMetric(WaveletMetric):
     domain: str | None = None
 
     def __post_init__(self) -> None:
-        if is_integer(self.keep) and self.keep < 1:
+        if is_integer(self.keep) and not 1 <= self.keep <= MOST:
             raise ValueError(
                 f"keep must be a share in (0, 1] or a count of at least 1, got {self.keep!r}."
             )
