@@ -119,10 +119,10 @@ def check_range(name: str, value: Any) -> tuple[float, float]:
     return float(bounds[0]), float(bounds[1])
 
 
-def check_ndim(ndim: Any) -> None:
+def check_ndim(ndim: Any, name: str = "ndim") -> None:
     """Check a number of spatial axes."""
     if ndim is not None and not (is_integer(ndim) and 1 <= ndim <= 3):
-        raise ValueError(f"ndim must be None, 1, 2 or 3, got {ndim!r}.")
+        raise ValueError(f"{name} must be None, 1, 2 or 3, got {ndim!r}.")
 
 
 def check_front_end(front_end: Any) -> None:

@@ -83,6 +83,7 @@ def explain(
     it is told at the end, and the exit status is 1.
     """
     with telling("wam-xplique"):
+        reading = Reading(size, sample_rate, key, ndim)
         chosen = find_method(
             method,
             parameters,
@@ -97,7 +98,6 @@ def explain(
         check_free(written(names, out), force, paths)
         if paths:
             classifier = load_model(model, weights, preprocess, trust, class_names)
-            reading = Reading(size, sample_rate, key, ndim)
             run = Run(classifier, chosen, reading, target, out, verbose=len(paths) == 1)
             problems |= run.explain(names)
     tell_problems(problems)

@@ -68,6 +68,7 @@ def profile(
     wam_xplique.analysis.ScaleProfile.load reads.
     """
     with telling("wam-xplique"):
+        reading = Reading(size, sample_rate, key, ndim)
         chosen = find_method(
             method,
             parameters,
@@ -85,7 +86,6 @@ def profile(
         paths, problems = expand(files, out)
         check_free([out / "profile.csv", out / "profile.png", *written], force, paths)
         if paths:
-            reading = Reading(size, sample_rate, key, ndim)
             classifiers = [
                 replace(load_model(str(path), weights, preprocess, trust), name=name)
                 for path, name in names.items()
