@@ -79,7 +79,7 @@ class Report:
             If the file is there, and `force` is False.
         """
         with whole(path, force) as file:
-            file.write_text(self.html, encoding="utf-8")
+            file.write_text(self.html, encoding="utf-8", errors="backslashreplace")
         return Path(path)
 
     def to_dataframe(self) -> pd.DataFrame:
