@@ -87,7 +87,7 @@ def write_table(path: str | Path, table: Any, force: bool = True, **options: Any
     """Write a data frame as CSV; text that a spreadsheet would take for a formula gets a "'"."""
     told = table.rename(columns=_as_text).map(_as_text)
     with whole(path, force) as file:
-        told.to_csv(file, index=False, errors="backslashreplace", **options)
+        told.to_csv(file, index=False, **options)
 
 
 def _as_text(cell: Any) -> Any:
