@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import operator
+import os
 import sys
 from typing import Any
 
@@ -27,6 +28,12 @@ _FRAMEWORKS = {
 @functools.cache
 def load_backend(name: str) -> Backend:
     """The backend of the framework called `name`; imports the framework."""
+    if name in _lost:
+        raise RuntimeError(
+            "TensorFlow ran before this process was forked, and would wait forever for threads "
+            "that a fork does not take along: start processes by spawn "
+            '(multiprocessing.get_context("spawn")), or fork before TensorFlow is first used.'
+        )
     if name == "numpy":
         from .numpy_backend import NumpyBackend
 
@@ -79,3 +86,17 @@ def _find(obj: Any) -> Backend:
         f"No backend for an object of type {type(obj).__module__}.{type(obj).__qualname__}; "
         "expected a NumPy array, or a tensor or model of TensorFlow or PyTorch."
     )
+
+
+def _note_fork() -> None:
+    """In a child of a process in which TensorFlow ran, lose it."""
+    module = sys.modules.get("tensorflow.python.eager.context")
+    if module is not None and getattr(module.context_safe(), "_initialized", False):
+        _lost.add("tensorflow")
+        _BACKENDS.clear()
+        load_backend.cache_clear()
+
+
+_lost: set[str] = set()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)

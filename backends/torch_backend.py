@@ -174,6 +174,8 @@ def _add_product(
     return a @ windows if total is None else total.baddbmm_(a, windows)
 
 
-# Decided by shapes alone, hence constants in a graph of torch.compile.
+# Decided by shapes alone, hence constants in a graph of torch.compile. This is all that
+# torch.compiler.assume_constant_result does, once it has imported a compiler, which sets a variable
+# of the environment.
 for _function in (wavelets.plan, filterbank.border_terms):
-    torch.compiler.assume_constant_result(_function)
+    vars(_function)["_dynamo_marked_constant"] = True

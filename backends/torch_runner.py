@@ -34,17 +34,17 @@ class TorchRunner(Runner):
     def __init__(self, model: nn.Module, front_end: FrontEnd | None = None):
         super().__init__(model, front_end)
         self._layout = _Layout(model)
-        self._check_modes()
+        check_modes(self.model, self.front_end)
 
     def evaluate(self, score: Score, x: torch.Tensor, *rows: torch.Tensor) -> torch.Tensor:
-        self._check_modes()
+        check_modes(self.model, self.front_end)
         plain = functools.partial(self._evaluated, score)
         return self._in_parts(plain, x, rows, plain)[0]
 
     def differentiate(
         self, score: Score, x: torch.Tensor, *rows: torch.Tensor
     ) -> tuple[torch.Tensor, Rows]:
-        self._check_modes()
+        check_modes(self.model, self.front_end)
 
         def differentiated(x: torch.Tensor, *rows: torch.Tensor) -> Rows:
             # Of tensors made in inference mode there is no gradient, but of their copies.
@@ -68,17 +68,12 @@ class TorchRunner(Runner):
 
     def _evaluated(self, score: Score, x: torch.Tensor, *rows: torch.Tensor) -> Rows:
         with torch.no_grad():
-            return (score(self.seen(x), *rows),)
+            return (score(super().seen(x), *rows),)
 
-    def _check_modes(self) -> None:
-        for name, module in {"model": self.model, "front_end": self.front_end}.items():
-            parts = module.named_modules() if _has_modes(module) else ()
-            training = [part or f"the {name}" for part, m in parts if _trains(m)]
-            if training:
-                raise ValueError(
-                    f"The {name} must be in evaluation mode, but {training[0]} is in training "
-                    f"mode; call {name}.eval() first."
-                )
+    def seen(self, x: torch.Tensor) -> torch.Tensor:
+        check_modes(self.model, self.front_end)
+        with torch.no_grad():
+            return super().seen(x)
 
     def _in_parts(
         self, function: Callable[..., Rows], x: torch.Tensor, rows: Rows, plain: Callable[..., Rows]
@@ -97,6 +92,18 @@ class TorchRunner(Runner):
                     raise
                 return self._in_parts(function, x, rows, plain)
         return tuple(map(torch.cat, zip(*parts, strict=True))) if len(parts) > 1 else parts[0]
+
+
+def check_modes(model: Any, front_end: Any = None) -> None:
+    """Raise a ValueError if the model, or what stands before it, is in training mode."""
+    for name, module in {"model": model, "front_end": front_end}.items():
+        parts = module.named_modules() if _has_modes(module) else ()
+        training = [part or f"the {name}" for part, m in parts if _trains(m)]
+        if training:
+            raise ValueError(
+                f"The {name} must be in evaluation mode, but {training[0]} is in training "
+                f"mode; call {name}.eval() first."
+            )
 
 
 class _Layout:

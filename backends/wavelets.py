@@ -92,7 +92,7 @@ def check_mode(mode: str) -> str:
     ValueError
         If `mode` is not among `pywt.Modes.modes`; the message gives the nearest names.
     """
-    if mode not in pywt.Modes.modes:
+    if not isinstance(mode, str) or mode not in pywt.Modes.modes:
         raise ValueError(
             f"mode={mode!r} is not a boundary mode of PyWavelets; "
             f"{_nearest(str(mode), pywt.Modes.modes)}"

@@ -32,6 +32,7 @@ from tqdm.auto import tqdm
 
 from wam_xplique import WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
 from wam_xplique.analysis import minimal_images, sufficient_images
+from wam_xplique.archive import write_text
 from wam_xplique.coefficients import WaveletTransform
 from wam_xplique.demo import data, networks
 
@@ -148,7 +149,7 @@ def main() -> None:
     settings = replace(real.QUICK if arguments.quick else real.Settings(), **given)
     with timing.quiet():
         report = real.run(settings, arguments.out)
-    (arguments.out / "tables.md").write_text(report.markdown() + "\n")
+    write_text(arguments.out / "tables.md", report.markdown() + "\n")
     report.publish(arguments.output or arguments.out / "minimal.json")
 
 

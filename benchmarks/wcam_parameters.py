@@ -36,6 +36,7 @@ from wam_xplique.attributions.samplers import (
     SeededLatinHypercubeRS,
 )
 from wam_xplique.demo import data, networks
+from wam_xplique.plots.common import save_figure
 
 from . import timing
 
@@ -214,8 +215,7 @@ def draw(rows: Sequence[timing.Row], path: Path) -> None:
         ax.set_ylabel("grid_size")
         ax.set_title(f"{name} (darker is better)")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
 
 
 def run(settings: Settings) -> timing.Report:

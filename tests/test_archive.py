@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from wam_xplique import WaveletExplanation
-from wam_xplique.archive import read_json, whole, write_json, write_table
+from wam_xplique.archive import read_json, whole, write_json, write_table, write_text
 from wam_xplique.backends import wavedecn
 
 
@@ -117,3 +117,20 @@ def test_what_contradicts_itself_is_neither_saved_nor_loaded(changes, tmp_path, 
     monkeypatch.undo()
     with pytest.raises(ValueError, match=r"wrong\.npz does not hold a WaveletExplanation: .+"):
         WaveletExplanation.load(tmp_path / "wrong.npz")
+
+
+NAME = "_a$b$ \udce9=1"
+"""A name with a formula's signs, an underscore first, and a byte that is no UTF-8."""
+
+
+def test_names_are_written_as_they_are_or_escaped(tmp_path):
+    write_text(tmp_path / "page.md", NAME)
+    assert (tmp_path / "page.md").read_text("utf-8") == r"_a$b$ \udce9=1"
+    write_json(tmp_path / "names.json", {NAME: NAME})
+    assert read_json(tmp_path / "names.json") == {NAME: NAME}
+    write_table(tmp_path / "table.csv", pd.DataFrame({"=name": [NAME[:6], "=1+1"]}))
+    assert (tmp_path / "table.csv").read_text("utf-8").splitlines() == [
+        "'=name",
+        "_a$b$ ",
+        "'=1+1",
+    ]

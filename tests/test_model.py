@@ -9,6 +9,7 @@ import subprocess
 import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,6 +18,9 @@ import pytest
 import tensorflow as tf
 import torch
 from torch import nn
+from xplique.attributions.global_sensitivity_analysis import HommaEstimator
+from xplique.commons.operators import predictions_operator
+from xplique.wrappers import TorchWrapper
 
 from wam_xplique import (
     FAM,
@@ -26,12 +30,16 @@ from wam_xplique import (
     WaveletSmoothGrad,
 )
 from wam_xplique.analysis import ScaleProfileCallback, minimal_images, scale_profile
+from wam_xplique.attributions.samplers import MonteCarloRS
 from wam_xplique.metrics import (
+    FaithfulnessOnSpectra,
     MatchedFaithfulness,
     WaveletDeletion,
+    WaveletInsertion,
     WaveletMuFidelity,
     cascading_randomization,
 )
+from wam_xplique.metrics.base import WaveletMetric
 
 X = np.random.default_rng(0).standard_normal((3, 16, 16, 3)).astype(np.float32)
 Y = np.eye(3, dtype=np.float32)
@@ -202,10 +210,97 @@ def test_models_that_ask_what_a_compiler_cannot_tell_are_explained_again_and_aga
         agree(explainer(X[:count], Y[:count]), first[:count])
 
 
-def test_a_model_that_is_assigned_is_explained():
-    explainer = WaveletSaliency(keras_net("softmax"))
-    explainer.model = keras_net("linear")
-    agree(explainer(X, Y), WaveletSaliency(keras_net("linear"))(X, Y))
+def logit_gap(model, x, y):
+    return tf.reduce_max(model(x), -1) - tf.reduce_min(model(x), -1)
+
+
+def halved(x):
+    return x / 2
+
+
+def chosen(outputs):
+    return outputs[:, ::-1]
+
+
+MAPS = np.random.default_rng(1).random((3, 16, 16))
+MADE = {
+    "saliency": (WaveletSaliency, {}, lambda e: e(X, Y)),
+    "noise": (WaveletSmoothGrad, {"nb_samples": 2, "noise": 0.1}, lambda e: e(X, Y)),
+    "wcam": (WCAM, CELLS, lambda e: e(X, Y)),
+    "fam": (FAM, {"grid_size": 4}, lambda e: e(X, Y)),
+    "insertion": (WaveletInsertion, {"steps": 2}, lambda m: m.evaluate_samples(MAPS)),
+    "matched": (MatchedFaithfulness, {"groups": 9}, lambda m: m.evaluate_samples(MAPS)),
+}
+
+
+def made(name: str, model: Any, **options: Any) -> Any:
+    cls, few, _ = MADE[name]
+    data = {"inputs": X, "targets": Y} if issubclass(cls, WaveletMetric) else {}
+    return cls(model, **{**data, **few, **options})
+
+
+@pytest.mark.filterwarnings("ignore:The indices of inputs")
+@pytest.mark.parametrize(
+    ("name", "assigned"),
+    [
+        *[
+            (name, assigned)
+            for name in MADE
+            for assigned in (
+                {"model": keras_net("softmax")},
+                {"operator": logit_gap},
+                {"output": chosen},
+                {"front_end": halved},
+                {"seed": 5},
+                {"batch_size": 2},
+            )
+        ],
+        *[
+            (name, assigned)
+            for name in ("wcam", "fam")
+            for assigned in (
+                {"sampler": MonteCarloRS(3)},
+                {"estimator": HommaEstimator()},
+                {"nb_design": 16},
+            )
+        ],
+        ("saliency", {"output_layer": "conv", "operator": lambda m, x, y: m(x)[:, 4, 4, 0]}),
+        ("wcam", {"wavelet": "db2"}),
+        ("noise", {"noise": 0.3}),
+        ("insertion", {"baseline_mode": 1.0}),
+        ("insertion", {"targets": Y[::-1]}),
+        ("insertion", {"inputs": X[::-1]}),
+        ("insertion", {"wavelet": "db2"}),
+        ("insertion", {"activation": "softmax"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
+)
+def test_what_is_assigned_counts_as_if_it_was_given(name, assigned):
+    use, model = MADE[name][2], keras_net()
+    given = {"model": model, **assigned}
+    one = made(name, model)
+    use(one)  # what it keeps of the first use is not kept beyond
+    for field, value in reversed(assigned.items()):
+        setattr(one, field, value)
+    agree(use(one), use(made(name, **given)))
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_assigned_wrongly_is_refused_as_by_the_constructor(name):
+    use, one = MADE[name][2], made(name, torch_net())
+    x = use(one)
+    bad = {"model": 3, "operator": 3, "seed": -1, "batch_size": 0, "ndim": 7, "channels": "middle"}
+    if name in ("wcam", "fam"):
+        bad |= {"sampler": "sobol", "estimator": "jansen", "nb_design": 6, "grid_size": 0}
+    bad |= {"model ": Net().train()}
+    for field, value in bad.items():
+        field = field.strip()
+        with pytest.raises((ValueError, TypeError)) as refused:
+            setattr(one, field, value)
+        with pytest.raises((ValueError, TypeError)) as constructed:
+            made(name, **{"model": torch_net(), field: value})
+        assert str(refused.value) == str(constructed.value)
+    agree(use(one), x)  # all is as it was
 
 
 @pytest.mark.parametrize(
@@ -403,13 +498,28 @@ def test_programs_without_modes_are_explained():
 
 def test_a_module_that_trains_again_is_refused_and_left_alone():
     model = nn.Sequential(nn.BatchNorm2d(3), torch_net()).eval()
-    made = WCAM(model, **CELLS), WaveletDeletion(model, FIRST, Y, steps=2)
+    front = nn.BatchNorm2d(3).eval()
+    fronted = WaveletSaliency(torch_net(), front_end=front)
+    wrapped = WCAM(TorchWrapper(model, "cpu"), **CELLS, operator=predictions_operator)
+    tf.config.run_functions_eagerly(False)  # which a TorchWrapper changes
+    spectra = FaithfulnessOnSpectra(torch_net(), FIRST, Y, front_end=front, domain="front_end")
+    profiled = WCAM(model, **CELLS)
+    uses = [
+        *[partial(MADE[name][2], made(name, model)) for name in MADE],
+        partial(fronted, FIRST, Y),
+        partial(wrapped, X, Y),
+        partial(spectra, np.abs(FIRST)),
+        partial(scale_profile, profiled, FIRST, Y),
+        partial(minimal_images, model, FIRST, Y),
+        partial(cascading_randomization, model, WaveletSaliency, FIRST, Y),
+    ]
     model.train()
-    before = model[0].running_mean.clone()
-    for use in (lambda: made[0](FIRST, Y), lambda: made[1](X.mean(-1))):
+    front.train()
+    before = [norm.running_mean.clone() for norm in (model[0], front)]
+    for use in uses * 2:
         with pytest.raises(ValueError, match="evaluation mode"):
             use()
-    torch.testing.assert_close(model[0].running_mean, before)
+    torch.testing.assert_close([model[0].running_mean, front.running_mean], before)
 
 
 def test_keras_models_are_explained_as_they_infer():

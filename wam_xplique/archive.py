@@ -49,10 +49,15 @@ def whole(path: str | Path, force: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | Path, text: str, force: bool = True) -> None:
+    """Write a text; what is no UTF-8 in it, as the names of files may be, is escaped."""
+    with whole(path, force) as file:
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """Write numbers, texts, lists and dicts."""
-    with whole(path) as file:
-        file.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: str | Path) -> Any:
@@ -80,13 +85,14 @@ def kept(path: Path, make: Callable[[], Any]) -> Any:
 
 def write_table(path: str | Path, table: Any, force: bool = True, **options: Any) -> None:
     """Write a data frame as CSV; text that a spreadsheet would take for a formula gets a "'"."""
-    told = table.map(lambda cell: f"'{cell}" if _is_formula(cell) else cell)
+    told = table.rename(columns=_as_text).map(_as_text)
     with whole(path, force) as file:
         told.to_csv(file, index=False, **options)
 
 
-def _is_formula(cell: Any) -> bool:
-    return isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+def _as_text(cell: Any) -> Any:
+    is_formula = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if is_formula else cell
 
 
 def write(path: str | Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:

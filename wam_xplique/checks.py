@@ -23,13 +23,65 @@ def warn(message: str) -> None:
 _PACKAGE = __name__.partition(".")[0] + "."
 
 
-def check_integer(name: str, value: Any, lowest: int, optional: bool = False) -> None:
+MOST = 2**31 - 1
+"""The largest count: what is beyond fits no memory, and not the integers of the frameworks."""
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite real number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    try:
+        return bool(np.isfinite(float(value)))
+    except OverflowError:  # of integers beyond all floats
+        return False
+
+
+def is_integer(value: Any) -> bool:
+    """Whether a value is an integer, and no bool."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+class Parameters:
+    """
+    What a dataclass has whose fields may be assigned once it was made.
+
+    It is made anew then, or the constructor's error comes, and all stays as it was. What is in no
+    field is dropped: it was made of them. `__post_init__` ends with `_made = True`.
+    """
+
+    _made: bool = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not self._made or name not in self.__dataclass_fields__:  # type: ignore[attr-defined]
+            super().__setattr__(name, value)
+            return
+        before = self.__dict__
+        fields = self.__dataclass_fields__  # type: ignore[attr-defined]
+        kept = {field: known for field, known in before.items() if field in fields}
+        self.__dict__ = {**kept, name: value}
+        try:
+            self.__post_init__()  # type: ignore[attr-defined]
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+
+def check_integer(
+    name: str, value: Any, lowest: int, optional: bool = False, highest: int = MOST
+) -> None:
     """Check an integer argument."""
     if optional and value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
+    if not is_integer(value) or not lowest <= value <= highest:
         kind = "None or an integer" if optional else "an integer"
-        raise ValueError(f"{name} must be {kind} of at least {lowest}, got {value!r}.")
+        most = f" and at most {highest}" if is_integer(value) and value > highest else ""
+        raise ValueError(f"{name} must be {kind} of at least {lowest}{most}, got {value!r}.")
+
+
+def check_seed(seed: Any, name: str = "seed") -> None:
+    """Check a seed."""
+    check_integer(name, seed, lowest=0, highest=2**64 - 1)
 
 
 def check_wavelet(wavelet: Any, mode: Any) -> None:
@@ -42,26 +94,35 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...], optional: bool
     """Check an argument that is one of a few names (or None, where it is optional)."""
     if optional and value is None:
         return
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         kind = "None or one" if optional else "one"
         raise ValueError(f"{name} must be {kind} of {choices}, got {value!r}.")
 
 
 def check_number(name: str, value: Any, lowest: float) -> None:
     """Check a real argument."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float, np.number))
-        or not np.isfinite(value)
-        or value < lowest
-    ):
+    if not is_number(value) or value < lowest:
         raise ValueError(f"{name} must be a finite number of at least {lowest}, got {value!r}.")
 
 
-def check_ndim(ndim: Any) -> None:
+def check_share(name: str, value: Any) -> None:
+    """Check an argument that is a share, of which something is left."""
+    if not is_number(value) or not 0 < value <= 1:
+        raise ValueError(f"{name} must be a number in (0, 1], got {value!r}.")
+
+
+def check_range(name: str, value: Any) -> tuple[float, float]:
+    """The lowest and the highest value that an argument gives."""
+    bounds = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else ()
+    if len(bounds) != 2 or not all(map(is_number, bounds)) or not bounds[0] < bounds[1]:
+        raise ValueError(f"{name} must be two finite numbers, the lower first, got {value!r}.")
+    return float(bounds[0]), float(bounds[1])
+
+
+def check_ndim(ndim: Any, name: str = "ndim") -> None:
     """Check a number of spatial axes."""
-    if ndim is not None and (isinstance(ndim, bool) or ndim not in (1, 2, 3)):
-        raise ValueError(f"ndim must be None, 1, 2 or 3, got {ndim!r}.")
+    if ndim is not None and not (is_integer(ndim) and 1 <= ndim <= 3):
+        raise ValueError(f"{name} must be None, 1, 2 or 3, got {ndim!r}.")
 
 
 def check_front_end(front_end: Any) -> None:
@@ -93,7 +154,7 @@ def check_until(until: Any, targets: tuple[str, ...]) -> None:
 
 def check_refine(refine: Any) -> None:
     """Check a tolerance or a budget of refinement."""
-    if isinstance(refine, (int, np.integer)):
+    if is_integer(refine):
         check_integer("refine", refine, lowest=1)
     else:
         check_fraction("refine", refine)

@@ -239,7 +239,7 @@ class WaveletExplanation(PerInput):
         """
         made = None if self.sobol is None else self.sobol.confidence
         confidence = (made or 0.95) if confidence is None else confidence
-        if isinstance(confidence, bool) or not 0 < confidence < 1:
+        if not isinstance(confidence, (float, np.floating)) or not 0 < confidence < 1:
             raise ValueError(f"confidence must be a number between 0 and 1, got {confidence!r}.")
         if self.sobol is not None:
             if made not in (None, confidence):

@@ -11,8 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 from .backends import Backend, Tensor
+from .checks import check_choice, check_ndim
 from .data import gather
-from .model import Channels, Model, Structure, check_meeting, is_keras, is_torch_tensor, on_host
+from .model import (
+    Channels,
+    Model,
+    Structure,
+    check_meeting,
+    is_keras,
+    is_torch_tensor,
+    on_host,
+)
 from .operators import semantic_segmentation
 from .per_input import BLOCK
 
@@ -253,6 +262,8 @@ def prepare(
     explained: str | int | None = None,
 ) -> Inputs:
     """Check inputs and targets, as they are to be brought to where the model runs."""
+    check_ndim(ndim)
+    check_choice("channels", channels, CHANNELS)
     inputs, held, structure = _several(inputs, explained)
     model = model.called_with(structure)
     x = as_numbers("inputs", inputs, cast=False)
@@ -451,13 +462,13 @@ def as_baselines(value: Any, question: Question) -> list[Any]:
     )
 
 
-def front_end_shape(front_end: Any, x: Any, backend: Backend) -> tuple[int, ...]:
-    """The shape, without N, of a front end's outputs."""
-    seen = front_end(x[:1])
+def front_end_shape(model: Model, x: Any) -> tuple[int, ...]:
+    """The shape, without N, of what a front end makes of inputs."""
+    seen = model.seen(x[:1])
     if not isinstance(seen, type(x)):
         raise TypeError(
-            f"front_end must be differentiable: a function of {backend.name}'s tensors that gives "
-            f"one, got {type(seen).__name__}."
+            "front_end must be differentiable: a function of "
+            f"{model.backend.name}'s tensors that gives one, got {type(seen).__name__}."
         )
     if len(seen.shape) < 2 or seen.shape[0] != 1:
         raise ValueError(

@@ -209,6 +209,10 @@ class Model:
         dtype = torch.promote_types(self._weight.dtype, torch.float32)
         return tensor.to(device=self._weight.device, dtype=dtype)
 
+    def seen(self, x: Tensor) -> Tensor:
+        """What the model sees of inputs: these, or what the front end makes of them."""
+        return self._runner.seen(own(x))
+
     def scores(self, x: Tensor, y: Tensor, *held: Tensor) -> Tensor:
         """The scores (N,) of inputs, for their targets."""
 
@@ -269,6 +273,10 @@ class Model:
     def _operated(self, seen: Tensor, y: Tensor, held: tuple[Tensor, ...]) -> Tensor:
         if self.framework == "numpy":
             seen, y = (tf.constant(values) for values in (seen, y))
+        if isinstance(self.model, TorchWrapper):
+            from .backends.torch_runner import check_modes
+
+            check_modes(self.model.model)
         changed = self.output is not None or self.activation is not None or held
         net = self.model
         if changed or is_keras(self.model):
@@ -388,6 +396,13 @@ def _listed(outputs: Any) -> str:
 def is_torch_tensor(x: Any) -> bool:
     """Whether `x` is a PyTorch tensor; imports nothing."""
     return "torch" in sys.modules and isinstance(x, sys.modules["torch"].Tensor)
+
+
+def own(x: Any) -> Any:
+    """A copy that may be overwritten, of what is not TensorFlow's, which nothing overwrites."""
+    if is_torch_tensor(x):
+        return x.clone()
+    return x.copy() if isinstance(x, np.ndarray) else x
 
 
 def on_host(x: Any) -> np.ndarray:

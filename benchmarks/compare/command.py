@@ -72,6 +72,7 @@ def compare(
 
     --paper has the models, methods, metrics, samples and layout of a published table.
     """
+    from wam_xplique.archive import write_text
     from wam_xplique.terminal import telling
 
     from . import papers, plots, runner, tables
@@ -94,7 +95,7 @@ def compare(
             plots.draw(results, out)
             markdown = tables.summary(results)
     facts = "\n".join(f"- {name}: {fact}" for name, fact in timing.machine().items())
-    (out / "summary.md").write_text(f"{markdown}\n\n{facts}\n")
+    write_text(out / "summary.md", f"{markdown}\n\n{facts}\n")
     print(f"{markdown}\n\nWritten to {out}/")
 
 

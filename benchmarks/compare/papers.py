@@ -12,6 +12,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from wam_xplique.analysis import zoom_consistency
+from wam_xplique.archive import write_table
 from wam_xplique.attributions import WCAM
 from wam_xplique.explanation import WaveletExplanation
 
@@ -208,7 +209,7 @@ def _zoom_table(requests: Sequence[Request], settings: Settings, out: Path) -> s
             path.parent.mkdir(parents=True, exist_ok=True)
             regular = _explain(request.load(), settings, settings.level)
             zoomed = _explain(replace(request, crop=CROP / 2).load(), settings, settings.level + 1)
-            zoom_consistency(regular, zoomed).to_dataframe().to_csv(path, index=False)
+            write_table(path, zoom_consistency(regular, zoomed).to_dataframe())
         for row in pd.read_csv(path).replace(np.nan, None).to_dict("records"):
             line = table.setdefault(int(row["level"]), {"level": int(row["level"])})
             for kind, title in (("regular", "Reg."), ("zoomed", "×2")):

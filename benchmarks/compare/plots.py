@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from wam_xplique import attributions as ours
-from wam_xplique.plots.common import as_written
+from wam_xplique.plots.common import as_written, save_figure
 
 from .metrics import METRICS
 
@@ -44,8 +44,7 @@ def draw(results: pd.DataFrame, out: Path) -> list[Path]:
         ):
             figure.suptitle(str(model))
             paths.append(out / f"{name}_{what}.png")
-            figure.savefig(paths[-1], dpi=110)
-            plt.close(figure)
+            save_figure(figure, paths[-1], dpi=110)
     return paths
 
 

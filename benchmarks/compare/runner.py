@@ -148,8 +148,8 @@ def run(
             _run_subject(request, settings, out, chosen, metrics, retry, make or _makers)
     results = collect(out)
     write_table(out / "results.csv", results)
-    with contextlib.suppress(ImportError):
-        results.to_parquet(out / "results.parquet", index=False)
+    with contextlib.suppress(ImportError), whole(out / "results.parquet") as file:
+        results.to_parquet(file, index=False)
     return results
 
 

@@ -25,6 +25,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from wam_xplique.archive import write_text
+
 from .. import timing
 from ..compare.runner import check_settings
 from . import agreement, corruptions, randomization, scales, scores
@@ -59,7 +61,7 @@ def measure(run: Run, only: Sequence[str]) -> str:
     with timing.quiet():
         parts = [SECTIONS[name](run) for name in SECTIONS if name in only]
     markdown = "\n\n".join(parts) + "\n"
-    (run.out / "tables.md").write_text(markdown)
+    write_text(run.out / "tables.md", markdown)
     facts = {"machine": timing.machine(), "settings": asdict(run.settings)}
     return markdown + "\n" + "\n".join(f"- {k}: {v}" for k, v in facts.items()) + "\n"
 

@@ -20,6 +20,7 @@ from wam_xplique.analysis import (
     sufficient_images,
 )
 from wam_xplique.coefficients import Coefficients, as_rows, flatten, largest, map_bands, unflatten
+from wam_xplique.plots.common import save_figure
 
 from .. import timing
 from . import networks, photographs
@@ -111,8 +112,8 @@ def run(settings: Settings, out: Path) -> timing.Report:
         )
     ]
     out.mkdir(parents=True, exist_ok=True)
-    front.plot().savefig(out / "front.png", dpi=150)
-    found.plot().savefig(out / "images.png", dpi=80)
+    save_figure(front.plot(), out / "front.png", dpi=150)
+    save_figure(found.plot(), out / "images.png", dpi=80)
     return report
 
 

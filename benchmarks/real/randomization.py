@@ -12,6 +12,7 @@ from wam_xplique import WaveletIntegratedGradients, WaveletSaliency, WaveletSmoo
 from wam_xplique.algorithms.randomization import Randomization
 from wam_xplique.metrics import cascading_randomization
 from wam_xplique.plots import plot_randomization
+from wam_xplique.plots.common import save_figure
 
 from .. import timing
 from ..methods import Blind
@@ -34,7 +35,7 @@ def section(run: Run) -> str:
         for method in _explainers(run.settings)
     }
     figure: Any = plot_randomization(found).figure
-    figure.savefig(run.out / "randomization.png", dpi=110, bbox_inches="tight")
+    save_figure(figure, run.out / "randomization.png", dpi=110, bbox_inches="tight")
     rows = []
     for method, one in found.items():
         stages = dict(zip(one.layers, zip(one.mean, one.interval, strict=True), strict=True))

@@ -6,6 +6,8 @@ import functools
 
 import pandas as pd
 
+from wam_xplique.archive import write_table
+
 from .. import timing
 from ..compare import metrics, runner, tables
 from . import photographs
@@ -37,7 +39,7 @@ PAPER = {
 def section(run: Run) -> str:
     """The tables of all networks, and beside those of the paper."""
     results = pd.concat([score(run, network) for network in run.names], ignore_index=True)
-    results.to_csv(run.out / "scores.csv", index=False)
+    write_table(run.out / "scores.csv", results)
     parts = ["### Beside the WAM paper", _beside_the_paper(results)]
     for network, of_network in results.groupby("model", sort=False):
         count = of_network["sample"].nunique()

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from wam_xplique.coefficients import WaveletTransform, levels
 from wam_xplique.datasets import save_wav
+from wam_xplique.plots.common import save_figure
 
 from .. import methods
 from ..compare.subjects import Subject
@@ -48,7 +49,7 @@ def write_example(
     frames = {"before": one.inputs[0, :, 0], "after": left[0, :, 0]}
     bands = {name: each.scale_importance()[0] for name, each in found.items()}
     figure = draw(frames, subject.pitches[number], bands, transform)
-    figure.savefig(folder / "crepe.png", dpi=100)
+    save_figure(figure, folder / "crepe.png", dpi=100)
 
 
 def write_sounds(make: Callable[[], Any], network: Any, folder: Path, seed: int = 0) -> None:

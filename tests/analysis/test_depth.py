@@ -29,18 +29,18 @@ def measured(count: int = 5) -> tuple[DecisiveImages, Robustness]:
 
 def test_depth_and_robustness_are_related_input_by_input():
     sufficient, robust = measured()
-    relation = depth_robustness({"ours": (sufficient, robust)})
+    relation = depth_robustness({"_ours": (sufficient, robust)})
     table = relation.to_dataframe()
     np.testing.assert_array_equal(table["depth"], sufficient.share)
     np.testing.assert_array_equal(table["robustness"], robust.share)
-    assert set(table["model"]) == {"ours"}
-    row = relation.correlations().loc["ours"]
+    assert set(table["model"]) == {"_ours"}
+    row = relation.correlations().loc["_ours"]
     assert row["inputs"] == 5
     if np.ptp(sufficient.share) and np.ptp(robust.share):
         expected = scipy.stats.spearmanr(sufficient.share, robust.share)
         np.testing.assert_allclose(row["correlation"], expected.statistic)
     (ax,) = relation.plot().axes
-    assert ax.get_legend().get_texts()[0].get_text().startswith("ours (ρ = ")
+    assert ax.get_legend().get_texts()[0].get_text().startswith("_ours (ρ = ")
 
 
 def related(depth: list[float], robust: list[float]) -> float:

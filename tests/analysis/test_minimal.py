@@ -282,9 +282,9 @@ def test_values_beyond_the_range_are_clipped_and_have_no_gradient(framework):
 @pytest.mark.parametrize(
     ("value_range", "message"),
     [
-        ((1, 0), "two rising finite numbers"),
-        ((0, np.inf), "two rising finite numbers"),
-        (3, "two rising finite numbers"),
+        ((1, 0), "two finite numbers, the lower first"),
+        ((0, np.inf), "two finite numbers, the lower first"),
+        (3, "two finite numbers, the lower first"),
         ((0, 1), "must hold all inputs, which go from -1 to 1"),
     ],
 )

@@ -464,14 +464,14 @@ def test_one_input_leaves_the_difference_open(profile):
 
 
 def test_a_comparison_draws_a_group_of_bars_for_each_scale(profile, other):
-    comparison = compare_profiles({"x": profile, "y": other[1], "z": profile})
+    comparison = compare_profiles({"_x$": profile, "y": other[1], "z": profile})
     assert isinstance(comparison, ProfileComparison)
     (ax,) = comparison.plot().axes
     heights = [[bar.get_height() for bar in group] for group in ax.containers[::2]]
     np.testing.assert_allclose(heights, [profile.mean, other[1].mean, profile.mean])
     places = sorted(bar.get_x() for bar in ax.patches)
     assert np.diff(places).min() > 0.2
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["x", "y", "z"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["_x$", "y", "z"]
 
 
 def test_profiles_that_do_not_fit_are_not_compared(profile):

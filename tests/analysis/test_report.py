@@ -64,7 +64,7 @@ def full(model, explainer, reference) -> Report:
         X,
         WRONG,
         explainer=explainer,
-        names=[NASTY, "second", "third"],
+        names=[NASTY, "second", "th\udce9"],
         class_names=["<b>one</b>", "two", "three"],
         reference=reference,
         boxes=BOXES,
@@ -187,7 +187,7 @@ def test_the_table_has_what_the_page_tells(full, model, explainer):
     classes = ["<b>one</b>", "two", "three"]
     explained = np.eye(3, dtype=np.float32)[PREDICTED]
     explanation = explainer.explain_wavelet(X, explained)
-    assert list(table.name) == [NASTY, "second", "third"]
+    assert list(table.name) == [NASTY, "second", r"th\xe9"]
     assert list(table.predicted) == [classes[number] for number in PREDICTED]
     assert list(table.target) == [classes[number] for number in WRONG]
     np.testing.assert_allclose(table.score, NETWORK(X).max(axis=1), rtol=1e-4)

@@ -206,9 +206,18 @@ def test_what_was_written_into_a_folder_of_inputs_is_no_input(
         (["--model", "NoNet"], "NoNet is not among keras.applications"),
         (["--model", "nothing.keras"], "nothing.keras is no file"),
         (["--class-names", "nothing.txt"], "nothing.txt"),
+        (["--class-names", "four.txt"], "must be one for each of the model's 3 outputs, got 4"),
+        (["--size", "-5"], "--size must be None or an integer of at least 1, got -5"),
+        (["--sample-rate", "0"], "--sample-rate must be None or an integer of at least 1, got 0"),
+        (["--ndim", "7"], "--ndim must be None, 1, 2 or 3, got 7"),
+        (["--seed", "-1"], "seed must be an integer of at least 0, got -1"),
     ],
 )
-def test_what_cannot_be_done_is_told(arguments, message, photos, model_files, tmp_path, capsys):
+def test_what_cannot_be_done_is_told(
+    arguments, message, photos, model_files, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("four.txt").write_text("a\nb\nc\nd\n")
     out = tmp_path / "out"
     model = [] if "--model" in arguments else ["--model", model_files["keras"]]
     given = ["explain", str(photos / "a.png"), *model, *arguments, "--out", str(out)]

@@ -252,7 +252,7 @@ def test_what_is_no_image_is_refused():
     [
         ({"name": "snow"}, "name must be one of .*gaussian_noise.* got 'snow'"),
         ({"name": ["fog"]}, "name must be one of"),
-        ({"severity": 0}, "severity must be an integer of at least 1 and at most 5, got 0"),
+        ({"severity": 0}, "severity must be one of .*5.*, got 0"),
         ({"severity": 6}, "got 6"),
         ({"severity": 2.0}, "got 2.0"),
         ({"severity": True}, "got True"),

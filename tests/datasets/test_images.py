@@ -47,9 +47,25 @@ def test_too_few_images_and_broken_ones_are_told(folder, tmp_path):
         image_folder(tmp_path / "empty", 8)
     with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
         image_folder(folder, 0)
-    (folder / "broken.jpg").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"broken.jpg cannot be read as an image"):
-        image_folder(folder, 8)
+    for content in (b"", b"no image"):
+        (folder / "broken.jpg").write_bytes(content)
+        with pytest.raises(ValueError, match=r"broken.jpg cannot be read as an image"):
+            image_folder(folder, 8)
+
+
+def test_what_is_no_file_is_passed_over(folder):
+    count = len(image_folder(folder, 8)[1])
+    (folder / "folder.png").mkdir()
+    (folder / "loop").symlink_to(folder)
+    (folder / "dangling.png").symlink_to(folder / "nothing")
+    (folder / "itself.png").symlink_to(folder / "itself.png")
+    assert len(image_folder(folder, 8)[1]) == count
+
+
+@pytest.mark.parametrize("crop", [0, -0.5, 1.1, np.nan, True, "1", None, 10**400])
+def test_the_crop_is_a_share(folder, crop):
+    with pytest.raises(ValueError, match=r"crop must be a number in \(0, 1\], got"):
+        image_folder(folder, 8, crop=crop)
 
 
 @pytest.mark.parametrize("grey", [False, True])

@@ -54,6 +54,9 @@ def test_a_file_of_ones_own(tmp_path):
         ("1,2:up\n", "line 1: @data must stand before"),
         ("@timeStamps true\n@data\n", "line 1: series with time stamps"),
         ("@classLabel false\n@data\n1,2\n", "must name its classes"),
+        ("@classLabel true up up\n@data\n1,2:up\n", "must name its classes, .* each once"),
+        (HEADER + "1,?:up\n", "line 6: the values must be numbers"),
+        (HEADER + "1,1e300:up\n", "line 6: the values must be finite"),
     ],
 )
 def test_broken_files_tell_what_is_broken(tmp_path, text, message):
@@ -61,6 +64,12 @@ def test_broken_files_tell_what_is_broken(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=rf"broken\.ts.*{message}"):
         time_series(path)
+
+
+def test_names_that_are_not_utf_8_can_be_read(tmp_path):
+    text = "# été\n@classLabel true été\n@data\n1,2:été\n"
+    (tmp_path / "old.ts").write_bytes(text.encode("latin-1"))
+    assert time_series(tmp_path / "old.ts").names == (r"\xe9t\xe9",)
 
 
 def test_what_is_not_there_is_an_error(tmp_path):

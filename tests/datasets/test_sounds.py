@@ -105,6 +105,10 @@ def test_what_is_no_sound_is_refused(tmp_path):
     (tmp_path / "text.wav").write_text("not a sound")
     with pytest.raises(ValueError, match=r"text.wav holds no sound"):
         load_wav(tmp_path / "text.wav")
+    for samples in (np.zeros(0), np.array([0, np.nan]), np.array([np.inf])):
+        soundfile.write(tmp_path / "odd.wav", samples, RATE, "FLOAT")
+        with pytest.raises(ValueError, match=r"odd.wav must hold finite samples, at least one"):
+            load_wav(tmp_path / "odd.wav")
 
 
 def test_without_soundfile_the_extra_is_named(tmp_path, monkeypatch):
@@ -139,7 +143,7 @@ def test_folds_select_rows_but_no_classes(folder):
     np.testing.assert_allclose(waveforms, [tone()], atol=STEP)
     np.testing.assert_array_equal(labels, [0])
     assert classes == ["dog", "", "", "rain"]
-    for folds in ([3], [], [1, 7]):
+    for folds in ([3], [], [1, 7], 1, "1", [True], [[1]]):
         with pytest.raises(ValueError, match=r"folds must be some of \[1, 2\], got"):
             esc50(folder, folds=folds)
 
@@ -167,8 +171,23 @@ def test_incomplete_data_sets_are_refused(folder):
         write_table(folder, rows, columns)
         with pytest.raises(ValueError, match=message):
             esc50(folder)
-    (folder / "meta" / "esc50.csv").unlink()
+    table = folder / "meta" / "esc50.csv"
+    for content in (b"\xff\xfe", b"a" * 200_000):
+        table.write_bytes(b"filename,fold,target,category\na.wav,1,0," + content)
+        with pytest.raises(ValueError, match=r"esc50.csv is no table in UTF-8"):
+            esc50(folder)
+    table.unlink()
     with pytest.raises(FileNotFoundError, match=r"esc50.csv is no file"):
+        esc50(folder)
+
+
+@pytest.mark.parametrize("name", ["../b.wav", "/etc/b.wav", "x/b.wav", "..", ""])
+def test_a_table_leads_to_no_file_elsewhere(folder, name):
+    write_table(folder, [(name, 1, 0, "dog")])
+    with pytest.raises((ValueError, FileNotFoundError), match=r"folder audio|lacks 1"):
+        esc50(folder)
+    write_table(folder, [("a.wav", 1, 10**12, "dog")])
+    with pytest.raises(ValueError, match="numbers below 10000"):
         esc50(folder)
 
 
@@ -201,7 +220,7 @@ def test_files_that_differ_need_to_be_told_what_to_become(classes):
     with pytest.raises(ValueError, match=r"sample_rate must be given.*8000 .*2.wav has 4000"):
         wav_folder(classes)
     assert wav_folder(classes, sample_rate=RATE)[0].shape == (4, 800)
-    with pytest.raises(ValueError, match="sample_rate must be an integer"):
+    with pytest.raises(ValueError, match="sample_rate must be None or an integer"):
         wav_folder(classes, sample_rate=0)
 
 

@@ -43,9 +43,9 @@ def test_splits_are_kept_apart(tmp_path):
     [
         (
             {"train_images": IMAGES[0]},
-            r"train_images \(N, D, H, W\) of uint8, got shape \(6, 7, 8\)",
+            r"train_images \(N, D, H, W\) of uint8, not empty, got shape \(6, 7, 8\)",
         ),
-        ({"train_images": IMAGES / 255}, "of uint8, got .*float64"),
+        ({"train_images": IMAGES / 255}, "of uint8, not empty, got .*float64"),
         ({"train_labels": LABELS[:3]}, r"integers \(5, 1\), got shape \(3, 1\)"),
         ({"train_labels": LABELS[:, 0]}, r"integers \(5, 1\), got shape \(5,\)"),
         ({"train_labels": LABELS / 2}, "integers .*float64"),
@@ -91,9 +91,13 @@ def test_folders_are_classes_and_values_are_kept(folder):
     ("content", "message"),
     [
         (IMAGES[0, :4], r"one shape: .*0.npy has \(6, 7, 8\), .*9.npy has \(4, 7, 8\)"),
-        (IMAGES[0, 0], r"real array \(D, H, W\), got .*\(7, 8\)"),
+        (IMAGES[0, 0], r"real array \(D, H, W\), not empty, got .*\(7, 8\)"),
         (IMAGES[0] * 1j, "real array .*complex128"),
-        (np.array([{}]), "no file of a plain NumPy array"),
+        (np.array([{}]), "no file of a plain NumPy array: Object arrays cannot be loaded"),
+        (IMAGES[0].astype(str), "real array .*<U"),
+        (IMAGES[0, :, :, :0], "not empty"),
+        (np.full((6, 7, 8), np.nan), "must hold finite numbers"),
+        (np.full((6, 7, 8), 1e300), "must hold finite numbers that fit float32"),
     ],
 )
 def test_other_volumes_are_refused(folder, content, message):
@@ -103,7 +107,10 @@ def test_other_volumes_are_refused(folder, content, message):
 
 
 def test_files_that_are_no_array_are_refused(folder):
-    for content in (b"", b"no array"):
+    np.save(folder / "9.npy", IMAGES[0])
+    array = (folder / "9.npy").read_bytes()
+    huge = array.replace(b"(6, 7, 8), ", b"(6, 7, 9" + 11 * b"9" + b"), ")
+    for content in (b"", b"no array", b"PK\x03\x04 no archive", array[:20], array[:-1], huge):
         (folder / "tumour" / "9.npy").write_bytes(content)
         with pytest.raises(ValueError, match=r"9.npy is no file of a plain NumPy array"):
             npy_folder(folder)

@@ -36,8 +36,8 @@ def test_one_method():
 
 def test_several_methods_on_axes_of_ones_own():
     _, ax = plt.subplots()
-    assert plot_randomization({"WAM-SG": found(), "WAM-IG": found(1)}, ax=ax) is ax
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["WAM-SG", "WAM-IG"]
+    assert plot_randomization({"WAM-SG": found(), "_WAM-IG $1$": found(1)}, ax=ax) is ax
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["WAM-SG", "_WAM-IG $1$"]
 
 
 def test_what_cannot_be_drawn_is_refused():

@@ -31,16 +31,13 @@ class BatchSize:
     """
 
     def __init__(self, most: int | None):
-        self.asked = self.most = most
+        self.most = most
         self._untold = False
 
     @classmethod
     def of(cls, owner: Any) -> BatchSize:
-        """That of what has a `batch_size`, as far as is known; anew where it was assigned."""
-        known = owner.__dict__.get("_batch_size")
-        if known is None or known.asked != owner.batch_size:
-            known = owner.__dict__["_batch_size"] = cls(owner.batch_size)
-        return known
+        """That of what has a `batch_size`, as far as it is known to fit."""
+        return owner.__dict__.setdefault("_batch_size", cls(owner.batch_size))
 
     def apply(self, function: Callable[..., Any], backend: Backend, *rows: Tensor) -> Any:
         """A function of rows, batch by batch, of as many tensors as it gives."""

@@ -348,7 +348,7 @@ def _with_next_seed(explainer: Any) -> Any:
     """The same explainer with another seed."""
     other = copy.copy(explainer)
     seeded = [other]
-    if hasattr(other, "sampler"):
+    if hasattr(other, "sampler") and not getattr(other.sampler, "of_explainer", False):
         other.sampler = copy.copy(other.sampler)
         seeded.append(other.sampler)
     for holder in seeded:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,12 +64,13 @@ class DepthRobustness:
             Bars are the standard errors of the means.
         """
         figure, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
+        told: dict[str, Any] = {}
         for number, (name, row) in enumerate(self.correlations().iterrows()):
             depth, robustness = self._pairs(str(name))
             color = f"C{number}"
             ax.scatter(depth, robustness, s=12, alpha=0.5, color=color, linewidths=0)
             rho = row["correlation"]
-            ax.errorbar(
+            drawn = ax.errorbar(
                 depth.mean(),
                 robustness.mean(),
                 robustness.std() / np.sqrt(len(robustness) - 1 or 1),
@@ -77,12 +79,12 @@ class DepthRobustness:
                 color=color,
                 markeredgecolor="black",
                 capsize=2,
-                label=f"{name} (ρ = {rho:.2f})",
             )
+            told[f"{name} (ρ = {rho:.2f})"] = drawn
         ax.set_xlabel("reconstruction depth (share of the coefficients)")
         ax.set_ylabel("robustness (share recognised)")
         ax.set_ylim(-0.05, 1.05)
-        ax.legend(fontsize=8)
+        ax.legend(told.values(), [*told], fontsize=8)
         return figure
 
     def to_dataframe(self) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from .. import operators
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.minimal import MinimalProblem, minimize, threshold
 from ..backends import Backend
-from ..checks import check_integer, check_number, check_wavelet
+from ..checks import check_integer, check_number, check_range, check_wavelet, is_number
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, pack
 from ..inputs import Inputs, Question, gathered, prepare
 from ..model import Model, Output, cut, on_host
@@ -424,7 +424,7 @@ def minimal_images(
             float(keep),
             None if alpha is None else float(alpha),
             None if per_channel else question.layout.channel_axis,
-            learning_rate,
+            float(learning_rate),
             max_steps,
             tolerance,
             size,
@@ -529,13 +529,7 @@ def _probability(score: np.ndarray, rivals: np.ndarray) -> np.ndarray:
 
 def _checked_range(value_range: Any, inputs: Inputs) -> tuple[float, float]:
     """The lowest and the highest value of an input, which the inputs keep to."""
-    message = f"value_range must be None or two rising finite numbers, got {value_range!r}."
-    try:
-        low, high = (float(bound) for bound in value_range)
-    except (TypeError, ValueError) as error:
-        raise ValueError(message) from error
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise ValueError(message)
+    low, high = check_range("value_range", value_range)
     slack, (least, most) = 1e-5 * (high - low), inputs.value_range()
     if least < low - slack or most > high + slack:
         raise ValueError(
@@ -582,8 +576,9 @@ def pareto_front(
         If `alphas` or `keeps` are not rising, or as `minimal_images`.
     """
     name, given = ("alpha", alphas) if keeps is None else ("keep", keeps)
-    values = np.asarray(given, float)
-    if values.ndim != 1 or not len(values) or (np.diff(values) <= 0).any():
+    numbers = list(given) if isinstance(given, (Sequence, np.ndarray)) else [given]
+    values = np.array(numbers, float) if all(map(is_number, numbers)) else np.empty(0)
+    if not len(values) or np.ndim(given) != 1 or (np.diff(values) <= 0).any():
         raise ValueError(f"{name}s must be one or more rising numbers, got {given!r}.")
     progress = tqdm(values.tolist(), desc="minimal images", unit=name, disable=not verbose)
     found = [minimal_images(model, inputs, targets, **{name: v}, **options) for v in progress]

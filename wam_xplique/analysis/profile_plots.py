@@ -87,13 +87,14 @@ def draw_comparison(profiles: Mapping[str, Profile]) -> Figure:
     first, *_ = profiles.values()
     places, width = np.arange(len(kept)), 0.84 / len(profiles)
     figure, ax = _new(2 + max(0.9, 0.3 * len(profiles) + 0.3) * len(kept))
-    for number, (name, profile) in enumerate(profiles.items()):
+    bars = []
+    for number, profile in enumerate(profiles.values()):
         shifted = places + (number - (len(profiles) - 1) / 2) * width
         look = _look(number, len(profiles))
-        ax.bar(shifted, profile.mean[kept], width, label=name, **look)
+        bars.append(ax.bar(shifted, profile.mean[kept], width, **look))
         _draw_whiskers(ax, shifted, profile, kept)
     ax.set_xticks(places, [first.scales[index] for index in kept])
-    ax.legend(**_LEGEND)
+    ax.legend(bars, [*profiles], **_LEGEND)  # by itself, a legend leaves out what begins with "_"
     _finish(ax, profiles.values())
     return figure
 

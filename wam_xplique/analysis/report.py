@@ -17,14 +17,15 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ..archive import whole
+from ..archive import write_text
 from ..attributions import WCAM, WaveletIntegratedGradients
-from ..checks import check_integer
+from ..checks import check_integer, check_seed
 from ..coefficients import default_level
 from ..data import gather
 from ..explanation import WaveletExplanation
 from ..inputs import Inputs, as_labels, weights_of
 from ..model import on_host
+from ..terminal import as_text
 from .predictions import answers, ask, how_asked
 from .profile import ScaleProfile, check_explainer
 from .report_figures import draw_pictures
@@ -78,8 +79,7 @@ class Report:
         FileExistsError
             If the file is there, and `force` is False.
         """
-        with whole(path, force) as file:
-            file.write_text(self.html, encoding="utf-8")
+        write_text(path, self.html, force)
         return Path(path)
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -177,6 +177,7 @@ def report(
     are within 0.1. Shares that lie 2 standard deviations off the reference are marked.
     """
     check_integer("batch_size", batch_size, lowest=1, optional=True)
+    check_seed(seed)
     if isinstance(targets, str) or not hasattr(inputs, "shape"):
         inputs, targets = gather(inputs, targets, None, model if front_end is None else None)
     if not inputs.shape or not len(inputs):
@@ -253,7 +254,7 @@ def _names(names: Any, count: int) -> list[str]:
         return [f"input {index}" for index in range(count)]
     if isinstance(names, str) or len(names) != count:
         raise ValueError(f"names must be one for each of the {count} inputs, got {names!r}.")
-    return [str(name) for name in names]
+    return [as_text(str(name)) for name in names]
 
 
 def _check_class_names(class_names: Any, classes: int) -> None:

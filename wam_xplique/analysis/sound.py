@@ -14,9 +14,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..checks import check_seed, is_number
 from ..coefficients import as_rows, flatten
 from ..explanation import WaveletExplanation
+from ..inputs import as_numbers
+from ..model import on_host
 from ..plots.gallery import plot_gallery
+
+LOUDEST = 120
+"""dB between what single precision still adds up."""
 
 
 class Explainer(Protocol):
@@ -132,6 +138,7 @@ def noise_experiment(
     ValueError
         If a waveform is silent, not finite, or not (N, T).
     """
+    check_seed(seed)
     noise = np.random.default_rng(seed).standard_normal(np.shape(waveforms), np.float32)
     return overlap_experiment(
         explainer, waveforms, noise, targets, snr=snr, keep=keep, per_level=per_level
@@ -215,7 +222,8 @@ def mix(
     ValueError
         If shapes differ, or a waveform is silent, not finite, or not (N, T).
     """
-    arrays = {"waveforms": np.asarray(waveforms), "others": np.asarray(others)}
+    given = {"waveforms": waveforms, "others": others}
+    arrays = {name: on_host(as_numbers(name, array)) for name, array in given.items()}
     for name, array in arrays.items():
         if array.ndim != 2 or array.shape != arrays["waveforms"].shape:
             raise ValueError(
@@ -225,8 +233,8 @@ def mix(
         bad = np.flatnonzero(~np.isfinite(array).all(axis=1) | ~array.any(axis=1)).tolist()
         if bad:
             raise ValueError(f"{name} must be finite and not silent; those at {bad} are not.")
-    if not np.isfinite(snr):
-        raise ValueError(f"snr must be a finite number of dB, got {snr!r}.")
+    if not is_number(snr) or abs(snr) > LOUDEST:
+        raise ValueError(f"snr must be a number of dB from -{LOUDEST} to {LOUDEST}, got {snr!r}.")
     target, other = (array.astype(np.float64) for array in arrays.values())
     gain = np.sqrt(_power(target) / _power(other) / 10 ** (snr / 10))[:, np.newaxis]
     added = (gain * other).astype(np.float32)

@@ -159,8 +159,8 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
             axis = layout.channel_axis - len(x.shape)
             over_channels = partial(backend.reduce, how=self.reducer, axes=(axis,), keepdims=True)
         if self.front_end is not None:
-            front_end_shape(self.front_end, x, backend)
-            transform = WithFrontEnd(transform, self.front_end)
+            front_end_shape(question.model, x)
+            transform = WithFrontEnd(transform, question.model.seen)
         problem = GradientProblem(
             backend,
             question.gradients,

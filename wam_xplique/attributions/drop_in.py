@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_choice, check_front_end, check_integer, check_ndim
+from ..checks import Parameters, check_choice, check_front_end, check_ndim, check_seed
 from ..inputs import CHANNELS, Inputs, as_given, gathered, prepare
 from ..model import Model, Output, cut
 
 
 @dataclass(eq=False, repr=False)
-class DropIn(ABC):
+class DropIn(Parameters, ABC):
     """An explainer that is called as Xplique's are, and gives back what it is given."""
 
     _: KW_ONLY
@@ -28,11 +28,12 @@ class DropIn(ABC):
     verbose: bool = False
 
     def __post_init__(self) -> None:
-        check_integer("seed", self.seed, lowest=0)
+        check_seed(self.seed)
         check_front_end(self.front_end)
         check_ndim(self.ndim)
         check_choice("channels", self.channels, CHANNELS)
         self._asked()
+        self._made = True
 
     def __call__(self, inputs: Any, targets: Any = None) -> Any:
         """`explain`."""
@@ -75,23 +76,20 @@ class DropIn(ABC):
     @property
     @abstractmethod
     def _how(self) -> tuple[Any, ...]:
-        """What makes the model as it is asked: itself, its layer, the operator, and the rest."""
+        """The model, its layer, the operator, and whether gradients are taken."""
 
     def _asked(self) -> Model:
-        """The model as it is asked; made anew where what makes it was assigned."""
-        how = (*self._how, self.output, self.front_end)
-        known, found = self.__dict__.get("_known", ((), None))
-        if found is None or any(a is not b for a, b in zip(how, known, strict=True)):
-            model, layer, operator, differentiable, output, front_end = how
-            found = Model(
+        """The model as it is asked, made once."""
+        if "_known" not in self.__dict__:
+            model, layer, operator, differentiable = self._how
+            self._known = Model(
                 cut(model, layer),
                 operator,
-                output=output,
-                front_end=front_end,
+                output=self.output,
+                front_end=self.front_end,
                 differentiable=differentiable,
             )
-            self._known = how, found
-        return found
+        return self._known
 
     def _prepare(self, inputs: Any, targets: Any) -> Inputs:
         model = self._asked()

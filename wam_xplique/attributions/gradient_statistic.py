@@ -73,5 +73,10 @@ class WaveletGradientStatistic(WaveletExplainer):
             errors = None if error is None else as_rows(flatten(error))
             return as_rows(flatten(shown.coefficients)), errors
 
-        noise = GaussianNoise(self.nb_samples, self.noise, self.relative_noise, self.seed)
+        noise = GaussianNoise(
+            self.nb_samples,
+            float(self.noise),
+            None if self.relative_noise is None else float(self.relative_noise),
+            self.seed,
+        )
         return until_stable(self._sampled, problem, noise, self.until, rows)

@@ -38,6 +38,9 @@ class SeededReplicatedSampler(ReplicatedSampler):
         Seed of the draws.
     """
 
+    of_explainer = False
+    """Whether an explainer made it, by its own seed."""
+
     def __init__(self, seed: int = 0):
         self.seed = seed
 

@@ -18,7 +18,7 @@ from ..algorithms.cells import count_cells
 from ..algorithms.masking import MaskingProblem, Transform, answer
 from ..algorithms.refinement import check_budget
 from ..algorithms.sobol import Estimate, Estimator, SobolProblem, estimate, jansen
-from ..checks import check_fraction, check_integer, check_until, warn
+from ..checks import check_fraction, check_integer, check_seed, check_until, warn
 from ..coefficients import Coefficients, map_bands
 from ..indices import DOUBTFUL, SobolIndices
 from ..inputs import Inputs
@@ -98,14 +98,16 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         check_until(self.until, ("interval", "rank_correlation", "forwards"))
         if self.confidence is None and "interval" in (self.until or ()):
             raise ValueError("until={'interval': ...} needs intervals, but confidence is None.")
-        super().__post_init__()
-        if self.sampler is None:
+        check_seed(self.seed)
+        if self.sampler is None or getattr(self.sampler, "of_explainer", False):
             self.sampler = ScrambledSobolSequenceRS(self.seed)
+            self.sampler.of_explainer = True
         if self.estimator is None:
             self.estimator = JansenEstimator()
         check_sampler(self.sampler, self.nb_design)
         _as_function(self.estimator)
         self._rows: dict[tuple[ReplicatedSampler, int], Rows] = {}
+        super().__post_init__()
 
     @property
     def _how(self) -> tuple[Any, ...]:

@@ -14,10 +14,9 @@ import typer
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
-from ..archive import whole
 from ..loading.classifiers import Classifier, load_model
 from ..plots import plot_explanation, plot_radial_importance, plot_spectrum
-from ..plots.common import as_written, draw_colorbar
+from ..plots.common import as_written, draw_colorbar, save_figure
 from ..plots.gallery import draw_input
 from ..spectrum import FourierExplanation
 from ..terminal import as_text, tell_problems, telling
@@ -83,6 +82,7 @@ def explain(
     it is told at the end, and the exit status is 1.
     """
     with telling("wam-xplique"):
+        reading = Reading(size, sample_rate, key, ndim)
         chosen = find_method(
             method,
             parameters,
@@ -97,7 +97,6 @@ def explain(
         check_free(written(names, out), force, paths)
         if paths:
             classifier = load_model(model, weights, preprocess, trust, class_names)
-            reading = Reading(size, sample_rate, key, ndim)
             run = Run(classifier, chosen, reading, target, out, verbose=len(paths) == 1)
             problems |= run.explain(names)
     tell_problems(problems)
@@ -199,9 +198,7 @@ class Run:
             title = f"{as_text(path.name)}: {label}, {type(explainer).__name__}"
             draw = draw_fourier if is_fourier else plot_explanation
             figure = draw(explanation, inputs.drawn(index), index, title, inputs.sample_rate)
-            with whole(picture) as file:
-                figure.savefig(file, dpi=110)
-            plt.close(figure)
+            save_figure(figure, picture, dpi=110)
         more = ", ..." if len(seen) > MOST_TOLD else ""
         where = pictures[0] if len(seen) == 1 else pictures[0].parent
         return f"{', '.join(seen[:MOST_TOLD])}{more}; {where}"

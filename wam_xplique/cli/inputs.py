@@ -13,6 +13,7 @@ from PIL import ImageOps
 from tqdm.auto import tqdm
 
 from ..analysis.predictions import predict
+from ..checks import check_integer, check_ndim
 from ..datasets import load_image, load_wav, resample
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
@@ -45,6 +46,11 @@ class Reading:
     sample_rate: int | None = None
     key: str | None = None
     ndim: int | None = None
+
+    def __post_init__(self) -> None:
+        check_integer("--size", self.size, lowest=1, optional=True)
+        check_integer("--sample-rate", self.sample_rate, lowest=1, optional=True)
+        check_ndim(self.ndim, "--ndim")
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +129,7 @@ def read_inputs(path: Path, classifier: Classifier, reading: Reading) -> Inputs:
         except ValueError as error:
             errors.append(str(error))
             continue
+        classifier.check_names(outputs.shape[1])
         return Inputs(x, found.shown, found.ndim, outputs, found.sample_rate)
     raise ValueError("; ".join(errors))
 

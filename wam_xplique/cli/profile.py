@@ -9,13 +9,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
-import matplotlib.pyplot as plt
 import typer
 
 from ..analysis import ScaleProfile, compare_profiles, scale_profile
-from ..archive import whole, write_table
+from ..archive import write_table
 from ..explanation import shares_as_text
 from ..loading.classifiers import Classifier, load_model
+from ..plots.common import save_figure
 from ..terminal import as_text, tell_problems, telling
 from . import options
 from .files import Problems, check_free, expand, names_of
@@ -68,6 +68,7 @@ def profile(
     wam_xplique.analysis.ScaleProfile.load reads.
     """
     with telling("wam-xplique"):
+        reading = Reading(size, sample_rate, key, ndim)
         chosen = find_method(
             method,
             parameters,
@@ -85,7 +86,6 @@ def profile(
         paths, problems = expand(files, out)
         check_free([out / "profile.csv", out / "profile.png", *written], force, paths)
         if paths:
-            reading = Reading(size, sample_rate, key, ndim)
             classifiers = [
                 replace(load_model(str(path), weights, preprocess, trust), name=name)
                 for path, name in names.items()
@@ -154,9 +154,7 @@ def write_profiles(found: Sequence[ScaleProfile], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_table(out / "profile.csv", result.to_dataframe(left_out=True), na_rep="NaN")
     figure = result.plot()
-    with whole(out / "profile.png") as file:
-        figure.savefig(file, dpi=110)
-    plt.close(figure)
+    save_figure(figure, out / "profile.png", dpi=110)
     for one in found:
         one.save(out / f"{one.name}.npz")
         told = shares_as_text(one.scales, one.mean, one.interval)

@@ -66,6 +66,7 @@ def report(
     inputs are on one page, and have one shape: pass --size where the model leaves it open.
     """
     with telling("wam-xplique"):
+        reading = Reading(size, sample_rate, key, ndim)
         chosen = find_method(
             method,
             parameters,
@@ -81,7 +82,6 @@ def report(
         usual = None if reference is None else ScaleProfile.load(reference)
         if paths:
             classifier = load_model(model, weights, preprocess, trust, class_names)
-            reading = Reading(size, sample_rate, key, ndim)
             shown = {path: as_text(name) for path, name in names_of(paths).items()}
             made = report_files(classifier, chosen, shown, reading, usual, problems)
             if made is not None:

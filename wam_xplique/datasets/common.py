@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -78,16 +77,3 @@ def class_files(folder: str | Path, suffix: str) -> tuple[list[Path], np.ndarray
 
 def _is_data(path: Path, suffix: str) -> bool:
     return path.suffix.lower() == suffix and not path.name.startswith(".") and path.is_file()
-
-
-def check_positive_integer(name: str, value: Any) -> None:
-    """
-    Check an integer argument.
-
-    Raises
-    ------
-    ValueError
-        If `value` is no integer of at least 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")

@@ -14,6 +14,8 @@ from skimage.filters import gaussian
 from skimage.morphology import disk
 from skimage.util import random_noise
 
+from ..checks import check_integer, check_range, check_seed, is_integer
+
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
@@ -73,10 +75,11 @@ def corrupt(
     (defocus_blur).
     """
     function, parameters = _find(name)
-    _check_integer("severity", severity, 1, len(SEVERITIES))
-    _check_integer("seed", seed, 0)
-    _check_integer("first", first, 0)
-    low, high = _check_range(value_range)
+    if not is_integer(severity) or severity not in SEVERITIES:
+        raise ValueError(f"severity must be one of {SEVERITIES}, got {severity!r}.")
+    check_seed(seed)
+    check_integer("first", first, lowest=0)
+    low, high = check_range("value_range", value_range)
     images = _check_images(images, low, high)
     corrupted = np.empty(images.shape, np.float32)
     for number, image in enumerate(images, start=first):
@@ -228,25 +231,6 @@ def _find(name: Any) -> _Family:
     if not isinstance(name, str) or name not in _FAMILIES:
         raise ValueError(f"name must be one of {CORRUPTIONS}, got {name!r}.")
     return _FAMILIES[name]
-
-
-def _check_integer(name: str, value: Any, lowest: int, highest: float = np.inf) -> None:
-    integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not integer or not lowest <= value <= highest:
-        most = "" if highest == np.inf else f" and at most {highest}"
-        raise ValueError(f"{name} must be an integer of at least {lowest}{most}, got {value!r}.")
-
-
-def _check_range(value_range: Any) -> tuple[float, float]:
-    try:
-        low, high = map(float, value_range)
-    except (TypeError, ValueError):
-        low = high = np.nan
-    if not np.isfinite(high - low) or low >= high:
-        raise ValueError(
-            f"value_range must be two finite numbers, the lower first, got {value_range!r}."
-        )
-    return low, high
 
 
 def _check_images(images: Any, low: float, high: float) -> np.ndarray:

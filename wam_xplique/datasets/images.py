@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from .common import check_positive_integer
+from ..checks import check_integer, check_seed, check_share
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
@@ -39,8 +39,9 @@ def load_image(path: str | Path, grey: bool = False) -> Image.Image:
     if not Path(path).is_file():
         raise FileNotFoundError(f"path {path} is no file.")
     try:
-        image: Image.Image = Image.open(path)
-        image.load()
+        image: Image.Image
+        with Image.open(path) as image:
+            image.load()
     except Exception as error:  # broken files make Pillow raise errors of many kinds
         raise ValueError(f"path {path} cannot be read as an image: {error}") from error
     if image.mode.startswith("I;16"):
@@ -68,7 +69,7 @@ def image_folder(
     Parameters
     ----------
     folder
-        Folder of images, at any depth.
+        Folder of images, at any depth; what is no file is passed over.
     size
         Height and width of the result.
     count
@@ -94,10 +95,12 @@ def image_folder(
     ValueError
         If the folder holds too few images, or a file cannot be read.
     """
-    check_positive_integer("size", size)
-    found = sorted(p for p in Path(folder).rglob(pattern) if p.suffix.lower() in SUFFIXES)
-    if count is not None:
-        check_positive_integer("count", count)
+    check_integer("size", size, lowest=1)
+    check_integer("count", count, lowest=1, optional=True)
+    check_seed(seed)
+    check_share("crop", crop)
+    inside = Path(folder).rglob(pattern)
+    found = sorted(p for p in inside if p.suffix.lower() in SUFFIXES and p.is_file())
     if len(found) < (count or 1):
         raise ValueError(
             f"folder must hold {count or 'some'} images ({', '.join(SUFFIXES)}), but {folder} "

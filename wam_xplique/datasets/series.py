@@ -103,7 +103,7 @@ def _carried(name: str, split: str) -> Path:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines that say something, and their numbers."""
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="backslashreplace") as file:
         for number, line in enumerate(file, start=1):
             if (line := line.strip()) and not line.startswith("#"):
                 yield number, line
@@ -122,8 +122,10 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[str, ...]:
             raise ValueError(f"source {path}, line {number}: series with time stamps are not read.")
         if key.lower() == "@classlabel" and values[:1] == ["true"]:
             names = tuple(values[1:])
-    if not names:
-        raise ValueError(f"source {path} must name its classes, by '@classLabel true NAME NAME'.")
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"source {path} must name its classes, by '@classLabel true NAME NAME', each once."
+        )
     return names
 
 
@@ -135,7 +137,8 @@ def _row(path: Path, number: int, line: str, names: tuple[str, ...]) -> tuple[np
             f"source {path}, line {number}: the class must be one of {names}, got {name!r}."
         )
     try:
-        values = np.array([v.split(",") for v in variables], np.float32)
+        with np.errstate(over="ignore"):  # what is infinite then is told below
+            values = np.array([v.split(",") for v in variables], np.float32)
     except ValueError as error:
         raise ValueError(
             f"source {path}, line {number}: the values must be numbers, as many of each variable "

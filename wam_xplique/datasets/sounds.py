@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,8 @@ from scipy.signal import resample_poly
 from tqdm.auto import tqdm
 
 from ..archive import whole
-from .common import check_positive_integer, class_files
+from ..checks import MOST, check_integer, is_integer, is_number
+from .common import class_files
 
 Sounds = tuple[np.ndarray, np.ndarray, list[str], int]
 
@@ -46,7 +48,7 @@ def load_wav(path: str | Path, mono: bool = False) -> tuple[np.ndarray, int]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file holds no sound, or several channels and `mono` is False.
+        If the file holds no sound of finite samples, or several channels and `mono` is False.
     """
     soundfile = _soundfile()
     if not Path(path).is_file():
@@ -55,6 +57,8 @@ def load_wav(path: str | Path, mono: bool = False) -> tuple[np.ndarray, int]:
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise ValueError(f"path {path} holds no sound that soundfile reads: {error}") from error
+    if not samples.size or not np.isfinite(samples).all():
+        raise ValueError(f"path {path} must hold finite samples, at least one.")
     channels = samples.shape[1]
     if channels > 1 and not mono:
         raise ValueError(
@@ -97,7 +101,7 @@ def save_wav(
     """
     waveform = np.asarray(waveform)
     _check_waveform(waveform)
-    check_positive_integer("sample_rate", sample_rate)
+    check_integer("sample_rate", sample_rate, lowest=1)
     soundfile = _soundfile()
     if subtype not in soundfile.available_subtypes("WAV"):
         allowed = ", ".join(soundfile.available_subtypes("WAV"))
@@ -243,8 +247,8 @@ def resample(waveform: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
     ValueError
         If a sample rate is no positive integer.
     """
-    check_positive_integer("sample_rate", sample_rate)
-    check_positive_integer("wanted", wanted)
+    check_integer("sample_rate", sample_rate, lowest=1)
+    check_integer("wanted", wanted, lowest=1)
     common = math.gcd(sample_rate, wanted)
     up, down = wanted // common, sample_rate // common
     return resample_poly(waveform, up, down).astype(np.float32)
@@ -278,10 +282,10 @@ def fit_duration(waveform: np.ndarray, sample_rate: int, duration: float) -> np.
 
 
 def _length(duration: Any, sample_rate: int) -> int:
-    number = isinstance(duration, (int, float, np.number)) and not isinstance(duration, bool)
-    if not number or not np.isfinite(duration) or round(duration * sample_rate) < 1:
+    check_integer("sample_rate", sample_rate, lowest=1)
+    if not is_number(duration) or not 1 <= round(duration * sample_rate) <= MOST:
         raise ValueError(
-            f"duration must be a number of seconds, of at least one sample, got {duration!r}."
+            f"duration must be a number of seconds, of 1 to {MOST} samples, got {duration!r}."
         )
     return round(duration * sample_rate)
 
@@ -313,16 +317,24 @@ def _read_table(path: Path) -> list[dict[str, str]]:
     """The rows of ESC-50's table, checked."""
     if not path.is_file():
         raise FileNotFoundError(f"folder must hold ESC-50's table, but {path} is no file.")
-    with path.open(newline="", encoding="utf-8") as file:
-        table = csv.DictReader(file)
-        missing = [name for name in _COLUMNS if name not in (table.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{path} must have the columns {_COLUMNS}, but lacks {missing}.")
-        rows = list(table)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            columns, rows = table.fieldnames or (), list(table)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no table in UTF-8: {error}.") from error
+    missing = [name for name in _COLUMNS if name not in columns]
+    if missing:
+        raise ValueError(f"{path} must have the columns {_COLUMNS}, but lacks {missing}.")
     for line, row in enumerate(rows, start=2):
-        if not all((row[name] or "").isdecimal() for name in ("fold", "target")):
+        if not all(re.fullmatch(r"[0-9]{1,4}", row[name] or "") for name in ("fold", "target")):
             raise ValueError(
-                f"{path} must give fold and target as numbers, got {row} (row {line})."
+                f"{path} must give fold and target as numbers below 10000, got {row} (row {line})."
+            )
+        if not row["category"] or Path(row["filename"]).name != row["filename"]:
+            raise ValueError(
+                f"{path} must give a category, and the name of a file in the folder audio, got "
+                f"{row} (row {line})."
             )
     if not rows:
         raise ValueError(f"{path} must have at least one row, but is empty.")
@@ -331,10 +343,11 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 
 def _select(rows: list[dict[str, str]], folds: Iterable[int]) -> list[dict[str, str]]:
     """The rows of some folds."""
-    folds, known = set(folds), {int(row["fold"]) for row in rows}
-    if not folds or not folds <= known:
-        raise ValueError(f"folds must be some of {sorted(known)}, got {sorted(folds)}.")
-    return [row for row in rows if int(row["fold"]) in folds]
+    known = {int(row["fold"]) for row in rows}
+    chosen = list(folds) if isinstance(folds, Iterable) else []
+    if not chosen or not all(is_integer(fold) and fold in known for fold in chosen):
+        raise ValueError(f"folds must be some of {sorted(known)}, got {folds!r}.")
+    return [row for row in rows if int(row["fold"]) in chosen]
 
 
 def _read_all(
@@ -345,8 +358,7 @@ def _read_all(
     verbose: bool,
 ) -> tuple[np.ndarray, int]:
     """Sounds (N, T) of one sample rate and one length, and the rate."""
-    if sample_rate is not None:
-        check_positive_integer("sample_rate", sample_rate)
+    check_integer("sample_rate", sample_rate, lowest=1, optional=True)
     first, waveforms = 0, np.empty((0, 0), np.float32)
     for i, path in enumerate(tqdm(paths, desc="read sounds", unit="file", disable=not verbose)):
         waveform, rate = load_wav(path, mono)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from .common import check_positive_integer, class_files
+from ..checks import check_integer
+from .common import class_files
 
 _SPLITS = ("train", "val", "test")
 
@@ -43,9 +45,9 @@ def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.n
     if split not in _SPLITS:
         raise ValueError(f"split must be one of {_SPLITS}, got {split!r}.")
     images, labels = _load_arrays(Path(path), f"{split}_images", f"{split}_labels")
-    if images.ndim != 4 or images.dtype != np.uint8:
+    if images.ndim != 4 or images.dtype != np.uint8 or not images.size:
         raise ValueError(
-            f"path {path} must hold {split}_images (N, D, H, W) of uint8, got shape "
+            f"path {path} must hold {split}_images (N, D, H, W) of uint8, not empty, got shape "
             f"{images.shape} of {images.dtype}."
         )
     if labels.shape != (len(images), 1) or not np.issubdtype(labels.dtype, np.integer):
@@ -65,7 +67,7 @@ def npy_folder(
     Parameters
     ----------
     folder
-        Folder with the layout ``class_name/*.npy``, of real arrays (D, H, W) of one shape.
+        Folder with the layout ``class_name/*.npy``, of real, finite arrays (D, H, W) of one shape.
     verbose
         Whether to show progress.
 
@@ -137,7 +139,7 @@ def voxelize(
         raise ValueError(f"points must have shape (P, 3) or (N, P, 3), got {points.shape}.")
     if not np.issubdtype(points.dtype, np.number) or not np.isfinite(points).all():
         raise ValueError("points must be finite numbers.")
-    check_positive_integer("size", size)
+    check_integer("size", size, lowest=1)
     if bounds is not None:
         bounds = _as_bounds(bounds)
     clouds = points.reshape(-1, *points.shape[-2:])
@@ -159,7 +161,10 @@ def _cube(cloud: np.ndarray) -> list[tuple[float, float]]:
 
 
 def _as_bounds(bounds: Any) -> list[tuple[float, float]]:
-    array = np.asarray(bounds, dtype=float)
+    try:
+        array = np.asarray(bounds, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        array = np.empty(0)
     if array.shape != (3, 2) or not np.isfinite(array).all() or (array[:, 0] >= array[:, 1]).any():
         raise ValueError(
             f"bounds must be three pairs of a finite lower and a greater upper bound, got {bounds}."
@@ -171,25 +176,37 @@ def _load_arrays(path: Path, *names: str) -> list[np.ndarray]:
     """Arrays of an archive, by their names."""
     if not path.is_file():
         raise FileNotFoundError(f"path {path} is no file.")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in names if name not in archive]
-            if not missing:
-                return [archive[name] for name in names]
-            held = list(archive)
-    except (AttributeError, BadZipFile, EOFError, TypeError, ValueError) as error:
-        raise ValueError(f"path {path} is no archive of plain NumPy arrays.") from error
+    with _plain(f"path {path} is no archive of plain NumPy arrays"), path.open("rb") as file:
+        archive = np.load(file, allow_pickle=False)
+        held = list(archive.keys())
+        missing = [name for name in names if name not in held]
+        if not missing:
+            return [archive[name] for name in names]
     raise ValueError(
         f"path {path} must hold the arrays {names}, but lacks {missing}; it has {held}."
     )
 
 
 def _load_volume(path: Path) -> np.ndarray:
+    """A volume (D, H, W) in single precision."""
+    with _plain(f"{path} is no file of a plain NumPy array"), path.open("rb") as file:
+        volume = np.load(file, allow_pickle=False)
+        is_array = isinstance(volume, np.ndarray)
+        found = (volume.shape, volume.dtype) if is_array else ("an archive", None)
+    if not is_array or volume.ndim != 3 or not volume.size or volume.dtype.kind not in "biuf":
+        raise ValueError(f"{path} must hold a real array (D, H, W), not empty, got {found}.")
+    with np.errstate(over="ignore"):
+        single = volume.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise ValueError(f"{path} must hold finite numbers that fit float32.")
+    return single
+
+
+@contextlib.contextmanager
+def _plain(message: str) -> Iterator[None]:
+    """Tell of a file that NumPy cannot read; what is damaged makes it raise errors of any kind."""
     try:
-        volume = np.load(path, allow_pickle=False)
-    except (EOFError, ValueError) as error:
-        raise ValueError(f"{path} is no file of a plain NumPy array.") from error
-    if not isinstance(volume, np.ndarray) or volume.ndim != 3 or volume.dtype.kind not in "biuf":
-        found = getattr(volume, "shape", "an archive"), getattr(volume, "dtype", None)
-        raise ValueError(f"{path} must hold a real array (D, H, W), got {found}.")
-    return volume
+        yield
+    except Exception as error:
+        reason = str(error).partition(". ")[0]  # it goes on to advise to load pickles
+        raise ValueError(f"{message}: {reason}.") from error

@@ -18,7 +18,7 @@ from ..coefficients import map_bands
 from ..datasets import save_wav
 from ..explanation import WaveletExplanation, share_as_text
 from ..plots import plot_scalogram, plot_spectrogram, plot_waveform
-from ..plots.common import scale_labels
+from ..plots.common import save_figure, scale_labels
 from . import networks
 from .common import (
     Data,
@@ -208,8 +208,7 @@ def _draw(
         ax.set_title(title, fontsize=10)
     for ax in axes[:-1].ravel():
         ax.set_xlabel("")
-    figure.savefig(out / "sound.png", dpi=90)
-    plt.close(figure)
+    save_figure(figure, out / "sound.png", dpi=90)
 
 
 def _draw_spectrogram(seen: np.ndarray, importance: np.ndarray | None, ax: Axes) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import ModuleType
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
@@ -15,6 +14,7 @@ from ..datasets import load_image
 from ..datasets.images import middle
 from ..loading.applications import load_application, without_softmax
 from ..plots import plot_explanation
+from ..plots.common import save_figure
 from .photographs import SIZE, missing, probabilities, words
 
 
@@ -57,8 +57,7 @@ def explain_photograph(
         explanation = explainer.explain_wavelet(x, target)
         explanation.save(out / f"{path.stem}_{name}.npz")
         figure = plot_explanation(explanation, pixels, title=f"{title} ({name})")
-        figure.savefig(out / f"{path.stem}_{name}.png", dpi=110)
-        plt.close(figure)
+        save_figure(figure, out / f"{path.stem}_{name}.png", dpi=110)
     print(f"Figures and explanations are in {out}/")
 
 

@@ -26,7 +26,7 @@ from ..datasets.images import middle
 from ..explanation import WaveletExplanation
 from ..metrics import MatchedFaithfulness, WaveletFaithfulness, control
 from ..plots import plot_overlay, plot_scale_importance
-from ..plots.common import BAR_COLOR, bare, draw_colorbar, draw_image, maps_of
+from ..plots.common import BAR_COLOR, bare, draw_colorbar, draw_image, maps_of, save_figure
 from ..plots.overlay import LABELS, draw_overlay
 from . import textures
 from .common import file_name, table
@@ -290,5 +290,4 @@ def _draw_classes(ax: Axes, shares: np.ndarray, count: int = 5) -> None:
 
 
 def _write(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=80)
-    plt.close(figure)
+    save_figure(figure, path, dpi=80)

@@ -26,7 +26,7 @@ from ..plots import (
     plot_scales,
     plot_spectrum,
 )
-from ..plots.common import draw_colorbar
+from ..plots.common import draw_colorbar, save_figure
 from ..plots.explanation import draw_image, draw_map, draw_row
 from ..spectrum import FourierExplanation
 from .common import file_name, frameworks, table, train
@@ -83,8 +83,7 @@ def run(out: Path, samples: int) -> None:
     fam.save(out / "keras_fam.npz")
     _draw_sobol(x, wcam, fam, out)
     minimal = minimal_images(model, x[:few], y[:few], verbose=True).plot()
-    minimal.savefig(out / "minimal.png", dpi=110)
-    plt.close(minimal)
+    save_figure(minimal, out / "minimal.png", dpi=110)
     _draw_photograph(model, out)
 
     if "PyTorch" in frameworks():
@@ -145,8 +144,7 @@ def _draw_crops(x: np.ndarray, explanations: dict[str, WaveletExplanation], out:
         row[0].set_ylabel(f"{CLASSES[index]}\n{name}", fontsize=10)
     for ax in axes[1:].ravel():
         ax.set_title("")
-    figure.savefig(out / "textures.png", dpi=110)
-    plt.close(figure)
+    save_figure(figure, out / "textures.png", dpi=110)
 
 
 def _draw_sobol(
@@ -177,8 +175,7 @@ def _draw_sobol(
             draw_colorbar(ax.images[0], ax, "total Sobol index")
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title, fontsize=9)
-    figure.savefig(out / "wcam.png", dpi=110)
-    plt.close(figure)
+    save_figure(figure, out / "wcam.png", dpi=110)
 
 
 def _draw_photograph(model: Any, out: Path) -> None:
@@ -206,8 +203,7 @@ def _draw_photograph(model: Any, out: Path) -> None:
         ax.set_title(f"WAM-SG, {label}")
     plot_scale_importance(found["WCAM"], 0, last)
     last.set_title("WCAM, importance of scales")
-    figure.savefig(out / "photograph.png", dpi=110)
-    plt.close(figure)
+    save_figure(figure, out / "photograph.png", dpi=110)
 
 
 def _table(rows: list[tuple[Any, ...]]) -> str:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from ..explanation import WaveletExplanation, share_as_text
 from ..plots import plot_scale_importance, plot_slices, save_interactive
-from ..plots.common import draw_image, draw_map, first_drawn, maps_of, scale_labels
+from ..plots.common import draw_image, draw_map, first_drawn, maps_of, save_figure, scale_labels
 from . import networks
 from .common import (
     Found,
@@ -76,8 +76,7 @@ def _draw(
     for ax, title in zip(axes[0], titles, strict=False):
         ax.set_title(f"{title}\nalong D", fontsize=9)
     axes[0, -1].set_title("importance", fontsize=9)
-    figure.savefig(out / "volume.png", dpi=100)
-    plt.close(figure)
+    save_figure(figure, out / "volume.png", dpi=100)
 
 
 def _draw_row(

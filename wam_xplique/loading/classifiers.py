@@ -57,6 +57,14 @@ class Classifier:
     prepare: Prepare
     class_names: Sequence[str] = ()
 
+    def check_names(self, classes: int) -> None:
+        """Raise a ValueError if the names are not one for each class."""
+        if self.class_names and len(self.class_names) != classes:
+            raise ValueError(
+                f"--class-names must be one for each of the model's {classes} outputs, got "
+                f"{len(self.class_names)}."
+            )
+
     def label(self, index: int) -> str:
         """What a class is called."""
         known = index < len(self.class_names)

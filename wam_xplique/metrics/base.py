@@ -18,11 +18,20 @@ from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import single_cells
 from ..backends import Tensor
 from ..backends.wavelets import plain_wavelet
-from ..checks import check_choice, check_fraction, check_integer, check_ndim, check_wavelet
+from ..checks import (
+    Parameters,
+    check_choice,
+    check_fraction,
+    check_integer,
+    check_ndim,
+    check_seed,
+    check_wavelet,
+    is_number,
+)
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Inputs, Layout, Question, front_end_shape, gathered, prepare
-from ..model import Model, Output, is_torch_tensor
+from ..model import Model, Output, is_torch_tensor, own
 from .importance import Wavelets, as_array, check_explanations, check_finite, importance
 
 DOMAINS = ("wavelet", "front_end")
@@ -54,7 +63,7 @@ class Posed(NamedTuple):
 
 
 @dataclass(eq=False, repr=False)
-class WaveletMetric(ExplanationMetric):
+class WaveletMetric(Parameters, ExplanationMetric):
     """
     Base class of the metrics that remove or insert wavelet coefficients.
 
@@ -146,10 +155,11 @@ class WaveletMetric(ExplanationMetric):
         # Xplique's constructor would turn all into TensorFlow's tensors.
         check_integer("batch_size", self.batch_size, lowest=1, optional=True)
         check_integer("level", self.level, lowest=0, optional=True)
-        check_wavelet(self.wavelet or "haar", self.mode or "periodization")
+        wavelet = "haar" if self.wavelet is None else self.wavelet
+        check_wavelet(wavelet, "periodization" if self.mode is None else self.mode)
         check_choice("domain", self.domain, DOMAINS)
         check_choice("channels", self.channels, CHANNELS)
-        check_integer("seed", self.seed, lowest=0)
+        check_seed(self.seed)
         check_ndim(self.ndim)
         check_baseline(self.baseline_mode)
         if self.domain == "front_end" and self.front_end is None:
@@ -160,6 +170,7 @@ class WaveletMetric(ExplanationMetric):
         self.inputs, self.targets = gathered(self.inputs, self.targets, model)
         self._inputs = self._prepare(model, self.inputs)
         self._baseline = self._baseline_of(self.inputs)
+        self._made = True
 
     def evaluate(self, explanations: Any) -> float:
         """
@@ -338,7 +349,7 @@ class WaveletMetric(ExplanationMetric):
             problem = MaskingProblem(
                 question.backend,
                 question.asked(behind).scores,
-                self._seen_of(question.x),
+                question.model.seen(question.x),
                 question.y,
                 WaveletTransform("haar", 0, "periodization", (1,)),
                 cells,
@@ -372,19 +383,13 @@ class WaveletMetric(ExplanationMetric):
 
     @functools.cached_property
     def _seen_shape(self) -> tuple[int, ...]:
-        return front_end_shape(self.front_end, self._inputs[:1].x, self._inputs.backend)
-
-    def _seen_of(self, x: Tensor) -> Tensor:
-        """What the front end makes of inputs."""
-        front_end: Any = self.front_end
-        seen = front_end(x)
-        return seen.detach() if is_torch_tensor(seen) else seen
+        return front_end_shape(self._inputs.model, self._inputs[:1].x)
 
     def _baseline_of(self, inputs: Any) -> Inputs | float:
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
-        own = inputs if self.explained is None else inputs[self.explained]
-        baseline = _like(own, self.baseline_mode(own))
+        given = inputs if self.explained is None else inputs[self.explained]
+        baseline = _like(given, self.baseline_mode(own(given)))
         if self.explained is not None:
             several: Any = dict(inputs) if isinstance(inputs, dict) else list(inputs)
             several[self.explained] = baseline
@@ -395,10 +400,10 @@ class WaveletMetric(ExplanationMetric):
     def _baseline_of_front_end(self) -> Tensor | float:
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
-        backend, count = self._inputs.backend, len(self._inputs)
-        parts = [self._seen_of(self._inputs[i : i + 1].x) for i in range(count)]
-        seen = backend.concat(parts, 0)
-        return _like(seen, self.baseline_mode(seen))
+        inputs = self._inputs
+        parts = [inputs.model.seen(inputs[i : i + 1].x) for i in range(len(inputs))]
+        seen = inputs.backend.concat(parts, 0)
+        return _like(seen, self.baseline_mode(own(seen)))
 
 
 def _of_block(baseline: Any, rows: slice) -> Tensor | float:
@@ -419,26 +424,11 @@ def check_baseline(baseline_mode: Any) -> None:
     """
     if callable(baseline_mode):
         return
-    number = isinstance(baseline_mode, (int, float, np.number))
-    if not number or isinstance(baseline_mode, bool) or not np.isfinite(baseline_mode):
+    if not is_number(baseline_mode):
         raise ValueError(
             "baseline_mode must be a finite number or a function of the inputs, got "
             f"{baseline_mode!r}."
         )
-
-
-def check_share(name: str, value: Any) -> None:
-    """
-    Check an argument that is a share of the features.
-
-    Raises
-    ------
-    ValueError
-        If it is no number in (0, 1].
-    """
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not number or not 0 < value <= 1:
-        raise ValueError(f"{name} must be a number in (0, 1], got {value!r}.")
 
 
 def _like(inputs: Any, baseline: Any) -> Any:

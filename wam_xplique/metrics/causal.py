@@ -18,7 +18,8 @@ from ..algorithms.removal import (
     path,
     ranks,
 )
-from .base import WaveletMetric, check_share
+from ..checks import MOST, check_share, is_integer
+from .base import WaveletMetric
 
 
 @dataclass(eq=False, repr=False)
@@ -51,11 +52,10 @@ class CausalMetric(WaveletMetric):
     relative: bool = False
 
     def __post_init__(self) -> None:
-        integer = isinstance(self.steps, (int, np.integer)) and not isinstance(self.steps, bool)
-        if not integer or (self.steps < 1 and self.steps != -1):
+        if not is_integer(self.steps) or not (1 <= self.steps <= MOST or self.steps == -1):
             raise ValueError(
-                "steps must be an integer of at least 1, or -1 for one feature at a time, got "
-                f"{self.steps!r}."
+                "steps must be an integer of at least 1, or -1 for one feature at a time (and at "
+                f"most {MOST}), got {self.steps!r}."
             )
         check_share("max_percentage_perturbed", self.max_percentage_perturbed)
         super().__post_init__()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_choice, check_integer
+from ..checks import check_choice, check_seed
 from ..coefficients import Coefficients, WaveletTransform, averages, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Layout, as_numbers
@@ -63,8 +63,10 @@ def control(
         If the name is unknown, or the inputs are not finite or do not fit the transform.
     """
     check_choice("name", name, tuple(_CONTROLS), optional=False)
-    check_integer("seed", seed, lowest=0)
+    check_seed(seed)
     check_choice("channels", channels, CHANNELS)
+    if not isinstance(transform, WaveletTransform):
+        raise TypeError(f"transform must be a WaveletTransform, got {transform!r}.")
     x, transform = _channels_last(inputs, transform, channels)
     ndim = len(transform.axes)
     others = x.shape[1 + ndim :] if ndim == 1 else ()

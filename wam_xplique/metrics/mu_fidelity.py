@@ -11,9 +11,9 @@ import numpy as np
 from ..algorithms.cells import grid, wavelet_cells
 from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import mu_fidelity
-from ..checks import check_integer
+from ..checks import check_integer, check_share
 from ..coefficients import Coefficients, WaveletTransform
-from .base import WaveletMetric, check_share
+from .base import WaveletMetric
 
 
 @dataclass(eq=False, repr=False)

@@ -14,7 +14,7 @@ import numpy as np
 from xplique.wrappers import TorchWrapper
 
 from ..algorithms.randomization import Randomization, cascade
-from ..checks import check_fraction, check_integer
+from ..checks import check_fraction, check_seed
 from ..coefficients import as_rows, flatten
 from ..explanation import WaveletExplanation
 from ..model import keras_of
@@ -81,7 +81,7 @@ def cascading_randomization(
     if confidence is None:
         raise ValueError("confidence must be a number between 0 and 1, got None.")
     check_fraction("confidence", confidence)
-    check_integer("seed", seed, lowest=0)
+    check_seed(seed)
     if not callable(explainer):
         raise TypeError(
             "explainer must be a class of explainers or a function that makes one of a model, got "

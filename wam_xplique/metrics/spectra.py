@@ -13,9 +13,10 @@ from xplique.commons.operators import predictions_operator
 from .. import operators
 from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import most_important_alone, ranks, without_most_important
+from ..checks import MOST, check_share, is_integer
 from ..model import Model
 from ..operators import check_operator
-from .base import WaveletMetric, check_share
+from .base import WaveletMetric
 
 
 @dataclass(eq=False, repr=False)
@@ -48,20 +49,18 @@ class ImportantPartMetric(WaveletMetric):
     domain: str | None = None
 
     def __post_init__(self) -> None:
-        integer = isinstance(self.keep, (int, np.integer)) and not isinstance(self.keep, bool)
-        if integer and self.keep < 1:
+        if is_integer(self.keep) and not 1 <= self.keep <= MOST:
             raise ValueError(
                 f"keep must be a share in (0, 1] or a count of at least 1, got {self.keep!r}."
             )
-        if not integer:
+        if not is_integer(self.keep):
             check_share("keep", self.keep)
         super().__post_init__()
 
     def _counts(self, importance: np.ndarray) -> np.ndarray:
         """The number (N,) of features of the important part."""
         features = importance.shape[1]
-        integer = isinstance(self.keep, (int, np.integer))
-        count = self.keep if integer else max(1, round(self.keep * features))
+        count = self.keep if is_integer(self.keep) else max(1, round(self.keep * features))
         return np.minimum(count, (importance > 0).sum(axis=1))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import matplotlib.pyplot as plt
@@ -12,7 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 
+from ..archive import whole
 from ..explanation import WaveletExplanation
 
 COLORMAP = "magma"
@@ -33,6 +36,13 @@ def as_written(draw: Draw) -> Draw:
             return draw(*arguments, **options)
 
     return cast("Draw", drawn)
+
+
+def save_figure(figure: Figure, path: str | Path, dpi: int, **options: Any) -> None:
+    """Write a figure, whole or not at all, and close it."""
+    with whole(path) as file:
+        figure.savefig(file, dpi=dpi, **options)
+    plt.close(figure)
 
 
 KINDS = ("signals", "images", "volumes")  # by their number of dimensions
