@@ -23,6 +23,15 @@ def warn(message: str) -> None:
 _PACKAGE = __name__.partition(".")[0] + "."
 
 
+def check_whole(name: str, values: Any) -> None:
+    """Check that no value of an array, or of arrays in a list, is masked: NumPy would forget it."""
+    if isinstance(values, (list, tuple)):
+        for value in values:
+            check_whole(name, value)
+    elif np.ma.is_masked(values):
+        raise TypeError(f"{name} must be numbers without gaps, got a masked array; fill it first.")
+
+
 def check_integer(name: str, value: Any, lowest: int, optional: bool = False) -> None:
     """Check an integer argument."""
     if optional and value is None:

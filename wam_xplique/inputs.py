@@ -11,8 +11,18 @@ import numpy as np
 import tensorflow as tf
 
 from .backends import Backend, Tensor
+from .checks import check_whole
 from .data import gather
-from .model import Channels, Model, Structure, check_meeting, is_keras, is_torch_tensor, on_host
+from .model import (
+    Channels,
+    Model,
+    Structure,
+    check_meeting,
+    input_shape,
+    is_keras,
+    is_torch_tensor,
+    on_host,
+)
 from .operators import semantic_segmentation
 
 CHANNELS = ("first", "last")
@@ -163,9 +173,8 @@ def prepare(
     layout, move = _layout(tuple(x.shape), is_torch_tensor(x), ndim, channels, model.channels())
     if move is not None:
         x = _moved(x, move)
-    plain = structure is None and model.front_end is None and model.of_outputs is not None
-    if plain and is_keras(model.model):
-        check_shape(x.shape, getattr(model.model, "input_shape", None))
+    if structure is None and model.front_end is None and model.of_outputs is not None:
+        check_shape(tuple(x.shape), model.model)
     x, *others = (_finite("inputs", _native(model, v), model) for v in (x, *held))
     rows = model.backend.asindex(np.arange(len(x)), x)
     question = Question(model, x, rows, rows, tuple(others), layout)
@@ -203,8 +212,9 @@ def as_labels(targets: Any) -> np.ndarray | None:
     """Targets as integer labels (N,), or None if they are no labels (N,) or (N, 1)."""
     if isinstance(targets, str) or targets is None:
         return None
+    check_whole("targets", targets)
     labels = on_host(targets)
-    is_integer = labels.dtype.kind in "iu" and labels.shape in ((len(labels),), (len(labels), 1))
+    is_integer = labels.dtype.kind in "iu" and labels.shape in (labels.shape[:1], (labels.size, 1))
     return labels.reshape(-1) if is_integer else None
 
 
@@ -310,9 +320,12 @@ def _check_count(targets: Any, inputs: Any) -> None:
     if not targets.shape or len(targets) != len(inputs):
         raise ValueError(
             f"targets must be one for each of the {len(inputs)} inputs, got shape "
-            f"{tuple(targets.shape)}. If {tuple(inputs.shape)} is the shape of one input, add the "
-            "axis N: inputs[np.newaxis]."
+            f"{tuple(targets.shape)}. {_without_n(tuple(inputs.shape))}"
         )
+
+
+def _without_n(shape: tuple[int, ...]) -> str:
+    return f"If {shape} is the shape of one input, add the axis N: inputs[np.newaxis]."
 
 
 def _check_weights(targets: np.ndarray, model: Model) -> None:
@@ -407,11 +420,15 @@ def gathered(inputs: Any, targets: Any, model: Model) -> tuple[Any, Any]:
     return inputs, targets
 
 
-def check_shape(shape: tuple[int, ...], taken: Any) -> None:
-    """Check that a Keras model takes inputs of a shape."""
-    if isinstance(taken, tuple) and len(taken) == len(shape) and not _fits(shape, taken):
+def check_shape(shape: tuple[int, ...], model: Any) -> None:
+    """Check that a model takes inputs of a shape, as far as it tells."""
+    taken, alike = input_shape(model), [shape]
+    if is_keras(model):  # which adds a last axis of size 1, or takes it away
+        alike += [(*shape, 1), *([shape[:-1]] if shape[-1] == 1 else [])]
+    if taken is not None and not any(_fits(one, taken) for one in alike):
         raise ValueError(
-            f"inputs of shape {tuple(shape)} do not fit the model, which takes {('N', *taken[1:])}."
+            f"inputs of shape {shape} do not fit the model, which takes {('N', *taken[1:])}."
+            + (f" {_without_n(shape)}" if _fits((1, *shape), taken) else "")
         )
 
 
@@ -433,8 +450,7 @@ def as_numbers(name: str, values: Any) -> Any:
         if kind := _kind_without_values(values):
             raise TypeError(f"{name} must be a dense tensor, got a {kind} one; convert it first.")
         return values.detach()
-    if np.ma.is_masked(values):
-        raise TypeError(f"{name} must be numbers without gaps, got a masked array; fill it first.")
+    check_whole(name, values)
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biufV":

@@ -23,7 +23,7 @@ from .. import operators
 from ..algorithms.batching import BatchSize
 from ..algorithms.minimal import MinimalProblem, minimize, threshold
 from ..backends import Backend
-from ..checks import check_integer, check_number, check_wavelet
+from ..checks import check_integer, check_number, check_wavelet, warn
 from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands, pack
 from ..inputs import Question, gathered, prepare
 from ..model import Model, Output, cut
@@ -120,7 +120,7 @@ class MinimalImages:
         """
         What is minimised (N, S + 1): the mean of the mask, or −score + α · mean where α was given.
         """
-        return self.norms if self.alpha is None else self.alpha * self.norms - self.scores
+        return self.norms if self.alpha is None else self.alphas * self.norms - self.scores
 
     @property
     def _probabilities(self) -> dict[str, np.ndarray]:
@@ -422,6 +422,13 @@ def minimal_images(
             verbose,
         )
     )
+    unmoved = np.flatnonzero(found.best == 0)
+    if len(unmoved):
+        warn(
+            f"The minimal images of inputs {unmoved.tolist()} are these inputs themselves: no step "
+            "led to a better mask. A saturated model, that gives no gradient, does this (explain "
+            "its logits), values beyond the range it knows, a learning_rate or max_steps too small."
+        )
     left = backend.asarray(found.images, like=x)
     score = backend.to_numpy(size.apply(scored.scores, backend, left, y))
     probability = None

@@ -130,7 +130,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         problem, layout = self._problem(inputs, targets)
         found = self._attribute(problem, layout)
         _check_finite(found.coefficients)
-        if self._asked().is_half:
+        if self._asked().half:
             _warn_of_underflow(found.coefficients)
         finished = self._finish(found, layout)
         return WaveletExplanation(

@@ -21,6 +21,7 @@ from ..checks import check_fraction, check_integer, check_until, warn
 from ..coefficients import Coefficients, map_bands
 from ..indices import DOUBTFUL, SobolIndices
 from ..inputs import Question
+from ..model import IN_SINGLE, RESOLUTIONS
 from .drop_in import DropIn
 from .samplers import Rows, ScrambledSobolSequenceRS, check_sampler
 
@@ -105,7 +106,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         check_sampler(self.sampler, self.nb_design)
         _as_function(self.estimator)
         self._batch_size = BatchSize(self.batch_size)
-        self._rows: dict[tuple[ReplicatedSampler, int], Rows] = {}
+        self._rows: dict[int, Rows] = {}
 
     @property
     def _how(self) -> tuple[Any, ...]:
@@ -126,8 +127,10 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         The cell map of the explanation may differ from that of the transform, `masked`.
         """
         masked = cells if masked is None else masked
-        key = (self.sampler, count_cells(cells))
-        rows = self._rows.setdefault(key, Rows(*key))
+        count = count_cells(cells)
+        rows = self._rows.get(count)
+        if rows is None or rows.sampler is not self.sampler:
+            rows = self._rows[count] = Rows(self.sampler, count)
         rows(self.nb_design)
         if self.until is not None:
             rows(2 * self.nb_design)  # what is no sequence is refused before the first forward
@@ -163,11 +166,27 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         if len(constant):
             warn(
                 f"The scores of inputs {constant.tolist()} do not vary over the designs: their "
-                "indices are 0. A saturated softmax does this (explain the logits), or a model "
-                "that does not see what is perturbed."
+                "indices are 0. A saturated softmax does this (explain the logits), a constant "
+                "beside which they leave float32 no digits, or a model that does not see what is "
+                "perturbed."
             )
         _warn_of_doubt(indices)
+        self._warn_of_precision(question, indices)
         return indices
+
+    def _warn_of_precision(self, question: Question, indices: SobolIndices) -> None:
+        half = question.model.half
+        if half is None:
+            return
+        scores = self._batch_size.apply(question.scores, question.backend, question.x, question.y)
+        size = np.abs(question.backend.to_numpy(scores)).astype(np.float64)
+        doubtful = np.flatnonzero(np.sqrt(indices.variance) < 2 * RESOLUTIONS[half] * size)
+        if len(doubtful):
+            warn(
+                f"The scores of inputs {doubtful.tolist()} vary over the designs by less than "
+                f"{half}, in which the model computes, tells apart: their indices are those of its "
+                f"rounding. {IN_SINGLE}"
+            )
 
 
 def _warn_of_doubt(indices: SobolIndices) -> None:

@@ -18,11 +18,19 @@ from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import ranks, single_cells
 from ..backends import Tensor
 from ..backends.wavelets import plain_wavelet
-from ..checks import check_choice, check_fraction, check_integer, check_ndim, check_wavelet
+from ..checks import (
+    check_choice,
+    check_fraction,
+    check_integer,
+    check_ndim,
+    check_wavelet,
+    check_whole,
+    warn,
+)
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Layout, Question, front_end_shape, gathered, prepare
-from ..model import Model, Output, is_torch_tensor
+from ..model import IN_SINGLE, RESOLUTIONS, Model, Output, is_torch_tensor
 from .importance import Wavelets, as_array, check_finite, importance
 
 DOMAINS = ("wavelet", "front_end")
@@ -260,6 +268,12 @@ class WaveletMetric(ExplanationMetric):
         if self._is_of_front_end(explanations):
             return self._pose_front_end(explanations)
         question, layout = self._question, self._question.layout
+        half = question.model.half
+        if half is not None:
+            warn(
+                f"The model computes in {half}, where scores are rounded to one part in "
+                f"{1 / RESOLUTIONS[half]:.0f}: what the metric tells apart may be less. {IN_SINGLE}"
+            )
         size = tuple(question.x.shape)
         shape = layout.shape_channels_last(size)
         transform = self._wavelets.transform(explanations, layout, size)
@@ -400,6 +414,7 @@ def check_share(name: str, value: Any) -> None:
 
 def _like(inputs: Any, baseline: Any) -> Any:
     """A baseline of the shape of the inputs, and of their kind."""
+    check_whole("baseline_mode", baseline)
     try:
         if is_torch_tensor(inputs):
             return baseline.expand(inputs.shape)
