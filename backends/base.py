@@ -17,6 +17,22 @@ ScoreFunction = Callable[[Tensor, Tensor], Tensor]
 """``f(x, y)``: one score per sample of `x`, or the gradient of these scores, shaped as `x`."""
 
 
+OUT_OF_MEMORY = (
+    "out of memory",  # CUDA, HIP, MPS, XLA
+    "can't allocate memory",  # PyTorch on a Unix host
+    "not enough memory",  # and on Windows
+    "failed to allocate",
+    "oom when allocating",
+    "resource_exhausted",
+    "dst tensor is not initialized",  # TensorFlow's copy to a full device
+    "std::bad_alloc",
+    "_status_alloc_failed",  # cuDNN, cuBLAS, cuSOLVER
+    "cudnn_status_not_supported",  # no algorithm whose workspace fits
+    "unable to find an engine",
+    "unable to find a valid cudnn algorithm",
+)
+"""What libraries say, in small letters, where a device has too little memory."""
+
 OF_MODELS = "A backend needs this for models, not for transforms."
 
 
@@ -162,8 +178,13 @@ class Backend(ABC):
         raise NotImplementedError
 
     def is_out_of_memory(self, error: Exception) -> bool:
-        """Whether `error` says that the device has too little memory."""
-        return isinstance(error, MemoryError)
+        """
+        Whether `error` says that the device has too little memory.
+
+        By its words: libraries say so in errors of many kinds, and a callable may be run by any.
+        """
+        words = str(error).lower()
+        return isinstance(error, MemoryError) or any(said in words for said in OUT_OF_MEMORY)
 
     def batch_shape(self, count: int) -> int:
         """The size to which to fill up a batch of `count`, where each new size costs much."""

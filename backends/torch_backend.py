@@ -150,9 +150,7 @@ class TorchBackend(Backend):
         return made
 
     def is_out_of_memory(self, error: Exception) -> bool:
-        if super().is_out_of_memory(error) or isinstance(error, torch.cuda.OutOfMemoryError):
-            return True
-        return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+        return super().is_out_of_memory(error) or isinstance(error, torch.cuda.OutOfMemoryError)
 
     def weighted_sum(
         self, tensors: Sequence[torch.Tensor], weights: Sequence[float]

@@ -7,6 +7,7 @@ import gc
 import pickle
 import subprocess
 import sys
+import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -362,6 +363,25 @@ def test_modules_with_a_signature_get_what_it_says(dtype):
         assert np.asarray(WaveletSaliency(Module())(x, Y)).any()
 
 
+@pytest.mark.parametrize("how", ["bfloat16", "float16", "autocast"])
+def test_indices_below_the_resolution_of_half_precision_are_told(how):
+    x, cells = 0.1 * FIRST + 0.5, {**CELLS, "nb_design": 32}
+    want = WCAM(torch_net(), **cells).explain_wavelet(x, Y)
+    model = torch_net() if how == "autocast" else torch_net().to(getattr(torch, how))
+    with torch.autocast("cpu", torch.bfloat16, enabled=how == "autocast"):
+        with pytest.warns(UserWarning, match=r"float16.*of its rounding.*Score .* in float32"):
+            found = WCAM(model, **cells).explain_wavelet(x, Y)
+        with pytest.warns(UserWarning, match=r"computes in b?float16.*what the metric tells apart"):
+            WaveletDeletion(model, x, Y)(want)
+    pairs = zip(found.sobol.total, want.sobol.total, strict=True)
+    with np.errstate(invalid="ignore"):
+        correlations = [np.corrcoef(*pair)[0, 1] for pair in pairs]
+    assert not min(correlations) > 0.9  # NaN where nothing varies
+    with warnings.catch_warnings():  # large differences stand above it
+        warnings.filterwarnings("error", ".*of its rounding")
+        WCAM(torch_net().half(), **cells)(40 * FIRST, Y)
+
+
 def test_gradients_that_underflow_are_told():
     model = torch_net().half()
     with torch.no_grad():
@@ -537,6 +557,171 @@ def test_a_forward_that_reads_strides_gets_plain_tensors():
 
     agree(WCAM(Strided().eval(), **CELLS)(FIRST, Y), WCAM(torch_net(), **CELLS)(FIRST, Y))
     agree(WaveletSaliency(Strided().eval())(FIRST, Y), WaveletSaliency(torch_net())(FIRST, Y))
+
+
+class Flat(Net):
+    """It reads memory by itself, which no one tells by a first input that is all alike."""
+
+    def __init__(self):
+        super().__init__()
+        self.flat = nn.Linear(768, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        flat = torch.as_strided(x, [x.size(0), 768], [768, 1])
+        return self.body(x) + self.flat(flat)
+
+
+def test_memory_that_a_module_reads_is_laid_out_as_it_expects():
+    model, x = Flat().eval(), FIRST.clone()
+    x[0] = 1.5
+    given = x.clone().requires_grad_()
+    (model(given) * torch.tensor(Y)).sum().backward()
+    want = given.grad.abs().mean(1, keepdim=True)
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    others = (
+        torch.jit.script(model),
+        torch.jit.trace(model, x),
+        torch.export.export(model, (x,), dynamic_shapes=({0: batch},)).module(),
+        torch.compile(model, backend="eager"),
+    )
+    for one in (model, *others):
+        explainer = WaveletSaliency(one, level=0, include_approximation=True)
+        agree(explainer(x, Y), want)
+
+
+class Viewing(Net):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x) + x.view(len(x), -1)[:, :3]
+
+
+def test_compiled_modules_are_explained_and_exported_programs_are_told_their_module():
+    for make in (Net, Viewing):
+        compiled = torch.compile(make().eval(), backend="eager")
+        agree(WaveletSaliency(compiled)(FIRST, Y), WaveletSaliency(make().eval())(FIRST, Y))
+    program = torch.export.export(torch_net(), (FIRST,))
+    for cls in (WaveletSaliency, WCAM):
+        with pytest.raises(TypeError, match=r"ExportedProgram.*hand in model\.module\(\)"):
+            cls(program)
+
+
+# --- what cannot be hashed -----------------------------------------------------------------
+
+
+def alike(cls: type, *arguments: Any) -> Any:
+    """An object of a class whose objects are all equal, and have no hash."""
+    return type(cls.__name__, (cls,), {"__eq__": lambda self, other: True})(*arguments)
+
+
+class TFNet(tf.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = keras_net()
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        return self.net(x)
+
+
+class Times:
+    """A front end, or an operator, of any framework."""
+
+    def __init__(self, factor: float):
+        self.factor = factor
+
+    def __call__(self, x: Any) -> Any:
+        return self.factor * x
+
+
+class Operator(Times):
+    def __call__(self, model: Any, x: Any, y: Any) -> Any:
+        backend = torch if torch.is_tensor(x) else tf
+        return self.factor * getattr(backend, "sum" if backend is torch else "reduce_sum")(
+            model(x) * y, -1
+        )
+
+
+@pytest.mark.parametrize(
+    ("cls", "plain", "x"), [(Net, torch_net, FIRST), (TFNet, keras_net, X)], ids=["torch", "tf"]
+)
+def test_what_has_no_hash_is_explained_and_never_mixed_up(cls, plain, x):
+    model = alike(cls)
+    if cls is Net:
+        model.eval()
+    want = WaveletSaliency(plain()).explain_wavelet(x, Y)
+    agree(WaveletSaliency(model)(x, Y), WaveletSaliency(plain())(x, Y))
+    agree(WCAM(model, **CELLS)(x, Y), WCAM(plain(), **CELLS)(x, Y))
+    for metric in (WaveletDeletion, WaveletMuFidelity, MatchedFaithfulness):
+        agree(metric(model, x, Y)(want), metric(plain(), x, Y)(want), 1e-3)
+    agree(*(minimal_images(m, x, Y, max_steps=3).score for m in (model, plain())))
+    explainer = WaveletSaliency(plain())
+    for name, kind in (("front_end", Times), ("operator", Operator)):
+        for factor in (1.0, 3.0):
+            setattr(explainer, name, alike(kind, factor))
+            own = WaveletSaliency(plain(), **{name: kind(factor)})
+            agree(explainer(x, Y), own(x, Y))
+        setattr(explainer, name, None)
+
+
+def test_samplers_that_are_equal_are_not_taken_for_each_other():
+    from wam_xplique.attributions.samplers import HaltonSequenceRS, ScrambledSobolSequenceRS
+
+    explainer = WCAM(edges, sampler=alike(ScrambledSobolSequenceRS), **CELLS)
+    explainer(X, Y)
+    explainer.sampler = alike(HaltonSequenceRS)
+    agree(explainer(X, Y), WCAM(edges, sampler=HaltonSequenceRS(), **CELLS)(X, Y))
+
+
+# --- scores that are not those of an input alone -------------------------------------------
+
+
+class Moved(Net):
+    """A network of inputs that are moved first."""
+
+    def __init__(self, move: Any):
+        super().__init__()
+        self.move = move
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(self.move(x))
+
+
+def dropped(x: torch.Tensor) -> torch.Tensor:
+    return nn.functional.dropout(x, 0.5, training=True)
+
+
+@pytest.mark.parametrize(
+    ("move", "message"),
+    [
+        (dropped, "depend on chance: asked twice"),
+        (lambda x: x + 0.1 * torch.randn_like(x), "depend on chance: asked twice"),
+        (lambda x: x - 5 * x.mean(0, keepdim=True), "depend on the rest of the batch"),
+    ],
+    ids=["dropout", "noise", "mean"],
+)
+@pytest.mark.parametrize(
+    "make", [WaveletSaliency, lambda m: WCAM(m, **CELLS)], ids=["saliency", "wcam"]
+)
+def test_scores_of_chance_or_of_the_batch_are_told_once(make, move, message):
+    explainer = make(Moved(move).eval())
+    with pytest.warns(UserWarning, match=message):
+        explainer(5 * FIRST + torch.arange(3.0).view(3, 1, 1, 1), Y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "The model's scores depend")
+        explainer(FIRST, Y)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_look_at_steady_scores_is_one_forward_and_draws_nothing(dtype):
+    model, rows = torch_net().to(dtype), []
+    model.body[-1].register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
+    explainer = WCAM(model, confidence=None, **CELLS)
+    state = torch.get_rng_state()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "The model's scores depend")
+        forwards = explainer.explain_wavelet(FIRST[:1], Y[:1]).sobol.forwards.sum()
+    layouts = 2  # in which memory is compared
+    halves = dtype is torch.bfloat16
+    assert sum(rows) == forwards + 1 + layouts + halves
+    torch.testing.assert_close(torch.get_rng_state(), state)
 
 
 # --- inputs of all kinds -------------------------------------------------------------------

@@ -67,6 +67,15 @@ class Parameters:
             raise
 
 
+def check_whole(name: str, values: Any) -> None:
+    """Check that no value of an array, or of arrays in a list, is masked: NumPy would forget it."""
+    if isinstance(values, (list, tuple)):
+        for value in values:
+            check_whole(name, value)
+    elif np.ma.is_masked(values):
+        raise TypeError(f"{name} must be numbers without gaps, got a masked array; fill it first.")
+
+
 def check_integer(
     name: str, value: Any, lowest: int, optional: bool = False, highest: int = MOST
 ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from .backends import get_backend
+from .checks import check_whole
 
 PREDICTED = "predicted"
 SIZE = 32
@@ -72,6 +73,7 @@ def _given(targets: Any, data: Any) -> Any:
         raise ValueError(
             f"targets must be given: classes for each input, or {PREDICTED!r}; got None."
         )
+    check_whole("targets", targets)
     targets = targets if hasattr(targets, "shape") else np.asarray(targets)
     if not targets.shape or len(targets) != len(data):
         raise ValueError(
@@ -105,6 +107,8 @@ def _pairs(data: Iterable[Any], predicted: bool) -> Iterator[Batch]:
                 "data must hold batches (inputs, targets) of arrays or tensors, got a "
                 f"{type(element).__name__}; targets={PREDICTED!r} needs inputs alone."
             )
+        for name, part in zip(("inputs", "targets"), parts, strict=False):
+            check_whole(name, part)
         if not predicted and (not parts[1].shape or len(parts[1]) != len(parts[0])):
             raise ValueError(
                 f"data must hold batches of as many targets as inputs, got shapes "

@@ -11,13 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from .backends import Backend, Tensor
-from .checks import check_choice, check_ndim
+from .checks import check_choice, check_ndim, check_whole
 from .data import gather
 from .model import (
     Channels,
     Model,
     Structure,
     check_meeting,
+    input_shape,
     is_keras,
     is_torch_tensor,
     on_host,
@@ -272,10 +273,8 @@ def prepare(
     if not x.shape or not all(x.shape):
         raise ValueError(f"inputs must not be empty, got shape {tuple(x.shape)}.")
     layout, move = _layout(tuple(x.shape), is_torch_tensor(x), ndim, channels, model.channels())
-    plain = structure is None and model.front_end is None and model.of_outputs is not None
-    if plain and is_keras(model.model):
-        shape = _moved_shape(tuple(x.shape), move)
-        check_shape(shape, getattr(model.model, "input_shape", None))
+    if structure is None and model.front_end is None and model.of_outputs is not None:
+        check_shape(_moved_shape(tuple(x.shape), move), model.model)
     found = Inputs(model, (x, *held), layout, move)
     if targets is not None:
         found = replace(found, targets=_targets(found, targets))
@@ -305,8 +304,9 @@ def as_labels(targets: Any) -> np.ndarray | None:
     """Targets as integer labels (N,), or None if they are no labels (N,) or (N, 1)."""
     if isinstance(targets, str) or targets is None:
         return None
+    check_whole("targets", targets)
     labels = on_host(targets)
-    is_integer = labels.dtype.kind in "iu" and labels.shape in ((len(labels),), (len(labels), 1))
+    is_integer = labels.dtype.kind in "iu" and labels.shape in (labels.shape[:1], (labels.size, 1))
     return labels.reshape(-1) if is_integer else None
 
 
@@ -408,9 +408,12 @@ def _check_count(targets: Any, inputs: Inputs) -> None:
     if not targets.shape or len(targets) != len(inputs):
         raise ValueError(
             f"targets must be one for each of the {len(inputs)} inputs, got shape "
-            f"{tuple(targets.shape)}. If {inputs.shape} is the shape of one input, add the "
-            "axis N: inputs[np.newaxis]."
+            f"{tuple(targets.shape)}. {_without_n(inputs.shape)}"
         )
+
+
+def _without_n(shape: tuple[int, ...]) -> str:
+    return f"If {shape} is the shape of one input, add the axis N: inputs[np.newaxis]."
 
 
 def _check_weights(targets: np.ndarray, start: int, model: Model) -> None:
@@ -502,11 +505,15 @@ def gathered(inputs: Any, targets: Any, model: Model) -> tuple[Any, Any]:
     return inputs, targets
 
 
-def check_shape(shape: tuple[int, ...], taken: Any) -> None:
-    """Check that a Keras model takes inputs of a shape."""
-    if isinstance(taken, tuple) and len(taken) == len(shape) and not _fits(shape, taken):
+def check_shape(shape: tuple[int, ...], model: Any) -> None:
+    """Check that a model takes inputs of a shape, as far as it tells."""
+    taken, alike = input_shape(model), [shape]
+    if is_keras(model):  # which adds a last axis of size 1, or takes it away
+        alike += [(*shape, 1), *([shape[:-1]] if shape[-1] == 1 else [])]
+    if taken is not None and not any(_fits(one, taken) for one in alike):
         raise ValueError(
-            f"inputs of shape {tuple(shape)} do not fit the model, which takes {('N', *taken[1:])}."
+            f"inputs of shape {shape} do not fit the model, which takes {('N', *taken[1:])}."
+            + (f" {_without_n(shape)}" if _fits((1, *shape), taken) else "")
         )
 
 
@@ -528,8 +535,7 @@ def as_numbers(name: str, values: Any, cast: bool = True) -> Any:
         if kind := _kind_without_values(values):
             raise TypeError(f"{name} must be a dense tensor, got a {kind} one; convert it first.")
         return values.detach()
-    if np.ma.is_masked(values):
-        raise TypeError(f"{name} must be numbers without gaps, got a masked array; fill it first.")
+    check_whole(name, values)
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biufV":

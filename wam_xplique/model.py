@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,9 +20,14 @@ from .backends.base import check_scores
 from .backends.registry import load_backend
 from .backends.runner import ArrayRunner, Runner
 from .checks import check_choice, check_front_end, warn
-from .operators import NATIVE, WEIGH, check_operator, predictions
+from .operators import WEIGH, check_operator, of_outputs, predictions
 
 ACTIVATIONS = ("sigmoid", "softmax")
+
+RESOLUTIONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""By what part of their size two numbers differ that stand side by side."""
+
+IN_SINGLE = "Score it in float32: model.float(), outside of autocast, without a mixed policy."
 
 Output = str | int | Callable[[Any], Any] | None
 """Which output of a model with several: a key, an index, or what picks it."""
@@ -110,7 +117,7 @@ class Model:
         check_front_end(front_end)
         self._given = operator  # Xplique's own cannot be pickled
         self.operator = check_operator(operator)
-        self.of_outputs = NATIVE.get(self.operator)
+        self.of_outputs = of_outputs(self.operator)
         self.output = output
         self.activation = activation
         self.structure = structure
@@ -141,6 +148,7 @@ class Model:
                 "module, or an operator g(model, inputs, targets) in PyTorch."
             )
         self.model = model
+        self._seen_together = 0
         self._call = _Caller(model, self.framework)
         self._weight = _first_floating(model) if self.framework == "torch" else None
         self._runner = _runner(self.framework)(model, front_end)
@@ -190,11 +198,16 @@ class Model:
         return (None, *shape[1:]) if told else None
 
     @property
-    def is_half(self) -> bool:
-        """Whether the model computes in less than single precision."""
-        if self._weight is not None:
-            return self._weight.dtype.itemsize < 4
-        return getattr(self.model, "compute_dtype", "") in ("float16", "bfloat16")
+    def half(self) -> str | None:
+        """The type of less than single precision in which the model computes now, if it does."""
+        name = getattr(self.model, "compute_dtype", "")
+        if self.framework == "torch" and not is_keras(self.model):
+            torch, weight = sys.modules["torch"], self._weight
+            name = "" if weight is None else str(weight.dtype)
+            device = "cpu" if weight is None else weight.device.type
+            if torch.is_autocast_enabled(device):
+                name = str(torch.get_autocast_dtype(device))
+        return next((half for half in RESOLUTIONS if name in (half, f"torch.{half}")), None)
 
     def native(self, values: Any) -> Tensor:
         """Values as a tensor of at least single precision, where the model runs."""
@@ -216,12 +229,7 @@ class Model:
     def scores(self, x: Tensor, y: Tensor, *held: Tensor) -> Tensor:
         """The scores (N,) of inputs, for their targets."""
 
-        def alone(*rows: Tensor) -> tuple[Tensor, ...]:
-            scores = self._runner.evaluate(self._score, *rows)
-            check_scores(scores.shape, len(rows[0]))
-            return (scores,)
-
-        return self._filled(alone, x, y, *held)[0]
+        return self._looked(self._scored, x, y, *held)[0]
 
     def gradients(self, x: Tensor, y: Tensor, *held: Tensor) -> tuple[Tensor, ...]:
         """The gradients of the scores with respect to x, and to what a front end makes of it."""
@@ -237,7 +245,7 @@ class Model:
             check_scores(scores.shape, len(rows[0]))
             return scores, *gradients
 
-        scores, *gradients = self._filled(both, x, y, *held)
+        scores, *gradients = self._looked(both, x, y, *held)
         return scores, tuple(gradients)
 
     def outputs(self, x: Tensor, *held: Tensor) -> Tensor:
@@ -247,6 +255,58 @@ class Model:
             return (self._runner.evaluate(self._outputs, *rows),)
 
         return self._filled(alone, x, *held)[0]
+
+    def _scored(self, *rows: Tensor) -> tuple[Tensor]:
+        scores = self._runner.evaluate(self._score, *rows)
+        check_scores(scores.shape, len(rows[0]))
+        return (scores,)
+
+    def _looked(self, function: Callable[..., tuple[Tensor, ...]], *rows: Tensor) -> Any:
+        """`_filled`; the first times, the scores are compared to that of the first row alone."""
+        seen = min(len(rows[0]), 2)
+        eager = self.framework != "tensorflow" or tf.executing_eagerly()
+        if seen <= self._seen_together or not eager:
+            return self._filled(function, *rows)
+        alone = self._alone(0, *rows)
+        found = self._filled(function, *rows)
+        together = self.backend.to_numpy(found[0])
+        self._seen_together = seen
+        finite = np.isfinite([alone, *together]).all()
+        if finite and abs(alone - together[0]) > self._tolerance * abs(together).max():
+            self._doubt(alone, together, *rows)
+        return found
+
+    def _alone(self, place: int, *rows: Tensor) -> float:
+        """The score of one row, without the others."""
+        part = (row[place : place + 1] for row in rows)
+        return float(self.backend.to_numpy(self._filled(self._scored, *part)[0])[0])
+
+    @property
+    def _tolerance(self) -> float:
+        """The part of their size by which scores differ without a doubt, and no rounding does."""
+        return 1e-3 if self.half is None else 1e-2
+
+    def _doubt(self, alone: float, together: np.ndarray, *rows: Tensor) -> None:
+        """Warn of scores that depend on chance or on the batch, unless a second look is steady."""
+        size = max(abs(alone), np.abs(together).max())
+        if self.of_outputs is not None:  # small scores may be differences of large outputs
+            first = [row[:1] for row in (rows[0], *rows[2:])]
+            size = max(size, np.abs(self.backend.to_numpy(self.outputs(*first))).max())
+        again, least = self._alone(0, *rows), self._tolerance * size
+        if abs(again - alone) > least:
+            warn(
+                f"The model's scores depend on chance: asked twice, the same input has {alone:.4g} "
+                f"and {again:.4g}. An explanation is that of one draw among many, and its noise; "
+                "turn off what draws, such as dropout."
+            )
+        elif len(together) > 1 and all(
+            abs(self._alone(place, *rows) - together[place]) > 10 * least for place in (0, 1)
+        ):
+            warn(
+                f"The model's scores depend on the rest of the batch: the same input has "
+                f"{alone:.4g} alone and {together[0]:.4g} among {len(together)}. Let the model use "
+                "its running statistics, or explain with batch_size=1."
+            )
 
     def _filled(self, function: Callable[..., tuple[Tensor, ...]], *rows: Tensor) -> Any:
         """A function of rows, as many at once as the model takes if that is fixed."""
@@ -281,7 +341,13 @@ class Model:
         net = self.model
         if changed or is_keras(self.model):
             net = _Net(self, held, raw=self.output is None and self.activation is None)
-        return self.operator(net, seen, y)
+        scores = self.operator(net, seen, y)
+        if not hasattr(scores, "shape") or is_torch_tensor(scores) != (self.framework == "torch"):
+            raise TypeError(
+                f"operator must give one score for each input, as a tensor of {self.backend.name}; "
+                f"got {type(scores).__name__}."
+            )
+        return scores
 
     def _outputs(self, seen: Tensor, *held: Tensor) -> Tensor:
         outputs = self._widened(pick(self._call(*self._arguments(seen, held)), self.output))
@@ -309,7 +375,7 @@ class Model:
         if self.front_end is not None or self.structure is not None:
             return Channels()  # they are taken as they come
         if self.framework == "torch" and not is_keras(self.model):
-            convolutions = [m for m in self.model.modules() if _convolves(m)]
+            convolutions = [m for m in _modules(self.model) if _convolves(m)]
             first: bool | None = True if convolutions else None
             if self.wraps_channels_first is not None:
                 first = self.wraps_channels_first
@@ -446,6 +512,8 @@ def _framework(model: Any, any_framework: bool) -> str:
         return "torch"
     if keras is not None or isinstance(model, tf.Module):
         return "tensorflow"
+    if type(model).__name__ == "ExportedProgram":
+        raise TypeError("model is an ExportedProgram, which does not run: hand in model.module().")
     if isinstance(model, tf.lite.Interpreter) or callable(getattr(model, "predict_proba", model)):
         return "numpy"
     return "none"
@@ -492,9 +560,24 @@ class _Caller:
         weight = _first_floating(self.model)
         if weight is not None and weight.dtype.itemsize < 4:
             arguments = tuple(map_tensors(lambda t: t.to(weight.dtype), arguments))
-        if len(arguments) == 1 and isinstance(arguments[0], dict):
-            return self.model(**arguments[0])
-        return self.model(*arguments)
+        try:
+            if len(arguments) == 1 and isinstance(arguments[0], dict):
+                return self.model(**arguments[0])
+            return self.model(*arguments)
+        except RuntimeError as error:
+            unfit = _UNFIT.search(str(error))
+            if unfit is None:
+                raise
+            shapes = ", ".join(str(tuple(t.shape)) for t in arguments if hasattr(t, "shape"))
+            message = f"inputs of shape {shapes} do not fit the model: {unfit[0]}."
+            raise ValueError(message) from error
+
+
+_UNFIT = re.compile(
+    r"Expected \dD .* input to conv.*|Given groups=.* channels instead|"
+    r"mat1 and mat2 shapes .*|.*Kernel size can't be greater than actual input size"
+)
+"""What PyTorch says of inputs whose number of axes, or of channels, is another."""
 
 
 def map_tensors(function: Callable[[Any], Any], arguments: Any) -> Iterator[Any]:
@@ -512,18 +595,32 @@ def _is_size(size: Any) -> bool:
 
 def _fixed_batch(model: Any) -> int | None:
     """How many inputs a model takes at once, if it takes no other number."""
-    shape = getattr(model, "input_shape", None)
-    if is_keras(model) and isinstance(shape, tuple) and shape:
-        return shape[0] if isinstance(shape[0], int) else None
-    graph = getattr(model, "graph", None) if type(model).__name__ == "GraphModule" else None
-    for node in getattr(graph, "nodes", ()):
-        sizes: Any = getattr(node.meta.get("val"), "shape", ())
-        if node.op == "placeholder" and len(sizes):
-            return sizes[0] if isinstance(sizes[0], int) else None
-    known = (model.__call__, model) if isinstance(model, tf.Module) and callable(model) else ()
-    signatures = (getattr(one, "input_signature", None) for one in known)
-    signature = next(filter(None, signatures), None)
-    return signature[0].shape[0] if signature and signature[0].shape.rank else None
+    shape = input_shape(model)
+    return shape[0] if shape else None
+
+
+def input_shape(model: Any) -> tuple[int | None, ...] | None:
+    """The shape of its inputs, N first, as far as a model tells it; None in place of free sizes."""
+    shape: Any = None
+    if is_keras(model):
+        shape = getattr(model, "input_shape", None)
+    elif type(model).__name__ == "GraphModule":
+        nodes = (node for node in model.graph.nodes if node.op == "placeholder")
+        shapes = (getattr(node.meta.get("val"), "shape", None) for node in nodes)
+        shape = next(filter(None, shapes), None)
+    elif isinstance(model, tf.Module) and callable(model):
+        signatures = (getattr(one, "input_signature", None) for one in (model.__call__, model))
+        signature = next(filter(None, signatures), None)
+        shape = signature[0].shape if signature and signature[0].shape.rank else None
+    elif type(model).__name__ == "Sequential":
+        first = model
+        while type(first).__name__ == "Sequential" and len(first):
+            first = first[0]
+        if type(first).__name__ in ("Conv1d", "Conv2d", "Conv3d"):
+            shape = (None, first.in_channels, *(None for _ in first.kernel_size))
+    if not isinstance(shape, (tuple, tf.TensorShape)):
+        return None
+    return tuple(size if isinstance(size, int) else None for size in shape) or None
 
 
 def _interpret(interpreter: Any, x: np.ndarray) -> np.ndarray:
@@ -554,8 +651,17 @@ def _as_signed(model: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _first_floating(module: Any) -> Any:
     """A tensor of a PyTorch module's device and dtype; None if it holds none."""
-    tensors = (*module.parameters(), *module.buffers())
+    parts = _modules(module)
+    parameters = (tensor for part in parts for tensor in part.parameters(recurse=False))
+    buffers = (tensor for part in parts for tensor in part.buffers(recurse=False))
+    tensors = itertools.chain(parameters, buffers)
     return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+
+
+def _modules(module: Any) -> list[Any]:
+    from .backends.torch_runner import modules
+
+    return list(modules(module).values())
 
 
 def _convolves(module: Any) -> bool:

@@ -86,6 +86,12 @@ NATIVE: dict[Any, OfOutputs] = {
 }
 """Operators that see a model's outputs alone, as functions for all frameworks."""
 
+
+def of_outputs(operator: Any) -> OfOutputs | None:
+    """The function of the outputs alone that an operator is, none but this very one; or None."""
+    return next((found for own, found in NATIVE.items() if own is operator), None)
+
+
 WEIGH: tuple[OfOutputs, ...] = (predictions, semantic_segmentation)
 """Those whose targets weigh the outputs, one for one."""
 
@@ -97,8 +103,13 @@ def check_operator(operator: Any) -> Any:
     if isinstance(operator, str) and operator not in _NAMES:
         raise ValueError(f"operator={operator!r} is unknown; expected one of {_NAMES}.")
     try:
-        return operator if operator in NATIVE else get_operator(operator)
-    except (InvalidOperatorException, TypeError) as error:
+        if of_outputs(operator) is None:
+            # What has no hash, Python's own look at its arguments trips over.
+            hashed = getattr(operator, "__hash__", None) is not None
+            found = get_operator(operator if hashed else operator.__call__)
+            return found if hashed else operator
+        return operator
+    except (InvalidOperatorException, TypeError, AttributeError) as error:
         raise ValueError(
             f"operator must be a task or a callable g(model, inputs, targets), got {operator!r}."
         ) from error

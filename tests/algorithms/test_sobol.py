@@ -223,6 +223,21 @@ def test_indices_do_not_depend_on_the_unit_of_the_scores(scale, sign, shift, see
     np.testing.assert_allclose(other.variance, scale**2 * plain.variance, rtol=1e-6)
 
 
+@pytest.mark.parametrize("refine", [None, 0.02])
+@pytest.mark.parametrize("exponent", [-1000, -600, 600, 1000])
+def test_scores_whose_squares_leave_double_precision_have_indices(exponent, refine):
+    def scaled(masks: np.ndarray) -> np.ndarray:
+        return np.ldexp(sobol_g(masks.T, np), exponent)
+
+    found, plain = (
+        Answers(function, design=uniform(0, 4))(16, refine=refine)
+        for function in (scaled, on_arrays(sobol_g))
+    )
+    for name in ("total", "first_order", "interval", "importance_interval"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(plain, name))
+    assert 0 < found.variance < np.inf
+
+
 @settings(max_examples=25, deadline=None)
 @given(order=st.permutations(range(4)))
 def test_indices_follow_their_cells(order):

@@ -408,6 +408,7 @@ def test_robustness_is_the_predictions_of_all_versions(model_of, kind, images, t
     np.testing.assert_allclose(found.share, [found.correct[i].mean() for i in range(4)])
 
 
+@pytest.mark.usefixtures("steady")
 def test_batches_do_not_exceed_their_size_and_change_nothing(images):
     rows = []
 

@@ -414,3 +414,28 @@ def test_scores_that_are_not_finite_are_told():
 def test_weights_of_a_front_must_rise(keras_model, images, targets, alphas):
     with pytest.raises(ValueError, match="alphas must be one or more rising numbers"):
         pareto_front(keras_model, images, targets, alphas)
+
+
+@each_framework
+def test_no_size_of_alpha_inputs_or_scores_stops_the_search(framework):
+    x, weights = noise(2, 16), noise(16, 2, seed=1)
+    for size in (1e-12, 1.0, 1e12, 1e25):  # of float32, whose squares it does not hold
+        model, given = explained(linear((weights * size).astype(np.float32)), x, framework)
+        found = minimal_images(model, given, TARGETS[:2], alpha=3 * size, max_steps=60)
+        if size == 1e-12:
+            want = found.sparsity
+            assert ((want > 0) & (want < 1)).all()
+        np.testing.assert_allclose(found.sparsity, want, atol=0.07)
+    model, given = explained(linear(weights), x, framework)
+    for alpha in (1e20, 1e38, 1e39, 1e300):
+        found = minimal_images(model, given, TARGETS[:2], alpha=alpha, max_steps=40)
+        assert found.sparsity.tolist() == [1, 1]
+        assert np.isfinite(found.curve).all()
+
+
+@each_framework
+def test_a_minimal_image_that_is_the_input_is_told(framework):
+    model, given = explained(linear(noise(16, 2, seed=1)), noise(2, 16), framework)
+    with pytest.warns(UserWarning, match=r"of inputs \[0, 1\] are these inputs themselves"):
+        found = minimal_images(model, given, TARGETS[:2], learning_rate=0.0)
+    assert found.sparsity.tolist() == [0, 0]

@@ -169,6 +169,7 @@ COSTS = [
 ]
 
 
+@pytest.mark.usefixtures("steady")
 @each_framework
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 5, 8, 32, None])
 @pytest.mark.parametrize(
@@ -189,6 +190,7 @@ def test_batch_size_bounds_every_call_and_no_gradient_is_taken_twice(
         assert len(rows) == 1 + ends
 
 
+@pytest.mark.usefixtures("steady")
 @each_framework
 def test_batches_are_filled_across_samples_and_draws(framework, small_images, small_targets):
     """5 inputs x 50 draws in batches of 32: 6 draws of all inputs at once, 9 calls in all."""

@@ -354,15 +354,15 @@ def test_a_level_too_high_names_the_highest_possible(
 
 @each_method
 @pytest.mark.parametrize(
-    ("framework", "error", "message"),
+    ("framework", "message"),
     [
-        ("tensorflow", ValueError, r"\(2, 32, 2\) do not fit the model, which takes .*1\)"),
-        ("torch", RuntimeError, "to have 1 channels, but got 2 channels"),  # PyTorch's own
+        ("tensorflow", r"\(2, 32, 2\) do not fit the model, which takes .*1\)"),
+        ("torch", r"\(\d, 2, 32\) do not fit the model.*1"),
     ],
 )
-def test_stereo_into_a_model_of_mono_is_told_by_its_channels(cls, framework, error, message):
+def test_stereo_into_a_model_of_mono_is_told_by_its_channels(cls, framework, message):
     explainer = cls(twins((32, 1))[framework], level=2)
-    with pytest.raises(error, match=message):
+    with pytest.raises(ValueError, match=message):
         explainer(native(noise(2, 32, 2), framework), one_hot(2))
 
 

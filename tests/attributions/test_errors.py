@@ -350,6 +350,74 @@ def test_pytorch_tensors_into_a_keras_model_are_refused(x, y):
     assert not rows
 
 
+MASKED = np.ma.masked_greater(np.random.default_rng(0).random(SHAPE), 0.5)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda explain, x, y: explain(MASKED, y),
+        lambda explain, x, y: explain(list(MASKED), y),
+        lambda explain, x, y: explain(iter([(MASKED, y)]), None),
+        lambda explain, x, y: explain(x, np.ma.masked_equal(y, 0)),
+        lambda explain, x, y: explain(x, np.ma.masked_equal([2, 1], 1)),
+        lambda explain, x, y: explain(iter([(x, np.ma.masked_equal(y, 0))]), None),
+    ],
+    ids=["inputs", "list", "batches", "targets", "labels", "targets of batches"],
+)
+def test_masked_arrays_are_refused(use, model, x, y):
+    with pytest.raises(TypeError, match=r"(inputs|targets) must be numbers without gaps.*masked"):
+        use(WaveletSaliency(model), x, y)
+    with pytest.raises(TypeError, match="baseline_value must be numbers without gaps"):
+        WaveletIntegratedGradients(model, baseline_value=[MASKED[0]])
+
+
+OF_AXES = {(2, 32): 2, (2, 32, 3): 3, (2, 8, 8, 8, 3): 5}
+
+
+@pytest.mark.parametrize("shape", OF_AXES, ids=str)
+def test_inputs_of_other_axes_are_refused_before_a_model_that_tells_its_own_runs(shape, y):
+    keras_model, rows = counting_model("tensorflow")
+
+    class Signed(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 16, 16, 3), tf.float32)])
+        def __call__(self, x):
+            return keras_model(x)
+
+    modules = nn.Sequential(nn.Sequential(nn.Conv2d(3, 3, 3)), nn.Flatten()).eval()
+    exported = torch.export.export(modules, (torch.ones(2, 3, 16, 16),)).module()
+    modules[0].register_forward_pre_hook(lambda *_: rows.append(1))
+    for model in (keras_model, Signed(), modules, exported):
+        with pytest.raises(ValueError, match=r"inputs of shape .* do not fit the model, which tak"):
+            WaveletSaliency(model)(np.ones(shape, np.float32), y)
+    assert not rows
+
+
+class Inside(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inside = nn.Conv2d(3, 3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inside(x).mean((-2, -1))
+
+
+@pytest.mark.parametrize("scripted", [False, True])
+@pytest.mark.parametrize("shape", OF_AXES, ids=str)
+def test_inputs_of_other_axes_are_told_where_only_the_forward_can(shape, scripted, y):
+    model = torch.jit.script(Inside().eval()) if scripted else Inside().eval()
+    with pytest.raises(ValueError, match=r"inputs of shape \(.*\) do not fit the model: "):
+        WaveletSaliency(model)(np.ones(shape, np.float32), y)
+
+
+@pytest.mark.parametrize("targets", [2, np.array(1.0), np.ones((2, 3, 1, 1))], ids=str)
+def test_targets_of_other_axes_are_refused(targets, x):
+    model, rows = counting_model("tensorflow")
+    with pytest.raises(ValueError, match="targets must be one"):
+        WaveletSaliency(model)(x, targets)
+    assert not rows
+
+
 # --- the model -----------------------------------------------------------------------------
 
 
@@ -491,6 +559,30 @@ def test_a_variance_needs_two_samples(model):
 def test_noise_must_be_a_finite_number_that_is_not_negative(cls, name, value, model):
     with pytest.raises(ValueError, match=rf"{name} must be a finite number of at least 0"):
         cls(model, **{name: value})
+
+
+@pytest.mark.parametrize("cls", STATISTICS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("name", ["noise", "relative_noise"])
+@pytest.mark.parametrize("value", [1e38, 1e300])
+def test_noise_that_leaves_single_precision_is_refused(cls, name, value, model, x, y):
+    with pytest.raises(ValueError, match=rf"^{name}=1e\+\d+ is too large: .* range of float32"):
+        cls(model, **{name: value})(x, y)
+
+
+@each_explainer
+@each_framework
+@pytest.mark.parametrize("wrong", [[1.0, 2.0], None, 1.0, "NK", "N+1"], ids=str)
+def test_an_operator_of_no_scores_is_refused_after_one_input(cls, framework, wrong, x, y):
+    model, rows = counting_model(framework)
+    concat = torch.cat if framework == "torch" else lambda parts: tf.concat(parts, 0)
+
+    def operator(model, x, y):
+        outputs = model(x)
+        return {"NK": outputs, "N+1": concat([outputs[:, 0]] * 2)}.get(str(wrong), wrong)
+
+    with pytest.raises((TypeError, ValueError), match="operator must give one score for each in"):
+        cls(model, operator=operator)(x, y)
+    assert rows == [1]
 
 
 @pytest.mark.parametrize(("quadrature", "fewest"), [("gauss-legendre", 1), ("trapezoid", 2)])

@@ -211,6 +211,7 @@ class Recorder:
         return np.stack([x.sum(axis=(1, 2, 3)), x.max(axis=(1, 2, 3))], axis=1)
 
 
+@pytest.mark.usefixtures("steady")
 @pytest.mark.parametrize(
     "sampler",
     [*(cls() for cls in XPLIQUES), *(cls(3) for cls in OURS), OnesOwn()],
@@ -247,6 +248,7 @@ def test_the_default_sampler_is_a_sobol_sequence_scrambled_by_the_seed():
             assert sampler.seed == seed
 
 
+@pytest.mark.usefixtures("steady")
 def test_all_inputs_share_one_design():
     model = Recorder()
     explainer = WCAM(model, 2, 4, level=0, include_approximation=True, sampler=LatinHypercubeRS())

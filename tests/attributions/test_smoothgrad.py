@@ -149,6 +149,7 @@ def test_too_few_draws_have_no_error(models, images, targets):
         assert explanation.scale_interval() is None
 
 
+@pytest.mark.usefixtures("steady")
 @each_framework
 @each_statistic
 def test_until_draws_on_along_the_same_sequence_with_no_gradient_twice(cls, framework):

@@ -309,6 +309,7 @@ def test_batches_of_one_change_nothing(cls, torch_model, images, targets):
     assert relative_error(one, expected) < 1e-4
 
 
+@pytest.mark.usefixtures("steady")
 @each_explainer
 @pytest.mark.parametrize("batch_size", [1, 5, 16, 100])
 @pytest.mark.parametrize("count", [1, 3])
@@ -422,6 +423,7 @@ def test_progress_is_shown_on_stderr_if_asked_for(cls, capsys):
 # --- growing designs -----------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("steady")
 @each_explainer
 @pytest.mark.parametrize(
     "until", [{"forwards": 400}, {"rank_correlation": 0.95}, {"interval": 0.4}], ids=str
@@ -811,6 +813,7 @@ def test_calling_and_explaining_are_the_same(keras_model, images, targets, monke
         np.testing.assert_array_equal(result, explanation.pixels())
 
 
+@pytest.mark.usefixtures("steady")
 def test_defaults_are_the_papers_on_an_image_of_imagenets_size():
     """28x28 cells of three levels, the approximation held: the smallest design."""
     model = Counted()

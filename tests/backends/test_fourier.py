@@ -155,10 +155,44 @@ def test_a_memory_error_of_python_is_out_of_memory_everywhere(framework):
     assert load_backend(framework).is_out_of_memory(MemoryError())
 
 
-def test_a_full_gpu_is_out_of_memory():
-    assert load_backend("torch").is_out_of_memory(torch.cuda.OutOfMemoryError("CUDA out of memory"))
-    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-    assert load_backend("tensorflow").is_out_of_memory(error)
+FULL = {
+    RuntimeError: [
+        "CUDA out of memory. Tried to allocate 2.00 GiB.",
+        "HIP out of memory. Tried to allocate 2.00 GiB",
+        "CUDA error: out of memory",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a "
+        "non-contiguous input.",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "GET was unable to find an engine to execute this computation",
+        "MPS backend out of memory (MPS allocated: 9.05 GB, max allowed: 9.07 GB).",
+        "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: "
+        "you tried to allocate 8 bytes. Error code 12 (Cannot allocate memory)",
+        "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you",
+        "std::bad_alloc",
+    ],
+    tf.errors.InternalError: [
+        "Failed to allocate memory for the batch of tensors",
+        "Dst tensor is not initialized.",
+        "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 4294967296 bytes.",
+        "Attempting to perform BLAS operation: CUBLAS_STATUS_ALLOC_FAILED",
+    ],
+    tf.errors.ResourceExhaustedError: ["OOM when allocating tensor with shape[9,9]", ""],
+    torch.cuda.OutOfMemoryError: [""],
+    MemoryError: ["std::bad_alloc", ""],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [(kind, message) for kind, messages in FULL.items() for message in messages],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_libraries_say_of_too_little_memory_is_recognised(kind, message):
+    is_tensorflow = issubclass(kind, tf.errors.OpError)
+    error = kind(None, None, message) if is_tensorflow else kind(message)
+    assert load_backend("tensorflow" if is_tensorflow else "torch").is_out_of_memory(error)
+    assert not message or load_backend("numpy").is_out_of_memory(error)  # of a callable
 
 
 @everywhere
@@ -166,6 +200,7 @@ def test_a_full_gpu_is_out_of_memory():
     "error",
     [
         ValueError("memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
         RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
         KeyError("x"),
         tf.errors.InvalidArgumentError(None, None, "shapes"),

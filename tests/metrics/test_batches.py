@@ -28,6 +28,7 @@ def few(cls: Any) -> dict[str, int]:
     return {"nb_samples": 20} if cls is WaveletMuFidelity else {}
 
 
+@pytest.mark.usefixtures("steady")
 @each_metric
 @pytest.mark.parametrize("framework", ["callable", "tensorflow", "torch"])
 @pytest.mark.parametrize(("count", "batch_size"), [(1, 4), (5, 8), (11, 4), (3, None)])

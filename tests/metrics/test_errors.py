@@ -293,3 +293,12 @@ def test_front_ends_give_one_output_for_each_input(cls):
     metric = cls(Network((5,)), signals, Y, front_end=lambda x: x[0, :5])
     with pytest.raises(ValueError, match="front_end must give one output for each input"):
         metric(noise(2, 16))
+
+
+@each_metric
+def test_masked_explanations_and_baselines_are_refused(cls, model):
+    metric = cls(model, X, Y)
+    with pytest.raises(TypeError, match="explanations must be numbers without gaps"):
+        metric(np.ma.masked_greater(noise(2, 16, 16), 0))
+    with pytest.raises(TypeError, match="baseline_mode must be numbers without gaps"):
+        cls(model, X, Y, baseline_mode=lambda x: np.ma.masked_greater(x, 0))(noise(2, 16, 16))

@@ -38,6 +38,8 @@ MOST = 0.2
 """The most that is answered at once: where a mask jumps to 0 the score does, α is not to follow."""
 REACH = 16.0
 """How far log α may go from where it starts: α beyond is one that nothing stops."""
+PLAIN = (1e-5, 1e9)
+"""Slopes whose squares, and EPSILON beside them, float32 can tell; others are taken in a unit."""
 STEEP = 1e9
 """A slope that leaves no float32 between 0 and 1."""
 
@@ -134,7 +136,7 @@ class Minimum(NamedTuple):
 
 def threshold(scores: np.ndarray, keep: float) -> np.ndarray:
     """The least scores that keep a share of `scores`: they lose 1 − keep of their magnitude."""
-    return scores - (1 - keep) * np.abs(scores)
+    return scores - (1 - keep) * np.abs(scores).astype(np.float64)
 
 
 def minimize(problem: MinimalProblem) -> Minimum:
@@ -248,6 +250,10 @@ class _Search:
         self.original, self.needed = scores, threshold(scores, self.problem.keep)
         self.scale = np.abs(scores) + SPREAD * pulls + EPSILON
         self.first = self.log_alpha = np.log(pulls + EPSILON)
+        weight = np.maximum(np.asarray(pulls, np.float64), self.problem.alpha or 0) + EPSILON
+        typical = weight / self.features
+        extreme = (typical < PLAIN[0]) | (typical > PLAIN[1])
+        self.unit = np.exp2(np.where(extreme, np.round(np.log2(typical)), 0))
 
     def note(self, scores: np.ndarray, norms: np.ndarray) -> np.ndarray:
         """Add the scores and means (N,) of the masks; tell where they are the best so far."""
@@ -271,7 +277,7 @@ class _Search:
         return done
 
     def rates(self) -> np.ndarray:
-        """What the next step multiplies, (N, 4): α / K, the mean, the gradient, the mean square."""
+        """What the next step multiplies, (N, 5): α / K, the mean, gradient, mean square, pulls."""
         step, (beta1, beta2) = len(self.lowest) - 1, BETAS
         rate = self.problem.learning_rate * self.active
         if self.problem.alpha is None:  # down to 0 with the last step, so that the mask rests
@@ -280,7 +286,8 @@ class _Search:
         gradient = (1 - beta1) / (1 - beta1 ** (step + 1))
         square = np.full(len(rate), 1 / (1 - beta2 ** (step + 1)))
         penalty = self.alphas[-1] * np.exp(PROPORTIONAL * self.excess) / self.features
-        return np.stack([penalty, rate * mean, rate * gradient, square], axis=1)
+        columns = [penalty / self.unit, rate * mean, rate * gradient, square, 1 / self.unit]
+        return np.stack(columns, axis=1)
 
     def _weigh(self, scores: np.ndarray) -> np.ndarray:
         """The weights (N,) of the masks' means: one step of dual ascent where they are sought."""
@@ -310,7 +317,7 @@ class _Search:
             return np.zeros(len(self.active), bool)
         size = np.abs(self.lowest[-1])
         if self.problem.alpha is not None:
-            size = np.abs(self.scores[-1]) + self.problem.alpha * self.norms[-1]
+            size = np.abs(self.scores[-1]) + self.alphas[-1] * self.norms[-1]
         allowed = self.problem.tolerance * size
         gained = self.lowest[-1 - WINDOW] - self.lowest[-1]
         return (gained <= allowed) & (self.distance <= allowed)
@@ -345,7 +352,7 @@ def _stepped(
     def of(number: int, band: Tensor) -> Tensor:
         return _column(backend, rates[:, number], band)
 
-    slopes = map_bands(lambda pull: of(0, pull) - pull, pulls)
+    slopes = map_bands(lambda pull: of(0, pull) - of(4, pull) * pull, pulls)
     first = map_bands(lambda m, s: beta1 * m + (1 - beta1) * s, first, slopes)
     second = map_bands(lambda v, s: beta2 * v + (1 - beta2) * s * s, second, slopes)
 

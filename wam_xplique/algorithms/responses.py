@@ -44,6 +44,7 @@ class Responses:
         self.none = Group(np.arange(0))
         self.all = Group(np.arange(cells))
         self._known: dict[Group, np.ndarray] = {}
+        self.exponent: int | None = None
 
     @property
     def forwards(self) -> int:
@@ -68,14 +69,21 @@ class Responses:
             new[group] = rows[np.isnan(known[rows])]
         points = [Points(group.cells, rows) for group, rows in new.items() if len(rows)]
         if points:
-            scores = iter((yield points))
+            found = yield points
+            if self.exponent is None:
+                self.exponent = int(np.frexp(np.abs(found).max())[1])
+            scores = iter(found)
             for group, rows in new.items():
                 self._known[group][rows] = list(itertools.islice(scores, len(rows)))
 
     def of(self, groups: Sequence[Group], rows: int) -> np.ndarray:
-        """The scores (groups, rows) of the first rows; NaN where they are not known."""
+        """
+        The scores (groups, rows) of the first rows; NaN where they are not known.
+
+        In units of 2 to the power `exponent`, whose squares neither overflow nor vanish.
+        """
         scores = np.full((len(groups), rows), np.nan)
         for line, group in zip(scores, groups, strict=True):
             known = self._known.get(group, line)[:rows]
             line[: len(known)] = known
-        return scores
+        return np.ldexp(scores, -(self.exponent or 0))

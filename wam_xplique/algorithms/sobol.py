@@ -205,6 +205,10 @@ def _estimate(
     intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
         intervals = _intervals(problem, a, b, c, refined, chosen)
+    bounds = np.finfo(np.float64)
+    with np.errstate(over="ignore"):
+        variance = float(np.ldexp(variance, 2 * (responses.exponent or 0)))
+    variance = min(max(variance, float(bounds.tiny)), float(bounds.max))  # 0 is of what is constant
     return Estimate(total, first, *intervals, evaluated, variance, rows, responses.forwards)
 
 

@@ -23,7 +23,7 @@ from .. import operators
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.minimal import MinimalProblem, minimize, threshold
 from ..backends import Backend
-from ..checks import check_integer, check_number, check_range, check_wavelet, is_number
+from ..checks import check_integer, check_number, check_range, check_wavelet, is_number, warn
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, pack
 from ..inputs import Inputs, Question, gathered, prepare
 from ..model import Model, Output, cut, on_host
@@ -120,7 +120,7 @@ class MinimalImages:
         """
         What is minimised (N, S + 1): the mean of the mask, or −score + α · mean where α was given.
         """
-        return self.norms if self.alpha is None else self.alpha * self.norms - self.scores
+        return self.norms if self.alpha is None else self.alphas * self.norms - self.scores
 
     @property
     def _probabilities(self) -> dict[str, np.ndarray]:
@@ -436,6 +436,13 @@ def minimal_images(
     all_: _Found = by_blocks(len(found), of_block, size, found.backend, progress)
     length = 1 + int(all_.steps.max())
     curves = {name: getattr(all_, name)[:, :length] for name in ("scores", "norms", "alphas")}
+    unmoved = np.flatnonzero(all_.best == 0)
+    if len(unmoved):
+        warn(
+            f"The minimal images of inputs {unmoved.tolist()} are these inputs themselves: no step "
+            "led to a better mask. A saturated model, that gives no gradient, does this (explain "
+            "its logits), values beyond the range it knows, a learning_rate or max_steps too small."
+        )
     return MinimalImages(
         **{**all_._asdict(), **curves},
         keep=float(keep) if alpha is None else None,

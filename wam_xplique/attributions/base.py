@@ -206,7 +206,7 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
 
     def _underflown(self, explanation: WaveletExplanation) -> np.ndarray:
         """In which inputs (N,) all is 0 in a precision that may be the reason."""
-        if not self._asked().is_half:
+        if self._asked().half is None:
             return np.zeros(len(explanation), bool)
         return np.sum(list(explanation.magnitudes().values()), axis=0) == 0
 

@@ -16,6 +16,9 @@ from ..coefficients import as_rows, flatten
 from ..inputs import Question
 from .base import WaveletExplainer
 
+FARTHEST = 10.0
+"""Standard deviations that no draw goes beyond."""
+
 
 @dataclass(eq=False, repr=False)
 class WaveletGradientStatistic(WaveletExplainer):
@@ -73,6 +76,7 @@ class WaveletGradientStatistic(WaveletExplainer):
             errors = None if error is None else as_rows(flatten(error))
             return as_rows(flatten(shown.coefficients)), errors
 
+        self._check_noise(problem)
         noise = GaussianNoise(
             self.nb_samples,
             float(self.noise),
@@ -80,3 +84,16 @@ class WaveletGradientStatistic(WaveletExplainer):
             self.seed,
         )
         return until_stable(self._sampled, problem, noise, self.until, rows)
+
+    def _check_noise(self, problem: GradientProblem) -> None:
+        backend, x = problem.backend, problem.x
+        ranges, sizes = (backend.to_numpy(t) for t in (backend.value_range(x), abs(x)))
+        name = "noise" if self.relative_noise is None else "relative_noise"
+        with np.errstate(over="ignore"):
+            reach = FARTHEST * getattr(self, name) * (1.0 if name == "noise" else ranges.max())
+            if reach + sizes.max() < np.finfo(sizes.dtype).max:
+                return
+        raise ValueError(
+            f"{name}={getattr(self, name)!r} is too large: with it, inputs leave the range of "
+            f"{sizes.dtype}."
+        )

@@ -122,7 +122,7 @@ class Rows:
     """
 
     def __init__(self, sampler: ReplicatedSampler, dimension: int):
-        self._sampler = sampler
+        self.sampler = sampler
         self._dimension = dimension
         self._drawn = np.empty((0, 2 * dimension), np.float32)
 
@@ -140,14 +140,14 @@ class Rows:
             known, drawn = drawn, self._draw(rows)
             if not np.array_equal(drawn[: len(known)], known):
                 raise ValueError(
-                    f"A larger design of {type(self._sampler).__name__} does not begin with the "
+                    f"A larger design of {type(self.sampler).__name__} does not begin with the "
                     "smaller one; `until` needs a sequence, such as Sobol's or Halton's."
                 )
             self._drawn = drawn
         return drawn[:, : self._dimension], drawn[:, self._dimension :]
 
     def _draw(self, rows: int) -> np.ndarray:
-        sampler, shape = self._sampler, (rows, 2 * self._dimension)
+        sampler, shape = self.sampler, (rows, 2 * self._dimension)
         try:
             if isinstance(sampler, SeededReplicatedSampler):
                 points = sampler.points(shape[1], rows)

@@ -21,7 +21,8 @@ from ..algorithms.sobol import Estimate, Estimator, SobolProblem, estimate, jans
 from ..checks import check_fraction, check_integer, check_seed, check_until, warn
 from ..coefficients import Coefficients, map_bands
 from ..indices import DOUBTFUL, SobolIndices
-from ..inputs import Inputs
+from ..inputs import Inputs, Question
+from ..model import IN_SINGLE, RESOLUTIONS
 from .drop_in import DropIn
 from .samplers import Rows, ScrambledSobolSequenceRS, check_sampler
 
@@ -106,7 +107,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
             self.estimator = JansenEstimator()
         check_sampler(self.sampler, self.nb_design)
         _as_function(self.estimator)
-        self._rows: dict[tuple[ReplicatedSampler, int], Rows] = {}
+        self._rows: dict[int, Rows] = {}
         super().__post_init__()
 
     @property
@@ -128,8 +129,8 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         The cell map of the explanation may differ from that of the transform, `masked`.
         """
         masked = map_bands(inputs.layout.with_channels, cells if masked is None else masked)
-        key = (self.sampler, count_cells(cells))
-        rows = self._rows.setdefault(key, Rows(*key))
+        count = count_cells(cells)
+        rows = self._rows.setdefault(count, Rows(self.sampler, count))
         rows(self.nb_design)
         if self.until is not None:
             rows(2 * self.nb_design)  # what is no sequence is refused before the first forward
@@ -148,7 +149,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
             check_budget(refine, problem.roots, self.nb_design)
         size, progress = BatchSize.of(self), Progress("forward", self.verbose)
 
-        def of_block(block: slice) -> SobolIndices:
+        def of_block(block: slice) -> tuple[SobolIndices, np.ndarray]:
             question = inputs[block]
             masking = MaskingProblem(
                 question.backend,
@@ -161,20 +162,41 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
                 progress,
             )
             estimates = answer(masking, rows, [partial(estimate, problem)] * len(question.x))
-            return _stack(estimates, cells, shares, self.confidence)
+            return _stack(estimates, cells, shares, self.confidence), self._sizes(question)
 
         # As many inputs side by side as fill a batch with what they ask for first.
         together = BatchSize(-(-(self.batch_size or 1) // (2 * self.nb_design)))
-        indices: SobolIndices = by_blocks(len(inputs), of_block, together, inputs.backend, progress)
+        blocks = by_blocks(len(inputs), of_block, together, inputs.backend, progress)
+        indices, sizes = blocks
         constant = np.flatnonzero(indices.variance == 0)
         if len(constant):
             warn(
                 f"The scores of inputs {constant.tolist()} do not vary over the designs: their "
-                "indices are 0. A saturated softmax does this (explain the logits), or a model "
-                "that does not see what is perturbed."
+                "indices are 0. A saturated softmax does this (explain the logits), a constant "
+                "beside which they leave float32 no digits, or a model that does not see what is "
+                "perturbed."
             )
         _warn_of_doubt(indices)
+        self._warn_of_precision(inputs.model.half, indices, sizes)
         return indices
+
+    def _sizes(self, question: Question) -> np.ndarray:
+        """The magnitudes (N,) of the scores, where the precision matters."""
+        if question.model.half is None:
+            return np.zeros(len(question.x))
+        backend = question.backend
+        scores = BatchSize.of(self).apply(question.scores, backend, question.x, question.y)
+        return np.abs(backend.to_numpy(scores)).astype(np.float64)
+
+    def _warn_of_precision(self, half: str | None, indices: SobolIndices, sizes: Any) -> None:
+        resolution = 0.0 if half is None else RESOLUTIONS[half]
+        doubtful = np.flatnonzero(np.sqrt(indices.variance) < 2 * resolution * sizes)
+        if len(doubtful):
+            warn(
+                f"The scores of inputs {doubtful.tolist()} vary over the designs by less than "
+                f"{half}, in which the model computes, tells apart: their indices are those of its "
+                f"rounding. {IN_SINGLE}"
+            )
 
 
 def _warn_of_doubt(indices: SobolIndices) -> None:

@@ -26,12 +26,14 @@ from ..checks import (
     check_ndim,
     check_seed,
     check_wavelet,
+    check_whole,
     is_number,
+    warn,
 )
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Inputs, Layout, Question, front_end_shape, gathered, prepare
-from ..model import Model, Output, is_torch_tensor, own
+from ..model import IN_SINGLE, RESOLUTIONS, Model, Output, is_torch_tensor, own
 from .importance import Wavelets, as_array, check_explanations, check_finite, importance
 
 DOMAINS = ("wavelet", "front_end")
@@ -292,6 +294,12 @@ class WaveletMetric(Parameters, ExplanationMetric):
         """The removal of the features that explanations tell of."""
         if self._is_of_front_end(explanations):
             return self._posed_front_end(explanations)
+        half = self._inputs.model.half
+        if half is not None:
+            warn(
+                f"The model computes in {half}, where scores are rounded to one part in "
+                f"{1 / RESOLUTIONS[half]:.0f}: what the metric tells apart may be less. {IN_SINGLE}"
+            )
         inputs, layout = self._inputs, self._inputs.layout
         transform = self._wavelets.transform(explanations, layout, inputs.shape)
         transform.check(inputs.shape)
@@ -433,6 +441,7 @@ def check_baseline(baseline_mode: Any) -> None:
 
 def _like(inputs: Any, baseline: Any) -> Any:
     """A baseline of the shape of the inputs, and of their kind."""
+    check_whole("baseline_mode", baseline)
     try:
         if is_torch_tensor(inputs):
             return baseline.expand(inputs.shape)

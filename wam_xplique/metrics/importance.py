@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backends.wavelets import plain_wavelet
+from ..checks import check_whole
 from ..coefficients import Coefficients, WaveletTransform, averages, flatten, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import Layout
@@ -102,6 +103,7 @@ def as_array(explanations: Any) -> np.ndarray:
     if is_torch_tensor(explanations):
         explanations = explanations.detach().cpu()
         explanations = explanations.float() if explanations.itemsize < 4 else explanations
+    check_whole("explanations", explanations)
     try:
         array = np.asarray(explanations)
         if array.dtype.kind not in "biufV":
