@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy.stats
@@ -390,33 +390,34 @@ class WaveletExplanation(PerInput):
         ValueError
             If the inputs are not those explained, or `keep` is not valid.
         """
-        x = self._channels_last(inputs)
+        given = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
+        backend = get_backend(given)
+        moved = backend.name == "torch" and given.ndim == 2 + self.ndim
+        came = tuple(given.shape)
+        if ((came[0], *came[2:], came[1]) if moved else came) != tuple(self.input_shape):
+            self._refuse(came)
 
         def masked(band: np.ndarray, chosen: np.ndarray) -> np.ndarray:
             return band * (chosen if chosen.ndim == band.ndim else chosen[..., np.newaxis])
 
-        def left(some: WaveletExplanation, x: np.ndarray) -> np.ndarray:
+        def left(some: WaveletExplanation, part: Any) -> np.ndarray:
+            x = np.asarray(backend.to_numpy(part), np.float32)
+            x = np.moveaxis(x, 1, -1) if moved else x
+            if not np.isfinite(x).all():
+                self._refuse(came)
             kept = some.kept(keep, per_level=per_level, approximation=approximation)
             z = map_bands(masked, self.transform.forward(x), kept)
             return self.transform.inverse(z, x.shape)
 
-        return self.by_blocks(left, x)
+        return self.by_blocks(left, given)
 
-    def _channels_last(self, inputs: Any) -> np.ndarray:
-        """The inputs explained as an array of `input_shape`, checked."""
-        given = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
-        backend = get_backend(given)
-        x = np.asarray(backend.to_numpy(given), np.float32)
-        shape, came = tuple(self.input_shape), x.shape
-        if backend.name == "torch" and x.ndim == 2 + self.ndim:
-            x = np.moveaxis(x, 1, -1)
-        if x.shape != shape or not np.isfinite(x).all():
-            alone = "; inputs[np.newaxis] adds the axis N" * (len(came) == len(shape) - 1)
-            raise ValueError(
-                f"inputs must be those explained, finite and of shape {shape} (PyTorch tensors "
-                f"with channels first), got shape {came}{alone}."
-            )
-        return x
+    def _refuse(self, came: tuple[int, ...]) -> NoReturn:
+        shape = tuple(self.input_shape)
+        alone = "; inputs[np.newaxis] adds the axis N" * (len(came) == len(shape) - 1)
+        raise ValueError(
+            f"inputs must be those explained, finite and of shape {shape} (PyTorch tensors with "
+            f"channels first), got shape {came}{alone}."
+        )
 
     @property
     def _has_channels(self) -> bool:

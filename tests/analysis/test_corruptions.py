@@ -355,7 +355,7 @@ def test_signals_have_an_effect_and_no_picture():
     [
         ({"explainer": 3}, TypeError, "must have a model and explain_wavelet, got a int"),
         ({"corruption": "snow"}, ValueError, "name must be one of"),
-        ({"severity": 9}, ValueError, "severity must be an integer"),
+        ({"severity": 9}, ValueError, r"severity must be one of \(1, 2, 3, 4, 5\)"),
         ({"corruption": lambda x: x[:1]}, ValueError, "of the shape of these"),
         ({"corruption": lambda x: x * np.nan}, ValueError, "must give finite numbers"),
         ({"corruption": np.zeros((4, 8, 8, 3))}, ValueError, r"got \(4, 8, 8, 3\)"),

@@ -105,7 +105,7 @@ def test_no_coefficient_of_importance_keeps_nothing():
         ({"others": HIGH[:, :-1]}, r"others must be of one shape \(N, T\)"),
         ({"waveforms": LOW * [[1], [0]]}, r"waveforms must be finite and not silent.*\[1\]"),
         ({"others": HIGH * [[np.nan], [1]]}, r"others must be finite and not silent.*\[0\]"),
-        ({"snr": np.inf}, "snr must be a finite number of dB, got inf"),
+        ({"snr": np.inf}, "snr must be a number of dB from -120 to 120, got inf"),
     ],
 )
 def test_bad_mixtures_are_refused(change, message):

@@ -108,12 +108,12 @@ def test_figures_of_crops_have_a_row_for_each_class_and_explanation(count, tmp_p
     fam = textures.FAM(model, 4, 2).explain_fourier(x, y)
     drawn = {}
 
-    def keep(figure, path, **_):
+    def keep(figure, path, *_, **__):
         drawn[path.name] = [
             [ax.get_ylabel(), ax.get_title(), len(ax.child_axes)] for ax in figure.axes
         ]
 
-    monkeypatch.setattr(mpl.figure.Figure, "savefig", keep)
+    monkeypatch.setattr(textures, "save_figure", keep)
     textures._draw_crops(x, {"one": wcam, "two": wcam}, tmp_path)
     textures._draw_sobol(x, wcam, fam, tmp_path)
     names = data.CLASSES[:count]
