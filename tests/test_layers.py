@@ -24,12 +24,12 @@ FLOORS = (
     "wam_xplique.per_input",
     "wam_xplique.indices",
     "wam_xplique.explanation",
-    "wam_xplique.spectrum",
+    "wam_xplique.fourier",
     "wam_xplique.algorithms",
     "wam_xplique.checks",
     "wam_xplique.operators",
     "wam_xplique.model",
-    "wam_xplique.data",
+    "wam_xplique.batches",
     "wam_xplique.inputs",
     "wam_xplique.attributions",
     "wam_xplique.metrics",
@@ -67,7 +67,7 @@ KNOWS_NO_FRAMEWORK = {
     "wam_xplique.explanation",
     "wam_xplique.indices",
     "wam_xplique.per_input",
-    "wam_xplique.spectrum",
+    "wam_xplique.fourier",
 }
 FRAMEWORKS_OF_BACKENDS = {
     "wam_xplique.backends.tensorflow_backend": {"tensorflow"},

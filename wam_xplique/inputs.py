@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from .backends import Backend, Tensor
+from .batches import gather
 from .checks import check_choice, check_ndim, check_whole
-from .data import gather
 from .model import (
     Channels,
     Model,

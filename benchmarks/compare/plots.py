@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from wam_xplique import attributions as ours
-from wam_xplique.plots.common import as_written, save_figure
+from wam_xplique.plots.drawing import as_written, save_figure
 
 from .metrics import METRICS
 

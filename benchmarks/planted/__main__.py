@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from wam_xplique.demo.common import accuracy
 from wam_xplique.demo.networks import train_keras, train_torch
+from wam_xplique.demo.pipeline import accuracy
 
 from .. import methods, timing
 from .data import KINDS, SIZES, Planted, plant

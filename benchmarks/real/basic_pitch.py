@@ -10,7 +10,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from wam_xplique.datasets.common import package_folder
+from wam_xplique.datasets.folders import package_folder
 
 SAMPLE_RATE, FRAME = 22050, 43844
 LOWEST, BINS_PER_OCTAVE = 27.5, 36

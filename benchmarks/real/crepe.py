@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from wam_xplique.datasets.common import package_folder
+from wam_xplique.datasets.folders import package_folder
 
 SAMPLE_RATE, FRAME = 16000, 1024
 SIZES = {"tiny": (128, 16, 16, 16, 32, 64), "full": (1024, 128, 128, 128, 256, 512)}

@@ -20,7 +20,7 @@ from wam_xplique.analysis import (
     sufficient_images,
 )
 from wam_xplique.coefficients import Coefficients, as_rows, flatten, largest, map_bands, unflatten
-from wam_xplique.plots.common import save_figure
+from wam_xplique.plots.drawing import save_figure
 
 from .. import timing
 from . import networks, photographs

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from wam_xplique import WaveletIntegratedGradients, WaveletSaliency, WaveletSmoothGrad
-from wam_xplique.algorithms.randomization import Randomization
+from wam_xplique.algorithms.cascade import Randomization
 from wam_xplique.metrics import cascading_randomization
 from wam_xplique.plots import plot_randomization
-from wam_xplique.plots.common import save_figure
+from wam_xplique.plots.drawing import save_figure
 
 from .. import timing
 from ..methods import Blind

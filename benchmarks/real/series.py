@@ -24,7 +24,7 @@ from wam_xplique.archive import kept
 from wam_xplique.coefficients import WaveletTransform
 from wam_xplique.datasets import time_series
 from wam_xplique.demo import networks
-from wam_xplique.demo.common import outputs
+from wam_xplique.demo.pipeline import outputs
 
 from .. import methods, timing
 from ..compare.metrics import Scoring

@@ -37,7 +37,7 @@ from tqdm.auto import tqdm
 from wam_xplique import WaveletExplanation
 from wam_xplique.archive import kept
 from wam_xplique.coefficients import WaveletTransform, levels
-from wam_xplique.demo.common import outputs
+from wam_xplique.demo.pipeline import outputs
 
 from .. import methods, timing
 from ..compare.metrics import Scoring

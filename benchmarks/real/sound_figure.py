@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from wam_xplique.coefficients import WaveletTransform, levels
 from wam_xplique.datasets import save_wav
-from wam_xplique.plots.common import save_figure
+from wam_xplique.plots.drawing import save_figure
 
 from .. import methods
 from ..compare.subjects import Subject

@@ -23,7 +23,7 @@ from wam_xplique.algorithms.masking import MaskingProblem, answer
 from wam_xplique.algorithms.responses import Points
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import WaveletTransform, map_bands
-from wam_xplique.spectrum import FourierTransform
+from wam_xplique.fourier import FourierTransform
 
 BACKENDS = ("numpy", "tensorflow", "torch")
 SHAPE, CELLS, ROWS = (3, 8, 8, 2), 16, 8

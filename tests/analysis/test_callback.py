@@ -16,7 +16,7 @@ import torch
 from wam_xplique import WCAM, WaveletGradientInput, WaveletIntegratedGradients
 from wam_xplique.analysis import ScaleProfileCallback
 from wam_xplique.analysis.figures import as_pixels, draw_coefficients
-from wam_xplique.data import gather
+from wam_xplique.batches import gather
 
 from ..metrics.helpers import noise
 

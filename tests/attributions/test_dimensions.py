@@ -26,7 +26,7 @@ from wam_xplique.attributions import (
 )
 from wam_xplique.coefficients import WaveletTransform
 
-from ..algorithms.test_sobol import each_function
+from ..algorithms.test_estimators import each_function
 from . import helpers, test_equations, test_fam, test_wcam
 from .helpers import EXPLAINERS, each_explainer, each_framework, native, quick
 from .test_equations import BASELINE, NOISE, TOLERANCE, noise_draws, pull_back, target_weights

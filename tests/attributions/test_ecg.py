@@ -8,7 +8,7 @@ from scipy.signal import find_peaks
 
 from wam_xplique import WaveletSmoothGrad
 from wam_xplique.demo import networks
-from wam_xplique.demo.common import accuracy
+from wam_xplique.demo.pipeline import accuracy
 
 from .helpers import each_framework
 

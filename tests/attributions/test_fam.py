@@ -13,7 +13,7 @@ from torch import nn
 
 from wam_xplique.algorithms.cells import PERTURBATIONS
 from wam_xplique.attributions import FAM
-from wam_xplique.spectrum import FourierExplanation
+from wam_xplique.fourier import FourierExplanation
 
 from ..conftest import ChannelsLastFlatten, channels_first
 

@@ -34,7 +34,7 @@ from wam_xplique.algorithms.cells import PARTITIONS
 from wam_xplique.attributions import FAM, WCAM
 from wam_xplique.backends import tensorflow_backend, tensorflow_runner
 
-from ..algorithms.test_sobol import FUNCTIONS, each_function
+from ..algorithms.test_estimators import FUNCTIONS, each_function
 from ..conftest import ChannelsLastFlatten, channels_first, make_keras
 from .helpers import CountingLayer, bands, relative_error
 

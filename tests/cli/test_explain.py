@@ -14,8 +14,8 @@ from PIL import Image
 from wam_xplique import WCAM, WaveletExplanation, WaveletIntegratedGradients, WaveletSmoothGrad
 from wam_xplique.cli import explain, main
 from wam_xplique.coefficients import flatten
+from wam_xplique.fourier import FourierExplanation
 from wam_xplique.loading.applications import without_softmax
-from wam_xplique.spectrum import FourierExplanation
 
 from .conftest import CLASSES, SIZE
 

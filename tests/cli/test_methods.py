@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wam_xplique import attributions
-from wam_xplique.cli.inputs import Inputs
+from wam_xplique.cli.input_files import Inputs
 from wam_xplique.cli.methods import NAMES, check_fit, find_method, gives_gradients
 from wam_xplique.loading.classifiers import load_model
 

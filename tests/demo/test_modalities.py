@@ -17,7 +17,7 @@ from wam_xplique import WaveletExplanation
 from wam_xplique.cli import main
 from wam_xplique.coefficients import WaveletTransform
 from wam_xplique.datasets import load_wav
-from wam_xplique.demo import audio, common, networks, shapes, sounds, volume
+from wam_xplique.demo import audio, networks, pipeline, shapes, sounds, volume
 
 mpl.use("Agg")
 
@@ -29,8 +29,8 @@ METHODS = {"WAM-SG": "wam_sg", "WAM-IG": "wam_ig"}
 def quick(monkeypatch):
     """Little to train on and to explain, whatever it is."""
     monkeypatch.setattr(networks, "EPOCHS", 1)
-    monkeypatch.setattr(common, "NB_SAMPLES", 2)
-    monkeypatch.setattr(common, "STEPS", 2)
+    monkeypatch.setattr(pipeline, "NB_SAMPLES", 2)
+    monkeypatch.setattr(pipeline, "STEPS", 2)
     for module, names in ((audio, ("SOUNDS", "DIGITS")), (volume, ("VOLUMES",))):
         for name in names:
             monkeypatch.setattr(module, f"{name}_TRAINING", 2)

@@ -18,7 +18,7 @@ from xplique.attributions import Saliency
 from xplique.wrappers import TorchWrapper
 
 from wam_xplique import WaveletExplanation
-from wam_xplique.algorithms.randomization import Randomization
+from wam_xplique.algorithms.cascade import Randomization
 from wam_xplique.attributions import WaveletGradientInput, WaveletSaliency
 from wam_xplique.metrics import cascading_randomization
 from wam_xplique.metrics.randomization import _keras_parts, _reset_layers, _reset_modules

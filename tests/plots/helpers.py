@@ -7,8 +7,8 @@ import pywt
 
 from wam_xplique import WaveletExplanation
 from wam_xplique.coefficients import map_bands
+from wam_xplique.fourier import FourierExplanation
 from wam_xplique.indices import SobolIndices
-from wam_xplique.spectrum import FourierExplanation
 
 
 def explanation_of(size=(24, 17), mode="periodization", wavelet="haar", level=2, ndim=2):

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from wam_xplique.algorithms.randomization import Randomization
+from wam_xplique.algorithms.cascade import Randomization
 from wam_xplique.plots import plot_randomization
 
 LAYERS = ("original", "fc", "conv")

@@ -16,7 +16,7 @@ import numpy as np
 import pywt
 
 from ..coefficients import Coefficients, WaveletTransform, map_bands
-from ..spectrum import frequencies, radius
+from ..fourier import frequencies, radius
 
 HELD = -1
 PARTITIONS = ("mosaic", "subband", "band", "scale")

@@ -24,8 +24,8 @@ import scipy.stats
 from ..backends import Backend, Tensor
 from ..coefficients import Coefficients, flatten, map_bands, unflatten
 from .cells import HELD, count_cells
+from .estimators import RESOLUTION
 from .masking import MaskedScorer, MaskingProblem, Transform, deviations
-from .sobol import RESOLUTION
 
 Kept = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """``kept(samples, draws)``: which features (B, K) each of B perturbed inputs keeps."""

@@ -19,10 +19,10 @@ import numpy as np
 from ..backends import Backend, Tensor
 from ..coefficients import Coefficients, flatten, levels, map_bands
 from ..indices import fractions
+from .estimators import rank_correlation
 from .front_end import FRONT_END
 from .gradients import Attribution, GradientProblem, perturbed_gradients
 from .perturbations import GaussianNoise
-from .sobol import rank_correlation
 
 AVERAGES = ("magnitude", "gradient")
 

@@ -2,14 +2,14 @@
 
 from .artifacts import conciseness_preciseness, hallucination_score, retained_information
 from .callback import ScaleProfileCallback
+from .corruption_effects import CorruptionEffect, Explained, corruption_effect
 from .corruption_robustness import Robustness, robustness
-from .corruptions import CorruptionEffect, Explained, corruption_effect
 from .depth import DepthRobustness, depth_robustness
 from .distances import Distances, importance_distances
 from .minimal import MinimalImages, ParetoFront, minimal_images, pareto_front
 from .profile import ProfileComparison, ScaleProfile, compare_profiles, scale_profile
 from .report import Report, report
-from .sound import Separation, mix, noise_experiment, overlap_experiment
+from .separation import Separation, mix, noise_experiment, overlap_experiment
 from .sufficient import DecisiveImages, necessary_images, sufficient_images
 from .zoom import ZoomConsistency, zoom_consistency, zoom_views
 

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from ..archive import whole
 from ..attributions import WaveletIntegratedGradients
+from ..batches import gather
 from ..checks import check_integer, warn
-from ..data import gather
 from ..explanation import WaveletExplanation, has_importance, mean_share
 from .figures import as_pixels, draw_coefficients
 from .predictions import how_asked, one_hot

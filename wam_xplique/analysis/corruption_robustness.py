@@ -24,8 +24,8 @@ from ..checks import check_integer
 from ..datasets import CORRUPTIONS, SEVERITIES, corrupt
 from ..inputs import prepare
 from ..model import Model
-from ..plots.common import as_written
-from .corruptions import as_images, directions, preprocessed
+from ..plots.drawing import as_written
+from .corruption_effects import as_images, directions, preprocessed
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ import pandas as pd
 import scipy.stats
 from matplotlib.figure import Figure
 
-from ..plots.common import as_written
+from ..plots.drawing import as_written
 from .corruption_robustness import Robustness
 from .sufficient import DecisiveImages
 

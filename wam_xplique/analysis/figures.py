@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ..explanation import WaveletExplanation
 from ..plots import plot_mosaic, plot_projections, plot_scalogram
-from ..plots.common import first_drawn
+from ..plots.drawing import first_drawn
 
 DPI = 110
 

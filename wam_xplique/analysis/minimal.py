@@ -21,13 +21,13 @@ from tqdm.auto import tqdm
 
 from .. import operators
 from ..algorithms.batching import BatchSize, Progress, by_blocks
-from ..algorithms.minimal import MinimalProblem, minimize, threshold
+from ..algorithms.mask_search import MinimalProblem, minimize, threshold
 from ..backends import Backend
 from ..checks import check_integer, check_number, check_range, check_wavelet, is_number, warn
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, pack
 from ..inputs import Inputs, Question, gathered, prepare
 from ..model import Model, Output, cut, on_host
-from ..plots.common import BAR_COLOR, WHISKER_COLOR
+from ..plots.drawing import BAR_COLOR, WHISKER_COLOR
 from ..plots.gallery import plot_gallery
 
 ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)

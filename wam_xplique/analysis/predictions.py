@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..algorithms.batching import BatchSize, by_blocks
-from ..data import SIZE
+from ..batches import SIZE
 from ..inputs import Inputs, as_labels, prepare, weights_of
 from ..model import Model
 

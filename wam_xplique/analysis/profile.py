@@ -20,8 +20,8 @@ from scipy import stats
 from tqdm.auto import tqdm
 
 from ..archive import check_shapes, read, write
+from ..batches import batches
 from ..checks import check_fraction, check_integer, warn
-from ..data import batches
 from ..explanation import WaveletExplanation, has_importance
 from .moments import Moments
 from .predictions import how_asked, one_hot

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ..plots.common import BAR_COLOR, COLORMAP, WHISKER_COLOR, as_written
+from ..plots.drawing import BAR_COLOR, COLORMAP, WHISKER_COLOR, as_written
 
 # What the bands of images answer to; those of volumes are told by their keys.
 EDGES = {"da": "horizontal edges", "ad": "vertical edges", "dd": "diagonals"}

@@ -19,9 +19,9 @@ from tqdm.auto import tqdm
 
 from ..archive import write_text
 from ..attributions import WCAM, WaveletIntegratedGradients
+from ..batches import gather
 from ..checks import check_integer, check_seed
 from ..coefficients import default_level
-from ..data import gather
 from ..explanation import WaveletExplanation
 from ..inputs import Inputs, as_labels, weights_of
 from ..model import on_host

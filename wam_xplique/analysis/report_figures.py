@@ -18,7 +18,7 @@ from ..plots import (
     plot_slices,
     plot_waveform,
 )
-from ..plots.common import first_drawn, maps_of
+from ..plots.drawing import first_drawn, maps_of
 from ..plots.gallery import draw_input
 from .figures import DPI, as_png, new_figure
 from .report_findings import Findings

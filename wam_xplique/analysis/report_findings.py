@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..explanation import WaveletExplanation, has_importance, mean_share
-from ..plots.common import maps_of
+from ..plots.drawing import maps_of
 from .profile import ScaleProfile
 from .report_html import Scale, Warned
 from .sufficient import DecisiveImages

@@ -20,7 +20,7 @@ from PIL import Image
 from ..checks import check_integer, warn
 from ..datasets.images import load_image, middle
 from ..explanation import WaveletExplanation
-from ..plots.common import BAR_COLOR, WHISKER_COLOR
+from ..plots.drawing import BAR_COLOR, WHISKER_COLOR
 
 REGULAR_COLOR = "0.6"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..algorithms.cells import PERTURBATIONS, fourier_cells, rings, shares
 from ..checks import check_choice
-from ..spectrum import FourierExplanation, FourierTransform, radius
+from ..fourier import FourierExplanation, FourierTransform, radius
 from .sobol import SobolExplainer
 
 

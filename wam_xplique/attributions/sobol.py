@@ -15,9 +15,9 @@ from xplique.attributions.global_sensitivity_analysis.sobol_estimators import So
 
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import count_cells
+from ..algorithms.estimators import Estimate, Estimator, SobolProblem, estimate, jansen
 from ..algorithms.masking import MaskingProblem, Transform, answer
 from ..algorithms.refinement import check_budget
-from ..algorithms.sobol import Estimate, Estimator, SobolProblem, estimate, jansen
 from ..checks import check_fraction, check_integer, check_seed, check_until, warn
 from ..coefficients import Coefficients, map_bands
 from ..indices import DOUBTFUL, SobolIndices

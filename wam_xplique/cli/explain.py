@@ -14,15 +14,15 @@ import typer
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
+from ..fourier import FourierExplanation
 from ..loading.classifiers import Classifier, load_model
 from ..plots import plot_explanation, plot_radial_importance, plot_spectrum
-from ..plots.common import as_written, draw_colorbar, save_figure
+from ..plots.drawing import as_written, draw_colorbar, save_figure
 from ..plots.gallery import draw_input
-from ..spectrum import FourierExplanation
 from ..terminal import as_text, tell_problems, telling
 from . import options
-from .files import ARRAYS, Problems, check_free, expand, names_of
-from .inputs import Inputs, Reading, read_inputs
+from .file_names import ARRAYS, Problems, check_free, expand, names_of
+from .input_files import Inputs, Reading, read_inputs
 from .methods import Method, find_method
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from .. import attributions
 from ..coefficients import WaveletTransform, default_level
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
-from .inputs import Inputs
+from .input_files import Inputs
 
 WAM_IG, WCAM = "WaveletIntegratedGradients", "WCAM"
 NAMES = {

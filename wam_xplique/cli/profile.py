@@ -15,11 +15,11 @@ from ..analysis import ScaleProfile, compare_profiles, scale_profile
 from ..archive import write_table
 from ..explanation import shares_as_text
 from ..loading.classifiers import Classifier, load_model
-from ..plots.common import save_figure
+from ..plots.drawing import save_figure
 from ..terminal import as_text, tell_problems, telling
 from . import options
-from .files import Problems, check_free, expand, names_of
-from .inputs import Inputs, Reading, read_files
+from .file_names import Problems, check_free, expand, names_of
+from .input_files import Inputs, Reading, read_files
 from .methods import WAM_IG, WCAM, Method, check_fit, find_method, gives_gradients, with_one_level
 
 EXAMPLES = """Examples:

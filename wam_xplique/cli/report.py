@@ -15,8 +15,8 @@ from ..backends import get_backend
 from ..loading.classifiers import Classifier, load_model
 from ..terminal import as_text, tell_problems, telling
 from . import options
-from .files import Problems, check_free, expand, names_of
-from .inputs import Inputs, Reading, read_files
+from .file_names import Problems, check_free, expand, names_of
+from .input_files import Inputs, Reading, read_files
 from .methods import Method, check_fit, find_method
 
 EXAMPLES = """Examples:

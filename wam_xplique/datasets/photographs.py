@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .common import package_folder
+from .folders import package_folder
 from .images import image_folder
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .common import package_folder
+from .folders import package_folder
 
 SPLITS = ("train", "test")
 

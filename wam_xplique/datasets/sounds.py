@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from ..archive import whole
 from ..checks import MOST, check_integer, is_integer, is_number
-from .common import class_files
+from .folders import class_files
 
 Sounds = tuple[np.ndarray, np.ndarray, list[str], int]
 

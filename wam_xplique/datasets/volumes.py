@@ -11,7 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..checks import check_integer
-from .common import class_files
+from .folders import class_files
 
 _SPLITS = ("train", "val", "test")
 

@@ -18,9 +18,9 @@ from ..coefficients import map_bands
 from ..datasets import save_wav
 from ..explanation import WaveletExplanation, share_as_text
 from ..plots import plot_scalogram, plot_spectrogram, plot_waveform
-from ..plots.common import save_figure, scale_labels
+from ..plots.drawing import save_figure, scale_labels
 from . import networks
-from .common import (
+from .pipeline import (
     Data,
     Found,
     accuracy,

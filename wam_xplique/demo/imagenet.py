@@ -14,7 +14,7 @@ from ..datasets import load_image
 from ..datasets.images import middle
 from ..loading.applications import load_application, without_softmax
 from ..plots import plot_explanation
-from ..plots.common import save_figure
+from ..plots.drawing import save_figure
 from .photographs import SIZE, missing, probabilities, words
 
 

@@ -26,10 +26,10 @@ from ..datasets.images import middle
 from ..explanation import WaveletExplanation
 from ..metrics import MatchedFaithfulness, WaveletFaithfulness, control
 from ..plots import plot_overlay, plot_scale_importance
-from ..plots.common import BAR_COLOR, bare, draw_colorbar, draw_image, maps_of, save_figure
+from ..plots.drawing import BAR_COLOR, bare, draw_colorbar, draw_image, maps_of, save_figure
 from ..plots.overlay import LABELS, draw_overlay
 from . import textures
-from .common import file_name, table
+from .pipeline import file_name, table
 
 PACKAGES = (
     "torch",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from .data import standardize
+from .texture_crops import standardize
 
 CLASSES = ("blob", "edge", "plate", "corner")
 SIZE = 32

@@ -18,6 +18,7 @@ from xplique.wrappers import TorchWrapper
 from ..analysis import minimal_images
 from ..attributions import FAM, WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
 from ..explanation import WaveletExplanation
+from ..fourier import FourierExplanation
 from ..plots import (
     plot_mosaic,
     plot_pixels,
@@ -26,12 +27,11 @@ from ..plots import (
     plot_scales,
     plot_spectrum,
 )
-from ..plots.common import draw_colorbar, save_figure
+from ..plots.drawing import draw_colorbar, save_figure
 from ..plots.explanation import draw_image, draw_map, draw_row
-from ..spectrum import FourierExplanation
-from .common import file_name, frameworks, table, train
-from .data import CLASSES, crops, photograph
 from .networks import train_keras, train_torch
+from .pipeline import file_name, frameworks, table, train
+from .texture_crops import CLASSES, crops, photograph
 
 NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 32, 0.5, 32, 64
 # WCAM takes nb_design · (cells + 2) forwards: four cells a band to score it on many crops, the

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 
 from ..explanation import WaveletExplanation, share_as_text
 from ..plots import plot_scale_importance, plot_slices, save_interactive
-from ..plots.common import draw_image, draw_map, first_drawn, maps_of, save_figure, scale_labels
+from ..plots.drawing import draw_image, draw_map, first_drawn, maps_of, save_figure, scale_labels
 from . import networks
-from .common import (
+from .pipeline import (
     Found,
     explain,
     file_name,

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..model import is_keras
 from .applications import load_application
-from .files import load_file, of_keras
 from .loaded import Loaded, Shape
+from .model_files import load_file, of_keras
 
 IMAGENET = "imagenet"
 _MEAN, _DEVIATION = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)

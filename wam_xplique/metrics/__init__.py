@@ -2,10 +2,10 @@
 
 from .causal import WaveletDeletion, WaveletFaithfulness, WaveletInsertion
 from .controls import control
+from .important_part import FaithfulnessOnSpectra, InputFidelity
 from .matched import MatchedFaithfulness
 from .mu_fidelity import WaveletMuFidelity
 from .randomization import cascading_randomization
-from .spectra import FaithfulnessOnSpectra, InputFidelity
 
 __all__ = [
     "FaithfulnessOnSpectra",

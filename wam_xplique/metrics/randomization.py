@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from xplique.wrappers import TorchWrapper
 
-from ..algorithms.randomization import Randomization, cascade
+from ..algorithms.cascade import Randomization, cascade
 from ..checks import check_fraction, check_seed
 from ..coefficients import as_rows, flatten
 from ..explanation import WaveletExplanation

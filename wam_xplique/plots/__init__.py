@@ -7,10 +7,10 @@ from .explanation import (
     plot_scale_importance,
     plot_scales,
 )
+from .fourier import plot_radial_importance, plot_spectrum
 from .overlay import plot_overlay
 from .randomization import plot_randomization
 from .signals import plot_scalogram, plot_spectrogram, plot_waveform
-from .spectrum import plot_radial_importance, plot_spectrum
 from .volumes import interactive, plot_projections, plot_slices, save_interactive
 
 __all__ = [

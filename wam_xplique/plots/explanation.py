@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from ..coefficients import Coefficients, levels, map_bands, pack
 from ..explanation import WaveletExplanation
-from .common import (
+from .drawing import (
     BAR_COLOR,
     PLACES,
     SCALES,

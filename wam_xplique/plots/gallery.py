@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .common import as_written, bare, draw_image
+from .drawing import as_written, bare, draw_image
 
 WAVE_COLOR = "0.25"
 WIDTHS, HEIGHTS = {1: 4.5, 2: 2.3, 3: 2.3}, {1: 1.6, 2: 2.5, 3: 2.5}

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from ..explanation import WaveletExplanation
-from .common import (
+from .drawing import (
     PLACES,
     SIGNED_COLORMAP,
     as_written,

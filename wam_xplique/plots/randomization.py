@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..algorithms.randomization import Randomization
-from .common import as_written, new_axes
+from ..algorithms.cascade import Randomization
+from .drawing import as_written, new_axes
 
 
 @as_written

@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.image import AxesImage
 
 from ..explanation import WaveletExplanation
-from .common import (
+from .drawing import (
     BAR_COLOR,
     COLORMAP,
     PLACES,

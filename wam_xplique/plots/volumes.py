@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..explanation import WaveletExplanation
-from .common import (
+from .drawing import (
     COLORMAP,
     PLACES,
     SCALES,

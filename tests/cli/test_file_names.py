@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wam_xplique.cli.files import KNOWN, check_free, expand, names_of
+from wam_xplique.cli.file_names import KNOWN, check_free, expand, names_of
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from torch import nn
 
 from wam_xplique import WaveletSaliency
 from wam_xplique.analysis.predictions import predict
-from wam_xplique.loading.files import load_file
+from wam_xplique.loading.model_files import load_file
 
 from ..cli.conftest import SIZE
 

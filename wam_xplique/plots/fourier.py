@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
-from ..spectrum import FourierExplanation
-from .common import BAR_COLOR, COLORMAP, brightest, draw_colorbar, new_axes, shares_of
+from ..fourier import FourierExplanation
+from .drawing import BAR_COLOR, COLORMAP, brightest, draw_colorbar, new_axes, shares_of
 
 TICKS = (-0.5, -0.25, 0, 0.25, 0.5)
 _FREQUENCY = {

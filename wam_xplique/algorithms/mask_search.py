@@ -225,12 +225,13 @@ def _minimize(problem: MinimalProblem) -> Minimum:
         norm = backend.to_numpy(sums) / features
     images = problem.transform.inverse(map_bands(lambda m, z: m * z, best, z), tuple(x.shape))
     left = problem.max_steps - step
-    curves = (
+    scores, norms, alphas = (
         np.pad(np.stack(curve, axis=1), ((0, 0), (0, left)), mode="edge")
         for curve in (search.scores, search.norms, search.alphas)
     )
     mask = map_bands(backend.to_numpy, best)
-    return Minimum(mask, backend.to_numpy(images), *curves, search.best, search.steps)
+    found = (mask, backend.to_numpy(images), scores, norms, alphas)
+    return Minimum(*found, search.best, search.steps)
 
 
 class _Search:

@@ -18,7 +18,7 @@ from ..datasets import load_image, load_wav, resample
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
 from ..terminal import as_text, reason
-from .files import IMAGES, SOUNDS, Problems
+from .file_names import IMAGES, SOUNDS, Problems
 
 logger = logging.getLogger(__name__)
 

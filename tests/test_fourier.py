@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from wam_xplique import WaveletExplanation
 from wam_xplique.backends.registry import load_backend
+from wam_xplique.fourier import FourierExplanation, FourierTransform, frequencies, octaves, radius
 from wam_xplique.indices import SobolIndices
-from wam_xplique.spectrum import FourierExplanation, FourierTransform, frequencies, octaves, radius
 
 SHAPES = {  # (shape of the inputs, axes)
     "signal": ((2, 9), (1,)),

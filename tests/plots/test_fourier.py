@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from wam_xplique.fourier import frequencies
 from wam_xplique.plots import plot_radial_importance, plot_spectrum
-from wam_xplique.spectrum import frequencies
 
 from .helpers import explanation_of, fam_of
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xplique.attributions.global_sensitivity_analysis import JansenEstimator
 
-from wam_xplique.algorithms.sobol import Estimate, SobolProblem, estimate, first_order, jansen
+from wam_xplique.algorithms.estimators import Estimate, SobolProblem, estimate, first_order, jansen
 from wam_xplique.indices import importance
 
 # --- functions of independent uniform masks, and their indices -----------------------------

@@ -24,7 +24,7 @@ from ..explanation import WaveletExplanation
 from ..inputs import as_numbers
 from ..model import is_torch_tensor, on_host
 from ..plots import plot_mosaic
-from ..plots.common import (
+from ..plots.drawing import (
     BAR_COLOR,
     PLACES,
     as_written,
@@ -36,7 +36,7 @@ from ..plots.common import (
 from ..plots.explanation import ORIENTATIONS
 from .distances import Distances, importance_distances
 from .predictions import how_asked, predict
-from .sound import Explainer
+from .separation import Explainer
 
 Corruption = str | Callable[[np.ndarray], np.ndarray] | np.ndarray
 
