@@ -34,7 +34,7 @@ from wam_xplique import WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
 from wam_xplique.analysis import minimal_images, sufficient_images
 from wam_xplique.archive import write_text
 from wam_xplique.coefficients import WaveletTransform
-from wam_xplique.demo import networks, texture_crops
+from wam_xplique.demo import data, networks
 
 from . import timing
 from .methods import Blind
@@ -79,8 +79,8 @@ QUICK = Settings(training=4, crops=3, alphas=(30.0,), draws=2, designs=2)
 def run(settings: Settings) -> timing.Report:
     """Train, mask and search."""
     report = timing.Report("minimal", asdict(settings))
-    training = texture_crops.crops("left", settings.training, settings.seed)
-    x, y = texture_crops.crops("right", -(-settings.crops // 3), settings.seed + 1)
+    training = data.crops("left", settings.training, settings.seed)
+    x, y = data.crops("right", -(-settings.crops // 3), settings.seed + 1)
     x, y = x[: settings.crops], y[: settings.crops]
     trainers = {"Keras": networks.train_keras, "PyTorch": networks.train_torch}
     minimal = report.tables.setdefault(f"Minimal images of {len(x)} crops", [])

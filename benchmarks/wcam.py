@@ -39,7 +39,7 @@ import scipy.stats
 from tqdm.auto import tqdm
 
 from wam_xplique.attributions import WCAM
-from wam_xplique.demo import networks, texture_crops
+from wam_xplique.demo import data, networks
 from wam_xplique.model import Model
 
 from . import models, timing
@@ -209,7 +209,7 @@ def keras_subject(workload: Workload) -> Subject:
     import tensorflow as tf
 
     if workload.name == TEXTURES:
-        model = networks.train_keras(*texture_crops.crops("left", 1, seed=0))
+        model = networks.train_keras(*data.crops("left", 1, seed=0))
     elif workload.name == MOBILENET:
         model = models.mobilenet(workload.shape[0])
     else:
@@ -228,7 +228,7 @@ def torch_subject(workload: Workload) -> Subject:
     import torch
 
     if workload.name == TEXTURES:
-        model = networks.train_torch(*texture_crops.crops("left", 1, seed=0))
+        model = networks.train_torch(*data.crops("left", 1, seed=0))
     else:
         model = models.mobilenet_torch() if workload.name == MOBILENET else models.small_resnet()
     score = Model(model).scores
@@ -326,9 +326,9 @@ def memory(report: timing.Report, subject: Subject, designs: tuple[int, int]) ->
 
 def refinement_study(report: timing.Report, settings: Settings) -> None:
     """Compare forwards, and correlation with converged indices, of full and refined designs."""
-    model = networks.train_keras(*texture_crops.crops("left", settings.training, seed=0))
-    count = math.ceil(settings.crops / len(texture_crops.CLASSES))
-    x, y = (values[: settings.crops] for values in texture_crops.crops("right", count, seed=1))
+    model = networks.train_keras(*data.crops("left", settings.training, seed=0))
+    count = math.ceil(settings.crops / len(data.CLASSES))
+    x, y = (values[: settings.crops] for values in data.crops("right", count, seed=1))
     for case, saving in SAVINGS.items():
 
         def explain(nb_design: int, case: str = case, **options: Any) -> Any:

@@ -35,7 +35,7 @@ from wam_xplique.attributions.samplers import (
     ScrambledSobolSequenceRS,
     SeededLatinHypercubeRS,
 )
-from wam_xplique.demo import networks, texture_crops
+from wam_xplique.demo import data, networks
 from wam_xplique.plots.drawing import save_figure
 
 from . import timing
@@ -125,9 +125,9 @@ class Study:
 
     def __init__(self, settings: Settings):
         self.settings = settings
-        self.model = networks.train_keras(*texture_crops.crops("left", settings.training, seed=0))
-        count = math.ceil(settings.crops / len(texture_crops.CLASSES))
-        crops = texture_crops.crops("right", count, seed=1)
+        self.model = networks.train_keras(*data.crops("left", settings.training, seed=0))
+        count = math.ceil(settings.crops / len(data.CLASSES))
+        crops = data.crops("right", count, seed=1)
         self.x, self.y = (values[: settings.crops] for values in crops)
         self.metrics = {
             name: metric(self.model, self.x, self.y, steps=settings.steps, activation="softmax")

@@ -16,8 +16,8 @@ from sklearn.model_selection import train_test_split
 from wam_xplique import datasets
 from wam_xplique.analysis import mix
 from wam_xplique.demo import networks
+from wam_xplique.demo.data import crops
 from wam_xplique.demo.pipeline import outputs
-from wam_xplique.demo.texture_crops import crops
 from wam_xplique.loading.applications import find_application, without_softmax
 from wam_xplique.loading.classifiers import Classifier, load_model
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from wam_xplique import WaveletExplanation
 from wam_xplique.cli import main
-from wam_xplique.demo import imagenet, networks, pipeline, texture_crops, textures
+from wam_xplique.demo import data, imagenet, networks, pipeline, textures
 from wam_xplique.fourier import FourierExplanation
 from wam_xplique.loading.applications import without_softmax
 
@@ -18,20 +18,20 @@ mpl.use("Agg")
 
 
 def test_crops_are_standardized_and_drawn_from_their_own_half():
-    images, labels = texture_crops.crops("right", 5, seed=0)
+    images, labels = data.crops("right", 5, seed=0)
     assert images.shape == (15, 64, 64, 1)
     np.testing.assert_allclose(images.mean((1, 2, 3)), 0, atol=1e-4)
     np.testing.assert_allclose(images.std((1, 2, 3)), 1, atol=1e-4)
     np.testing.assert_array_equal(labels.argmax(-1), [0, 1, 2] * 5)
-    again, _ = texture_crops.crops("right", 5, seed=0)
+    again, _ = data.crops("right", 5, seed=0)
     np.testing.assert_array_equal(images, again)
-    other, _ = texture_crops.crops("left", 5, seed=0)
+    other, _ = data.crops("left", 5, seed=0)
     assert not np.allclose(images, other)
 
 
 def test_both_networks_learn_the_textures():
-    images, labels = texture_crops.crops("left", 60, seed=0)
-    held_out, answers = texture_crops.crops("right", 30, seed=1)
+    images, labels = data.crops("left", 60, seed=0)
+    held_out, answers = data.crops("right", 30, seed=1)
     model = networks.train_keras(images, labels)
     assert pipeline.accuracy(model, held_out, answers) > 0.9
     module = networks.train_torch(images, labels)
@@ -51,7 +51,7 @@ def test_demo_writes_its_figures_explanations_and_table(tmp_path, monkeypatch, c
     monkeypatch.setitem(textures.RINGS, "nb_design", 2)
     monkeypatch.setitem(textures.WHOLE, "nb_design", 2)
     monkeypatch.setattr(
-        textures, "crops", lambda half, count, seed: texture_crops.crops(half, min(count, 8), seed)
+        textures, "crops", lambda half, count, seed: data.crops(half, min(count, 8), seed)
     )
     assert main(["demo", "--modality", "texture", "--samples", "6", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
@@ -78,7 +78,7 @@ def test_demo_writes_its_figures_explanations_and_table(tmp_path, monkeypatch, c
 
 
 def test_the_maps_that_are_scored_are_what_the_explainers_return(tmp_path, monkeypatch):
-    images, labels = texture_crops.crops("left", 1, seed=0)
+    images, labels = data.crops("left", 1, seed=0)
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
     model.build((None, *images.shape[1:]))
     scored = []
@@ -98,7 +98,7 @@ def test_the_maps_that_are_scored_are_what_the_explainers_return(tmp_path, monke
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_figures_of_crops_have_a_row_for_each_class_and_explanation(count, tmp_path, monkeypatch):
-    images, labels = texture_crops.crops("left", 1, seed=0)
+    images, labels = data.crops("left", 1, seed=0)
     x, y = images[:count], labels[:count]
 
     def model(inputs):
@@ -116,7 +116,7 @@ def test_figures_of_crops_have_a_row_for_each_class_and_explanation(count, tmp_p
     monkeypatch.setattr(textures, "save_figure", keep)
     textures._draw_crops(x, {"one": wcam, "two": wcam}, tmp_path)
     textures._draw_sobol(x, wcam, fam, tmp_path)
-    names = texture_crops.CLASSES[:count]
+    names = data.CLASSES[:count]
     crops, sobol = drawn["textures.png"], drawn["wcam.png"]
     assert [ax[0] for ax in crops[::7]] == [f"{c}\n{n}" for c in names for n in ("one", "two")]
     assert [ax[1] for ax in crops[1:7]] == [

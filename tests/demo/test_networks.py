@@ -11,13 +11,13 @@ import tensorflow as tf
 import torch
 
 from wam_xplique import WaveletSaliency
-from wam_xplique.demo import networks, shapes, sounds, texture_crops
+from wam_xplique.demo import data, networks, shapes, sounds
 
 LENGTH = 4000
 WAVES, CLASSES = sounds.sounds(2, seed=0, duration=LENGTH / sounds.SAMPLE_RATE)
 INPUTS = {
     "waveforms": (WAVES[..., np.newaxis], CLASSES),
-    "images": texture_crops.crops("left", 2, seed=0),
+    "images": data.crops("left", 2, seed=0),
     "volumes": shapes.shapes(2, seed=0, size=16),
 }
 ARCHITECTURES = {"waveforms": networks.WAVEFORMS, "images": networks.SPECTROGRAMS}

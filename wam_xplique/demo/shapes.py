@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from .texture_crops import standardize
+from .data import standardize
 
 CLASSES = ("blob", "edge", "plate", "corner")
 SIZE = 32

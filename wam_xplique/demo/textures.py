@@ -29,9 +29,9 @@ from ..plots import (
 )
 from ..plots.drawing import draw_colorbar, save_figure
 from ..plots.explanation import draw_image, draw_map, draw_row
+from .data import CLASSES, crops, photograph
 from .networks import train_keras, train_torch
 from .pipeline import file_name, frameworks, table, train
-from .texture_crops import CLASSES, crops, photograph
 
 NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 32, 0.5, 32, 64
 # WCAM takes nb_design · (cells + 2) forwards: four cells a band to score it on many crops, the
