@@ -12,6 +12,7 @@ import xplique.metrics
 import wam_xplique
 import wam_xplique.attributions as ours
 import wam_xplique.metrics
+from wam_xplique import registration
 
 THEIRS = xplique.attributions
 NAMESPACES = (THEIRS, xplique.metrics)
@@ -124,6 +125,48 @@ def test_a_name_that_is_none_counts_as_owned():
 def test_xpliques_own_explainers_are_untouched():
     assert THEIRS.SmoothGrad.__module__.startswith("xplique.")
     assert not issubclass(THEIRS.WaveletSmoothGrad, THEIRS.SmoothGrad)
+
+
+LAZY = """
+import sys
+import wam_xplique
+heavy = {"tensorflow", "torch", "xplique", "numpy", "pandas", "matplotlib"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+from xplique.attributions import WaveletSaliency
+assert WaveletSaliency is wam_xplique.WaveletSaliency
+namespace = {}
+exec("from xplique.metrics import *; from wam_xplique import *", namespace)
+assert {"WaveletDeletion", "Deletion", "WCAM", "register"} <= set(namespace)
+assert wam_xplique.analysis.report
+print("done")
+"""
+FOREIGN = """
+import sys, types, warnings
+import wam_xplique
+sys.modules["xplique.attributions"] = theirs = types.ModuleType("xplique.attributions")
+theirs.__all__, theirs.WCAM = ["WCAM"], "another"
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    wam_xplique.registration._publish_if_free(theirs)
+assert "xplique.attributions.WCAM exists already" in str(caught[0].message)
+assert theirs.WCAM == "another" and not hasattr(theirs, "WaveletSaliency")
+print("done")
+"""
+
+
+@pytest.mark.parametrize("script", [LAZY, FOREIGN], ids=["lazy", "foreign"])
+def test_xplique_may_be_loaded_later(script):
+    """Nothing is loaded before it is used, and an import of Xplique never fails for us."""
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "done"
+
+
+@pytest.mark.parametrize("home", ["attributions", "metrics"])
+def test_what_is_published_is_what_the_packages_offer(home):
+    assert sorted(registration.NAMES[home]) == sorted(getattr(wam_xplique, home).__all__)
 
 
 WITHOUT_XPLIQUE = """

@@ -2,23 +2,45 @@
 wam-xplique: wavelet attribution for Xplique.
 
 See where, and at which scale, a model looks. Importing the package publishes its explainers
-and metrics into Xplique's namespaces, if Xplique is installed; without it, `wam_xplique.backends`,
-`wam_xplique.coefficients` and `wam_xplique.algorithms` work on their own.
+and metrics into Xplique's namespaces, whichever is imported first, if Xplique is installed; without
+it, `wam_xplique.backends`, `wam_xplique.coefficients` and `wam_xplique.algorithms` work on their
+own. Nothing is loaded before it is used.
 """
 
+import importlib
 import importlib.util
+from typing import TYPE_CHECKING, Any
 
-from .explanation import WaveletExplanation
+if TYPE_CHECKING:
+    from .attributions import *  # noqa: F403
+    from .explanation import WaveletExplanation as WaveletExplanation
+    from .metrics import *  # noqa: F403
+    from .registration import register as register
+    from .registration import unregister as unregister
 
 __version__ = "0.1.0"
 
-__all__ = ["WaveletExplanation"]
+_ROOMS = ("analysis", "attributions", "backends", "coefficients", "datasets", "metrics", "plots")
+_HOMES = {"WaveletExplanation": "explanation"}
 
 if importlib.util.find_spec("xplique") is not None:
-    from . import attributions, metrics
-    from .attributions import *  # noqa: F403
-    from .metrics import *  # noqa: F403
-    from .registration import register, unregister
+    from . import registration
 
-    __all__ += ["register", "unregister", *attributions.__all__, *metrics.__all__]
-    register()
+    _HOMES |= {name: home for home, names in registration.NAMES.items() for name in names}
+    _HOMES |= dict.fromkeys(("register", "unregister"), "registration")
+    registration.register()
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, or a package of public names, which is loaded now."""
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -1,15 +1,55 @@
-"""Publish the explainers and metrics into Xplique's own namespaces."""
+"""Publish the explainers and metrics into Xplique's own namespaces, now or once they are loaded."""
 
 from __future__ import annotations
 
 import importlib
+import sys
+import warnings
 from types import ModuleType
+from typing import Any
 
-# our package: the Xplique package that it extends
-_NAMESPACES = {
-    "wam_xplique.attributions": "xplique.attributions",
-    "wam_xplique.metrics": "xplique.metrics",
+from wrapt import register_post_import_hook
+
+NAMES = {
+    "attributions": (
+        "FAM",
+        "WCAM",
+        "WaveletGradientInput",
+        "WaveletIntegratedGradients",
+        "WaveletSaliency",
+        "WaveletSmoothGrad",
+        "WaveletSquareGrad",
+        "WaveletVarGrad",
+    ),
+    "metrics": (
+        "FaithfulnessOnSpectra",
+        "InputFidelity",
+        "MatchedFaithfulness",
+        "WaveletDeletion",
+        "WaveletFaithfulness",
+        "WaveletInsertion",
+        "WaveletMuFidelity",
+        "cascading_randomization",
+        "control",
+    ),
 }
+"""What our package of a name adds to Xplique's of the same name."""
+
+_state = {"registered": False, "waiting": False}
+
+
+class _Published:
+    """A module's `__getattr__`, which loads ours when they are asked for."""
+
+    def __init__(self, home: str, before: Any):
+        self.home, self.before = home, before
+
+    def __call__(self, name: str) -> Any:
+        if name in NAMES[self.home]:
+            return getattr(importlib.import_module(f"wam_xplique.{self.home}"), name)
+        if self.before is not None:
+            return self.before(name)
+        raise AttributeError(f"module 'xplique.{self.home}' has no attribute {name!r}")
 
 
 def register() -> None:
@@ -17,42 +57,67 @@ def register() -> None:
     Publish wam-xplique's classes into Xplique's namespaces.
 
     After ``import wam_xplique``, which calls this, ``xplique.attributions.WaveletSmoothGrad`` and
-    ``xplique.metrics.WaveletDeletion`` exist. Registering twice is harmless.
+    ``xplique.metrics.WaveletDeletion`` exist, be Xplique imported before or after. Registering
+    twice is harmless.
 
     Raises
     ------
-    ImportError
-        If Xplique is not installed.
     RuntimeError
         If Xplique has another object of the same name; nothing is published then.
     """
-    pairs = _pairs()
-    for ours, theirs in pairs:
-        for name in ours.__all__:
-            owned = getattr(theirs, name, getattr(ours, name))
-            if owned is not getattr(ours, name):
-                raise RuntimeError(
-                    f"{theirs.__name__}.{name} exists already and is not wam-xplique's; "
-                    "it is left as it is, and nothing is registered."
-                )
-    for ours, theirs in pairs:
-        for name in ours.__all__:
-            setattr(theirs, name, getattr(ours, name))
-        exported: list[str] = theirs.__dict__["__all__"]
-        exported += [name for name in ours.__all__ if name not in exported]
+    loaded = _loaded()
+    for theirs in loaded:
+        _check_free(theirs)
+    _state["registered"] = True
+    for theirs in loaded:
+        _publish(theirs)
+    if not _state["waiting"]:
+        _state["waiting"] = True
+        for home in NAMES:
+            register_post_import_hook(_publish_if_free, f"xplique.{home}")
 
 
 def unregister() -> None:
     """Withdraw what `register` published; what Xplique owns is left alone."""
-    for ours, theirs in _pairs():
-        for name in ours.__all__:
-            if getattr(theirs, name, None) is getattr(ours, name):
-                delattr(theirs, name)
-                theirs.__all__.remove(name)
+    _state["registered"] = False
+    for theirs in _loaded():
+        published = vars(theirs).get("__getattr__")
+        if not isinstance(published, _Published):
+            continue
+        del theirs.__getattr__
+        if published.before is not None:
+            theirs.__getattr__ = published.before  # type: ignore[method-assign]
+        ours = set(NAMES[published.home]) - set(vars(theirs))
+        theirs.__all__[:] = [name for name in theirs.__all__ if name not in ours]
 
 
-def _pairs() -> list[tuple[ModuleType, ModuleType]]:
-    return [
-        (importlib.import_module(ours), importlib.import_module(theirs))
-        for ours, theirs in _NAMESPACES.items()
-    ]
+def _loaded() -> list[ModuleType]:
+    modules = (sys.modules.get(f"xplique.{home}") for home in NAMES)
+    return [module for module in modules if module is not None and hasattr(module, "__all__")]
+
+
+def _check_free(theirs: ModuleType) -> None:
+    for name in NAMES[theirs.__name__.rpartition(".")[2]]:
+        if name in vars(theirs):
+            raise RuntimeError(
+                f"{theirs.__name__}.{name} exists already and is not wam-xplique's; "
+                "it is left as it is, and nothing is registered."
+            )
+
+
+def _publish(theirs: ModuleType) -> None:
+    home, before = theirs.__name__.rpartition(".")[2], vars(theirs).get("__getattr__")
+    if not isinstance(before, _Published):
+        theirs.__getattr__ = _Published(home, before)  # type: ignore[method-assign]
+        exported: list[str] = vars(theirs)["__all__"]
+        exported += [name for name in NAMES[home] if name not in exported]
+
+
+def _publish_if_free(theirs: ModuleType) -> None:
+    """`_publish` once Xplique is loaded, whose import is not to fail for it."""
+    try:
+        if _state["registered"]:
+            _check_free(theirs)
+            _publish(theirs)
+    except RuntimeError as error:
+        warnings.warn(str(error), stacklevel=2)
