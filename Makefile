@@ -11,12 +11,15 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # TensorFlow leaves oneDNN off where a processor has no AVX-512; volumes then train 50 times slower.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: demo test lint types unit notebooks docs package benchmarks clean
+.PHONY: demo test test-all lint types unit slow pages notebooks docs package benchmarks clean
 
 demo: $(INSTALLED)
 	$(PYTHON) -m wam_xplique demo
 
-test: lint types unit docs
+test: lint types unit pages
+
+# And what takes minutes: the slow tests, and the notebooks.
+test-all: test slow docs
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
@@ -34,7 +37,14 @@ types: package $(INSTALLED)
 	cd build/package && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml
 
 unit: $(INSTALLED)
-	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
+	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+slow: $(INSTALLED)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal -m slow
+
+# The site, its tutorials without outputs where they were not executed.
+pages: package $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 # Notebooks are kept without outputs; the site shows the copies that are executed here.
 notebooks: $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))
@@ -42,8 +52,7 @@ notebooks: $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))
 build/notebooks/%.ipynb: notebooks/%.ipynb notebooks/execute.py $(SOURCES) $(INSTALLED)
 	$(PYTHON) notebooks/execute.py $< $@
 
-docs: package notebooks
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+docs: notebooks pages
 
 benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.real

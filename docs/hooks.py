@@ -33,9 +33,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=_relink(text, source, page)))
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        if (EXECUTED / notebook.name).exists():  # pages that are missing, MkDocs tells of
-            for name, content in _converted(EXECUTED / notebook.name).items():
-                files.append(File.generated(config, f"tutorials/{name}", content=content))
+        executed = EXECUTED / notebook.name
+        found = _converted(executed if executed.exists() else notebook)
+        for name, content in found.items():
+            files.append(File.generated(config, f"tutorials/{name}", content=content))
     return files
 
 
