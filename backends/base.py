@@ -37,14 +37,7 @@ OF_MODELS = "A backend needs this for models, not for transforms."
 
 
 def check_scores(shape: Sequence[int], count: int) -> None:
-    """
-    Check that there is one score for each of `count` inputs.
-
-    Raises
-    ------
-    ValueError
-        If the scores have another shape.
-    """
+    """Check that there is one score for each of `count` inputs."""
     if tuple(shape) != (count,):
         raise ValueError(
             f"The model and its operator must give one score for each input, of shape ({count},), "
@@ -53,12 +46,8 @@ def check_scores(shape: Sequence[int], count: int) -> None:
 
 
 class Backend(ABC):
-    """
-    The operations of one tensor framework.
-
-    Tensors are indexed, added and multiplied with Python's own operators; a backend supplies
-    what the frameworks spell differently.
-    """
+    """The operations of one tensor framework. Tensors are indexed, added and multiplied with
+    Python's own operators; a backend supplies what the frameworks spell differently."""
 
     name: ClassVar[str]
 
@@ -120,11 +109,8 @@ class Backend(ABC):
 
     @abstractmethod
     def rfftn(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        """
-        Discrete Fourier transform of real `x`: the half spectrum, as `np.fft.rfftn` has it.
-
-        Half types are transformed as float32.
-        """
+        """Discrete Fourier transform of real `x`: the half spectrum, as `np.fft.rfftn` has it. Half
+        types are transformed as float32."""
 
     @abstractmethod
     def irfftn(self, x: Tensor, axes: Sequence[int], sizes: Sequence[int]) -> Tensor:
@@ -169,20 +155,14 @@ class Backend(ABC):
     def blocks(
         self, tensors: Sequence[Tensor], matrices: Sequence[Matrices], axis: int, step: int
     ) -> list[Tensor]:
-        """
-        Sums of matrices times windows along `axis`, which begin every `step` entries.
-
-        Of each list of `matrices` one tensor is made: each matrix multiplies the windows of the
-        tensor in the same place, and the columns of the sums are joined.
-        """
+        """Sums of matrices times windows along `axis`, which begin every `step` entries. Of each
+        list of `matrices` one tensor is made: each matrix multiplies the windows of the tensor in
+        the same place, and the columns of the sums are joined."""
         raise NotImplementedError
 
     def is_out_of_memory(self, error: Exception) -> bool:
-        """
-        Whether `error` says that the device has too little memory.
-
-        By its words: libraries say so in errors of many kinds, and a callable may be run by any.
-        """
+        """Whether `error` says that the device has too little memory. By its words: libraries say
+        so in errors of many kinds, and a callable may be run by any."""
         words = str(error).lower()
         return isinstance(error, MemoryError) or any(said in words for said in OUT_OF_MEMORY)
 
@@ -200,9 +180,6 @@ class Backend(ABC):
     def run(
         self, function: Callable[..., Any], x: Any, *static: Hashable, size: int | None = None
     ) -> Any:
-        """
-        Call ``function(backend, x, *static)``, compiled where the framework gains by it.
-
-        `size` is the number of elements that it works on, those of `x` by default.
-        """
+        """Call ``function(backend, x, *static)``, compiled where the framework gains by it. `size`
+        is the number of elements that it works on, those of `x` by default."""
         return function(self, x, *static)

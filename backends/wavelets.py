@@ -32,27 +32,7 @@ class _Step(NamedTuple):
 
 
 def as_wavelet(wavelet: Any) -> pywt.Wavelet:
-    """
-    Find a discrete wavelet by its name, or make one of its filters.
-
-    Parameters
-    ----------
-    wavelet
-        A name among ``pywt.wavelist(kind="discrete")``, a `pywt.Wavelet`, returned as it is, or
-        the four filters of its `filter_bank`.
-
-    Returns
-    -------
-    wavelet
-        The wavelet.
-
-    Raises
-    ------
-    ValueError
-        If no discrete wavelet has this name; the message gives the nearest names.
-    TypeError
-        If `wavelet` is neither a name, nor a wavelet, nor filters.
-    """
+    """The discrete wavelet of a name, or of four filters."""
     if isinstance(wavelet, pywt.Wavelet):
         return wavelet
     if isinstance(wavelet, (tuple, list)) and len(wavelet) == 4:
@@ -84,14 +64,7 @@ def plain_wavelet(wavelet: Any) -> str | FilterBank:
 
 
 def check_mode(mode: str) -> str:
-    """
-    Check the name of a boundary mode.
-
-    Raises
-    ------
-    ValueError
-        If `mode` is not among `pywt.Modes.modes`; the message gives the nearest names.
-    """
+    """Check the name of a boundary mode."""
     if not isinstance(mode, str) or mode not in pywt.Modes.modes:
         raise ValueError(
             f"mode={mode!r} is not a boundary mode of PyWavelets; "

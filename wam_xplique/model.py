@@ -35,72 +35,24 @@ Output = str | int | Callable[[Any], Any] | None
 
 @dataclass(frozen=True)
 class Structure:
-    """
-    How a model with several inputs is called.
+    """How a model with several inputs is called."""
 
-    Parameters
-    ----------
-    keys
-        Names of all inputs; None where they are told apart by their places.
-    place
-        Which of them is explained; the others are held.
-    """
-
-    keys: tuple[str, ...] | None
-    place: int
+    keys: tuple[str, ...] | None  # of all inputs; None where they are told apart by places
+    place: int  # of the one that is explained; the others are held
 
 
 class Channels(NamedTuple):
-    """
-    What a model tells of the channels that it takes; None for what it does not.
+    """What a model tells of the channels that it takes; None for what it does not."""
 
-    Parameters
-    ----------
-    first
-        Whether they come first.
-    number
-        How many its first convolution takes.
-    shape
-        Shape of its inputs, N first; None in place of sizes that it leaves open.
-    """
-
-    first: bool | None = None
-    number: int | None = None
-    shape: tuple[int | None, ...] | None = None
+    first: bool | None = None  # whether they come first
+    number: int | None = None  # how many its first convolution takes
+    shape: tuple[int | None, ...] | None = None  # of its inputs, N first; None where free
 
 
 class Model:
-    """
-    A model that is explained, as functions of native tensors.
-
-    The one place that knows which framework runs a model and how it is called. What is compiled
-    for it stays here: another `Model` of the same one sees it as it is by then.
-
-    Parameters
-    ----------
-    model
-        Keras model, `tf.Module`, Xplique's `TorchWrapper`, `torch.nn.Module`, TFLite interpreter,
-        object with `predict_proba`, or any callable on arrays.
-    operator
-        What is scored: a task of Xplique, a function of the model, or one of `operators`.
-    output
-        Which output of a model with several.
-    activation
-        "sigmoid" or "softmax" of the outputs, before they are scored.
-    front_end
-        What stands between the inputs and the model.
-    structure
-        How the model is called, if it takes several inputs.
-    differentiable
-        Whether gradients are to be taken.
-
-    Raises
-    ------
-    TypeError
-        If it is no model, or gives no gradients that are asked for.
-    ValueError
-        If a PyTorch module is in training mode, or the operator is one that only TensorFlow runs.
-    """
+    """A model that is explained, as functions of native tensors. The one place that knows which
+    framework runs a model and how it is called. What is compiled for it stays here: another `Model`
+    of the same one sees it as it is by then."""
 
     def __init__(
         self,
@@ -493,11 +445,8 @@ def is_keras(model: Any) -> bool:
 
 
 def _framework(model: Any, any_framework: bool) -> str:
-    """
-    What runs a model, "numpy" if it is a callable, "none" if it is no model.
-
-    Xplique's own operators have TensorFlow run a `TorchWrapper`.
-    """
+    """What runs a model; "numpy" if it is a callable, "none" if it is no model. Xplique's own
+    operators have TensorFlow run a `TorchWrapper`."""
     keras = keras_of(model)
     if keras is not None and keras.__name__ == "keras" and keras.config.backend() != "tensorflow":
         if keras.config.backend() != "torch":

@@ -168,25 +168,9 @@ def integrated_gradients(problem: GradientProblem, path: StraightPath) -> Coeffi
 def expected_gradients(
     problem: GradientProblem, paths: Sequence[StraightPath], until: float | None = None
 ) -> Attribution:
-    """
-    The mean of the integrated gradients from several baselines, and how far they have converged.
-
-    Parameters
-    ----------
-    problem
-        What is explained; with its scores.
-    paths
-        A path from each baseline, all of as many steps.
-    until
-        Doubles the steps of an input until its delta is at most this, or one more time would make
-        more than `MOST_STEPS`. None for the steps as they are.
-
-    Returns
-    -------
-    attribution
-        The importance of the coefficients; `convergence_delta` is how far their sum is from
-        f(x) − f(x₀), relative to this.
-    """
+    """The mean of the integrated gradients from several baselines, and how far they have converged.
+    The steps of an input double until its delta is at most `until`, or would be more than
+    `MOST_STEPS`."""
     ends = [problem.x, *(path.at(problem.x, 0) for path in paths)]
     at_input, *at_baselines = (_scores(problem, x) for x in ends)
     added = at_input - np.mean(at_baselines, axis=0)

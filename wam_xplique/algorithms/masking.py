@@ -54,40 +54,17 @@ class Transform(Protocol):
 
 @dataclass(frozen=True)
 class MaskingProblem:
-    """
-    What is masked, and scored.
-
-    Parameters
-    ----------
-    backend
-        Backend of all tensors.
-    scores
-        ``scores(x, y)``: one score for each input.
-    x
-        Inputs, N first.
-    y
-        Targets, one for each input.
-    transform
-        Transform of the inputs.
-    cells
-        Cell map, of the shape of one input's coefficients (or one that broadcasts to it).
-    batch_size
-        Most perturbed inputs at once.
-    progress
-        Where forwards are counted.
-    baseline
-        Value of what is masked: inputs x₀ of the shape of x, or one number for all.
-    """
+    """What is masked, and scored."""
 
     backend: Backend
     scores: ScoreFunction
     x: Tensor
     y: Tensor
     transform: Transform
-    cells: Coefficients
+    cells: Coefficients  # a cell map that broadcasts to one input's coefficients
     batch_size: BatchSize
     progress: Progress = field(default_factory=Progress)
-    baseline: Tensor | float = 0.0
+    baseline: Tensor | float = 0.0  # x₀: inputs of the shape of x, or one number
 
 
 def deviations(problem: MaskingProblem) -> tuple[Tensor | float, Coefficients]:
@@ -105,11 +82,7 @@ def deviations(problem: MaskingProblem) -> tuple[Tensor | float, Coefficients]:
 
 
 class MaskedScorer(ABC, Generic[Item]):
-    """
-    Scores perturbed inputs.
-
-    Each is told by an item, whose first is the number of the input.
-    """
+    """Scores perturbed inputs, each told by an item whose first is the number of the input."""
 
     def __init__(self, problem: MaskingProblem):
         self.problem = problem
@@ -147,23 +120,7 @@ class MaskedScorer(ABC, Generic[Item]):
 def answer(
     problem: MaskingProblem, design: Design, askings: Iterable[Callable[[Coefficients], Asking]]
 ) -> list[Any]:
-    """
-    Score what each input's generator asks for, side by side, until all have their results.
-
-    Parameters
-    ----------
-    problem
-        What is explained.
-    design
-        The rows of A and B, which all inputs share.
-    askings
-        For each input, what makes its generator from its coefficients (arrays without N).
-
-    Returns
-    -------
-    results
-        What the generators return.
-    """
+    """Score what each input's generator asks for, side by side, until all have their results."""
     scorer = _PointScorer(problem, design)
     generators = [ask(z) for ask, z in zip(askings, scorer.coefficients(), strict=True)]
     results: list[Any] = [None] * len(generators)
@@ -247,27 +204,14 @@ class _Point(NamedTuple):
 
 
 class _Combination(NamedTuple):
-    """
-    Perturbed inputs, as sums of inputs that they share.
+    """Perturbed inputs, as sums of inputs that they share. An input is linear in its mask: that of
+    a row of A in which one cell comes from B is the row's own, plus a multiple of what the cell
+    alone holds. That takes far fewer inverse transforms."""
 
-    An input is linear in its mask: that of a row of A in which one cell comes from B is the row's
-    own, plus a multiple of what the cell alone holds. A batch of few rows and many cells so takes
-    far fewer inverse transforms than it has inputs.
-
-    Parameters
-    ----------
-    numbers, masks
-        What is shared: the numbers (M,) of the inputs, and the factors (M, cells + 1) of their
-        cells and of what is held.
-    bases, parts, weights
-        The perturbed inputs: the shared ones of the numbers `bases` (N,), plus `weights` (N,)
-        times those of the numbers `parts` (N,).
-    """
-
-    numbers: np.ndarray
-    masks: np.ndarray
-    bases: np.ndarray
-    parts: np.ndarray
+    numbers: np.ndarray  # (M,), of the inputs that are shared
+    masks: np.ndarray  # (M, cells + 1), factors of cells and of what is held
+    bases: np.ndarray  # the shared ones (N,) that are taken once
+    parts: np.ndarray  # and those that `weights` (N,) multiply
     weights: np.ndarray
 
 

@@ -32,28 +32,7 @@ Kept = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficients:
-    """
-    A cell for each coefficient.
-
-    The approximation has the last numbers, after the details from coarse to fine.
-
-    Parameters
-    ----------
-    shapes
-        Shapes of one input's coefficients.
-    include_approximation
-        Whether the approximation is among the features; it is held otherwise.
-
-    Returns
-    -------
-    cells
-        Cell map.
-
-    Raises
-    ------
-    ValueError
-        If no feature is left.
-    """
+    """A cell for each coefficient; the approximation has the last numbers, or is held."""
     if len(shapes) == 1 and not include_approximation:
         raise ValueError(
             "level=0 leaves nothing to remove while the approximation is held; give a higher "
@@ -73,12 +52,8 @@ def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficie
 
 
 def ranks(importance: np.ndarray, seed: int) -> np.ndarray:
-    """
-    The place (N, K) of each feature in the order of importance (N, K), 0 for the largest.
-
-    Features of equal importance come in an order drawn once for all inputs, so that neither their
-    position nor the other inputs decide.
-    """
+    """The place (N, K) of each feature in the order of importance (N, K), 0 for the largest. Equals
+    come in an order drawn once: neither their position nor the other inputs decide."""
     drawn = np.random.default_rng(seed).permutation(importance.shape[1])
     order = drawn[np.argsort(-importance[:, drawn], axis=1, kind="stable")]
     return _inverse(order)
@@ -87,25 +62,9 @@ def ranks(importance: np.ndarray, seed: int) -> np.ndarray:
 def matched_places(
     magnitude: np.ndarray, importance: np.ndarray, groups: int, seed: int
 ) -> np.ndarray:
-    """
-    The features' places (N, K), the more important half of each group of like magnitude first.
-
-    Parameters
-    ----------
-    magnitude, importance
-        Magnitude and importance (N, K) of the features.
-    groups
-        Number of groups into which the order of magnitude is cut. Each has an even number of
-        features, at least two; there are no more than such groups.
-    seed
-        Seed of the order of equals.
-
-    Returns
-    -------
-    places
-        Below K // 2 for the more important halves, from K - K // 2 on for the others. If K is
-        odd, the feature of the smallest magnitude stands between.
-    """
+    """The features' places (N, K), the more important half of each group of like magnitude first.
+    Below K // 2 for these halves, from K - K // 2 on for the others; if K is odd, the feature of
+    the smallest magnitude stands between."""
     count = magnitude.shape[1]
     groups = max(1, min(groups, count // 2))
     starts = 2 * (np.arange(groups + 1) * (count // 2) // groups)
@@ -126,18 +85,7 @@ def _inverse(order: np.ndarray) -> np.ndarray:
 
 
 def path(features: int, steps: int, share: float) -> np.ndarray:
-    """
-    How many features are perturbed at each step, none at first, as Xplique has it.
-
-    Parameters
-    ----------
-    features
-        Number of features.
-    steps
-        Number of steps; -1 for one feature at a time. There are no more than features.
-    share
-        The share of the features that is perturbed in the end.
-    """
+    """How many features are perturbed at each step (-1: one at a time), up to a share of all."""
     most = math.floor(features * share)
     return np.unique(np.linspace(0, most, (most if steps == -1 else steps) + 1, dtype=np.int32))
 
@@ -196,29 +144,8 @@ def magnitudes(problem: MaskingProblem) -> np.ndarray:
 def mu_fidelity(
     problem: MaskingProblem, importance: np.ndarray, nb_samples: int, size: int, seed: int
 ) -> np.ndarray:
-    """
-    Rank correlation of the drop in score with the importance of random sets of features (eq. 8).
-
-    All inputs share the sets, so that an input's fidelity does not depend on the others.
-
-    Parameters
-    ----------
-    problem
-        What is scored.
-    importance
-        Importance (N, K) of the features.
-    nb_samples
-        Number of sets.
-    size
-        Number of features in a set.
-    seed
-        Seed of the sets.
-
-    Returns
-    -------
-    correlations
-        Spearman's rank correlation (N,), 0 where the score or the importance does not vary.
-    """
+    """Rank correlation (N,) of the drop in score with the importance of random sets (eq. 8). All
+    inputs share the sets, so that none's fidelity depends on the others."""
     sets = RandomSets(importance.shape[1], size, seed)
     return fidelity_to_sets(sets, scores_without_sets(problem, sets, nb_samples), importance)
 
@@ -287,26 +214,8 @@ def between(places: np.ndarray, low: Any, high: Any) -> Kept:
 
 
 def perturbed_scores(problem: MaskingProblem, kept: Kept, draws: int) -> np.ndarray:
-    """
-    Score every input under every draw of what it keeps.
-
-    Masks are made batch by batch: whatever the number of draws, no more perturbed inputs than a
-    batch has are held at once.
-
-    Parameters
-    ----------
-    problem
-        What is scored.
-    kept
-        Which features remain.
-    draws
-        Number of perturbed inputs of each input.
-
-    Returns
-    -------
-    scores
-        Array (N, draws).
-    """
+    """Score (N, draws) every input under every draw of what it keeps, no more at once than a
+    batch."""
     count = len(problem.x)
     problem.progress.expect(count * draws)
     # Draw by draw: a full block then fills its batches, whatever the number of draws.

@@ -34,12 +34,9 @@ Values = Callable[[Coefficients], Coefficients]
 
 @dataclass(frozen=True)
 class Moments:
-    """
-    How many values there are, their mean, and the sum of their squared deviations from it.
-
-    Ref. Chan & al., Algorithms for computing the sample variance (1983): merged so, no digits are
-    lost where the variance is small.
-    """
+    """How many values there are, their mean, and the sum of their squared deviations from it.
+    Merged as by Chan & al., Algorithms for computing the sample variance (1983): no digits are
+    lost."""
 
     count: int
     mean: Coefficients
@@ -78,25 +75,12 @@ class Moments:
 
 @dataclass(frozen=True)
 class Sampled:
-    """
-    A statistic of the gradients of some draws.
-
-    Parameters
-    ----------
-    values
-        Moments of independent values, whose mean estimates the statistic.
-    totals
-        The sums (values, N, bands) of each of these over the bands; None where the statistic's own
-        magnitudes do not add up as they do.
-    spread
-        Moments of the gradients, whose variance is the statistic; None where it is the mean of
-        `values`.
-    """
+    """A statistic of the gradients of some draws."""
 
     backend: Backend
-    values: Moments | None
-    totals: np.ndarray | None
-    spread: Moments | None = None
+    values: Moments | None  # of independent values, whose mean estimates the statistic
+    totals: np.ndarray | None  # (values, N, bands), their sums over bands, where they add up
+    spread: Moments | None = None  # of the gradients, where their variance is the statistic
 
     def __add__(self, other: Sampled) -> Sampled:
         """The statistic of the draws of both."""
@@ -180,13 +164,9 @@ def square_grad(problem: GradientProblem, noise: GaussianNoise) -> Sampled:
 
 
 def var_grad(problem: GradientProblem, noise: GaussianNoise) -> Sampled:
-    """
-    Unbiased variance of the gradient with respect to the coefficients of noisy inputs.
-
-    Half of the squared difference of two draws is an unbiased estimate of it, too: the spread of
-    these over disjoint pairs of draws bounds the standard error of the variance, which uses all
-    pairs, from above (by at most a factor of √2 where the gradient is normal).
-    """
+    """Unbiased variance of the gradient with respect to the coefficients of noisy inputs."""
+    # Half of the squared difference of two draws estimates it without bias, too: the spread of
+    # these over disjoint pairs bounds the standard error of the variance from above.
     backend = problem.backend
     spread, pairs, totals, rest = None, None, [], None
     for _, gradients in perturbed_gradients(problem, noise):
@@ -258,11 +238,8 @@ def _divided(backend: Backend, band: Tensor) -> Tensor:
 
 
 def scale_errors(found: Attribution, ndim: int) -> np.ndarray | None:
-    """
-    Standard errors (N, level + 1) of the shares of the levels, by the delta method.
-
-    A share is a quotient of two sums over bands, whose covariance is known; None where it is not.
-    """
+    """Standard errors (N, level + 1) of the shares of the levels, by the delta method; None where
+    the covariance of the sums over bands is not known."""
     if found.covariance is None:
         return None
     bands = flatten(found.coefficients)
@@ -289,31 +266,10 @@ def until_stable(
     until: Mapping[str, float] | None,
     rows: Callable[[Attribution], tuple[np.ndarray, np.ndarray | None]],
 ) -> Attribution:
-    """
-    Draw noise until the explanation of each input stands.
-
-    Parameters
-    ----------
-    draw
-        The statistic of some draws.
-    problem
-        What is explained.
-    noise
-        The draws to begin with. As many again are added, along the same sequence, until a target
-        is met or one more time would make more than `MOST_SAMPLES`.
-    until
-        Targets, one of which is to be met: "standard_error", the root mean square of the standard
-        errors relative to that of the explanation; "rank_correlation", Spearman's, expected with
-        the explanation by as many other draws (Spearman-Brown from that between its two halves).
-        None for no more draws.
-    rows
-        The explanation that is meant, (N, K), and its standard errors.
-
-    Returns
-    -------
-    attribution
-        The statistic, and its standard error.
-    """
+    """Double the draws of noise until the explanation of each input meets a target, or
+    `MOST_SAMPLES`. "standard_error" is the root mean square relative to that of the explanation,
+    "rank_correlation" the one expected with as many other draws (Spearman-Brown from its two
+    halves); `rows` gives the explanation that is meant (N, K), and its standard errors."""
     left, now, halves = np.arange(len(problem.x)), draw(problem, noise), None
     parts, places = [], []
     while True:

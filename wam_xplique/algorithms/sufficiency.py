@@ -34,27 +34,8 @@ def without(places: np.ndarray, counts: np.ndarray) -> Kept:
 def sufficient_counts(
     problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """
-    How many of the first features are enough to be predicted as a class.
-
-    Parameters
-    ----------
-    problem
-        What is predicted: its scores are the numbers of the classes.
-    places
-        The place (N, K) of each feature in the order of importance.
-    classes
-        The class (N,) that each input shall have.
-    tries
-        Numbers of features that are tried at once, for each input.
-
-    Returns
-    -------
-    counts
-        Numbers (N,) of features.
-    found
-        Whether (N,) there is one at all.
-    """
+    """How many (N,) of the first features are enough to be predicted as a class, and whether any
+    are. `places` (N, K) has the order of importance; the scores are the numbers of the classes."""
 
     def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
         kept = alone(places[samples], counts)
@@ -67,11 +48,7 @@ def sufficient_counts(
 def necessary_counts(
     problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """
-    How many of the first features are removed before the prediction is another.
-
-    Parameters and results are those of `sufficient_counts`.
-    """
+    """How many of the first features are removed before the prediction is another; likewise."""
 
     def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
         kept = without(places[samples], counts)
@@ -84,34 +61,9 @@ def necessary_counts(
 def smallest(
     holds: Holds, samples: int, highest: int, tries: int, progress: Progress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """
-    The smallest count at which something holds, by bisection (into `tries` + 1 parts).
-
-    A first round looks from nothing to all, in even ratios; later ones part what lies between the
-    first count that holds and the one tried before it. Something that holds from one count on is
-    found exactly. If it comes and goes, the count is one at which it begins to hold; a smaller one
-    may lie between two that were tried.
-
-    Parameters
-    ----------
-    holds
-        What is sought.
-    samples
-        Number of samples.
-    highest
-        Counts go from 0 to this.
-    tries
-        Counts that are tried at once, for each sample: at least 1.
-    progress
-        Where samples that are done are counted.
-
-    Returns
-    -------
-    counts
-        Counts (N,); the highest where nothing holds.
-    found
-        Whether (N,) it holds at any count tried.
-    """
+    """The smallest count (N,) at which something holds, and whether it does, by bisection into
+    `tries` + 1 parts. A first round looks in even ratios. What holds from one count on is found
+    exactly; if it comes and goes, the count is one at which it begins to hold."""
     ratios = np.geomspace(1, max(highest, 1), tries + 1).round().astype(int)
     grid = np.unique(np.minimum([0, *ratios], highest))
     tried = np.broadcast_to(grid, (samples, len(grid)))
