@@ -33,6 +33,7 @@ OUT_OF_MEMORY = (
 )
 """What libraries say, in small letters, where a device has too little memory."""
 
+
 OF_MODELS = "A backend needs this for models, not for transforms."
 
 
@@ -116,9 +117,12 @@ class Backend(ABC):
     def irfftn(self, x: Tensor, axes: Sequence[int], sizes: Sequence[int]) -> Tensor:
         """Inverse of `rfftn`; `sizes` are those of the result along `axes`."""
 
-    @abstractmethod
     def value_range(self, x: Tensor) -> Tensor:
         """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""
+        highest, lowest = (
+            self.reduce(x, how, range(1, len(x.shape)), keepdims=True) for how in ("max", "min")
+        )
+        return highest - lowest
 
     @abstractmethod
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: Tensor) -> Tensor:

@@ -120,10 +120,6 @@ class TensorFlowBackend(Backend):
     def irfftn(self, x: tf.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> tf.Tensor:
         return _innermost(functools.partial(_IRFFT[len(axes)], fft_length=sizes), x, axes)
 
-    def value_range(self, x: tf.Tensor) -> tf.Tensor:
-        axes = list(range(1, len(x.shape)))
-        return tf.reduce_max(x, axes, keepdims=True) - tf.reduce_min(x, axes, keepdims=True)
-
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: tf.Tensor) -> tf.Tensor:
         state = np.random.SeedSequence(list(seed)).generate_state(2, np.uint32).astype(np.int64)
         return tf.random.stateless_normal(shape, state, dtype=like.dtype)

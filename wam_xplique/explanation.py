@@ -26,7 +26,7 @@ from .coefficients import (
     spread_level,
     unflatten,
 )
-from .indices import SobolIndices, fractions, importance
+from .indices import SobolIndices, fractions, region_importance
 from .per_input import PerInput
 
 _ARRAYS = ("front_end", "scale_error", "draws", "convergence_delta")
@@ -267,7 +267,7 @@ class WaveletExplanation(PerInput):
         if self.sobol is None:
             shares = self._shares(list(self.magnitudes().values()))
         else:
-            shares = importance(self.sobol.total, _band_shares(self.sobol))
+            shares = region_importance(self.sobol.total, _band_shares(self.sobol))
         bands = zip(self.scales, levels(self.coefficients, self.ndim), strict=True)
         keys = [(scale, key) for scale, level in bands for key in level]
         return dict(zip(keys, shares.T, strict=True))

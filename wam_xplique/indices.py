@@ -85,7 +85,7 @@ class SobolIndices(PerInput):
             Array (N, L), NaN for a region in which no cell lies; the others sum to 1, or to 0
             where all indices are 0.
         """
-        return importance(self.total, self.shares)
+        return region_importance(self.total, self.shares)
 
     def error(self) -> np.ndarray | None:
         """
@@ -194,7 +194,7 @@ class SobolIndices(PerInput):
         return cls(**values)
 
 
-def importance(total: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def region_importance(total: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Sums (..., L) of the total indices (..., K) over regions, as fractions of their sum."""
     return np.where(shares.any(axis=1), fractions(np.maximum(total, 0) @ shares.T), np.nan)
 

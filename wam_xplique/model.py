@@ -653,7 +653,7 @@ def check_meeting(outputs: Any, targets: Any) -> None:
         )
 
 
-def cut(model: Any, output_layer: str | int | None) -> Any:
+def cut_at_layer(model: Any, output_layer: str | int | None) -> Any:
     """The Keras model that ends at a layer."""
     if output_layer is None:
         return model
@@ -675,7 +675,7 @@ def cut(model: Any, output_layer: str | int | None) -> Any:
         warn(f"output_layer={output_layer!r} is used {len(nodes)} times; its last output is taken.")
     if not rest:
         return keras.Model(model.inputs, tf.nest.flatten(nodes[-1].output_tensors)[0])
-    inner = cut(layer, int(rest) if rest.lstrip("-").isdecimal() else rest)
+    inner = cut_at_layer(layer, int(rest) if rest.lstrip("-").isdecimal() else rest)
     return keras.Model(model.inputs, inner(nodes[-1].input_tensors))
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import scipy.stats
 
 from ..coefficients import Coefficients
-from ..indices import MOST_DESIGNS, importance
+from ..indices import MOST_DESIGNS, region_importance
 from .cells import Group, cell_energy, group_tree
-from .masking import Asking, Design
+from .masking import Design, ScoreRequests
 from .refinement import Refined, refine
 from .responses import Points, Responses
 
@@ -85,7 +85,7 @@ class Estimate(NamedTuple):
     forwards: int
 
 
-def estimate(problem: SobolProblem, coefficients: Coefficients) -> Asking:
+def estimate(problem: SobolProblem, coefficients: Coefficients) -> ScoreRequests:
     """Ask for the scores of one input until its Sobol indices are known well enough."""
     energy = cell_energy(problem.cells, coefficients)
     responses, rows, before = Responses(len(energy)), problem.nb_design, None
@@ -160,7 +160,7 @@ def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
     zeros = np.zeros(count)
     intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
-        of_regions = np.stack([importance(zeros, problem.shares)] * 2, axis=-1)
+        of_regions = np.stack([region_importance(zeros, problem.shares)] * 2, axis=-1)
         intervals = np.zeros((count, 2)), of_regions
     return Estimate(zeros, zeros, *intervals, np.ones(count, bool), 0.0, rows, forwards)
 
@@ -186,7 +186,7 @@ def _intervals(
             else refined.resampled(len(samples), draws)
         )
         resampled[:, chosen] = _resampled(problem.estimator, a, b, c, samples)
-        parts = [resampled[:, chosen], importance(resampled, problem.shares)]
+        parts = [resampled[:, chosen], region_importance(resampled, problem.shares)]
         values = np.concatenate(parts, axis=-1).T
         return values[:, 0] if rows.ndim == 1 else values
 

@@ -26,16 +26,12 @@ from .responses import Points
 
 Item = TypeVar("Item", bound=tuple[Any, ...])
 
-Asking = Generator[list[Points], np.ndarray, Any]
+ScoreRequests = Generator[list[Points], np.ndarray, Any]
 """Asks for the scores at points, is sent them in one array, and returns a result."""
 
 
-class Design(Protocol):
-    """The rows of A and B."""
-
-    def __call__(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """At least the first `rows` rows of A and of B, arrays (rows, cells) in [0, 1]."""
-        ...
+Design = Callable[[int], tuple[np.ndarray, np.ndarray]]
+"""``design(rows)``: at least as many rows of A and of B, arrays (rows, cells) in [0, 1]."""
 
 
 class Transform(Protocol):
@@ -117,18 +113,20 @@ class MaskedScorer(ABC, Generic[Item]):
         return scores
 
 
-def answer(
-    problem: MaskingProblem, design: Design, askings: Iterable[Callable[[Coefficients], Asking]]
+def score_requests(
+    problem: MaskingProblem,
+    design: Design,
+    requesters: Iterable[Callable[[Coefficients], ScoreRequests]],
 ) -> list[Any]:
     """Score what each input's generator asks for, side by side, until all have their results."""
     scorer = _PointScorer(problem, design)
-    generators = [ask(z) for ask, z in zip(askings, scorer.coefficients(), strict=True)]
+    generators = [request(z) for request, z in zip(requesters, scorer.coefficients(), strict=True)]
     results: list[Any] = [None] * len(generators)
     asked = {number: next(generator) for number, generator in enumerate(generators)}
     while asked:
         counts = [sum(len(p.rows) for p in points) for points in asked.values()]
         problem.progress.expect(sum(counts))
-        scores = np.split(scorer.answer(asked), np.cumsum(counts)[:-1])
+        scores = np.split(scorer.scores(asked), np.cumsum(counts)[:-1])
         for number, part in zip(list(asked), scores, strict=True):
             try:
                 asked[number] = generators[number].send(part)
@@ -158,7 +156,7 @@ class _PointScorer(MaskedScorer["_Point"]):
         for number in range(len(self.problem.y)):
             yield map_bands(lambda band, number=number: band[number], arrays)
 
-    def answer(self, asked: dict[int, list[Points]]) -> np.ndarray:
+    def scores(self, asked: dict[int, list[Points]]) -> np.ndarray:
         """The scores of all points asked for, in their order."""
         rows = 1 + max(max(p.rows) for points in asked.values() for p in points)
         self.a, self.b = self.design(rows)

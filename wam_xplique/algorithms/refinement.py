@@ -70,7 +70,7 @@ class Refined:
         return total
 
 
-Asking = Generator[list[Points], np.ndarray, Refined]
+Refinement = Generator[list[Points], np.ndarray, Refined]
 
 
 def first_rows(rows: int) -> int:
@@ -96,7 +96,7 @@ def refine(
     limit: float,
     regions: np.ndarray | None = None,
     seed: int = 0,
-) -> Asking:
+) -> Refinement:
     """Estimate total indices from few forwards, best where they are large: `limit` tells how many.
     Groups are opened from the roots on, in rounds. A single cell gets rows of the design in
     proportion to its index, all from the tolerance on; a larger group is opened if it would get
@@ -222,7 +222,7 @@ class _Search:
                 low = middle
         return high
 
-    def result(self, regions: np.ndarray, draws: int, random: np.random.Generator) -> Asking:
+    def result(self, regions: np.ndarray, draws: int, random: np.random.Generator) -> Refinement:
         """The indices, those of cells that were not evaluated corrected by draws among them."""
         total, evaluated = self._shared()
         groups = [node.group for node in self.closed]

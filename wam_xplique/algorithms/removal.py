@@ -92,12 +92,12 @@ def path(features: int, steps: int, share: float) -> np.ndarray:
 
 def deletion_curves(problem: MaskingProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
     """The scores (N, steps + 1) as the first features are removed (eq. 6)."""
-    return perturbed_scores(problem, between(places, path, places.shape[1]), len(path))
+    return perturbed_scores(problem, keep_between(places, path, places.shape[1]), len(path))
 
 
 def insertion_curves(problem: MaskingProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
     """The scores (N, steps + 1) as the first features are inserted into the baseline (eq. 5)."""
-    return perturbed_scores(problem, between(places, 0, path), len(path))
+    return perturbed_scores(problem, keep_between(places, 0, path), len(path))
 
 
 def area_under(curves: np.ndarray) -> np.ndarray:
@@ -110,7 +110,7 @@ def without_most_important(
 ) -> np.ndarray:
     """The scores (N, 2) of the inputs, and of what is left without the first `counts` (N,)."""
     low = np.stack([np.zeros_like(counts), counts], axis=1)
-    return perturbed_scores(problem, between(places, low, places.shape[1]), 2)
+    return perturbed_scores(problem, keep_between(places, low, places.shape[1]), 2)
 
 
 def most_important_alone(
@@ -118,14 +118,14 @@ def most_important_alone(
 ) -> np.ndarray:
     """The scores (N, 2) of the inputs, and of the first `counts` (N,) features alone."""
     high = np.stack([np.full_like(counts, places.shape[1]), counts], axis=1)
-    return perturbed_scores(problem, between(places, 0, high), 2)
+    return perturbed_scores(problem, keep_between(places, 0, high), 2)
 
 
 def matched_scores(problem: MaskingProblem, places: np.ndarray) -> np.ndarray:
     """The scores (N, 2) of the more important halves of `matched_places`, and of the others."""
     count = places.shape[1]
     half = count // 2
-    return perturbed_scores(problem, between(places, [0, count - half], [half, count]), 2)
+    return perturbed_scores(problem, keep_between(places, [0, count - half], [half, count]), 2)
 
 
 def magnitudes(problem: MaskingProblem) -> np.ndarray:
@@ -200,7 +200,7 @@ def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.divide((x * y).sum(axis=1), norms, out=np.zeros(len(norms)), where=norms > 0)
 
 
-def between(places: np.ndarray, low: Any, high: Any) -> Kept:
+def keep_between(places: np.ndarray, low: Any, high: Any) -> Kept:
     """Keep the features from place `low` to before place `high`, (draws,) or (N, draws)."""
     low, high = (np.atleast_2d(bound) for bound in np.broadcast_arrays(low, high))
     low, high = (np.broadcast_to(bound, (len(places), bound.shape[1])) for bound in (low, high))

@@ -15,20 +15,20 @@ import numpy as np
 
 from .batching import Progress
 from .masking import MaskingProblem
-from .removal import Kept, between, perturbed_scores
+from .removal import Kept, keep_between, perturbed_scores
 
 Holds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """``holds(samples, counts)``: whether what is sought holds at counts (B, S) of B samples."""
 
 
-def alone(places: np.ndarray, counts: np.ndarray) -> Kept:
+def keep_first(places: np.ndarray, counts: np.ndarray) -> Kept:
     """Keep the first `counts` (N,) or (N, S) features."""
-    return between(places, 0, _columns(counts))
+    return keep_between(places, 0, _columns(counts))
 
 
-def without(places: np.ndarray, counts: np.ndarray) -> Kept:
+def remove_first(places: np.ndarray, counts: np.ndarray) -> Kept:
     """Remove the first `counts` (N,) or (N, S) features."""
-    return between(places, _columns(counts), places.shape[1])
+    return keep_between(places, _columns(counts), places.shape[1])
 
 
 def sufficient_counts(
@@ -36,24 +36,30 @@ def sufficient_counts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """How many (N,) of the first features are enough to be predicted as a class, and whether any
     are. `places` (N, K) has the order of importance; the scores are the numbers of the classes."""
-
-    def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        kept = alone(places[samples], counts)
-        predicted = perturbed_scores(_only(problem, samples), kept, counts.shape[1])
-        return predicted == classes[samples, np.newaxis]
-
-    return smallest(holds, len(places), places.shape[1], tries, problem.progress)
+    return _counts(problem, places, tries, keep_first, classes, np.equal)
 
 
 def necessary_counts(
     problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """How many of the first features are removed before the prediction is another; likewise."""
+    return _counts(problem, places, tries, remove_first, classes, np.not_equal)
+
+
+def _counts(
+    problem: MaskingProblem,
+    places: np.ndarray,
+    tries: int,
+    keep: Callable[[np.ndarray, np.ndarray], Kept],
+    classes: np.ndarray,
+    compare: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest counts at which the prediction compares so with the class."""
 
     def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        kept = without(places[samples], counts)
+        kept = keep(places[samples], counts)
         predicted = perturbed_scores(_only(problem, samples), kept, counts.shape[1])
-        return predicted != classes[samples, np.newaxis]
+        return compare(predicted, classes[samples, np.newaxis])
 
     return smallest(holds, len(places), places.shape[1], tries, problem.progress)
 
