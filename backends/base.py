@@ -108,6 +108,10 @@ class Backend(ABC):
     def take(self, x: Tensor, index: Tensor, axis: int) -> Tensor:
         """The entries of `x` at `index` along `axis`, which the axes of `index` replace."""
 
+    def rows(self, x: Tensor, numbers: np.ndarray) -> Tensor:
+        """The entries of `x` of these numbers along the first axis."""
+        return self.take(x, self.asindex(numbers, x), 0)
+
     @abstractmethod
     def rfftn(self, x: Tensor, axes: Sequence[int]) -> Tensor:
         """Discrete Fourier transform of real `x`: the half spectrum, as `np.fft.rfftn` has it. Half
@@ -136,9 +140,9 @@ class Backend(ABC):
     def clip(self, x: Tensor, low: float, high: float) -> Tensor:
         """`x`, its entries below `low` and above `high` replaced by these."""
 
-    @abstractmethod
     def sums(self, x: Tensor) -> Tensor:
         """The sum (N,) of each entry along the first axis."""
+        return self.reduce(x, "sum", range(1, len(x.shape)))
 
     def reduce(self, x: Tensor, how: str, axes: Sequence[int], keepdims: bool = False) -> Tensor:
         """The "mean", "sum", "min" or "max" of `x` over `axes`."""

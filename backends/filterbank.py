@@ -202,7 +202,7 @@ Term = tuple[tuple[int, ...], tuple[float, ...]]
 
 
 def border_terms(size: int, left: int, right: int, mode: str) -> tuple[list[Term], list[Term]]:
-    """What extends a signal to the left and to the right; no cache, for `torch.compile`."""
+    """What extends a signal of `size` samples to the left and to the right."""
     return _border_terms(size, left, right, mode)
 
 

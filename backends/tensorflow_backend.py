@@ -68,9 +68,6 @@ class TensorFlowBackend(Backend):
     def clip(self, x: tf.Tensor, low: float, high: float) -> tf.Tensor:
         return tf.clip_by_value(x, low, high)
 
-    def sums(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_sum(x, list(range(1, len(x.shape))))
-
     def reduce(
         self, x: tf.Tensor, how: str, axes: Sequence[int], keepdims: bool = False
     ) -> tf.Tensor:

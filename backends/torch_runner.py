@@ -130,7 +130,8 @@ class _Layout:
             if not self.is_to_blame(error):
                 raise
         else:
-            self.channels_last = torch.allclose(fast, safe, 1e-3, 1e-3 * _size(safe), True)
+            size = float(safe.abs().nan_to_num().max()) if safe.numel() else 0.0
+            self.channels_last = torch.allclose(fast, safe, 1e-3, 1e-3 * size, True)
         self.compared = True
 
 
@@ -144,10 +145,6 @@ def _channels_last(x: torch.Tensor) -> torch.Tensor:
     # One channel counts as last whatever its stride, but only this stride makes it fast.
     strides = (channels * height * width, 1, channels * width, channels)
     return x.as_strided(x.shape, strides)
-
-
-def _size(scores: torch.Tensor) -> float:
-    return float(scores.abs().nan_to_num().max()) if scores.numel() else 0.0
 
 
 def _without_history(tensor: torch.Tensor) -> torch.Tensor:

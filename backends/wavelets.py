@@ -99,8 +99,8 @@ def wavedecn(
     ----------
     x
         Signal, image or volume, with any axes besides: `np.ndarray` (transformed by PyWavelets
-        itself), `tf.Tensor` or `torch.Tensor` of floating-point numbers. The axes transformed
-        must have a static size.
+        itself), `tf.Tensor` or `torch.Tensor` of floating-point numbers, else a TypeError. The
+        axes transformed must have a static size.
     wavelet
         Name of a discrete wavelet or a `pywt.Wavelet`; one for all axes, or one for each.
     mode
@@ -123,8 +123,6 @@ def wavedecn(
     ------
     ValueError
         If the wavelet, the mode, the level, the axes or the engine are not valid.
-    TypeError
-        If `x` is no tensor of a known framework, or does not hold floating-point numbers.
     """
     backend = get_backend(x)
     steps, level = plan(x, wavelet, mode, axes, level)

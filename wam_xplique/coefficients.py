@@ -29,6 +29,7 @@ __all__ = [
     "flatten",
     "largest",
     "levels",
+    "magnitude",
     "map_bands",
     "pack",
     "resize_level",
@@ -107,24 +108,15 @@ class WaveletTransform:
 
 def default_level(sizes: Sequence[int], wavelet: Any) -> int:
     """
-    The number of levels that inputs are transformed by if none is given.
+    The number of levels that inputs of these `sizes` are transformed by if none is given.
 
     3 as in the papers, whose images have 224 pixels, and one more with each doubling of the size
     beyond: round(log2(size / 28)) of the smallest size, so that the approximation stays about as
     coarse a picture of the input. Fewer where the input is too small for the wavelet, but 1 at
     least, whether it fits or not: with none there are no scales.
 
-    Parameters
-    ----------
-    sizes
-        Sizes of the input along the axes transformed.
-    wavelet
-        Name of the wavelet.
-
-    Returns
-    -------
-    level
-        The number.
+    >>> default_level([224, 224], "haar")
+    3
     """
     wanted = max(3, round(np.log2(max(min(sizes), 1) / 28)))
     return min(wanted, max(_highest_level(sizes, as_wavelet(wavelet)), 1))
@@ -166,6 +158,11 @@ def unflatten(named: dict[str, Any]) -> Coefficients:
             index, _, key = name.partition(".")
             details.setdefault(int(index), {})[key] = band
     return [named["approximation"], *(details[index] for index in sorted(details))]
+
+
+def magnitude(band: np.ndarray) -> np.ndarray:
+    """The sum (N,) of the magnitudes of a band, in double precision."""
+    return np.abs(band, dtype=np.float64).reshape(len(band), -1).sum(axis=1)
 
 
 def as_rows(bands: dict[str, np.ndarray]) -> np.ndarray:

@@ -39,10 +39,12 @@ def wavelet_cells(
     elif partition == "scale":
         cells = _level_numbers(bands)
     else:
-        cells = _bands(bands, _side(bands, grid_size, include_approximation, partition))
+        side = 1 if partition == "band" else _side(bands, grid_size, include_approximation)
+        first = itertools.count(step=side ** bands[0].ndim)
+        cells = map_bands(lambda band: grid(band.shape, side) + next(first), bands)
     if not include_approximation:
         cells[0] = np.full_like(cells[0], HELD)
-    return number(cells)
+    return renumber(cells)
 
 
 def fourier_cells(shape: Sequence[int], perturbation: str, grid_size: int) -> Coefficients:
@@ -55,8 +57,8 @@ def fourier_cells(shape: Sequence[int], perturbation: str, grid_size: int) -> Co
             f"{tuple(shape)}; the largest possible with perturbation={perturbation!r} is {most}."
         )
     if perturbation == "grid":
-        return number([_mirrored_grid(shape, grid_size)])
-    return number([rings(shape, grid_size, 2 if perturbation == "circle" else np.inf)])
+        return renumber([_mirrored_grid(shape, grid_size)])
+    return renumber([rings(shape, grid_size, 2 if perturbation == "circle" else np.inf)])
 
 
 def rings(shape: Sequence[int], count: int, norm: float = 2) -> np.ndarray:
@@ -79,7 +81,7 @@ def _mirrored_grid(shape: Sequence[int], count: int) -> np.ndarray:
     return np.minimum(cells, count ** len(shape) - 1 - cells)
 
 
-def number(cells: Coefficients) -> Coefficients:
+def renumber(cells: Coefficients) -> Coefficients:
     """Number the cells from 0 on, without gaps, in the order of their numbers."""
     found = np.unique(np.concatenate([band.ravel() for band in _all_bands(cells)]))
     found = found[found != HELD]
@@ -208,15 +210,8 @@ def _mosaic(bands: Coefficients, grid_size: int) -> Coefficients:
     return pywt.array_to_coeffs(grid(packed.shape, grid_size), slices, output_format="wavedecn")
 
 
-def _bands(bands: Coefficients, side: int) -> Coefficients:
-    numbers = itertools.count()
-    return map_bands(lambda band: grid(band.shape, side) + next(numbers) * side**band.ndim, bands)
-
-
-def _side(bands: Coefficients, grid_size: int, include_approximation: bool, partition: str) -> int:
+def _side(bands: Coefficients, grid_size: int, include_approximation: bool) -> int:
     """The number of cells along each axis of each band."""
-    if partition == "band":
-        return 1
     count = sum(1 for _ in _all_bands(bands)) - (not include_approximation)
     root = max(count, 1) ** (1 / bands[0].ndim)
     smallest = min(min(band.shape) for band in _all_bands(bands))

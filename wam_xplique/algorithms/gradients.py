@@ -72,8 +72,7 @@ class GradientProblem:
 
     def at(self, index: np.ndarray) -> GradientProblem:
         """The same of the inputs at `index`."""
-        rows = self.backend.asindex(index, self.x)
-        x, y = (self.backend.take(values, rows, 0) for values in (self.x, self.y))
+        x, y = (self.backend.rows(values, index) for values in (self.x, self.y))
         return replace(self, x=x, y=y)
 
 

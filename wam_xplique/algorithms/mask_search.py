@@ -92,8 +92,7 @@ def minimize(problem: MinimalProblem) -> Minimum:
     lost = np.flatnonzero(found.best == 0)
     if problem.keep < 1 and problem.alpha is None and len(lost):
         # A mask may have gone at once, with all of the score, and not have come back.
-        rows = problem.backend.asindex(lost, problem.x)
-        x, y = (problem.backend.take(of, rows, 0) for of in (problem.x, problem.y))
+        x, y = (problem.backend.rows(of, lost) for of in (problem.x, problem.y))
         found = _put(found, lost, _minimize(replace(problem, x=x, y=y, gently=True)))
     return found
 
@@ -116,7 +115,13 @@ def _minimize(problem: MinimalProblem) -> Minimum:
     backend, x, y = problem.backend, problem.x, problem.y
     problem.progress.expect(len(x) * problem.max_steps)
     z = problem.transform.forward(x)
-    mask = map_bands(lambda band: _one_channel(problem, band) * 0 + 1, z)
+
+    def ones(band: Tensor) -> Tensor:
+        if problem.channel_axis is not None:
+            band = backend.slice(band, problem.channel_axis, slice(0, 1, 1))
+        return band * 0 + 1
+
+    mask = map_bands(ones, z)
     moments = [map_bands(lambda band: band * 0, mask)] * 2
     features = sum(math.prod(band.shape[1:]) for band in flatten(mask).values())
     search = _Search(problem, len(x), features)
@@ -317,12 +322,6 @@ def _chosen(
 def _column(backend: Backend, values: Tensor, band: Tensor) -> Tensor:
     """Values (N,) that broadcast over a band."""
     return backend.reshape(values, (-1, *(1,) * (len(band.shape) - 1)))
-
-
-def _one_channel(problem: MinimalProblem, band: Tensor) -> Tensor:
-    if problem.channel_axis is None:
-        return band
-    return problem.backend.slice(band, problem.channel_axis, slice(0, 1, 1))
 
 
 def _finite(scores: np.ndarray, start: int, step: int) -> np.ndarray:

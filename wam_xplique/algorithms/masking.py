@@ -71,7 +71,7 @@ def deviations(problem: MaskingProblem) -> tuple[Tensor | float, Coefficients]:
     def filled(tensor: Tensor) -> Tensor:
         if len(tensor) == len(numbers):
             return tensor
-        return backend.take(tensor, backend.asindex(numbers, tensor), 0)
+        return backend.rows(tensor, numbers)
 
     baseline = baseline if isinstance(baseline, float) else filled(baseline)
     return baseline, problem.transform.forward(filled(problem.x) - baseline)
@@ -106,8 +106,7 @@ class MaskedScorer(ABC, Generic[Item]):
 
     def _scores(self, batch: list[Item]) -> np.ndarray:
         backend, y = self.problem.backend, self.problem.y
-        numbers = backend.asindex(np.array([number for number, *_ in batch]), y)
-        y = backend.take(y, numbers, 0)
+        y = backend.rows(y, np.array([number for number, *_ in batch]))
         scores = finite_scores(backend, self.problem.scores, self.inputs(batch), y)
         self.problem.progress.update(len(batch))
         return scores
@@ -186,8 +185,7 @@ class _PointScorer(MaskedScorer["_Point"]):
         """The coefficients of the inputs of a batch; those of one input broadcast over it."""
         first = int(numbers[0])
         if np.any(numbers != first):
-            index = self.problem.backend.asindex(numbers, self.problem.x)
-            return map_bands(lambda band: self.problem.backend.take(band, index, 0), self.z)
+            return map_bands(lambda band: self.problem.backend.rows(band, numbers), self.z)
         if first not in self.alone:
             self.alone = {first: map_bands(lambda band: band[first : first + 1], self.z)}
         return self.alone[first]

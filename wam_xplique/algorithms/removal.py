@@ -123,8 +123,7 @@ def most_important_alone(
 
 def matched_scores(problem: MaskingProblem, places: np.ndarray) -> np.ndarray:
     """The scores (N, 2) of the more important halves of `matched_places`, and of the others."""
-    count = places.shape[1]
-    half = count // 2
+    count, half = places.shape[1], places.shape[1] // 2
     return perturbed_scores(problem, keep_between(places, [0, count - half], [half, count]), 2)
 
 

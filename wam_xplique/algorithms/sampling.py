@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Backend, Tensor
-from ..coefficients import Coefficients, flatten, levels, map_bands
+from ..coefficients import Coefficients, flatten, levels, magnitude, map_bands
 from ..indices import fractions
 from .estimators import rank_correlation
 from .front_end import FRONT_END
@@ -67,7 +67,7 @@ class Moments:
     def at(self, backend: Backend, index: np.ndarray) -> Moments:
         """The moments of the inputs at `index`."""
         mean, squares = (
-            map_bands(lambda b: backend.take(b, backend.asindex(index, b), 0), bands)
+            map_bands(lambda b: backend.rows(b, index), bands)
             for bands in (self.mean, self.squares)
         )
         return Moments(self.count, mean, squares)
@@ -243,7 +243,7 @@ def scale_errors(found: Attribution, ndim: int) -> np.ndarray | None:
     if found.covariance is None:
         return None
     bands = flatten(found.coefficients)
-    sums = np.stack([_magnitude(band) for band in bands.values()], axis=-1)
+    sums = np.stack([magnitude(band) for band in bands.values()], axis=-1)
     names = [list(level) for level in levels(found.coefficients, ndim)]
     of_level = np.repeat(np.eye(len(names)), [len(level) for level in names], axis=1)
     whole = sums.sum(axis=1)[:, np.newaxis, np.newaxis]
@@ -253,10 +253,6 @@ def scale_errors(found: Attribution, ndim: int) -> np.ndarray | None:
     )
     variance = np.einsum("nla,nab,nlb->nl", gradient, found.covariance, gradient)
     return np.sqrt(np.maximum(variance, 0))
-
-
-def _magnitude(band: np.ndarray) -> np.ndarray:
-    return np.abs(band, dtype=np.float64).reshape(len(band), -1).sum(axis=1)
 
 
 def until_stable(

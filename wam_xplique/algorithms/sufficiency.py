@@ -8,6 +8,7 @@ All: A Unifying Perspective On Feature Attribution (2025), appendix C.2.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -107,11 +108,7 @@ def _columns(counts: np.ndarray) -> np.ndarray:
 
 def _only(problem: MaskingProblem, samples: np.ndarray) -> MaskingProblem:
     """The same problem for some of the inputs."""
-
-    def chosen(values: np.ndarray) -> np.ndarray:
-        index = problem.backend.asindex(samples, values)
-        return problem.backend.take(values, index, 0)
-
+    chosen = functools.partial(problem.backend.rows, numbers=samples)
     baseline = problem.baseline
     return replace(
         problem,
