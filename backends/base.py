@@ -114,8 +114,7 @@ class Backend(ABC):
 
     @abstractmethod
     def rfftn(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        """Discrete Fourier transform of real `x`: the half spectrum, as `np.fft.rfftn` has it. Half
-        types are transformed as float32."""
+        """The half spectrum of real `x`, as `np.fft.rfftn` has it; half types become float32."""
 
     @abstractmethod
     def irfftn(self, x: Tensor, axes: Sequence[int], sizes: Sequence[int]) -> Tensor:

@@ -26,8 +26,7 @@ T = TypeVar("T", bound=Checked)
 
 @contextlib.contextmanager
 def whole(path: str | Path, force: bool = True) -> Iterator[Path]:
-    """A path to write to, which takes the place of `path` once it is complete; symbolic links
-    stay."""
+    """A path to write to, which takes the place of `path` once complete; symbolic links stay."""
     if not force and os.path.lexists(path):
         raise FileExistsError(f"{path} is there already; force=True overwrites.")
     path = Path(os.path.realpath(path))

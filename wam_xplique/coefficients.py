@@ -94,7 +94,7 @@ class WaveletTransform:
         return transform
 
     def check(self, shape: Sequence[int]) -> None:
-        """Check that a tensor of `shape` can be transformed."""
+        """Raise a ValueError that tells why a tensor of `shape` cannot be transformed, if so."""
         wavelet = as_wavelet(self.wavelet)
         check_mode(self.mode)
         sizes = tuple(shape[axis] for axis in self.axes)
@@ -171,8 +171,7 @@ def as_rows(bands: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def largest(bands: dict[str, np.ndarray], keep: float | int) -> dict[str, np.ndarray]:
-    """Which coefficients of each input are the largest: a share (float) or a count of all, never
-    zeros."""
+    """Which coefficients of each input are the largest: a share or a count of all, never zeros."""
     flat = np.abs(as_rows(bands))
     count = keep if isinstance(keep, (int, np.integer)) else round(keep * flat.shape[1])
     chosen = np.zeros(flat.shape, bool)
@@ -183,8 +182,7 @@ def largest(bands: dict[str, np.ndarray], keep: float | int) -> dict[str, np.nda
 
 
 def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
-    """Lay all bands out in one array, as `pywt.coeffs_to_array` does: the approximation in the
-    corner."""
+    """Lay all bands out in one array, the approximation in the corner: `pywt.coeffs_to_array`."""
     if len(coefficients) == 1:
         return coefficients[0]
     return pywt.coeffs_to_array(coefficients, axes=axes)[0]

@@ -18,8 +18,7 @@ from .per_input import PerInput
 
 @dataclass(frozen=True)
 class FourierTransform:
-    """The discrete Fourier transform of real inputs over given axes (WCAM eq. 11 and 12): one band,
-    the half spectrum."""
+    """The discrete Fourier transform of real inputs (WCAM eq. 11 and 12): the half spectrum."""
 
     axes: tuple[int, ...]
 
@@ -34,8 +33,7 @@ class FourierTransform:
 
 
 def frequencies(shape: Sequence[int]) -> Sequence[np.ndarray]:
-    """The frequencies of the centred spectrum along each axis: arrays that broadcast to `shape`, in
-    cycles/pixel."""
+    """The frequencies (cycles/pixel) of the centred spectrum by axis: they broadcast to `shape`."""
     axes = [np.fft.fftshift(np.fft.fftfreq(size)) for size in shape]
     return np.meshgrid(*axes, indexing="ij", sparse=True)
 

@@ -139,8 +139,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Inputs and targets as they came, checked; native ones are made of a block of them at a
-    time."""
+    """Inputs and targets as they came, checked; native ones are made block by block."""
 
     model: Model
     given: tuple[Any, ...]  # the input that is explained, then the others, as they came
@@ -266,9 +265,7 @@ def as_labels(targets: Any) -> np.ndarray | None:
 
 
 def weights_of(labels: np.ndarray, classes: int) -> np.ndarray:
-    """
-    One-hot classes (N, classes) of labels (N,); of one output, −1 and 1 for the labels 0 and 1.
-    """
+    """One-hot classes (N, classes) of labels; of one output, −1 and 1 for the labels 0 and 1."""
     known = max(classes, 2)
     if labels.min() < 0 or labels.max() >= known:
         raise ValueError(

@@ -38,8 +38,7 @@ def semantic_segmentation(backend: Backend, outputs: Tensor, targets: Tensor) ->
 
 
 def rivals(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Logsumexp (N,) of the outputs that are not the one-hot target's; beyond `NO_LOGITS` for
-    probabilities."""
+    """Logsumexp (N,) of the outputs but the target's; beyond `NO_LOGITS` for probabilities."""
     total, least = (backend.reduce(outputs, how, (-1,)) for how in ("sum", "min"))
     is_distribution = (least >= 0) & (abs(total - 1) < 1e-3)
     found = backend.logsumexp(outputs - _FAR * targets)

@@ -15,8 +15,7 @@ BLOCK = 32
 
 
 class PerInput:
-    """Base of the dataclasses whose arrays have N inputs first, but for the fields named
-    `_shared`."""
+    """Base of the dataclasses whose arrays have N inputs first, except the fields `_shared`."""
 
     _shared: ClassVar[frozenset[str]] = frozenset()
 
@@ -25,8 +24,7 @@ class PerInput:
         raise NotImplementedError
 
     def __getitem__(self: T, index: int | slice | Any) -> T:
-        """The same of some inputs: a number (N stays, as 1), a slice, or an array of numbers or
-        booleans."""
+        """The same of inputs by number (N stays, as 1), slice, or array of numbers or bools."""
         chosen = np.atleast_1d(np.arange(len(self))[index])
         if chosen.ndim > 1:
             raise IndexError(f"inputs are numbered along one axis; they have no index {index!r}.")

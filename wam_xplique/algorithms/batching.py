@@ -21,8 +21,7 @@ Item = TypeVar("Item")
 
 
 class BatchSize:
-    """How many perturbed inputs are scored at once: `most`, None for no limit, or as many as
-    fit."""
+    """How many perturbed inputs are scored at once: `most` (None: all), or as many as fit."""
 
     def __init__(self, most: int | None):
         self.most = most

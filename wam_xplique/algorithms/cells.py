@@ -131,8 +131,7 @@ def cell_energy(cells: Coefficients, coefficients: Coefficients) -> np.ndarray:
 
 
 def shares(cells: Coefficients, members: Sequence[Coefficients]) -> np.ndarray:
-    """The part (regions, cells) of each cell that lies in each region, told by how much of each
-    coefficient it holds."""
+    """The part (regions, cells) of each cell that each region holds, told by coefficient."""
     sizes = cell_sums(cells, map_bands(np.ones_like, cells))
     return np.stack([cell_sums(cells, member) for member in members]) / sizes
 

@@ -33,8 +33,7 @@ RESOLUTION = 4 * float(np.finfo(np.float32).eps)
 
 
 def jansen(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Total indices (G,) by Jansen's estimator (eq. 7, right; Jansen, Analysis of variance designs
-    for model output, 1999)."""
+    """Total indices (G,), eq. 7: Jansen, Analysis of variance designs for model output (1999)."""
     return np.mean((a - c) ** 2, axis=-1) / (2 * np.var(a, ddof=1))
 
 
@@ -45,8 +44,7 @@ def first_order(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SobolProblem:
-    """What is estimated of each input; `nb_design` rows double until one of the targets `until` is
-    met."""
+    """What is estimated of each input; rows double until one of the targets `until` is met."""
 
     cells: Coefficients  # a cell map that broadcasts to the coefficients
     shares: np.ndarray  # the part (L, K) of each cell in each of L regions

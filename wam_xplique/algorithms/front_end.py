@@ -13,8 +13,7 @@ FRONT_END = "front end"
 
 @dataclass(frozen=True)
 class WithFrontEnd:
-    """The wavelet transform of inputs, beside what a front end makes of them: one more level, the
-    last."""
+    """The wavelet transform of inputs, and what a front end makes of them as the last level."""
 
     transform: WaveletTransform
     front_end: Callable[[Tensor], Tensor]

@@ -231,9 +231,7 @@ def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Gradi
 def perturbed_gradients(
     problem: GradientProblem, perturbation: Perturbation
 ) -> Iterator[tuple[range, Gradients]]:
-    """
-    The gradients at the perturbed inputs in batches of some draws, all inputs for each of these.
-    """
+    """The gradients at the perturbed inputs, in batches of some draws of all inputs."""
     backend, size, count = problem.backend, problem.batch_size, len(problem.x)
     draws = len(perturbation.weights)
     problem.progress.expect(count * draws)

@@ -168,9 +168,7 @@ def fidelity_to_sets(sets: RandomSets, scores: np.ndarray, importance: np.ndarra
 
 @dataclass(frozen=True)
 class RandomSets:
-    """
-    Random sets of `size` of `features`, numbered from 0; each follows from seed and number alone.
-    """
+    """Random sets of features numbered from 0; each follows from seed and number alone."""
 
     features: int
     size: int
@@ -213,8 +211,7 @@ def keep_between(places: np.ndarray, low: Any, high: Any) -> Kept:
 
 
 def perturbed_scores(problem: MaskingProblem, kept: Kept, draws: int) -> np.ndarray:
-    """Score (N, draws) every input under every draw of what it keeps, no more at once than a
-    batch."""
+    """The scores (N, draws) of every input under every draw of what it keeps, in batches."""
     count = len(problem.x)
     problem.progress.expect(count * draws)
     # Draw by draw: a full block then fills its batches, whatever the number of draws.
