@@ -33,18 +33,12 @@ OUT_OF_MEMORY = (
 )
 """What libraries say, in small letters, where a device has too little memory."""
 
+
 OF_MODELS = "A backend needs this for models, not for transforms."
 
 
 def check_scores(shape: Sequence[int], count: int) -> None:
-    """
-    Check that there is one score for each of `count` inputs.
-
-    Raises
-    ------
-    ValueError
-        If the scores have another shape.
-    """
+    """Check that there is one score for each of `count` inputs."""
     if tuple(shape) != (count,):
         raise ValueError(
             f"The model and its operator must give one score for each input, of shape ({count},), "
@@ -53,12 +47,8 @@ def check_scores(shape: Sequence[int], count: int) -> None:
 
 
 class Backend(ABC):
-    """
-    The operations of one tensor framework.
-
-    Tensors are indexed, added and multiplied with Python's own operators; a backend supplies
-    what the frameworks spell differently.
-    """
+    """The operations of one tensor framework. Tensors are indexed, added and multiplied with
+    Python's own operators; a backend supplies what the frameworks spell differently."""
 
     name: ClassVar[str]
 
@@ -118,21 +108,24 @@ class Backend(ABC):
     def take(self, x: Tensor, index: Tensor, axis: int) -> Tensor:
         """The entries of `x` at `index` along `axis`, which the axes of `index` replace."""
 
+    def rows(self, x: Tensor, numbers: np.ndarray) -> Tensor:
+        """The entries of `x` of these numbers along the first axis."""
+        return self.take(x, self.asindex(numbers, x), 0)
+
     @abstractmethod
     def rfftn(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        """
-        Discrete Fourier transform of real `x`: the half spectrum, as `np.fft.rfftn` has it.
-
-        Half types are transformed as float32.
-        """
+        """The half spectrum of real `x`, as `np.fft.rfftn` has it; half types become float32."""
 
     @abstractmethod
     def irfftn(self, x: Tensor, axes: Sequence[int], sizes: Sequence[int]) -> Tensor:
         """Inverse of `rfftn`; `sizes` are those of the result along `axes`."""
 
-    @abstractmethod
     def value_range(self, x: Tensor) -> Tensor:
         """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""
+        highest, lowest = (
+            self.reduce(x, how, range(1, len(x.shape)), keepdims=True) for how in ("max", "min")
+        )
+        return highest - lowest
 
     @abstractmethod
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: Tensor) -> Tensor:
@@ -146,9 +139,9 @@ class Backend(ABC):
     def clip(self, x: Tensor, low: float, high: float) -> Tensor:
         """`x`, its entries below `low` and above `high` replaced by these."""
 
-    @abstractmethod
     def sums(self, x: Tensor) -> Tensor:
         """The sum (N,) of each entry along the first axis."""
+        return self.reduce(x, "sum", range(1, len(x.shape)))
 
     def reduce(self, x: Tensor, how: str, axes: Sequence[int], keepdims: bool = False) -> Tensor:
         """The "mean", "sum", "min" or "max" of `x` over `axes`."""
@@ -169,20 +162,14 @@ class Backend(ABC):
     def blocks(
         self, tensors: Sequence[Tensor], matrices: Sequence[Matrices], axis: int, step: int
     ) -> list[Tensor]:
-        """
-        Sums of matrices times windows along `axis`, which begin every `step` entries.
-
-        Of each list of `matrices` one tensor is made: each matrix multiplies the windows of the
-        tensor in the same place, and the columns of the sums are joined.
-        """
+        """Sums of matrices times windows along `axis`, which begin every `step` entries. Of each
+        list of `matrices` one tensor is made: each matrix multiplies the windows of the tensor in
+        the same place, and the columns of the sums are joined."""
         raise NotImplementedError
 
     def is_out_of_memory(self, error: Exception) -> bool:
-        """
-        Whether `error` says that the device has too little memory.
-
-        By its words: libraries say so in errors of many kinds, and a callable may be run by any.
-        """
+        """Whether `error` says that the device has too little memory. By its words: libraries say
+        so in errors of many kinds, and a callable may be run by any."""
         words = str(error).lower()
         return isinstance(error, MemoryError) or any(said in words for said in OUT_OF_MEMORY)
 
@@ -200,9 +187,6 @@ class Backend(ABC):
     def run(
         self, function: Callable[..., Any], x: Any, *static: Hashable, size: int | None = None
     ) -> Any:
-        """
-        Call ``function(backend, x, *static)``, compiled where the framework gains by it.
-
-        `size` is the number of elements that it works on, those of `x` by default.
-        """
+        """Call ``function(backend, x, *static)``, compiled where the framework gains by it. `size`
+        is the number of elements that it works on, those of `x` by default."""
         return function(self, x, *static)

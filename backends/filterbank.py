@@ -208,13 +208,8 @@ def border_terms(size: int, left: int, right: int, mode: str) -> tuple[list[Term
 
 @functools.lru_cache(maxsize=1024)
 def _border_terms(size: int, left: int, right: int, mode: str) -> tuple[list[Term], list[Term]]:
-    """
-    Each border sample as a weighted sum of the signal's samples.
-
-    The extension of the unit vectors by `pywt.pad` gives the weights, so that all modes, and
-    signals shorter than their extension, follow PyWavelets. Only the ends of a long signal
-    reach its borders: its middle is left out.
-    """
+    """Each border sample as a weighted sum of the signal's, as `pywt.pad` extends unit vectors."""
+    # Only the ends of a long signal reach its borders: its middle is left out.
     width = max(left, right, 1)
     kept = min(size, 2 * (width + 1) + size % 2)
     units = np.eye(kept)

@@ -76,8 +76,5 @@ class NumpyBackend(Backend):
     def irfftn(self, x: np.ndarray, axes: Sequence[int], sizes: Sequence[int]) -> np.ndarray:
         return scipy.fft.irfftn(x, sizes, axes)
 
-    def value_range(self, x: np.ndarray) -> np.ndarray:
-        return np.ptp(x, axis=tuple(range(1, x.ndim)), keepdims=True)
-
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: np.ndarray) -> np.ndarray:
         return np.random.default_rng(list(seed)).standard_normal(shape).astype(like.dtype)

@@ -18,16 +18,7 @@ FrontEnd = Callable[[Tensor], Tensor]
 
 
 class Runner(ABC):
-    """
-    A framework, as it runs the scores of one model.
-
-    Parameters
-    ----------
-    model
-        The model; what a framework has to know of it is asked when it runs.
-    front_end
-        What stands between the inputs and the model.
-    """
+    """A framework, as it runs the scores of one model, perhaps behind a front end."""
 
     def __init__(self, model: Any, front_end: FrontEnd | None = None):
         self.model = model
@@ -41,14 +32,7 @@ class Runner(ABC):
     def differentiate(
         self, score: Score, x: Tensor, *rows: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """
-        The scores, and their gradients with respect to x and, if there is one, the front end.
-
-        Raises
-        ------
-        ValueError
-            If there is no such gradient.
-        """
+        """The scores, and their gradients with respect to x and, if there is one, the front end."""
 
     def seen(self, x: Tensor) -> Tensor:
         """What the model sees of the inputs."""

@@ -68,9 +68,6 @@ class TensorFlowBackend(Backend):
     def clip(self, x: tf.Tensor, low: float, high: float) -> tf.Tensor:
         return tf.clip_by_value(x, low, high)
 
-    def sums(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_sum(x, list(range(1, len(x.shape))))
-
     def reduce(
         self, x: tf.Tensor, how: str, axes: Sequence[int], keepdims: bool = False
     ) -> tf.Tensor:
@@ -119,10 +116,6 @@ class TensorFlowBackend(Backend):
 
     def irfftn(self, x: tf.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> tf.Tensor:
         return _innermost(functools.partial(_IRFFT[len(axes)], fft_length=sizes), x, axes)
-
-    def value_range(self, x: tf.Tensor) -> tf.Tensor:
-        axes = list(range(1, len(x.shape)))
-        return tf.reduce_max(x, axes, keepdims=True) - tf.reduce_min(x, axes, keepdims=True)
 
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: tf.Tensor) -> tf.Tensor:
         state = np.random.SeedSequence(list(seed)).generate_state(2, np.uint32).astype(np.int64)

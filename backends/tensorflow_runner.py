@@ -18,11 +18,8 @@ _MOST_ELEMENTS = 8 * 3 * 224 * 224
 
 
 class TensorFlowRunner(Runner):
-    """
-    TensorFlow, as it runs a model: what is called again and again is compiled.
-
-    What is compiled stays with this object. Another one sees the model as it is by then.
-    """
+    """TensorFlow, as it runs a model: what is called again and again is compiled. What is compiled
+    stays with this object. Another one sees the model as it is by then."""
 
     def __init__(self, model: Any, front_end: FrontEnd | None = None):
         super().__init__(model, front_end)

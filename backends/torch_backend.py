@@ -100,10 +100,6 @@ class TorchBackend(Backend):
     def irfftn(self, x: torch.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> torch.Tensor:
         return torch.fft.irfftn(x, tuple(sizes), tuple(axes))
 
-    def value_range(self, x: torch.Tensor) -> torch.Tensor:
-        axes = tuple(range(1, x.ndim))
-        return x.amax(axes, keepdim=True) - x.amin(axes, keepdim=True)
-
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: torch.Tensor) -> torch.Tensor:
         state = int(np.random.SeedSequence(list(seed)).generate_state(1, np.uint64)[0])
         generator = torch.Generator(like.device).manual_seed(state)

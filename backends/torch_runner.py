@@ -19,17 +19,8 @@ Rows = tuple[torch.Tensor, ...]
 
 
 class TorchRunner(Runner):
-    """
-    PyTorch, as it runs a module.
-
-    Parameters are left alone: no gradient of theirs is computed or stored. A `torch.autocast`
-    around the call is respected. The module gets tensors of its own, which it may overwrite.
-
-    Raises
-    ------
-    ValueError
-        If the module or the front end is in training mode, now or at any later call.
-    """
+    """PyTorch, as it runs a module in evaluation mode. No gradient of its parameters is computed;
+    it gets tensors of its own, which it may overwrite."""
 
     def __init__(self, model: nn.Module, front_end: FrontEnd | None = None):
         super().__init__(model, front_end)
@@ -107,12 +98,9 @@ def check_modes(model: Any, front_end: Any = None) -> None:
 
 
 class _Layout:
-    """
-    The memory layout in which a model is fastest on the CPU, and gives the same scores.
-
+    """The memory layout in which a model is fastest on the CPU, and gives the same scores.
     Convolutions prefer their channels last, but a model may insist on contiguous tensors, by
-    calling ``view`` on them, or read their memory by itself: it is given these from then on.
-    """
+    calling ``view`` on them, or read their memory by itself: it is given these from then on."""
 
     def __init__(self, model: nn.Module):
         self.channels_last = any(isinstance(m, nn.Conv2d) for m in modules(model).values())
@@ -142,7 +130,8 @@ class _Layout:
             if not self.is_to_blame(error):
                 raise
         else:
-            self.channels_last = torch.allclose(fast, safe, 1e-3, 1e-3 * _size(safe), True)
+            size = float(safe.abs().nan_to_num().max()) if safe.numel() else 0.0
+            self.channels_last = torch.allclose(fast, safe, 1e-3, 1e-3 * size, True)
         self.compared = True
 
 
@@ -156,10 +145,6 @@ def _channels_last(x: torch.Tensor) -> torch.Tensor:
     # One channel counts as last whatever its stride, but only this stride makes it fast.
     strides = (channels * height * width, 1, channels * width, channels)
     return x.as_strided(x.shape, strides)
-
-
-def _size(scores: torch.Tensor) -> float:
-    return float(scores.abs().nan_to_num().max()) if scores.numel() else 0.0
 
 
 def _without_history(tensor: torch.Tensor) -> torch.Tensor:

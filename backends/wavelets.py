@@ -32,27 +32,7 @@ class _Step(NamedTuple):
 
 
 def as_wavelet(wavelet: Any) -> pywt.Wavelet:
-    """
-    Find a discrete wavelet by its name, or make one of its filters.
-
-    Parameters
-    ----------
-    wavelet
-        A name among ``pywt.wavelist(kind="discrete")``, a `pywt.Wavelet`, returned as it is, or
-        the four filters of its `filter_bank`.
-
-    Returns
-    -------
-    wavelet
-        The wavelet.
-
-    Raises
-    ------
-    ValueError
-        If no discrete wavelet has this name; the message gives the nearest names.
-    TypeError
-        If `wavelet` is neither a name, nor a wavelet, nor filters.
-    """
+    """The discrete wavelet of a name, or of four filters."""
     if isinstance(wavelet, pywt.Wavelet):
         return wavelet
     if isinstance(wavelet, (tuple, list)) and len(wavelet) == 4:
@@ -84,14 +64,7 @@ def plain_wavelet(wavelet: Any) -> str | FilterBank:
 
 
 def check_mode(mode: str) -> str:
-    """
-    Check the name of a boundary mode.
-
-    Raises
-    ------
-    ValueError
-        If `mode` is not among `pywt.Modes.modes`; the message gives the nearest names.
-    """
+    """Check the name of a boundary mode."""
     if not isinstance(mode, str) or mode not in pywt.Modes.modes:
         raise ValueError(
             f"mode={mode!r} is not a boundary mode of PyWavelets; "
@@ -126,8 +99,8 @@ def wavedecn(
     ----------
     x
         Signal, image or volume, with any axes besides: `np.ndarray` (transformed by PyWavelets
-        itself), `tf.Tensor` or `torch.Tensor` of floating-point numbers. The axes transformed
-        must have a static size.
+        itself), `tf.Tensor` or `torch.Tensor` of floating-point numbers, else a TypeError. The
+        axes transformed must have a static size.
     wavelet
         Name of a discrete wavelet or a `pywt.Wavelet`; one for all axes, or one for each.
     mode
@@ -150,8 +123,6 @@ def wavedecn(
     ------
     ValueError
         If the wavelet, the mode, the level, the axes or the engine are not valid.
-    TypeError
-        If `x` is no tensor of a known framework, or does not hold floating-point numbers.
     """
     backend = get_backend(x)
     steps, level = plan(x, wavelet, mode, axes, level)

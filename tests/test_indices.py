@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wam_xplique import WaveletExplanation
-from wam_xplique.indices import SobolIndices, importance
+from wam_xplique.indices import SobolIndices, region_importance
 
 HELD = np.full((2, 2), -1)
 CELLS = [HELD, {"ad": np.array([[0, 0], [1, 1]]), "da": np.array([[2, 2], [2, 3]]), "dd": HELD}]
@@ -54,7 +54,7 @@ fractions = st.floats(0, 1)
 def test_rows_of_the_importance_sum_to_one_or_zero(total, share):
     total = np.array(total)
     shares = np.stack([share, 1 - np.array(share)])
-    result = importance(total, shares)
+    result = region_importance(total, shares)
     assert result.shape == (len(total), 2)
     measured = shares.any(axis=1)
     assert (result[:, measured] >= 0).all()
@@ -67,15 +67,15 @@ def test_rows_of_the_importance_sum_to_one_or_zero(total, share):
 
 
 def test_indices_below_zero_count_for_nothing():
-    result = importance(np.array([[-0.5, 0.5, 0.5, -0.1]]), SHARES)
+    result = region_importance(np.array([[-0.5, 0.5, 0.5, -0.1]]), SHARES)
     np.testing.assert_allclose(result, [[0, 1]])
-    np.testing.assert_array_equal(importance(np.full((1, 4), -0.5), SHARES), [[0, 0]])
+    np.testing.assert_array_equal(region_importance(np.full((1, 4), -0.5), SHARES), [[0, 0]])
 
 
 def test_importance_takes_any_leading_axes():
     stacked = np.stack([TOTAL, TOTAL[::-1]])
-    result = importance(stacked, SHARES)
-    np.testing.assert_array_equal(result[1], importance(TOTAL[::-1], SHARES))
+    result = region_importance(stacked, SHARES)
+    np.testing.assert_array_equal(result[1], region_importance(TOTAL[::-1], SHARES))
     assert result.shape == (2, 3, 2)
 
 

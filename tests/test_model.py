@@ -175,7 +175,7 @@ def test_tensors_without_numbers_of_their_own_are_refused():
         WaveletSaliency(keras_net())(np.ma.masked_greater(X, 1), Y)
 
 
-def asking(net, x):
+def read_and_run(net, x):
     """What asks how many inputs there are, and what they hold."""
     flat = tf.reshape(x, (x.shape[0], -1))
     if tf.reduce_sum(flat) > -1e9:
@@ -183,16 +183,16 @@ def asking(net, x):
     return net(tf.reshape(flat, x.shape))
 
 
-class Asking(tf.Module):
+class NetThatReadsItsInput(tf.Module):
     def __init__(self):
         super().__init__()
         self.net = keras_net("linear")
 
     def __call__(self, x):
-        return asking(self.net, x)
+        return read_and_run(self.net, x)
 
 
-class AskingKeras(keras.Model):
+class KerasNetThatReadsItsInput(keras.Model):
     """Keras lets no compiler see what asks like this."""
 
     def __init__(self):
@@ -200,11 +200,11 @@ class AskingKeras(keras.Model):
         self.net = keras_net("linear")
 
     def call(self, x):
-        return asking(self.net, x)
+        return read_and_run(self.net, x)
 
 
-@pytest.mark.parametrize("make", [Asking, AskingKeras])
-def test_models_that_ask_what_a_compiler_cannot_tell_are_explained_again_and_again(make):
+@pytest.mark.parametrize("make", [NetThatReadsItsInput, KerasNetThatReadsItsInput])
+def test_models_that_read_what_a_compiler_cannot_tell_are_explained_again_and_again(make):
     explainer = WaveletSaliency(make())
     first = explainer(X, Y)
     for count in (1, 3, 2, 3):

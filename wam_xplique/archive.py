@@ -26,16 +26,7 @@ T = TypeVar("T", bound=Checked)
 
 @contextlib.contextmanager
 def whole(path: str | Path, force: bool = True) -> Iterator[Path]:
-    """
-    A path to write to; what is written there takes the place of `path` once it is complete.
-
-    A file that a symbolic link leads to is replaced, and the link stays.
-
-    Raises
-    ------
-    FileExistsError
-        If something is there, a dangling link too, and `force` is False.
-    """
+    """A path to write to, which takes the place of `path` once complete; symbolic links stay."""
     if not force and os.path.lexists(path):
         raise FileExistsError(f"{path} is there already; force=True overwrites.")
     path = Path(os.path.realpath(path))
@@ -61,14 +52,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """
-    Read what `write_json` wrote.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged.
-    """
+    """Read what `write_json` wrote."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -105,14 +89,7 @@ def write(path: str | Path, header: dict[str, Any], arrays: dict[str, np.ndarray
 def read(
     path: str | Path, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T], what: str
 ) -> T:
-    """
-    Build an object from the header and the arrays of an archive.
-
-    Raises
-    ------
-    ValueError
-        If the file does not hold `what`, or what it holds contradicts itself.
-    """
+    """Build an object from the header and the arrays of an archive."""
     with _with_suffix(path).open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
@@ -127,14 +104,7 @@ def read(
 
 
 def check_shapes(arrays: Mapping[str, np.ndarray], expected: Mapping[str, Any]) -> None:
-    """
-    Check the shapes of arrays of numbers by name; None is a size that may be any.
-
-    Raises
-    ------
-    ValueError
-        If one is missing, or there are others, or one has another shape.
-    """
+    """Check the shapes of arrays of numbers by name; None is a size that may be any."""
     if arrays.keys() != expected.keys():
         raise ValueError(f"it has {sorted(arrays)}; expected {sorted(expected)}.")
     for name, shape in expected.items():

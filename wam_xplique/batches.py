@@ -42,11 +42,7 @@ def batches(
 
 
 def gather(data: Any, targets: Any, count: int | None = None, model: Any = None) -> Batch:
-    """
-    The first inputs of data and their targets, in one batch.
-
-    Parameters are those of `batches`.
-    """
+    """The first inputs of data and their targets, in one batch."""
     is_dataset = isinstance(data, tf.data.Dataset)
     if count is None and is_dataset and data.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("The dataset never ends: hand in take(n) of it.")

@@ -43,12 +43,9 @@ def is_integer(value: Any) -> bool:
 
 
 class Parameters:
-    """
-    What a dataclass has whose fields may be assigned once it was made.
-
-    It is made anew then, or the constructor's error comes, and all stays as it was. What is in no
-    field is dropped: it was made of them. `__post_init__` ends with `_made = True`.
-    """
+    """A dataclass whose fields may be assigned once it was made: it is made anew, or stays as it
+    was. What is in no field is dropped: it was made of them. `__post_init__` ends with `_made =
+    True`."""
 
     _made: bool = False
 

@@ -29,6 +29,7 @@ __all__ = [
     "flatten",
     "largest",
     "levels",
+    "magnitude",
     "map_bands",
     "pack",
     "resize_level",
@@ -85,14 +86,7 @@ class WaveletTransform:
         mode: str,
         axes: tuple[int, ...],
     ) -> WaveletTransform:
-        """
-        The transform of tensors of `shape`, by `default_level` levels where `level` is None.
-
-        Raises
-        ------
-        ValueError
-            As `check`.
-        """
+        """The transform of tensors of `shape`, by `default_level` levels where `level` is None."""
         if level is None:
             level = default_level([shape[axis] for axis in axes], wavelet)
         transform = cls(plain_wavelet(wavelet), level, mode, axes)
@@ -100,14 +94,7 @@ class WaveletTransform:
         return transform
 
     def check(self, shape: Sequence[int]) -> None:
-        """
-        Check that a tensor of `shape` can be transformed.
-
-        Raises
-        ------
-        ValueError
-            If the wavelet or the mode is unknown, or the level too high for the size.
-        """
+        """Raise a ValueError that tells why a tensor of `shape` cannot be transformed, if so."""
         wavelet = as_wavelet(self.wavelet)
         check_mode(self.mode)
         sizes = tuple(shape[axis] for axis in self.axes)
@@ -121,24 +108,15 @@ class WaveletTransform:
 
 def default_level(sizes: Sequence[int], wavelet: Any) -> int:
     """
-    The number of levels that inputs are transformed by if none is given.
+    The number of levels that inputs of these `sizes` are transformed by if none is given.
 
     3 as in the papers, whose images have 224 pixels, and one more with each doubling of the size
     beyond: round(log2(size / 28)) of the smallest size, so that the approximation stays about as
     coarse a picture of the input. Fewer where the input is too small for the wavelet, but 1 at
     least, whether it fits or not: with none there are no scales.
 
-    Parameters
-    ----------
-    sizes
-        Sizes of the input along the axes transformed.
-    wavelet
-        Name of the wavelet.
-
-    Returns
-    -------
-    level
-        The number.
+    >>> default_level([224, 224], "haar")
+    3
     """
     wanted = max(3, round(np.log2(max(min(sizes), 1) / 28)))
     return min(wanted, max(_highest_level(sizes, as_wavelet(wavelet)), 1))
@@ -182,27 +160,18 @@ def unflatten(named: dict[str, Any]) -> Coefficients:
     return [named["approximation"], *(details[index] for index in sorted(details))]
 
 
+def magnitude(band: np.ndarray) -> np.ndarray:
+    """The sum (N,) of the magnitudes of a band, in double precision."""
+    return np.abs(band, dtype=np.float64).reshape(len(band), -1).sum(axis=1)
+
+
 def as_rows(bands: dict[str, np.ndarray]) -> np.ndarray:
     """All coefficients of each input in one row: (N, K), band after band."""
     return np.concatenate([band.reshape(len(band), -1) for band in bands.values()], axis=1)
 
 
 def largest(bands: dict[str, np.ndarray], keep: float | int) -> dict[str, np.ndarray]:
-    """
-    Which coefficients of each input are the largest in magnitude.
-
-    Parameters
-    ----------
-    bands
-        Arrays by name, N first.
-    keep
-        How many of all: a share (float), or a count (int). Zeros are never among them.
-
-    Returns
-    -------
-    chosen
-        Boolean arrays.
-    """
+    """Which coefficients of each input are the largest: a share or a count of all, never zeros."""
     flat = np.abs(as_rows(bands))
     count = keep if isinstance(keep, (int, np.integer)) else round(keep * flat.shape[1])
     chosen = np.zeros(flat.shape, bool)
@@ -213,22 +182,7 @@ def largest(bands: dict[str, np.ndarray], keep: float | int) -> dict[str, np.nda
 
 
 def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
-    """
-    Lay all bands out in one array, as `pywt.coeffs_to_array` does.
-
-    Parameters
-    ----------
-    coefficients
-        Arrays in PyWavelets' layout.
-    axes
-        Axes that were transformed.
-
-    Returns
-    -------
-    mosaic
-        The approximation in the corner, each level's details around; larger than the input
-        where the boundary mode makes more coefficients than samples.
-    """
+    """Lay all bands out in one array, the approximation in the corner: `pywt.coeffs_to_array`."""
     if len(coefficients) == 1:
         return coefficients[0]
     return pywt.coeffs_to_array(coefficients, axes=axes)[0]
@@ -237,28 +191,9 @@ def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
 def resize_level(
     bands: dict[str, np.ndarray], level: int, shape: Sequence[int], wavelet: Any, mode: str
 ) -> np.ndarray:
-    """
-    Bring the bands of a level to the input's size by (bi-, tri-)linear interpolation; sum them.
-
-    A coefficient stands where the energy of its basis function is centred.
-
-    Parameters
-    ----------
-    bands
-        Arrays (N, ...) of one level by their keys, with the transformed axes next, and perhaps
-        channels last.
-    level
-        Level of the bands, 1 being the finest; 0 for what has the input's size.
-    shape
-        Sizes of the input along the transformed axes.
-    wavelet, mode
-        Wavelet and boundary mode of the transform.
-
-    Returns
-    -------
-    resized
-        Array (N, *shape, ...).
-    """
+    """Bring the bands of a level to the input's size by linear interpolation; sum them. A
+    coefficient stands where the energy of its basis function is centred; level 0 has the input's
+    size."""
     for axis, size in enumerate(shape, start=1):
         merged: dict[str, np.ndarray] = {}
         for key, band in bands.items():
@@ -270,27 +205,10 @@ def resize_level(
 
 
 def averages(x: np.ndarray, transform: WaveletTransform, ndim: int) -> Coefficients:
-    """
-    Means of a map over the places that the coefficients look at: `resize_level`, turned round.
-
-    A coefficient of level j has the mean of the 2^j samples (along each axis) around the centre
-    of its basis function; beyond its ends the map is constant. Where the map is constant, so are
-    all bands, to the last digit.
-
-    Parameters
-    ----------
-    x
-        Map (N, ...) with `ndim` axes of the input's size next, and perhaps channels last.
-    transform
-        Transform of the inputs; its axes are not looked at.
-    ndim
-        Number of axes transformed.
-
-    Returns
-    -------
-    means
-        A mean for each coefficient.
-    """
+    """Means of a map (N, ...) over the places that the coefficients look at: `resize_level` turned
+    round. One of level j has the mean of the 2^j samples (along each axis) around the centre of its
+    basis function; beyond its ends the map is constant. Where the map is constant, so are all
+    bands, to the last digit."""
     shapes = transform.shapes(x.shape[1 : 1 + ndim])
 
     def band(key: str, level: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -311,25 +229,7 @@ def averages(x: np.ndarray, transform: WaveletTransform, ndim: int) -> Coefficie
 def spread_level(
     bands: dict[str, np.ndarray], transform: WaveletTransform, level: int, shape: Sequence[int]
 ) -> np.ndarray:
-    """
-    Share each coefficient evenly by the places that it looks at: `averages`, transposed.
-
-    Parameters
-    ----------
-    bands
-        Bands (N, ...) of one level, the transformed axes next, and perhaps channels last.
-    transform
-        Transform of the inputs; its axes are not looked at.
-    level
-        Their level, that of the approximation being the coarsest.
-    shape
-        Sizes of the input along the transformed axes.
-
-    Returns
-    -------
-    spread
-        Map (N, *shape, ...), which adds up to what the coefficients do.
-    """
+    """Share each coefficient evenly by the places that it looks at: `averages`, transposed."""
     total: Any = 0
     for key, band in bands.items():
         for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):

@@ -20,13 +20,14 @@ from .coefficients import (
     flatten,
     largest,
     levels,
+    magnitude,
     map_bands,
     pack,
     resize_level,
     spread_level,
     unflatten,
 )
-from .indices import SobolIndices, fractions, importance
+from .indices import SobolIndices, fractions, region_importance
 from .per_input import PerInput
 
 _ARRAYS = ("front_end", "scale_error", "draws", "convergence_delta")
@@ -144,20 +145,15 @@ class WaveletExplanation(PerInput):
         """
         The dyadic picture of all coefficients (WCAM figure 3), as `pywt.coeffs_to_array` packs it.
 
-        Returns
-        -------
-        mosaic
-            Array (N, H, W, 1) for images, (N, T, 1) for signals, of the coefficients' own sign;
-            larger than the input where the boundary mode makes more coefficients than samples.
+        An array (N, H, W, 1) for images, (N, T, 1) for signals, with the coefficients' own sign;
+        larger than the input where the boundary mode makes more coefficients than samples.
         """
         packed = pack(self.coefficients, self.transform.axes)
         return packed if self._has_channels else packed[..., np.newaxis]
 
     def by_scale(self, signed: bool = False) -> np.ndarray:
         """
-        A map of each level at the input's size.
-
-        The magnitudes of a level's bands are summed over the orientations and interpolated.
+        A map of each level at the input's size: magnitudes, summed over the orientations.
 
         Parameters
         ----------
@@ -198,16 +194,12 @@ class WaveletExplanation(PerInput):
 
     def scale_importance(self) -> np.ndarray:
         """
-        The share of each level in the explanation (WCAM tables 1, 4 and 5).
+        The share (N, level + 1) of each level in the explanation (WCAM tables 1, 4 and 5).
 
-        Returns
-        -------
-        importance
-            Array (N, level + 1), approximation first, then coarse to fine: sums of magnitudes
-            over a level's coefficients; sums of total Sobol indices over its cells for `WCAM`,
-            each cell once whatever its size. NaN for an approximation that was left out: its
-            importance is not known, and the others are shares of the details. Those that are
-            known sum to 1 (`np.nansum`), or to 0 where nothing has importance.
+        Approximation first, then coarse to fine: sums of magnitudes over a level's coefficients;
+        for `WCAM` of total Sobol indices over its cells, each cell once whatever its size. NaN for
+        an approximation that was left out: the others are shares of the details. What is known
+        sums to 1 (`np.nansum`), or to 0 where nothing has importance.
         """
         if self.sobol is not None:
             return self.sobol.importance()
@@ -216,21 +208,16 @@ class WaveletExplanation(PerInput):
 
     def scale_interval(self, confidence: float | None = None) -> np.ndarray | None:
         """
-        Where `scale_importance` would lie with other draws.
+        Where `scale_importance` would lie with other draws: (N, level + 1, 2) within [0, 1].
+
+        Student's interval from `scale_error` and `draws`, or the bootstrap's of `WCAM`; NaN for
+        what was left out. None for a method that draws nothing, or whose shares are not sums of
+        means over the draws (WAM-SG with ``average="gradient"``; a `reducer` of "min" or "max").
 
         Parameters
         ----------
         confidence
-            Confidence level; by default 0.95, and for `WCAM` the one that it was given, the only
-            one that it has.
-
-        Returns
-        -------
-        interval
-            Array (N, level + 1, 2) within [0, 1], NaN for what was left out: Student's interval
-            from `scale_error` and `draws`, or the bootstrap's of `WCAM`. None where there is none:
-            a method that draws nothing, or whose shares are not sums of means over the draws
-            (WAM-SG with ``average="gradient"``; a `reducer` of "min" or "max").
+            Confidence level; by default 0.95, and for `WCAM` the only one that it has.
 
         Raises
         ------
@@ -253,21 +240,16 @@ class WaveletExplanation(PerInput):
 
     def band_importance(self) -> dict[tuple[str, str], np.ndarray]:
         """
-        The share of each band in the explanation (WAM figure 10, WCAM figure 13).
+        The share (N,) of each band in the explanation (WAM figure 10, WCAM figure 13).
 
-        Returns
-        -------
-        importance
-            Arrays (N,) by scale and orientation, such as ``("2-4 px", "da")`` for the horizontal
-            edges of level 2: the approximation first, then from coarse to fine. The bands of a
-            level add up to its `scale_importance`: sums of magnitudes over their coefficients;
-            for `WCAM` sums of total Sobol indices over their cells, one that straddles bands
-            shared by area. NaN for an approximation that was left out.
+        By scale and orientation, such as ``("2-4 px", "da")`` for the horizontal edges of level 2:
+        the approximation first (NaN if it was left out), then from coarse to fine. The bands of a
+        level add up to its `scale_importance`; a cell that straddles bands is shared by area.
         """
         if self.sobol is None:
             shares = self._shares(list(self.magnitudes().values()))
         else:
-            shares = importance(self.sobol.total, _band_shares(self.sobol))
+            shares = region_importance(self.sobol.total, _band_shares(self.sobol))
         bands = zip(self.scales, levels(self.coefficients, self.ndim), strict=True)
         keys = [(scale, key) for scale, level in bands for key in level]
         return dict(zip(keys, shares.T, strict=True))
@@ -281,10 +263,6 @@ class WaveletExplanation(PerInput):
 
     def magnitudes(self) -> dict[str, np.ndarray]:
         """The sums (N,) of the magnitudes of the bands, by name, in double precision."""
-
-        def magnitude(band: np.ndarray) -> np.ndarray:
-            return np.abs(band, dtype=np.float64).reshape(len(band), -1).sum(axis=1)
-
         return self.by_blocks(lambda some: flatten(map_bands(magnitude, some.coefficients)))
 
     def pixels(self, signed: bool = False) -> np.ndarray:
@@ -297,18 +275,13 @@ class WaveletExplanation(PerInput):
         Parameters
         ----------
         signed
-            Whether to keep the signs, as `by_scale` does.
+            Whether to keep the signs, as `by_scale` does and refuses to.
 
         Returns
         -------
         explanation
             Array (N, H, W, 1) for images, (N, D, H, W, 1) for volumes (C in place of 1 where
             the channels are kept); of the input's shape for signals (N, T) and (N, T, W).
-
-        Raises
-        ------
-        ValueError
-            If `signed` is asked of a method that has no sign.
         """
         pixels = self.by_blocks(lambda some: some.by_scale(signed).sum(axis=1))
         return pixels if self.ndim == 1 or self._has_channels else pixels[..., np.newaxis]
@@ -317,27 +290,17 @@ class WaveletExplanation(PerInput):
         self, keep: float | int, *, per_level: bool = False, approximation: bool = False
     ) -> Coefficients:
         """
-        The most important coefficients of each input.
+        The most important coefficients of each input: boolean arrays like `coefficients`.
 
         Parameters
         ----------
         keep
-            How many: a share in (0, 1], or a count (an int of at least 1). Coefficients without
-            importance are never kept.
+            How many: a share in (0, 1], or a count (an int of at least 1), else a ValueError.
+            Coefficients without importance are never kept.
         per_level
             Whether to take as many from each level; from all levels together if not.
         approximation
             Whether to keep the whole approximation besides.
-
-        Returns
-        -------
-        kept
-            Boolean arrays of the shapes of `coefficients`.
-
-        Raises
-        ------
-        ValueError
-            If `keep` is none of these.
         """
         integer = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool)
         share = isinstance(keep, (float, np.floating)) and 0 < keep <= 1
@@ -382,8 +345,7 @@ class WaveletExplanation(PerInput):
         Returns
         -------
         reconstruction
-            Inverse transform of the coefficients kept, the others zero; an array of
-            `input_shape`, which has the channels last.
+            Inverse transform of the coefficients kept; an array of `input_shape`, channels last.
 
         Raises
         ------
@@ -424,14 +386,7 @@ class WaveletExplanation(PerInput):
         return self.coefficients[0].ndim > 1 + self.ndim
 
     def check(self) -> None:
-        """
-        Check that nothing contradicts the rest, as `save` and `load` do.
-
-        Raises
-        ------
-        ValueError
-            If input, wavelet, mode and levels tell of other arrays, or a coefficient is not finite.
-        """
+        """Raise a ValueError if one field contradicts the rest, as `save` and `load` do."""
         check_mode(self.mode)
         count, *others = check_input_shape(self.input_shape, self.ndim)
         channels = self.coefficients[0].shape[1 + self.ndim :]
@@ -459,19 +414,12 @@ class WaveletExplanation(PerInput):
 
     def save(self, path: str | Path) -> None:
         """
-        Write the explanation to a NumPy archive (``.npz``), which holds arrays and JSON only.
-
-        A file that is there is replaced once the new one is complete.
+        Write the explanation to a NumPy archive, which holds arrays and JSON only.
 
         Parameters
         ----------
         path
-            File to write; ``.npz`` is added where it is missing.
-
-        Raises
-        ------
-        ValueError
-            As `check`.
+            File to write, whole or not at all; ``.npz`` is added where it is missing.
         """
         self.check()
         arrays = flatten(self.coefficients)
@@ -496,17 +444,12 @@ class WaveletExplanation(PerInput):
     @classmethod
     def load(cls, path: str | Path) -> WaveletExplanation:
         """
-        Read an explanation that `save` wrote.
+        Read an explanation that `save` wrote, equal to the one saved.
 
         Parameters
         ----------
         path
             File to read; ``.npz`` is added where it is missing.
-
-        Returns
-        -------
-        explanation
-            The explanation, equal to the one saved.
 
         Raises
         ------

@@ -18,16 +18,7 @@ from .per_input import PerInput
 
 @dataclass(frozen=True)
 class FourierTransform:
-    """
-    The discrete Fourier transform of real inputs over given axes (WCAM eq. 11 and 12).
-
-    Its coefficients are one band: the half spectrum that determines the other half.
-
-    Parameters
-    ----------
-    axes
-        Axes that are transformed.
-    """
+    """The discrete Fourier transform of real inputs (WCAM eq. 11 and 12): the half spectrum."""
 
     axes: tuple[int, ...]
 
@@ -42,20 +33,7 @@ class FourierTransform:
 
 
 def frequencies(shape: Sequence[int]) -> Sequence[np.ndarray]:
-    """
-    The frequencies of the centred spectrum along each axis.
-
-    Parameters
-    ----------
-    shape
-        Sizes of the input along the axes transformed.
-
-    Returns
-    -------
-    frequencies
-        Arrays that broadcast to `shape`, in cycles/pixel, from -1/2 on (from above it where a
-        size is odd).
-    """
+    """The frequencies (cycles/pixel) of the centred spectrum by axis: they broadcast to `shape`."""
     axes = [np.fft.fftshift(np.fft.fftfreq(size)) for size in shape]
     return np.meshgrid(*axes, indexing="ij", sparse=True)
 
@@ -69,8 +47,8 @@ def octaves(shape: Sequence[int], level: int) -> np.ndarray:
     """
     The octave of each frequency: 0 below 2^-(level + 1) cycles/pixel, then coarse to fine.
 
-    Octave of level j: frequencies between 2^-(j + 1) and 2^-j cycles/pixel along the axis where
-    they are highest. Level j of a wavelet transform sees about these.
+    Level j has those between 2^-(j + 1) and 2^-j along the axis where they are highest, about
+    what level j of a wavelet transform sees.
     """
     highest = np.maximum(radius(shape, np.inf), np.finfo(float).tiny)
     return np.clip(np.ceil(np.log2(highest) + 1 + level), 0, level).astype(int)
@@ -117,11 +95,7 @@ class FourierExplanation(PerInput):
         """
         The total index of each frequency's cell, over the centred spectrum (WCAM figure 12).
 
-        Returns
-        -------
-        spectrum
-            Array (N, H, W) for images, (N, T) for signals; frequency 0 in the middle, at index
-            size // 2 of each axis.
+        An array (N, H, W) for images, (N, T) for signals; frequency 0 at index size // 2.
         """
         return self.sobol.spread(self.sobol.total)[0]
 
@@ -129,10 +103,7 @@ class FourierExplanation(PerInput):
         """
         What `FAM.explain` returns: the centred spectrum with the axes of the inputs.
 
-        Returns
-        -------
-        explanation
-            Array (N, H, W, 1) for images, of the input's shape for signals.
+        An array (N, H, W, 1) for images, of the input's shape for signals.
         """
         spectrum = self.spectrum()
         if len(self.input_shape) == 1 + self.ndim:
@@ -142,13 +113,9 @@ class FourierExplanation(PerInput):
 
     def radial_importance(self) -> np.ndarray:
         """
-        The share of each ring of frequencies in the sum of all total indices.
+        The share (N, rings) of each ring of `radii` in the sum of all total indices.
 
-        Returns
-        -------
-        importance
-            Array (N, rings), from low to high frequencies, those of `radii`, as
-            `SobolIndices.importance` has them; rows sum to 1, or to 0 where nothing has importance.
+        As `SobolIndices.importance` has them: rows sum to 1, or to 0 where nothing has importance.
         """
         return self.sobol.importance()
 
@@ -164,8 +131,7 @@ class FourierExplanation(PerInput):
         Returns
         -------
         importance
-            Array (N, level + 1), lowest frequencies first; rows sum to 1, or to 0 where nothing
-            has importance.
+            Array (N, level + 1), lowest first; rows sum to 1, or to 0 without importance.
         """
         octave = octaves(self.spatial_shape, level)
         spectrum = np.maximum(self.spectrum(), 0).reshape(len(self), -1)
@@ -174,14 +140,7 @@ class FourierExplanation(PerInput):
         return fractions(sums)
 
     def check(self) -> None:
-        """
-        Check that nothing contradicts the rest, as `save` and `load` do.
-
-        Raises
-        ------
-        ValueError
-            If an array has another shape than the inputs tell.
-        """
+        """Raise a ValueError if one field contradicts the rest, as `save` and `load` do."""
         check_input_shape(self.input_shape, self.ndim)
         self.sobol.check(len(self))
         check_shapes({"radii": self.radii}, {"radii": (len(self.sobol.shares),)})
@@ -189,12 +148,12 @@ class FourierExplanation(PerInput):
 
     def save(self, path: str | Path) -> None:
         """
-        Write the explanation to a NumPy archive (``.npz``), which holds arrays and JSON only.
+        Write the explanation to a NumPy archive, which holds arrays and JSON only.
 
         Parameters
         ----------
         path
-            File to write; ``.npz`` is added where it is missing.
+            File to write, whole or not at all; ``.npz`` is added where it is missing.
         """
         self.check()
         header = {"input_shape": [int(size) for size in self.input_shape], "ndim": self.ndim}
@@ -203,22 +162,17 @@ class FourierExplanation(PerInput):
     @classmethod
     def load(cls, path: str | Path) -> FourierExplanation:
         """
-        Read an explanation that `save` wrote.
+        Read an explanation that `save` wrote, equal to the one saved.
 
         Parameters
         ----------
         path
             File to read; ``.npz`` is added where it is missing.
 
-        Returns
-        -------
-        explanation
-            The explanation, equal to the one saved.
-
         Raises
         ------
         ValueError
-            If the file is not an archive that `save` wrote.
+            If the file is not an archive that `save` wrote; the message tells why.
         """
 
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> FourierExplanation:

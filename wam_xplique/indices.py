@@ -75,28 +75,19 @@ class SobolIndices(PerInput):
 
     def importance(self) -> np.ndarray:
         """
-        The share of each region in the sum of all total indices (WCAM tables 1, 4 and 5).
+        The share (N, L) of each region in the sum of all total indices (WCAM tables 1, 4 and 5).
 
-        Each cell counts once, whatever its size; one that straddles regions is shared by area.
-
-        Returns
-        -------
-        importance
-            Array (N, L), NaN for a region in which no cell lies; the others sum to 1, or to 0
-            where all indices are 0.
+        Each cell counts once, whatever its size; one that straddles regions is shared by area. NaN
+        for a region in which no cell lies; the others sum to 1, or to 0 where all indices are 0.
         """
-        return importance(self.total, self.shares)
+        return region_importance(self.total, self.shares)
 
     def error(self) -> np.ndarray | None:
         """
-        How far off the indices may be, or are for certain.
+        How far off the indices (N,) may be, from 0 to 1; None without intervals.
 
-        Returns
-        -------
-        error
-            Array (N,), from 0 to 1: the largest half width of `importance_interval`, or 1 − 1/T of
-            the largest total index T, whichever is more. No index can be above 1: by at least that
-            part, the variance of the scores was found too small. None without intervals.
+        The largest half width of `importance_interval`, or 1 − 1/T of the largest total index T,
+        whichever is more: above 1, the variance of the scores was found too small by that part.
         """
         if self.importance_interval is None:
             return None
@@ -106,23 +97,18 @@ class SobolIndices(PerInput):
 
     def enough_designs(self, error: float = DOUBTFUL) -> np.ndarray | None:
         """
-        The `nb_design` that would do, if errors shrink as one over its root.
+        The `nb_design` (N,) that would do, if errors shrink as one over its root.
 
         Parameters
         ----------
         error
-            The `error` to stay below, above 0.
+            The `error` to stay below, above 0 (else a ValueError).
 
         Returns
         -------
         nb_design
-            Integers (N,): what was used where it suffices, a power of two otherwise; at most 4096,
+            Integers: what was used where it suffices, a power of two otherwise; at most 4096,
             which may be too few. None without intervals.
-
-        Raises
-        ------
-        ValueError
-            If `error` is not above 0.
         """
         if not error > 0:
             raise ValueError(f"error must be above 0, got {error!r}.")
@@ -134,31 +120,12 @@ class SobolIndices(PerInput):
         return np.where(now > error, np.minimum(power, MOST_DESIGNS), self.nb_design)
 
     def spread(self, values: np.ndarray) -> Coefficients:
-        """
-        Give each coefficient the value of its cell, and those that are held 0.
-
-        Parameters
-        ----------
-        values
-            Array (N, K), such as `total` or `first_order`.
-
-        Returns
-        -------
-        coefficients
-            Arrays in the layout of the coefficients, N first.
-        """
+        """Values (N, K) of cells as coefficients, N first; those that are held have 0."""
         padded = np.concatenate([values, np.zeros_like(values[:, :1])], axis=1)
         return map_bands(lambda band: padded[:, band], self.cells)
 
     def check(self, count: int) -> None:
-        """
-        Check that these are indices of `count` inputs, and that nothing contradicts the rest.
-
-        Raises
-        ------
-        ValueError
-            If an array has another shape, or cells or indices are none.
-        """
+        """Raise a ValueError unless these are indices of `count` inputs that contradict nothing."""
         cells = self.total.shape[-1]
         optional = {"interval": (count, cells, 2), "importance_interval": (count, None, 2)}
         shapes = {
@@ -194,7 +161,7 @@ class SobolIndices(PerInput):
         return cls(**values)
 
 
-def importance(total: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def region_importance(total: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Sums (..., L) of the total indices (..., K) over regions, as fractions of their sum."""
     return np.where(shares.any(axis=1), fractions(np.maximum(total, 0) @ shares.T), np.nan)
 

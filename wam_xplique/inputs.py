@@ -33,30 +33,16 @@ FEW = 4
 
 @dataclass(frozen=True)
 class Layout:
-    """
-    Which axes of the inputs are space, and which holds the channels.
-
-    Parameters
-    ----------
-    spatial_axes
-        Axes that are transformed: T, or H and W, or D, H and W.
-    channel_axis
-        Axis of the channels, None where there is none.
-    moved
-        Whether the channels were at the other end as the inputs were given.
-    """
+    """Which axes of the inputs are space, and which holds the channels."""
 
     spatial_axes: tuple[int, ...]
-    channel_axis: int | None
-    moved: bool = False
+    channel_axis: int | None  # None where there is none
+    moved: bool = False  # whether the channels were at the other end as they came
 
     @classmethod
     def of(cls, shape: tuple[int, ...], channels_first: bool, ndim: int | None = None) -> Layout:
-        """
-        The layout of inputs (N, T), (N, T, W), (N, H, W, C) or (N, D, H, W, C).
-
-        With `ndim` spatial axes given, images (N, H, W) and volumes (N, D, H, W) as well.
-        """
+        """The layout of inputs (N, T), (N, T, W), (N, H, W, C) or (N, D, H, W, C). With `ndim`
+        spatial axes given, images (N, H, W) and volumes (N, D, H, W) as well."""
         rank = len(shape)
         if ndim is None:
             if not 2 <= rank <= 5:
@@ -103,29 +89,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Question:
-    """
-    What is asked of a model: the scores of inputs such as these, for their targets.
+    """What is asked of a model: the scores of inputs such as these, for their targets."""
 
-    Parameters
-    ----------
-    inputs
-        All inputs.
-    rows
-        Which of them these are.
-    x
-        Native inputs, N first.
-    y
-        Their numbers (N,), which stand for their targets and what is held with them.
-    targets
-        Native targets, N first.
-    held
-        The other inputs of a model with several.
-    """
-
-    inputs: Inputs
-    rows: slice
+    inputs: Inputs  # all of them
+    rows: slice  # which of them these are
     x: Tensor
-    y: Tensor
+    y: Tensor  # numbers (N,), which stand for targets and what is held
     targets: Tensor
     held: tuple[Tensor, ...]
 
@@ -170,28 +139,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Inputs:
-    """
-    Inputs and targets as they came, checked; native ones are made of a block of them at a time.
-
-    Parameters
-    ----------
-    model
-        The model that is asked.
-    given
-        The input that is explained, then the others, as they came.
-    targets
-        Targets, labels as weights; None where nothing is scored.
-    layout
-        Layout of the native input.
-    move
-        How its channels move to be where the model has them, as in `numpy.moveaxis`.
-    """
+    """Inputs and targets as they came, checked; native ones are made block by block."""
 
     model: Model
-    given: tuple[Any, ...]
+    given: tuple[Any, ...]  # the input that is explained, then the others, as they came
     layout: Layout
-    move: tuple[int, int] | None
-    targets: Any = None
+    move: tuple[int, int] | None  # how the channels go to the model's place: np.moveaxis
+    targets: Any = None  # labels as weights; None where nothing is scored
 
     def __len__(self) -> int:
         return len(self.given[0])
@@ -311,9 +265,7 @@ def as_labels(targets: Any) -> np.ndarray | None:
 
 
 def weights_of(labels: np.ndarray, classes: int) -> np.ndarray:
-    """
-    One-hot classes (N, classes) of labels (N,); of one output, −1 and 1 for the labels 0 and 1.
-    """
+    """One-hot classes (N, classes) of labels; of one output, −1 and 1 for the labels 0 and 1."""
     known = max(classes, 2)
     if labels.min() < 0 or labels.max() >= known:
         raise ValueError(

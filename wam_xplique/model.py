@@ -35,72 +35,24 @@ Output = str | int | Callable[[Any], Any] | None
 
 @dataclass(frozen=True)
 class Structure:
-    """
-    How a model with several inputs is called.
+    """How a model with several inputs is called."""
 
-    Parameters
-    ----------
-    keys
-        Names of all inputs; None where they are told apart by their places.
-    place
-        Which of them is explained; the others are held.
-    """
-
-    keys: tuple[str, ...] | None
-    place: int
+    keys: tuple[str, ...] | None  # of all inputs; None where they are told apart by places
+    place: int  # of the one that is explained; the others are held
 
 
 class Channels(NamedTuple):
-    """
-    What a model tells of the channels that it takes; None for what it does not.
+    """What a model tells of the channels that it takes; None for what it does not."""
 
-    Parameters
-    ----------
-    first
-        Whether they come first.
-    number
-        How many its first convolution takes.
-    shape
-        Shape of its inputs, N first; None in place of sizes that it leaves open.
-    """
-
-    first: bool | None = None
-    number: int | None = None
-    shape: tuple[int | None, ...] | None = None
+    first: bool | None = None  # whether they come first
+    number: int | None = None  # how many its first convolution takes
+    shape: tuple[int | None, ...] | None = None  # of its inputs, N first; None where free
 
 
 class Model:
-    """
-    A model that is explained, as functions of native tensors.
-
-    The one place that knows which framework runs a model and how it is called. What is compiled
-    for it stays here: another `Model` of the same one sees it as it is by then.
-
-    Parameters
-    ----------
-    model
-        Keras model, `tf.Module`, Xplique's `TorchWrapper`, `torch.nn.Module`, TFLite interpreter,
-        object with `predict_proba`, or any callable on arrays.
-    operator
-        What is scored: a task of Xplique, a function of the model, or one of `operators`.
-    output
-        Which output of a model with several.
-    activation
-        "sigmoid" or "softmax" of the outputs, before they are scored.
-    front_end
-        What stands between the inputs and the model.
-    structure
-        How the model is called, if it takes several inputs.
-    differentiable
-        Whether gradients are to be taken.
-
-    Raises
-    ------
-    TypeError
-        If it is no model, or gives no gradients that are asked for.
-    ValueError
-        If a PyTorch module is in training mode, or the operator is one that only TensorFlow runs.
-    """
+    """A model that is explained, as functions of native tensors. The one place that knows which
+    framework runs a model and how it is called. What is compiled for it stays here: another `Model`
+    of the same one sees it as it is by then."""
 
     def __init__(
         self,
@@ -142,13 +94,14 @@ class Model:
             model = model.model
         else:
             self.wraps_channels_first = None
-        if self.framework == "torch" and _is_of_xplique(self.operator, self.of_outputs):
+        home = getattr(self.operator, "__module__", "")
+        if self.framework == "torch" and not native and home.startswith("xplique."):
             raise ValueError(
                 "This operator of Xplique is written in TensorFlow: hand in a TorchWrapper of the "
                 "module, or an operator g(model, inputs, targets) in PyTorch."
             )
         self.model = model
-        self._seen_together = 0
+        self._most_compared = 0
         self._call = _Caller(model, self.framework)
         self._weight = _first_floating(model) if self.framework == "torch" else None
         self._runner = _runner(self.framework)(model, front_end)
@@ -194,7 +147,7 @@ class Model:
         """The shape of the outputs, N first, where a Keras model has it without being run."""
         known = is_keras(self.model) and self.structure is None and self.output is None
         shape: Any = getattr(self.model, "output_shape", None) if known else None
-        told = isinstance(shape, tuple) and all(_is_size(size) for size in shape)
+        told = isinstance(shape, tuple) and all(isinstance(s, (int, type(None))) for s in shape)
         return (None, *shape[1:]) if told else None
 
     @property
@@ -224,12 +177,12 @@ class Model:
 
     def seen(self, x: Tensor) -> Tensor:
         """What the model sees of inputs: these, or what the front end makes of them."""
-        return self._runner.seen(own(x))
+        return self._runner.seen(own_copy(x))
 
     def scores(self, x: Tensor, y: Tensor, *held: Tensor) -> Tensor:
         """The scores (N,) of inputs, for their targets."""
 
-        return self._looked(self._scored, x, y, *held)[0]
+        return self._compared(self._scored, x, y, *held)[0]
 
     def gradients(self, x: Tensor, y: Tensor, *held: Tensor) -> tuple[Tensor, ...]:
         """The gradients of the scores with respect to x, and to what a front end makes of it."""
@@ -245,7 +198,7 @@ class Model:
             check_scores(scores.shape, len(rows[0]))
             return scores, *gradients
 
-        scores, *gradients = self._looked(both, x, y, *held)
+        scores, *gradients = self._compared(both, x, y, *held)
         return scores, tuple(gradients)
 
     def outputs(self, x: Tensor, *held: Tensor) -> Tensor:
@@ -261,22 +214,22 @@ class Model:
         check_scores(scores.shape, len(rows[0]))
         return (scores,)
 
-    def _looked(self, function: Callable[..., tuple[Tensor, ...]], *rows: Tensor) -> Any:
+    def _compared(self, function: Callable[..., tuple[Tensor, ...]], *rows: Tensor) -> Any:
         """`_filled`; the first times, the scores are compared to that of the first row alone."""
         seen = min(len(rows[0]), 2)
         eager = self.framework != "tensorflow" or tf.executing_eagerly()
-        if seen <= self._seen_together or not eager:
+        if seen <= self._most_compared or not eager:
             return self._filled(function, *rows)
-        alone = self._alone(0, *rows)
+        alone = self._score_alone(0, *rows)
         found = self._filled(function, *rows)
         together = self.backend.to_numpy(found[0])
-        self._seen_together = seen
+        self._most_compared = seen
         finite = np.isfinite([alone, *together]).all()
         if finite and abs(alone - together[0]) > self._tolerance * abs(together).max():
-            self._doubt(alone, together, *rows)
+            self._warn_unless_steady(alone, together, *rows)
         return found
 
-    def _alone(self, place: int, *rows: Tensor) -> float:
+    def _score_alone(self, place: int, *rows: Tensor) -> float:
         """The score of one row, without the others."""
         part = (row[place : place + 1] for row in rows)
         return float(self.backend.to_numpy(self._filled(self._scored, *part)[0])[0])
@@ -286,13 +239,13 @@ class Model:
         """The part of their size by which scores differ without a doubt, and no rounding does."""
         return 1e-3 if self.half is None else 1e-2
 
-    def _doubt(self, alone: float, together: np.ndarray, *rows: Tensor) -> None:
+    def _warn_unless_steady(self, alone: float, together: np.ndarray, *rows: Tensor) -> None:
         """Warn of scores that depend on chance or on the batch, unless a second look is steady."""
         size = max(abs(alone), np.abs(together).max())
         if self.of_outputs is not None:  # small scores may be differences of large outputs
             first = [row[:1] for row in (rows[0], *rows[2:])]
             size = max(size, np.abs(self.backend.to_numpy(self.outputs(*first))).max())
-        again, least = self._alone(0, *rows), self._tolerance * size
+        again, least = self._score_alone(0, *rows), self._tolerance * size
         if abs(again - alone) > least:
             warn(
                 f"The model's scores depend on chance: asked twice, the same input has {alone:.4g} "
@@ -300,7 +253,7 @@ class Model:
                 "turn off what draws, such as dropout."
             )
         elif len(together) > 1 and all(
-            abs(self._alone(place, *rows) - together[place]) > 10 * least for place in (0, 1)
+            abs(self._score_alone(place, *rows) - together[place]) > 10 * least for place in (0, 1)
         ):
             warn(
                 f"The model's scores depend on the rest of the batch: the same input has "
@@ -311,14 +264,14 @@ class Model:
     def _filled(self, function: Callable[..., tuple[Tensor, ...]], *rows: Tensor) -> Any:
         """A function of rows, as many at once as the model takes if that is fixed."""
         count, backend = len(rows[0]), self.backend
-        size = _fixed_batch(self.model) or count
+        shape = input_shape(self.model)
+        size = (shape and shape[0]) or count
         if size == count:
             return function(*rows)
         parts = []
         for start in range(0, count, size):
             places = np.minimum(np.arange(start, start + size), count - 1)
-            index = backend.asindex(places, rows[0])
-            found = self._filled(function, *(backend.take(row, index, 0) for row in rows))
+            found = self._filled(function, *(backend.rows(row, places) for row in rows))
             parts.append([tensor[: count - start] for tensor in found])
         return tuple(backend.concat(tensors, 0) for tensors in zip(*parts, strict=True))
 
@@ -350,7 +303,7 @@ class Model:
         return scores
 
     def _outputs(self, seen: Tensor, *held: Tensor) -> Tensor:
-        outputs = self._widened(pick(self._call(*self._arguments(seen, held)), self.output))
+        outputs = self._widened(pick_output(self._call(*self._arguments(seen, held)), self.output))
         if len(outputs.shape) == 1:
             outputs = outputs[:, None]
         if self.activation is None:
@@ -402,13 +355,14 @@ class _Net:
         return getattr(self._owner.model, name)
 
 
-def pick(outputs: Any, output: Output) -> Any:
+def pick_output(outputs: Any, output: Output) -> Any:
     """One of a model's outputs."""
     if callable(output):
         return output(outputs)
     if output is not None:
         try:
-            if isinstance(output, str) and _is_object(outputs):
+            is_object = hasattr(outputs, "_fields") or _entries(outputs) is None
+            if isinstance(output, str) and is_object:
                 return getattr(outputs, output)
             return outputs[output]
         except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -422,7 +376,12 @@ def pick(outputs: Any, output: Output) -> Any:
         return outputs
     elif getattr(outputs, "logits", None) is not None:
         return outputs.logits
-    parts = list(outputs.values() if isinstance(outputs, Mapping) else _parts(outputs))
+    entries = _entries(outputs)
+    if entries is None:
+        raise TypeError(
+            f"The model gives no tensor, but a {type(outputs).__name__}; output= picks one."
+        )
+    parts = list(entries.values())
     if len(parts) == 1 and hasattr(parts[0], "shape"):
         return parts[0]
     if parts and all(np.ndim(part) < 2 and not hasattr(part, "shape") for part in parts):
@@ -433,29 +392,20 @@ def pick(outputs: Any, output: Output) -> Any:
     )
 
 
-def _is_object(outputs: Any) -> bool:
-    """Whether outputs are told apart by their names as attributes."""
-    return hasattr(outputs, "_fields") or not isinstance(outputs, (Mapping, tuple, list))
-
-
-def _parts(outputs: Any) -> Any:
-    if isinstance(outputs, (tuple, list)):
-        return outputs
-    raise TypeError(
-        f"The model gives no tensor, but a {type(outputs).__name__}; output= picks one."
-    )
+def _entries(outputs: Any) -> dict[Any, Any] | None:
+    """Several outputs by key or index; None where they are told apart by attributes alone."""
+    if isinstance(outputs, Mapping):
+        return dict(outputs)
+    return dict(enumerate(outputs)) if isinstance(outputs, (tuple, list)) else None
 
 
 def _listed(outputs: Any) -> str:
-    if isinstance(outputs, Mapping):
-        named: Any = outputs.items()
-    elif isinstance(outputs, (tuple, list)):
-        named = enumerate(outputs)
-    else:
+    entries = _entries(outputs)
+    if entries is None:
         return f"those of a {type(outputs).__name__}"
     return ", ".join(
         f"{key!r} of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(key)
-        for key, value in named
+        for key, value in entries.items()
     )
 
 
@@ -464,7 +414,7 @@ def is_torch_tensor(x: Any) -> bool:
     return "torch" in sys.modules and isinstance(x, sys.modules["torch"].Tensor)
 
 
-def own(x: Any) -> Any:
+def own_copy(x: Any) -> Any:
     """A copy that may be overwritten, of what is not TensorFlow's, which nothing overwrites."""
     if is_torch_tensor(x):
         return x.clone()
@@ -493,11 +443,8 @@ def is_keras(model: Any) -> bool:
 
 
 def _framework(model: Any, any_framework: bool) -> str:
-    """
-    What runs a model, "numpy" if it is a callable, "none" if it is no model.
-
-    Xplique's own operators have TensorFlow run a `TorchWrapper`.
-    """
+    """What runs a model; "numpy" if it is a callable, "none" if it is no model. Xplique's own
+    operators have TensorFlow run a `TorchWrapper`."""
     keras = keras_of(model)
     if keras is not None and keras.__name__ == "keras" and keras.config.backend() != "tensorflow":
         if keras.config.backend() != "torch":
@@ -517,10 +464,6 @@ def _framework(model: Any, any_framework: bool) -> str:
     if isinstance(model, tf.lite.Interpreter) or callable(getattr(model, "predict_proba", model)):
         return "numpy"
     return "none"
-
-
-def _is_of_xplique(operator: Any, native: Any) -> bool:
-    return native is None and getattr(operator, "__module__", "").startswith("xplique.")
 
 
 def _runner(framework: str) -> type[Runner]:
@@ -587,16 +530,6 @@ def map_tensors(function: Callable[[Any], Any], arguments: Any) -> Iterator[Any]
             yield dict(zip(value, map_tensors(function, value.values()), strict=True))
         else:
             yield function(value) if value.is_floating_point() else value
-
-
-def _is_size(size: Any) -> bool:
-    return size is None or isinstance(size, int)
-
-
-def _fixed_batch(model: Any) -> int | None:
-    """How many inputs a model takes at once, if it takes no other number."""
-    shape = input_shape(model)
-    return shape[0] if shape else None
 
 
 def input_shape(model: Any) -> tuple[int | None, ...] | None:
@@ -704,7 +637,7 @@ def check_meeting(outputs: Any, targets: Any) -> None:
         )
 
 
-def cut(model: Any, output_layer: str | int | None) -> Any:
+def cut_at_layer(model: Any, output_layer: str | int | None) -> Any:
     """The Keras model that ends at a layer."""
     if output_layer is None:
         return model
@@ -720,13 +653,18 @@ def cut(model: Any, output_layer: str | int | None) -> Any:
     if not nodes:
         raise ValueError(
             f"output_layer={output_layer!r} cannot be reached: a {type(model).__name__} does not "
-            "tell what stands before its layers" + _advice(model)
+            "tell what stands before its layers; "
+            + (
+                "call it on inputs first, or give it an Input."
+                if type(model).__name__ == "Sequential"
+                else "hand in a functional model, or one that ends where you want."
+            )
         )
     if len(nodes) > 1:
         warn(f"output_layer={output_layer!r} is used {len(nodes)} times; its last output is taken.")
     if not rest:
         return keras.Model(model.inputs, tf.nest.flatten(nodes[-1].output_tensors)[0])
-    inner = cut(layer, int(rest) if rest.lstrip("-").isdecimal() else rest)
+    inner = cut_at_layer(layer, int(rest) if rest.lstrip("-").isdecimal() else rest)
     return keras.Model(model.inputs, inner(nodes[-1].input_tensors))
 
 
@@ -748,9 +686,3 @@ def _nodes_within(model: Any, layer: Any) -> list[Any]:
     by_depth = getattr(graph, "_nodes_by_depth", None) or {}
     of_model = {id(node) for nodes in by_depth.values() for node in nodes}
     return [node for node in getattr(layer, "_inbound_nodes", ()) if id(node) in of_model]
-
-
-def _advice(model: Any) -> str:
-    if type(model).__name__ == "Sequential":
-        return "; call it on inputs first, or give it an Input."
-    return "; hand in a functional model, or one that ends where you want."

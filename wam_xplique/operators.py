@@ -38,11 +38,7 @@ def semantic_segmentation(backend: Backend, outputs: Tensor, targets: Tensor) ->
 
 
 def rivals(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
-    """
-    Logsumexp (N,) of the outputs that are not the one-hot target's.
-
-    Beyond `NO_LOGITS` where the outputs are probabilities.
-    """
+    """Logsumexp (N,) of the outputs but the target's; beyond `NO_LOGITS` for probabilities."""
     total, least = (backend.reduce(outputs, how, (-1,)) for how in ("sum", "min"))
     is_distribution = (least >= 0) & (abs(total - 1) < 1e-3)
     found = backend.logsumexp(outputs - _FAR * targets)
@@ -50,12 +46,8 @@ def rivals(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def steady_predictions(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
-    """
-    Score of the target class (N,), less what its `rivals` gained.
-
-    The last column of the targets (N, classes + 1) has the rivals before. A score that stays,
-    stays as a logit, and as the log-odds of the softmax.
-    """
+    """Score of the target class (N,), less what its `rivals` gained since the last column of the
+    targets. A score that stays, stays as a logit, and as the log-odds of the softmax."""
     one_hot, before = targets[..., :-1], targets[..., -1]
     gained = backend.logsumexp(outputs - _FAR * one_hot) - before
     return predictions(backend, outputs, one_hot) - (gained + abs(gained)) / 2

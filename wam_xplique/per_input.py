@@ -15,11 +15,7 @@ BLOCK = 32
 
 
 class PerInput:
-    """
-    Base of the dataclasses whose arrays and coefficients have N inputs first.
-
-    A field that is added is indexed with the others; those that all inputs share are named.
-    """
+    """Base of the dataclasses whose arrays have N inputs first, except the fields `_shared`."""
 
     _shared: ClassVar[frozenset[str]] = frozenset()
 
@@ -28,24 +24,7 @@ class PerInput:
         raise NotImplementedError
 
     def __getitem__(self: T, index: int | slice | Any) -> T:
-        """
-        What is told of some of the inputs.
-
-        Parameters
-        ----------
-        index
-            Number of an input (N stays, as 1), slice, or array of numbers or of booleans.
-
-        Returns
-        -------
-        chosen
-            The same of the inputs chosen.
-
-        Raises
-        ------
-        IndexError
-            If there is no such input.
-        """
+        """The same of inputs by number (N stays, as 1), slice, or array of numbers or bools."""
         chosen = np.atleast_1d(np.arange(len(self))[index])
         if chosen.ndim > 1:
             raise IndexError(f"inputs are numbered along one axis; they have no index {index!r}.")
@@ -56,23 +35,16 @@ class PerInput:
         return (self[index] for index in range(len(self)))
 
     def by_blocks(self: T, function: Callable[..., Any], *rows: Any) -> Any:
-        """
-        What a function makes of each input, for all; it holds what some of them take.
-
-        It gets what is told of these, and their rows of what else has inputs first.
-        """
+        """What a function makes of each input and its `rows`, for all; it holds what some take."""
         count = len(self)
         blocks = (slice(start, start + BLOCK) for start in range(0, count, BLOCK))
         return joined((function(self[b], *(row[b] for row in rows)) for b in blocks), count)
 
 
 def joined(parts: Iterable[Any], count: int) -> Any:
-    """
-    What is told of `count` inputs, from what is told of some of them after the others.
-
-    These are arrays that have inputs first, or lists, tuples, dicts and `PerInput` of such. No
-    more is held than the result and a part.
-    """
+    """What is told of `count` inputs, from what is told of some after the others. Arrays that have
+    inputs first, or lists, tuples, dicts and `PerInput` of such. No more is held than the result
+    and a part."""
     whole, start = None, 0
     for part in parts:
         length = len(next(_arrays(part)))

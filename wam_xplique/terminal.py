@@ -18,28 +18,7 @@ MOST_READ = 400
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
-    """
-    Run a command line.
-
-    Parameters
-    ----------
-    app
-        Its commands.
-    arguments
-        Arguments; those of the process if None.
-    name
-        What it is called in its help.
-
-    Returns
-    -------
-    status
-        0, or 1 after an error that is told to the user.
-
-    Raises
-    ------
-    SystemExit
-        With 2 if the arguments are none that the command takes.
-    """
+    """Run a command line: 0, or 1 after an error that is told to the user."""
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
         typer.echo(f"{name}: {message}", err=True)
@@ -58,19 +37,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
 
 @contextlib.contextmanager
 def telling(name: str) -> Iterator[None]:
-    """
-    Tell the user of an error that is theirs to mend, without a traceback.
-
-    Parameters
-    ----------
-    name
-        What the command is called in the message.
-
-    Raises
-    ------
-    typer.Exit
-        With 1 in place of the error.
-    """
+    """Tell the user of an error that is theirs to mend, without a traceback."""
     try:
         yield
     except (ImportError, OSError, ValueError) as error:
@@ -92,19 +59,7 @@ def as_text(path: str | os.PathLike[str]) -> str:
 
 
 def tell_problems(problems: Mapping[str, str]) -> None:
-    """
-    Tell the user of files that something is wrong with, if there are any.
-
-    Parameters
-    ----------
-    problems
-        What is wrong, by the files.
-
-    Raises
-    ------
-    typer.Exit
-        With 1 if there are any.
-    """
+    """Tell the user of files that something is wrong with, and exit, if there are any."""
     if problems:
         lines = [f"{name}: {problem}" for name, problem in problems.items()]
         typer.echo("\n  ".join(["These could not be used:", *lines]), err=True)

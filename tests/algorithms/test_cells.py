@@ -23,7 +23,7 @@ from wam_xplique.algorithms.cells import (
     grid,
     group_tree,
     level_shares,
-    number,
+    renumber,
     rings,
     shares,
     wavelet_cells,
@@ -283,7 +283,7 @@ def test_a_grid_is_the_nearest_enlargement_of_tensorflow(size, count):
 @settings(deadline=None)
 @given(st.lists(st.integers(-1, 9), min_size=1, max_size=20).filter(lambda cells: max(cells) >= 0))
 def test_numbers_are_dense_and_keep_their_order(cells):
-    (numbered,) = number([np.array(cells)])
+    (numbered,) = renumber([np.array(cells)])
     assert live(numbered) == set(range(len(live(np.array(cells)))))
     for a, x in zip(cells, numbered, strict=True):
         assert (a == HELD) == (x == HELD)

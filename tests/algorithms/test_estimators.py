@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from xplique.attributions.global_sensitivity_analysis import JansenEstimator
 
 from wam_xplique.algorithms.estimators import Estimate, SobolProblem, estimate, first_order, jansen
-from wam_xplique.indices import importance
+from wam_xplique.indices import region_importance
 
 # --- functions of independent uniform masks, and their indices -----------------------------
 
@@ -352,13 +352,13 @@ def test_intervals_grow_with_the_confidence():
 def test_intervals_of_the_importance_contain_the_importance_mostly():
     shares = np.array([[1, 0.5, 0, 0], [0, 0.5, 1, 0], [0, 0, 0, 1.0]])
     inside, covered = [], []
-    expected = importance(FUNCTIONS["g"][1], shares)
+    expected = region_importance(FUNCTIONS["g"][1], shares)
     for seed in range(30):
         answers = Answers(on_arrays(sobol_g), design=uniform(seed, 4))
         result = answers(128, shares=shares, seed=seed)
         low, high = result.importance_interval.T
         assert result.importance_interval.shape == (3, 2)
-        value = importance(result.total, shares)
+        value = region_importance(result.total, shares)
         inside.append((low <= value) & (value <= high))
         covered.append((low <= expected) & (expected <= high))
     assert np.mean(inside) >= 0.95

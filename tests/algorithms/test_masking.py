@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from wam_xplique.algorithms.batching import BatchSize, Progress, by_blocks
 from wam_xplique.algorithms.cells import HELD, count_cells, fourier_cells, grid, wavelet_cells
-from wam_xplique.algorithms.masking import MaskingProblem, answer
+from wam_xplique.algorithms.masking import MaskingProblem, score_requests
 from wam_xplique.algorithms.responses import Points
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import WaveletTransform, map_bands
@@ -126,22 +126,22 @@ def masks(points: list[Points], a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def asks(*questions: list[Points]) -> Callable[[Any], Iterator[list[Points]]]:
     """Asks the questions one after the other and returns all answers."""
 
-    def asking(z: Any) -> Any:
+    def requester(z: Any) -> Any:
         scores = []
         for points in questions:
             scores.append((yield points))
         return np.concatenate(scores)
 
-    return asking
+    return requester
 
 
-def solve(problem: MaskingProblem, design: Any, askings: list[Any], together: int) -> list[Any]:
+def solve(problem: MaskingProblem, design: Any, requesters: list[Any], together: int) -> list[Any]:
     """Some inputs side by side, the others after them."""
     results: list[Any] = []
 
     def of_block(rows: slice) -> np.ndarray:
         block = replace(problem, x=problem.x[rows], y=problem.y[rows])
-        results.extend(answer(block, design, askings[rows]))
+        results.extend(score_requests(block, design, requesters[rows]))
         return np.zeros(len(block.x))
 
     size = BatchSize(together)
@@ -150,8 +150,8 @@ def solve(problem: MaskingProblem, design: Any, askings: list[Any], together: in
 
 
 def run(problem: MaskingProblem, together: int = 3, **changes: Any) -> list[np.ndarray]:
-    askings = [asks(some_points(i), some_points(i + 9)) for i in range(len(problem.x))]
-    return solve(replace(problem, **changes), design, askings, together)
+    requesters = [asks(some_points(i), some_points(i + 9)) for i in range(len(problem.x))]
+    return solve(replace(problem, **changes), design, requesters, together)
 
 
 # --- which inputs are scored ---------------------------------------------------------------
@@ -296,7 +296,7 @@ def test_scores_come_back_to_those_who_asked_in_their_order(framework):
 def test_a_generator_sees_the_coefficients_of_its_own_input():
     seen = []
 
-    def asking(z: Any) -> Any:
+    def requester(z: Any) -> Any:
         seen.append(z)
         return (yield [Points(np.arange(0), np.array([0]))])
 
@@ -308,7 +308,7 @@ def test_a_generator_sees_the_coefficients_of_its_own_input():
         transform=transform,
         cells=map_bands(lambda band: band[..., np.newaxis], cells),
     )
-    solve(problem, lambda rows: matrices(2), [asking] * 3, together=2)
+    solve(problem, lambda rows: matrices(2), [requester] * 3, together=2)
     for x, z in zip(inputs(), seen, strict=True):
         expected = pywt.wavedecn(x, "haar", "periodization", 1, axes=(0, 1))
         map_bands(lambda e, a: np.testing.assert_allclose(a, e, atol=1e-5), expected, z)
@@ -317,14 +317,14 @@ def test_a_generator_sees_the_coefficients_of_its_own_input():
 def test_questions_may_depend_on_the_answers():
     """A search by halves for the row of A whose score is the highest."""
 
-    def asking(z: Any) -> Any:
+    def requester(z: Any) -> Any:
         scores = yield [Points(np.arange(0), np.arange(ROWS))]
         order = np.argsort(scores)
         again = yield [Points(np.arange(0), order[-2:])]
         assert again.tolist() == scores[order[-2:]].tolist()
         return order[-1], again[-1] == scores.max()
 
-    results = solve(make("numpy", Recorder("numpy")), design, [asking] * 3, together=3)
+    results = solve(make("numpy", Recorder("numpy")), design, [requester] * 3, together=3)
     of_a = [Points(np.arange(0), np.arange(ROWS))]
     scores = solve(make("numpy", Recorder("numpy")), design, [asks(of_a)] * 3, together=3)
     assert results == [(np.argmax(row), True) for row in scores]

@@ -21,14 +21,7 @@ Item = TypeVar("Item")
 
 
 class BatchSize:
-    """
-    How many perturbed inputs are scored at once: as many as asked for, or as fit the device.
-
-    Parameters
-    ----------
-    most
-        Most inputs at once; None for no limit.
-    """
+    """How many perturbed inputs are scored at once: `most` (None: all), or as many as fit."""
 
     def __init__(self, most: int | None):
         self.most = most
@@ -71,16 +64,7 @@ class BatchSize:
 
 
 class Progress:
-    """
-    The bar of work on inputs block by block, which tells its whole from what a block takes.
-
-    Parameters
-    ----------
-    unit
-        What is counted.
-    verbose
-        Whether to show it.
-    """
+    """The bar of work block by block, which tells its whole from what a block takes."""
 
     def __init__(self, unit: str = "input", verbose: bool = False):
         self.bar = tqdm(unit=unit, disable=not verbose)
@@ -108,11 +92,7 @@ def by_blocks(
     backend: Backend,
     progress: Progress | None = None,
 ) -> Any:
-    """
-    What a function makes of blocks of inputs, for all `count` of them: arrays, or what holds such.
-
-    A block that does not fit the device is halved.
-    """
+    """What a function makes of blocks of `count` inputs; a block that does not fit is halved."""
     progress = progress or Progress()
 
     def of_block(numbers: list[int]) -> Any:

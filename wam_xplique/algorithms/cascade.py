@@ -21,21 +21,10 @@ ORIGINAL = "original"
 
 @dataclass(frozen=True, eq=False)
 class Randomization:
-    """
-    The rank correlation of explanations with those of the model as it was.
+    """The rank correlations of explanations with those of the model as it was."""
 
-    Parameters
-    ----------
-    layers
-        What was randomized last at each stage, with all before it: "original" first, for nothing.
-    correlations
-        Spearman's rank correlation (N, stages) for each input.
-    confidence
-        Confidence level of the intervals.
-    """
-
-    layers: tuple[str, ...]
-    correlations: np.ndarray
+    layers: tuple[str, ...]  # what was randomized last at each stage, "original" first
+    correlations: np.ndarray  # Spearman's (N, stages)
     confidence: float = 0.95
 
     @property
@@ -72,25 +61,7 @@ def cascade(
     confidence: float,
     verbose: bool = False,
 ) -> Randomization:
-    """
-    Explain before and after each stage of a randomization.
-
-    Parameters
-    ----------
-    explain
-        The importance (N, K) of the features of each input, by the model as it is.
-    stages
-        What randomizes each layer, from the top down.
-    confidence
-        Confidence level of the intervals.
-    verbose
-        Whether to show the progress.
-
-    Returns
-    -------
-    randomization
-        The rank correlations.
-    """
+    """Explain (N, K) before and after each stage of a randomization, from the top layer down."""
     original = explain()
     correlations = [rank_correlations(original, original)]
     for randomize in tqdm(stages.values(), unit="layer", disable=not verbose):

@@ -30,78 +30,26 @@ def wavelet_cells(
     grid_size: int,
     include_approximation: bool,
 ) -> Coefficients:
-    """
-    Part the wavelet coefficients of an input into cells.
-
-    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-    Attribution to the Wavelet Domain (2023), appendix A.1.1 (for "mosaic").
-
-    Parameters
-    ----------
-    transform
-        Wavelet transform; its axes are not looked at.
-    shape
-        Sizes of the input along the axes transformed.
-    partition
-        "mosaic": a grid of `grid_size` cells a side, laid over the packed coefficients; a cell
-        may straddle two bands. "subband": as many cells in every band of every level, about as
-        many in all. "band": one cell a band. "scale": one cell a level.
-    grid_size
-        Cells along each axis of the mosaic.
-    include_approximation
-        Whether the approximation belongs to cells; it is held otherwise.
-
-    Returns
-    -------
-    cells
-        Numbers of the cells, from 0 on without gaps.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer coefficients than cells along an axis, or no coefficient is left.
-    """
+    """Part the coefficients of an input into cells numbered from 0 on ("mosaic": WCAM appendix
+    A.1.1). "mosaic" is a grid over the packed coefficients, "subband" about as many cells in every
+    band, "band" and "scale" one a band and one a level."""
     bands = map_bands(lambda size: np.zeros(size, np.int64), transform.shapes(shape))
     if partition == "mosaic":
         cells = _mosaic(bands, grid_size)
     elif partition == "scale":
         cells = _level_numbers(bands)
     else:
-        cells = _bands(bands, _side(bands, grid_size, include_approximation, partition))
+        side = 1 if partition == "band" else _side(bands, grid_size, include_approximation)
+        first = itertools.count(step=side ** bands[0].ndim)
+        cells = map_bands(lambda band: grid(band.shape, side) + next(first), bands)
     if not include_approximation:
         cells[0] = np.full_like(cells[0], HELD)
-    return number(cells)
+    return renumber(cells)
 
 
 def fourier_cells(shape: Sequence[int], perturbation: str, grid_size: int) -> Coefficients:
-    """
-    Part the centred spectrum of an input into cells.
-
-    A frequency and its negative, which are one component of a real input, share a cell.
-
-    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-    Attribution to the Wavelet Domain (2023), appendix A.3.
-
-    Parameters
-    ----------
-    shape
-        Sizes of the input along the axes transformed.
-    perturbation
-        "circle": `grid_size` rings of equal width. "square": square rings. "grid": a grid of
-        `grid_size` cells a side over the Nyquist square, each joined to its mirror image.
-    grid_size
-        Number of rings, or of cells along each axis.
-
-    Returns
-    -------
-    cells
-        One array of `shape`: numbers of the cells, from 0 on without gaps.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer frequencies than cells along an axis.
-    """
+    """Part the centred spectrum into rings or a mirrored grid (WCAM appendix A.3). A frequency and
+    its negative, which are one component of a real input, share a cell."""
     most = min(shape) if perturbation == "grid" else min(shape) // 2
     if grid_size > most:
         raise ValueError(
@@ -109,8 +57,8 @@ def fourier_cells(shape: Sequence[int], perturbation: str, grid_size: int) -> Co
             f"{tuple(shape)}; the largest possible with perturbation={perturbation!r} is {most}."
         )
     if perturbation == "grid":
-        return number([_mirrored_grid(shape, grid_size)])
-    return number([rings(shape, grid_size, 2 if perturbation == "circle" else np.inf)])
+        return renumber([_mirrored_grid(shape, grid_size)])
+    return renumber([rings(shape, grid_size, 2 if perturbation == "circle" else np.inf)])
 
 
 def rings(shape: Sequence[int], count: int, norm: float = 2) -> np.ndarray:
@@ -133,7 +81,7 @@ def _mirrored_grid(shape: Sequence[int], count: int) -> np.ndarray:
     return np.minimum(cells, count ** len(shape) - 1 - cells)
 
 
-def number(cells: Coefficients) -> Coefficients:
+def renumber(cells: Coefficients) -> Coefficients:
     """Number the cells from 0 on, without gaps, in the order of their numbers."""
     found = np.unique(np.concatenate([band.ravel() for band in _all_bands(cells)]))
     found = found[found != HELD]
@@ -146,17 +94,7 @@ def number(cells: Coefficients) -> Coefficients:
 
 
 def grid(shape: Sequence[int], count: int) -> np.ndarray:
-    """
-    A grid of `count` cells along each axis of an array of `shape`.
-
-    Cells are as even as can be: entry i belongs to cell floor((i + 1/2) count / size), as in a
-    nearest-neighbour enlargement of the grid.
-
-    Raises
-    ------
-    ValueError
-        If the array is smaller than the grid.
-    """
+    """A grid of `count` cells along each axis, as in a nearest-neighbour enlargement of it."""
     if count > min(shape):
         raise ValueError(
             f"grid_size={count} is larger than the {'×'.join(map(str, shape))} coefficients it "
@@ -172,21 +110,7 @@ def count_cells(cells: Coefficients) -> int:
 
 
 def cell_sums(cells: Coefficients, values: Coefficients) -> np.ndarray:
-    """
-    Sum values over each cell.
-
-    Parameters
-    ----------
-    cells
-        Cell map.
-    values
-        Arrays of the shapes of the cell map.
-
-    Returns
-    -------
-    sums
-        Array (cells,).
-    """
+    """The sums (cells,) of values over each cell."""
     count = count_cells(cells)
     total = np.zeros(count + 1)
     for band, weights in zip(_all_bands(cells), _all_bands(values), strict=True):
@@ -207,21 +131,7 @@ def cell_energy(cells: Coefficients, coefficients: Coefficients) -> np.ndarray:
 
 
 def shares(cells: Coefficients, members: Sequence[Coefficients]) -> np.ndarray:
-    """
-    The part of each cell that lies in each of several regions.
-
-    Parameters
-    ----------
-    cells
-        Cell map.
-    members
-        For each region, how much of each coefficient it holds, from 0 to 1.
-
-    Returns
-    -------
-    shares
-        Array (regions, cells), between 0 and 1.
-    """
+    """The part (regions, cells) of each cell that each region holds, told by coefficient."""
     sizes = cell_sums(cells, map_bands(np.ones_like, cells))
     return np.stack([cell_sums(cells, member) for member in members]) / sizes
 
@@ -244,16 +154,7 @@ def _level_numbers(bands: Coefficients) -> Coefficients:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """
-    A set of cells, and the sets that it is parted into.
-
-    Parameters
-    ----------
-    cells
-        Numbers of its cells.
-    children
-        Disjoint groups that make it up; none for a single cell.
-    """
+    """A set of cells, and the disjoint groups that make it up; none for a single cell."""
 
     cells: np.ndarray
     children: tuple[Group, ...] = ()
@@ -267,22 +168,8 @@ class Group:
 
 
 def group_tree(cells: Coefficients) -> list[Group]:
-    """
-    Group the cells by band, and each band's cells by place: halves of halves along each axis.
-
-    A cell that straddles bands counts to the one which has most of it.
-
-    Parameters
-    ----------
-    cells
-        Cell map.
-
-    Returns
-    -------
-    groups
-        One for each band that has cells (the parts of the band, if there is but one), down to
-        single cells.
-    """
+    """Group the cells by band, and each band's by place: halves of halves along each axis. A cell
+    that straddles bands counts to the one which has most of it."""
     count, bands = count_cells(cells), list(_all_bands(cells))
     sizes = [np.bincount(band.ravel() + 1, minlength=count + 1)[1:] for band in bands]
     owners = np.argmax(sizes, axis=0)
@@ -322,15 +209,8 @@ def _mosaic(bands: Coefficients, grid_size: int) -> Coefficients:
     return pywt.array_to_coeffs(grid(packed.shape, grid_size), slices, output_format="wavedecn")
 
 
-def _bands(bands: Coefficients, side: int) -> Coefficients:
-    numbers = itertools.count()
-    return map_bands(lambda band: grid(band.shape, side) + next(numbers) * side**band.ndim, bands)
-
-
-def _side(bands: Coefficients, grid_size: int, include_approximation: bool, partition: str) -> int:
+def _side(bands: Coefficients, grid_size: int, include_approximation: bool) -> int:
     """The number of cells along each axis of each band."""
-    if partition == "band":
-        return 1
     count = sum(1 for _ in _all_bands(bands)) - (not include_approximation)
     root = max(count, 1) ** (1 / bands[0].ndim)
     smallest = min(min(band.shape) for band in _all_bands(bands))

@@ -16,9 +16,9 @@ import numpy as np
 import scipy.stats
 
 from ..coefficients import Coefficients
-from ..indices import MOST_DESIGNS, importance
+from ..indices import MOST_DESIGNS, region_importance
 from .cells import Group, cell_energy, group_tree
-from .masking import Asking, Design
+from .masking import Design, ScoreRequests
 from .refinement import Refined, refine
 from .responses import Points, Responses
 
@@ -33,69 +33,28 @@ RESOLUTION = 4 * float(np.finfo(np.float32).eps)
 
 
 def jansen(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """
-    Total indices by Jansen's estimator (eq. 7, right).
-
-    Ref. Jansen, Analysis of variance designs for model output (1999).
-
-    Parameters
-    ----------
-    a, b
-        Scores (rows,) of the rows of A and of B.
-    c
-        Scores (G, rows) of the rows of A in which the columns of each group come from B.
-
-    Returns
-    -------
-    indices
-        Total indices (G,), at least 0.
-    """
+    """Total indices (G,), eq. 7: Jansen, Analysis of variance designs for model output (1999)."""
     return np.mean((a - c) ** 2, axis=-1) / (2 * np.var(a, ddof=1))
 
 
 def first_order(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """First-order indices (G,) by Jansen's estimator (eq. 7, left); arguments as for `jansen`."""
+    """First-order indices (G,) by Jansen's estimator (eq. 7, left)."""
     return 1 - np.mean((b - c) ** 2, axis=-1) / (2 * np.var(a, ddof=1))
 
 
 @dataclass(frozen=True)
 class SobolProblem:
-    """
-    What is estimated of each input.
+    """What is estimated of each input; rows double until one of the targets `until` is met."""
 
-    Parameters
-    ----------
-    cells
-        Cell map, of the shape of the coefficients (or one that broadcasts to it).
-    shares
-        The part (L, K) of each cell in each of L regions.
-    design
-        The rows of A and B.
-    nb_design
-        Rows of A (and of B) to begin with.
-    estimator
-        Estimator of the total indices.
-    until
-        Targets: "interval" (the widest half of an interval of a total index), "rank_correlation"
-        (Spearman's, between the total indices of a design and of the one half as large),
-        "forwards" (for each input). `nb_design` doubles until one is met.
-    confidence
-        Confidence level of the bootstrap intervals; None for none.
-    seed
-        Seed of the bootstrap.
-    refine
-        None evaluates every cell in full; a tolerance below 1, or a budget of forwards.
-    """
-
-    cells: Coefficients
-    shares: np.ndarray
+    cells: Coefficients  # a cell map that broadcasts to the coefficients
+    shares: np.ndarray  # the part (L, K) of each cell in each of L regions
     design: Design
-    nb_design: int
+    nb_design: int  # rows of A (and of B) to begin with
     estimator: Estimator = jansen
     until: Mapping[str, float] | None = None
     confidence: float | None = 0.95
     seed: int = 0
-    refine: float | int | None = None
+    refine: float | int | None = None  # a tolerance below 1, or a budget of forwards
 
     @functools.cached_property
     def roots(self) -> list[Group]:
@@ -124,27 +83,8 @@ class Estimate(NamedTuple):
     forwards: int
 
 
-def estimate(problem: SobolProblem, coefficients: Coefficients) -> Asking:
-    """
-    Estimate the Sobol indices of one input.
-
-    Parameters
-    ----------
-    problem
-        What is estimated.
-    coefficients
-        Coefficients of the input.
-
-    Yields
-    ------
-    points
-        Points whose scores are needed next; they must be sent.
-
-    Returns
-    -------
-    estimate
-        An `Estimate`.
-    """
+def estimate(problem: SobolProblem, coefficients: Coefficients) -> ScoreRequests:
+    """Ask for the scores of one input until its Sobol indices are known well enough."""
     energy = cell_energy(problem.cells, coefficients)
     responses, rows, before = Responses(len(energy)), problem.nb_design, None
     while True:
@@ -218,7 +158,7 @@ def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
     zeros = np.zeros(count)
     intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
-        of_regions = np.stack([importance(zeros, problem.shares)] * 2, axis=-1)
+        of_regions = np.stack([region_importance(zeros, problem.shares)] * 2, axis=-1)
         intervals = np.zeros((count, 2)), of_regions
     return Estimate(zeros, zeros, *intervals, np.ones(count, bool), 0.0, rows, forwards)
 
@@ -231,12 +171,9 @@ def _intervals(
     refined: Refined,
     chosen: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """
-    Bootstrap intervals of the total indices and of the importance of each region.
-
-    Those of the cells `chosen`, whose scores are c. Of the others, those that were drawn from are
-    resampled by their draws, and the rest are taken for sure.
-    """
+    """Bootstrap intervals of the total indices and of the importance of each region. Those of the
+    cells `chosen`, whose scores are c. Of the others, those that were drawn from are resampled by
+    their draws, and the rest are taken for sure."""
     draws = np.random.default_rng([problem.seed, 1])
 
     def statistic(rows: np.ndarray, axis: int) -> np.ndarray:
@@ -247,7 +184,7 @@ def _intervals(
             else refined.resampled(len(samples), draws)
         )
         resampled[:, chosen] = _resampled(problem.estimator, a, b, c, samples)
-        parts = [resampled[:, chosen], importance(resampled, problem.shares)]
+        parts = [resampled[:, chosen], region_importance(resampled, problem.shares)]
         values = np.concatenate(parts, axis=-1).T
         return values[:, 0] if rows.ndim == 1 else values
 
@@ -269,11 +206,8 @@ def _intervals(
 def _resampled(
     estimator: Estimator, a: np.ndarray, b: np.ndarray, c: np.ndarray, samples: np.ndarray
 ) -> np.ndarray:
-    """
-    Total indices (samples, G) over the rows that each sample draws.
-
-    A sample in which the scores hardly vary tells nothing; it has the indices of all rows.
-    """
+    """Total indices (samples, G) over the rows that each sample draws. A sample in which the scores
+    hardly vary tells nothing; it has the indices of all rows."""
     variances = np.var(a[samples], axis=-1, ddof=1)
     telling = variances > TELLING * np.var(a, ddof=1)
     total = np.repeat(estimator(a, b, c)[np.newaxis], len(samples), axis=0)

@@ -13,20 +13,7 @@ FRONT_END = "front end"
 
 @dataclass(frozen=True)
 class WithFrontEnd:
-    """
-    The wavelet transform of inputs, beside what a front end makes of them.
-
-    The front end's output counts as one more level of coefficients, the last one. Gradients with
-    respect to it are averaged, squared or integrated as those with respect to the wavelet
-    coefficients are: by the same equations, on the same samples.
-
-    Parameters
-    ----------
-    transform
-        Wavelet transform of the inputs.
-    front_end
-        Differentiable function of inputs (N, ...), which gives (N, ...).
-    """
+    """The wavelet transform of inputs, and what a front end makes of them as the last level."""
 
     transform: WaveletTransform
     front_end: Callable[[Tensor], Tensor]

@@ -72,8 +72,7 @@ class GradientProblem:
 
     def at(self, index: np.ndarray) -> GradientProblem:
         """The same of the inputs at `index`."""
-        rows = self.backend.asindex(index, self.x)
-        x, y = (self.backend.take(values, rows, 0) for values in (self.x, self.y))
+        x, y = (self.backend.rows(values, index) for values in (self.x, self.y))
         return replace(self, x=x, y=y)
 
 
@@ -168,25 +167,9 @@ def integrated_gradients(problem: GradientProblem, path: StraightPath) -> Coeffi
 def expected_gradients(
     problem: GradientProblem, paths: Sequence[StraightPath], until: float | None = None
 ) -> Attribution:
-    """
-    The mean of the integrated gradients from several baselines, and how far they have converged.
-
-    Parameters
-    ----------
-    problem
-        What is explained; with its scores.
-    paths
-        A path from each baseline, all of as many steps.
-    until
-        Doubles the steps of an input until its delta is at most this, or one more time would make
-        more than `MOST_STEPS`. None for the steps as they are.
-
-    Returns
-    -------
-    attribution
-        The importance of the coefficients; `convergence_delta` is how far their sum is from
-        f(x) − f(x₀), relative to this.
-    """
+    """The mean of the integrated gradients from several baselines, and how far they have converged.
+    The steps of an input double until its delta is at most `until`, or would be more than
+    `MOST_STEPS`."""
     ends = [problem.x, *(path.at(problem.x, 0) for path in paths)]
     at_input, *at_baselines = (_scores(problem, x) for x in ends)
     added = at_input - np.mean(at_baselines, axis=0)
@@ -248,9 +231,7 @@ def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Gradi
 def perturbed_gradients(
     problem: GradientProblem, perturbation: Perturbation
 ) -> Iterator[tuple[range, Gradients]]:
-    """
-    The gradients at the perturbed inputs in batches of some draws, all inputs for each of these.
-    """
+    """The gradients at the perturbed inputs, in batches of some draws of all inputs."""
     backend, size, count = problem.backend, problem.batch_size, len(problem.x)
     draws = len(perturbation.weights)
     problem.progress.expect(count * draws)

@@ -46,92 +46,35 @@ STEEP = 1e9
 
 @dataclass(frozen=True)
 class MinimalProblem:
-    """
-    What is minimised, and how.
-
-    Parameters
-    ----------
-    backend
-        Backend of all tensors.
-    scores_and_gradients
-        ``scores_and_gradients(x, y)``: the scores, and their gradients with respect to x first.
-    x
-        Inputs, N first.
-    y
-        Targets, one for each input.
-    transform
-        Wavelet transform of the inputs.
-    keep
-        The share of the score that is kept, where `alpha` is None.
-    alpha
-        Weight of the mean of the mask; None finds that under which the score is kept.
-    channel_axis
-        Axis of the channels that share a mask; None where each value has its own.
-    learning_rate
-        Step size of Nadam.
-    max_steps
-        Most steps.
-    tolerance
-        An input is done when `WINDOW` steps better its best objective by no more than this part of
-        its magnitude, and it is there; 0 takes all steps.
-    batch_size
-        Most inputs at once.
-    progress
-        Where steps are counted.
-    start
-        The number of the first input, in messages.
-    gently
-        Whether all of the score is asked for at first, and what may be lost from there on.
-    """
+    """What is minimised, and how."""
 
     backend: Backend
     scores_and_gradients: Callable[[Tensor, Tensor], tuple[Tensor, tuple[Tensor, ...]]]
     x: Tensor
     y: Tensor
     transform: WaveletTransform
-    keep: float
-    alpha: float | None
-    channel_axis: int | None
+    keep: float  # the share of the score that is kept, where `alpha` is None
+    alpha: float | None  # weight of the mean of the mask; None finds it
+    channel_axis: int | None  # of the channels that share a mask; None for one each
     learning_rate: float
     max_steps: int
-    tolerance: float
+    tolerance: float  # what `WINDOW` steps must gain at least, relative; 0 takes all steps
     batch_size: BatchSize = field(default_factory=lambda: BatchSize(None))
     progress: Progress = field(default_factory=Progress)
-    start: int = 0
-    gently: bool = False
+    start: int = 0  # the number of the first input, in messages
+    gently: bool = False  # ask for all of the score at first, then for less
 
 
 class Minimum(NamedTuple):
-    """
-    Masks, and how they were found.
+    """The best masks of N inputs, and how they were found over S steps."""
 
-    Parameters
-    ----------
-    mask
-        The best masks, arrays in [0, 1], or of 0 and 1, of the shapes of the coefficients (the
-        channel axis of size 1 where channels share them).
-    images
-        The inverse transforms of the masked coefficients, an array of the shape of x.
-    scores
-        The scores (N, max_steps + 1) of the masked inputs, before the first and after each step. An
-        input that is done keeps its last one.
-    norms
-        The means (N, S + 1) of the masks.
-    alphas
-        The weights (N, S + 1) of the mean of the mask, as far as they are found.
-    best
-        The number (N,) of the step after which the mask was the best.
-    steps
-        Steps (N,) taken.
-    """
-
-    mask: Coefficients
-    images: np.ndarray
-    scores: np.ndarray
-    norms: np.ndarray
-    alphas: np.ndarray
-    best: np.ndarray
-    steps: np.ndarray
+    mask: Coefficients  # in [0, 1]; channel axis of size 1 where channels share it
+    images: np.ndarray  # the inverse transforms of the masked coefficients
+    scores: np.ndarray  # (N, S + 1), before the first and after each step
+    norms: np.ndarray  # (N, S + 1), means of the masks
+    alphas: np.ndarray  # (N, S + 1), weights of these means
+    best: np.ndarray  # the step (N,) after which the mask was the best
+    steps: np.ndarray  # (N,) taken
 
 
 def threshold(scores: np.ndarray, keep: float) -> np.ndarray:
@@ -140,29 +83,16 @@ def threshold(scores: np.ndarray, keep: float) -> np.ndarray:
 
 
 def minimize(problem: MinimalProblem) -> Minimum:
-    """
-    Find masks m of K coefficients from all ones down, by Nadam.
-
-    With `alpha`, −f(W⁻¹(m ⊙ z)) + α ‖m‖₁ / K is minimised, m in [0, 1]. Without, ‖m‖₁ / K, m in
-    {0, 1}, under the constraint that f is at least `threshold`: the same gradient, while α, the
-    inverse of the constraint's multiplier, rises as long as the score is more than needed and falls
-    as long as it is less. What Nadam moves is then continuous; the mask is 1 where it is a half or
-    more, and passes its gradient straight through. A continuous mask would keep the score by faint
-    remains that no one sees.
-    Of all masks met on the way the best is taken. Each input has its own mask, α and end: none
-    depends on what it is batched with.
-
-    Raises
-    ------
-    ValueError
-        If a score is NaN or infinite.
-    """
+    """Find masks m of K coefficients from all ones down, by Nadam. With `alpha`, −f(W⁻¹(m ⊙ z)) + α
+    ‖m‖₁ / K is minimised, m in [0, 1]. Without, ‖m‖₁ / K, m in {0, 1}, under the constraint that f
+    is at least `threshold`: α, the inverse of its multiplier, rises while the score is more than
+    needed. What Nadam moves is continuous then, and the mask, 1 from a half on, passes its gradient
+    straight through: a continuous one would keep the score by faint remains."""
     found = _minimize(problem)
     lost = np.flatnonzero(found.best == 0)
     if problem.keep < 1 and problem.alpha is None and len(lost):
         # A mask may have gone at once, with all of the score, and not have come back.
-        rows = problem.backend.asindex(lost, problem.x)
-        x, y = (problem.backend.take(of, rows, 0) for of in (problem.x, problem.y))
+        x, y = (problem.backend.rows(of, lost) for of in (problem.x, problem.y))
         found = _put(found, lost, _minimize(replace(problem, x=x, y=y, gently=True)))
     return found
 
@@ -185,7 +115,13 @@ def _minimize(problem: MinimalProblem) -> Minimum:
     backend, x, y = problem.backend, problem.x, problem.y
     problem.progress.expect(len(x) * problem.max_steps)
     z = problem.transform.forward(x)
-    mask = map_bands(lambda band: _one_channel(problem, band) * 0 + 1, z)
+
+    def ones(band: Tensor) -> Tensor:
+        if problem.channel_axis is not None:
+            band = backend.slice(band, problem.channel_axis, slice(0, 1, 1))
+        return band * 0 + 1
+
+    mask = map_bands(ones, z)
     moments = [map_bands(lambda band: band * 0, mask)] * 2
     features = sum(math.prod(band.shape[1:]) for band in flatten(mask).values())
     search = _Search(problem, len(x), features)
@@ -386,12 +322,6 @@ def _chosen(
 def _column(backend: Backend, values: Tensor, band: Tensor) -> Tensor:
     """Values (N,) that broadcast over a band."""
     return backend.reshape(values, (-1, *(1,) * (len(band.shape) - 1)))
-
-
-def _one_channel(problem: MinimalProblem, band: Tensor) -> Tensor:
-    if problem.channel_axis is None:
-        return band
-    return problem.backend.slice(band, problem.channel_axis, slice(0, 1, 1))
 
 
 def _finite(scores: np.ndarray, start: int, step: int) -> np.ndarray:

@@ -26,16 +26,12 @@ from .responses import Points
 
 Item = TypeVar("Item", bound=tuple[Any, ...])
 
-Asking = Generator[list[Points], np.ndarray, Any]
+ScoreRequests = Generator[list[Points], np.ndarray, Any]
 """Asks for the scores at points, is sent them in one array, and returns a result."""
 
 
-class Design(Protocol):
-    """The rows of A and B."""
-
-    def __call__(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """At least the first `rows` rows of A and of B, arrays (rows, cells) in [0, 1]."""
-        ...
+Design = Callable[[int], tuple[np.ndarray, np.ndarray]]
+"""``design(rows)``: at least as many rows of A and of B, arrays (rows, cells) in [0, 1]."""
 
 
 class Transform(Protocol):
@@ -54,40 +50,17 @@ class Transform(Protocol):
 
 @dataclass(frozen=True)
 class MaskingProblem:
-    """
-    What is masked, and scored.
-
-    Parameters
-    ----------
-    backend
-        Backend of all tensors.
-    scores
-        ``scores(x, y)``: one score for each input.
-    x
-        Inputs, N first.
-    y
-        Targets, one for each input.
-    transform
-        Transform of the inputs.
-    cells
-        Cell map, of the shape of one input's coefficients (or one that broadcasts to it).
-    batch_size
-        Most perturbed inputs at once.
-    progress
-        Where forwards are counted.
-    baseline
-        Value of what is masked: inputs x₀ of the shape of x, or one number for all.
-    """
+    """What is masked, and scored."""
 
     backend: Backend
     scores: ScoreFunction
     x: Tensor
     y: Tensor
     transform: Transform
-    cells: Coefficients
+    cells: Coefficients  # a cell map that broadcasts to one input's coefficients
     batch_size: BatchSize
     progress: Progress = field(default_factory=Progress)
-    baseline: Tensor | float = 0.0
+    baseline: Tensor | float = 0.0  # x₀: inputs of the shape of x, or one number
 
 
 def deviations(problem: MaskingProblem) -> tuple[Tensor | float, Coefficients]:
@@ -98,18 +71,14 @@ def deviations(problem: MaskingProblem) -> tuple[Tensor | float, Coefficients]:
     def filled(tensor: Tensor) -> Tensor:
         if len(tensor) == len(numbers):
             return tensor
-        return backend.take(tensor, backend.asindex(numbers, tensor), 0)
+        return backend.rows(tensor, numbers)
 
     baseline = baseline if isinstance(baseline, float) else filled(baseline)
     return baseline, problem.transform.forward(filled(problem.x) - baseline)
 
 
 class MaskedScorer(ABC, Generic[Item]):
-    """
-    Scores perturbed inputs.
-
-    Each is told by an item, whose first is the number of the input.
-    """
+    """Scores perturbed inputs, each told by an item whose first is the number of the input."""
 
     def __init__(self, problem: MaskingProblem):
         self.problem = problem
@@ -137,41 +106,26 @@ class MaskedScorer(ABC, Generic[Item]):
 
     def _scores(self, batch: list[Item]) -> np.ndarray:
         backend, y = self.problem.backend, self.problem.y
-        numbers = backend.asindex(np.array([number for number, *_ in batch]), y)
-        y = backend.take(y, numbers, 0)
+        y = backend.rows(y, np.array([number for number, *_ in batch]))
         scores = finite_scores(backend, self.problem.scores, self.inputs(batch), y)
         self.problem.progress.update(len(batch))
         return scores
 
 
-def answer(
-    problem: MaskingProblem, design: Design, askings: Iterable[Callable[[Coefficients], Asking]]
+def score_requests(
+    problem: MaskingProblem,
+    design: Design,
+    requesters: Iterable[Callable[[Coefficients], ScoreRequests]],
 ) -> list[Any]:
-    """
-    Score what each input's generator asks for, side by side, until all have their results.
-
-    Parameters
-    ----------
-    problem
-        What is explained.
-    design
-        The rows of A and B, which all inputs share.
-    askings
-        For each input, what makes its generator from its coefficients (arrays without N).
-
-    Returns
-    -------
-    results
-        What the generators return.
-    """
+    """Score what each input's generator asks for, side by side, until all have their results."""
     scorer = _PointScorer(problem, design)
-    generators = [ask(z) for ask, z in zip(askings, scorer.coefficients(), strict=True)]
+    generators = [request(z) for request, z in zip(requesters, scorer.coefficients(), strict=True)]
     results: list[Any] = [None] * len(generators)
     asked = {number: next(generator) for number, generator in enumerate(generators)}
     while asked:
         counts = [sum(len(p.rows) for p in points) for points in asked.values()]
         problem.progress.expect(sum(counts))
-        scores = np.split(scorer.answer(asked), np.cumsum(counts)[:-1])
+        scores = np.split(scorer.scores(asked), np.cumsum(counts)[:-1])
         for number, part in zip(list(asked), scores, strict=True):
             try:
                 asked[number] = generators[number].send(part)
@@ -201,7 +155,7 @@ class _PointScorer(MaskedScorer["_Point"]):
         for number in range(len(self.problem.y)):
             yield map_bands(lambda band, number=number: band[number], arrays)
 
-    def answer(self, asked: dict[int, list[Points]]) -> np.ndarray:
+    def scores(self, asked: dict[int, list[Points]]) -> np.ndarray:
         """The scores of all points asked for, in their order."""
         rows = 1 + max(max(p.rows) for points in asked.values() for p in points)
         self.a, self.b = self.design(rows)
@@ -231,8 +185,7 @@ class _PointScorer(MaskedScorer["_Point"]):
         """The coefficients of the inputs of a batch; those of one input broadcast over it."""
         first = int(numbers[0])
         if np.any(numbers != first):
-            index = self.problem.backend.asindex(numbers, self.problem.x)
-            return map_bands(lambda band: self.problem.backend.take(band, index, 0), self.z)
+            return map_bands(lambda band: self.problem.backend.rows(band, numbers), self.z)
         if first not in self.alone:
             self.alone = {first: map_bands(lambda band: band[first : first + 1], self.z)}
         return self.alone[first]
@@ -247,27 +200,14 @@ class _Point(NamedTuple):
 
 
 class _Combination(NamedTuple):
-    """
-    Perturbed inputs, as sums of inputs that they share.
+    """Perturbed inputs, as sums of inputs that they share. An input is linear in its mask: that of
+    a row of A in which one cell comes from B is the row's own, plus a multiple of what the cell
+    alone holds. That takes far fewer inverse transforms."""
 
-    An input is linear in its mask: that of a row of A in which one cell comes from B is the row's
-    own, plus a multiple of what the cell alone holds. A batch of few rows and many cells so takes
-    far fewer inverse transforms than it has inputs.
-
-    Parameters
-    ----------
-    numbers, masks
-        What is shared: the numbers (M,) of the inputs, and the factors (M, cells + 1) of their
-        cells and of what is held.
-    bases, parts, weights
-        The perturbed inputs: the shared ones of the numbers `bases` (N,), plus `weights` (N,)
-        times those of the numbers `parts` (N,).
-    """
-
-    numbers: np.ndarray
-    masks: np.ndarray
-    bases: np.ndarray
-    parts: np.ndarray
+    numbers: np.ndarray  # (M,), of the inputs that are shared
+    masks: np.ndarray  # (M, cells + 1), factors of cells and of what is held
+    bases: np.ndarray  # the shared ones (N,) that are taken once
+    parts: np.ndarray  # and those that `weights` (N,) multiply
     weights: np.ndarray
 
 

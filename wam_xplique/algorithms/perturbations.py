@@ -121,8 +121,7 @@ class StraightPath:
         """The path to the inputs at `index`."""
         if isinstance(self.baseline_value, float) or len(self.baseline_value) == 1:
             return self
-        rows = backend.asindex(index, self.baseline_value)
-        return replace(self, baseline_value=backend.take(self.baseline_value, rows, 0))
+        return replace(self, baseline_value=backend.rows(self.baseline_value, index))
 
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
         return self.at(x, rule(self.quadrature, self.steps)[0][draw])

@@ -46,42 +46,20 @@ On photographs, draws by index alone vary seven times as much as their mean.
 
 @dataclass(frozen=True)
 class Drawn:
-    """
-    Cells that were not evaluated in full, and what a few draws tell of their indices.
-
-    Parameters
-    ----------
-    cells
-        Numbers of the cells.
-    expected
-        What the rows not known were expected to add to their indices (cells,).
-    ratios
-        For each draw, the change of the score over the one expected.
-    """
+    """Cells that were not evaluated in full, and what a few draws tell of their indices."""
 
     cells: np.ndarray
-    expected: np.ndarray
-    ratios: np.ndarray
+    expected: np.ndarray  # what the rows not known were expected to add (cells,)
+    ratios: np.ndarray  # for each draw, the change of the score over the one expected
 
 
 @dataclass(frozen=True)
 class Refined:
-    """
-    Total indices, best where they are large.
-
-    Parameters
-    ----------
-    total
-        Estimates (cells,) of the total indices.
-    evaluated
-        Whether a cell was evaluated in full (cells,).
-    drawn
-        For each region, its cells that were not evaluated in full.
-    """
+    """Total indices, best where they are large."""
 
     total: np.ndarray
-    evaluated: np.ndarray
-    drawn: tuple[Drawn, ...] = ()
+    evaluated: np.ndarray  # which cells were evaluated in full
+    drawn: tuple[Drawn, ...] = ()  # for each region, its cells that were not
 
     def resampled(self, count: int, random: np.random.Generator) -> np.ndarray:
         """The total indices (count, cells) that as many resamples of the draws tell."""
@@ -92,7 +70,7 @@ class Refined:
         return total
 
 
-Asking = Generator[list[Points], np.ndarray, Refined]
+Refinement = Generator[list[Points], np.ndarray, Refined]
 
 
 def first_rows(rows: int) -> int:
@@ -101,14 +79,7 @@ def first_rows(rows: int) -> int:
 
 
 def check_budget(budget: float, roots: Sequence[Group], rows: int) -> None:
-    """
-    Check that a budget suffices for A, B, and the first rows of each root.
-
-    Raises
-    ------
-    ValueError
-        If it does not.
-    """
+    """Check that a budget suffices for A, B, and the first rows of each root."""
     least = 2 * rows + first_rows(rows) * len(roots)
     if budget < least:
         raise ValueError(
@@ -125,46 +96,14 @@ def refine(
     limit: float,
     regions: np.ndarray | None = None,
     seed: int = 0,
-) -> Asking:
-    """
-    Estimate total indices from few forwards, best where they are large.
-
+) -> Refinement:
+    """Estimate total indices from few forwards, best where they are large: `limit` tells how many.
     Groups are opened from the roots on, in rounds. A single cell gets rows of the design in
-    proportion to its index, all of them from the tolerance on: it is then evaluated as in the full
-    design. A larger group is opened if by this rule it would get more than one row. The index of a
-    group that stays closed is shared by its cells in proportion to the energy of their
-    coefficients. At last, the rows not known of all these cells are estimated, without bias in the
-    sum over each region, from pairs of cell and row that are drawn where changes are expected
-    (Hansen and Hurwitz, On the theory of sampling from finite populations, 1943).
-
-    Parameters
-    ----------
-    responses
-        The scores; those of all rows of A and B are known.
-    roots
-        Disjoint groups of all cells.
-    design
-        A and B, arrays (rows, cells).
-    energy
-        Sum (cells,) of the squares of the coefficients of each cell.
-    limit
-        Below 1 the tolerance: the index from which on a cell is evaluated in full. Otherwise the
-        forwards to spend in all; the tolerance is what they suffice for.
-    regions
-        Number (cells,) of the region of each cell; one for all by default.
-    seed
-        Seed of the draws.
-
-    Yields
-    ------
-    points
-        Points whose scores are needed next; they must be sent.
-
-    Returns
-    -------
-    refined
-        A `Refined`.
-    """
+    proportion to its index, all from the tolerance on; a larger group is opened if it would get
+    more than one. The index of a group that stays closed is shared by its cells by energy. At last,
+    the rows not known of these are estimated, without bias in the sum over each region, from pairs
+    of cell and row drawn where changes are expected (Hansen and Hurwitz, On the theory of sampling
+    from finite populations, 1943)."""
     search = _Search(responses, roots, design, energy)
     rounds = 2 + max(map(_depth, roots))
     asked, draws = search.close(roots), DRAWS
@@ -187,20 +126,7 @@ def refine(
 
 
 class _Node:
-    """
-    A group, and what is known of it.
-
-    Parameters
-    ----------
-    group
-        The group.
-    around
-        The node of the group that was opened for it; None for a root.
-    moves
-        The energy (rows,) that each row of the design moves in the group.
-    energy
-        The energy of the group.
-    """
+    """A group, and what is known of it; `around` is the one that was opened for it."""
 
     def __init__(self, group: Group, around: _Node | None, moves: np.ndarray, energy: float):
         self.group = group
@@ -296,7 +222,7 @@ class _Search:
                 low = middle
         return high
 
-    def result(self, regions: np.ndarray, draws: int, random: np.random.Generator) -> Asking:
+    def result(self, regions: np.ndarray, draws: int, random: np.random.Generator) -> Refinement:
         """The indices, those of cells that were not evaluated corrected by draws among them."""
         total, evaluated = self._shared()
         groups = [node.group for node in self.closed]

@@ -32,28 +32,7 @@ Kept = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficients:
-    """
-    A cell for each coefficient.
-
-    The approximation has the last numbers, after the details from coarse to fine.
-
-    Parameters
-    ----------
-    shapes
-        Shapes of one input's coefficients.
-    include_approximation
-        Whether the approximation is among the features; it is held otherwise.
-
-    Returns
-    -------
-    cells
-        Cell map.
-
-    Raises
-    ------
-    ValueError
-        If no feature is left.
-    """
+    """A cell for each coefficient; the approximation has the last numbers, or is held."""
     if len(shapes) == 1 and not include_approximation:
         raise ValueError(
             "level=0 leaves nothing to remove while the approximation is held; give a higher "
@@ -73,12 +52,8 @@ def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficie
 
 
 def ranks(importance: np.ndarray, seed: int) -> np.ndarray:
-    """
-    The place (N, K) of each feature in the order of importance (N, K), 0 for the largest.
-
-    Features of equal importance come in an order drawn once for all inputs, so that neither their
-    position nor the other inputs decide.
-    """
+    """The place (N, K) of each feature in the order of importance (N, K), 0 for the largest. Equals
+    come in an order drawn once: neither their position nor the other inputs decide."""
     drawn = np.random.default_rng(seed).permutation(importance.shape[1])
     order = drawn[np.argsort(-importance[:, drawn], axis=1, kind="stable")]
     return _inverse(order)
@@ -87,25 +62,9 @@ def ranks(importance: np.ndarray, seed: int) -> np.ndarray:
 def matched_places(
     magnitude: np.ndarray, importance: np.ndarray, groups: int, seed: int
 ) -> np.ndarray:
-    """
-    The features' places (N, K), the more important half of each group of like magnitude first.
-
-    Parameters
-    ----------
-    magnitude, importance
-        Magnitude and importance (N, K) of the features.
-    groups
-        Number of groups into which the order of magnitude is cut. Each has an even number of
-        features, at least two; there are no more than such groups.
-    seed
-        Seed of the order of equals.
-
-    Returns
-    -------
-    places
-        Below K // 2 for the more important halves, from K - K // 2 on for the others. If K is
-        odd, the feature of the smallest magnitude stands between.
-    """
+    """The features' places (N, K), the more important half of each group of like magnitude first.
+    Below K // 2 for these halves, from K - K // 2 on for the others; if K is odd, the feature of
+    the smallest magnitude stands between."""
     count = magnitude.shape[1]
     groups = max(1, min(groups, count // 2))
     starts = 2 * (np.arange(groups + 1) * (count // 2) // groups)
@@ -126,30 +85,19 @@ def _inverse(order: np.ndarray) -> np.ndarray:
 
 
 def path(features: int, steps: int, share: float) -> np.ndarray:
-    """
-    How many features are perturbed at each step, none at first, as Xplique has it.
-
-    Parameters
-    ----------
-    features
-        Number of features.
-    steps
-        Number of steps; -1 for one feature at a time. There are no more than features.
-    share
-        The share of the features that is perturbed in the end.
-    """
+    """How many features are perturbed at each step (-1: one at a time), up to a share of all."""
     most = math.floor(features * share)
     return np.unique(np.linspace(0, most, (most if steps == -1 else steps) + 1, dtype=np.int32))
 
 
 def deletion_curves(problem: MaskingProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
     """The scores (N, steps + 1) as the first features are removed (eq. 6)."""
-    return perturbed_scores(problem, between(places, path, places.shape[1]), len(path))
+    return perturbed_scores(problem, keep_between(places, path, places.shape[1]), len(path))
 
 
 def insertion_curves(problem: MaskingProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
     """The scores (N, steps + 1) as the first features are inserted into the baseline (eq. 5)."""
-    return perturbed_scores(problem, between(places, 0, path), len(path))
+    return perturbed_scores(problem, keep_between(places, 0, path), len(path))
 
 
 def area_under(curves: np.ndarray) -> np.ndarray:
@@ -162,7 +110,7 @@ def without_most_important(
 ) -> np.ndarray:
     """The scores (N, 2) of the inputs, and of what is left without the first `counts` (N,)."""
     low = np.stack([np.zeros_like(counts), counts], axis=1)
-    return perturbed_scores(problem, between(places, low, places.shape[1]), 2)
+    return perturbed_scores(problem, keep_between(places, low, places.shape[1]), 2)
 
 
 def most_important_alone(
@@ -170,14 +118,13 @@ def most_important_alone(
 ) -> np.ndarray:
     """The scores (N, 2) of the inputs, and of the first `counts` (N,) features alone."""
     high = np.stack([np.full_like(counts, places.shape[1]), counts], axis=1)
-    return perturbed_scores(problem, between(places, 0, high), 2)
+    return perturbed_scores(problem, keep_between(places, 0, high), 2)
 
 
 def matched_scores(problem: MaskingProblem, places: np.ndarray) -> np.ndarray:
     """The scores (N, 2) of the more important halves of `matched_places`, and of the others."""
-    count = places.shape[1]
-    half = count // 2
-    return perturbed_scores(problem, between(places, [0, count - half], [half, count]), 2)
+    count, half = places.shape[1], places.shape[1] // 2
+    return perturbed_scores(problem, keep_between(places, [0, count - half], [half, count]), 2)
 
 
 def magnitudes(problem: MaskingProblem) -> np.ndarray:
@@ -196,29 +143,8 @@ def magnitudes(problem: MaskingProblem) -> np.ndarray:
 def mu_fidelity(
     problem: MaskingProblem, importance: np.ndarray, nb_samples: int, size: int, seed: int
 ) -> np.ndarray:
-    """
-    Rank correlation of the drop in score with the importance of random sets of features (eq. 8).
-
-    All inputs share the sets, so that an input's fidelity does not depend on the others.
-
-    Parameters
-    ----------
-    problem
-        What is scored.
-    importance
-        Importance (N, K) of the features.
-    nb_samples
-        Number of sets.
-    size
-        Number of features in a set.
-    seed
-        Seed of the sets.
-
-    Returns
-    -------
-    correlations
-        Spearman's rank correlation (N,), 0 where the score or the importance does not vary.
-    """
+    """Rank correlation (N,) of the drop in score with the importance of random sets (eq. 8). All
+    inputs share the sets, so that none's fidelity depends on the others."""
     sets = RandomSets(importance.shape[1], size, seed)
     return fidelity_to_sets(sets, scores_without_sets(problem, sets, nb_samples), importance)
 
@@ -242,9 +168,7 @@ def fidelity_to_sets(sets: RandomSets, scores: np.ndarray, importance: np.ndarra
 
 @dataclass(frozen=True)
 class RandomSets:
-    """
-    Random sets of `size` of `features`, numbered from 0; each follows from seed and number alone.
-    """
+    """Random sets of features numbered from 0; each follows from seed and number alone."""
 
     features: int
     size: int
@@ -273,7 +197,7 @@ def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.divide((x * y).sum(axis=1), norms, out=np.zeros(len(norms)), where=norms > 0)
 
 
-def between(places: np.ndarray, low: Any, high: Any) -> Kept:
+def keep_between(places: np.ndarray, low: Any, high: Any) -> Kept:
     """Keep the features from place `low` to before place `high`, (draws,) or (N, draws)."""
     low, high = (np.atleast_2d(bound) for bound in np.broadcast_arrays(low, high))
     low, high = (np.broadcast_to(bound, (len(places), bound.shape[1])) for bound in (low, high))
@@ -287,26 +211,7 @@ def between(places: np.ndarray, low: Any, high: Any) -> Kept:
 
 
 def perturbed_scores(problem: MaskingProblem, kept: Kept, draws: int) -> np.ndarray:
-    """
-    Score every input under every draw of what it keeps.
-
-    Masks are made batch by batch: whatever the number of draws, no more perturbed inputs than a
-    batch has are held at once.
-
-    Parameters
-    ----------
-    problem
-        What is scored.
-    kept
-        Which features remain.
-    draws
-        Number of perturbed inputs of each input.
-
-    Returns
-    -------
-    scores
-        Array (N, draws).
-    """
+    """The scores (N, draws) of every input under every draw of what it keeps, in batches."""
     count = len(problem.x)
     problem.progress.expect(count * draws)
     # Draw by draw: a full block then fills its batches, whatever the number of draws.

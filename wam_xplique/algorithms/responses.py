@@ -12,16 +12,7 @@ from .cells import Group
 
 
 class Points(NamedTuple):
-    """
-    Points of a replicated design: rows of A in which some columns come from B.
-
-    Parameters
-    ----------
-    cells
-        The columns that come from B: none for A itself, all for B, one for the C of a cell.
-    rows
-        Numbers of the rows.
-    """
+    """Rows of A in which the columns `cells` come from B: none for A itself, all for B."""
 
     cells: np.ndarray
     rows: np.ndarray
@@ -31,14 +22,7 @@ _NOTHING = np.empty(0)
 
 
 class Responses:
-    """
-    The scores of one input at the points of a design, each asked for once.
-
-    Parameters
-    ----------
-    cells
-        Number of cells.
-    """
+    """The scores of one input at the points of a design, each asked for once."""
 
     def __init__(self, cells: int):
         self.none = Group(np.arange(0))
@@ -52,14 +36,7 @@ class Responses:
         return sum(int(np.isfinite(scores).sum()) for scores in self._known.values())
 
     def ask(self, wanted: Mapping[Group, np.ndarray]) -> Generator[list[Points], np.ndarray, None]:
-        """
-        Ask for the scores of rows of A in which the columns of a group come from B.
-
-        Parameters
-        ----------
-        wanted
-            The rows wanted of each group; those known are not asked for again.
-        """
+        """Ask for the rows wanted of each group, as far as they are not known."""
         new = {}
         for group, rows in wanted.items():
             before = self._known.get(group, _NOTHING)
@@ -77,11 +54,8 @@ class Responses:
                 self._known[group][rows] = list(itertools.islice(scores, len(rows)))
 
     def of(self, groups: Sequence[Group], rows: int) -> np.ndarray:
-        """
-        The scores (groups, rows) of the first rows; NaN where they are not known.
-
-        In units of 2 to the power `exponent`, whose squares neither overflow nor vanish.
-        """
+        """The scores (groups, rows) of the first rows, NaN where not known, in units of 2 **
+        `exponent`, whose squares neither overflow nor vanish."""
         scores = np.full((len(groups), rows), np.nan)
         for line, group in zip(scores, groups, strict=True):
             known = self._known.get(group, line)[:rows]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Backend, Tensor
-from ..coefficients import Coefficients, flatten, levels, map_bands
+from ..coefficients import Coefficients, flatten, levels, magnitude, map_bands
 from ..indices import fractions
 from .estimators import rank_correlation
 from .front_end import FRONT_END
@@ -34,12 +34,9 @@ Values = Callable[[Coefficients], Coefficients]
 
 @dataclass(frozen=True)
 class Moments:
-    """
-    How many values there are, their mean, and the sum of their squared deviations from it.
-
-    Ref. Chan & al., Algorithms for computing the sample variance (1983): merged so, no digits are
-    lost where the variance is small.
-    """
+    """How many values there are, their mean, and the sum of their squared deviations from it.
+    Merged as by Chan & al., Algorithms for computing the sample variance (1983): no digits are
+    lost."""
 
     count: int
     mean: Coefficients
@@ -70,7 +67,7 @@ class Moments:
     def at(self, backend: Backend, index: np.ndarray) -> Moments:
         """The moments of the inputs at `index`."""
         mean, squares = (
-            map_bands(lambda b: backend.take(b, backend.asindex(index, b), 0), bands)
+            map_bands(lambda b: backend.rows(b, index), bands)
             for bands in (self.mean, self.squares)
         )
         return Moments(self.count, mean, squares)
@@ -78,25 +75,12 @@ class Moments:
 
 @dataclass(frozen=True)
 class Sampled:
-    """
-    A statistic of the gradients of some draws.
-
-    Parameters
-    ----------
-    values
-        Moments of independent values, whose mean estimates the statistic.
-    totals
-        The sums (values, N, bands) of each of these over the bands; None where the statistic's own
-        magnitudes do not add up as they do.
-    spread
-        Moments of the gradients, whose variance is the statistic; None where it is the mean of
-        `values`.
-    """
+    """A statistic of the gradients of some draws."""
 
     backend: Backend
-    values: Moments | None
-    totals: np.ndarray | None
-    spread: Moments | None = None
+    values: Moments | None  # of independent values, whose mean estimates the statistic
+    totals: np.ndarray | None  # (values, N, bands), their sums over bands, where they add up
+    spread: Moments | None = None  # of the gradients, where their variance is the statistic
 
     def __add__(self, other: Sampled) -> Sampled:
         """The statistic of the draws of both."""
@@ -180,13 +164,9 @@ def square_grad(problem: GradientProblem, noise: GaussianNoise) -> Sampled:
 
 
 def var_grad(problem: GradientProblem, noise: GaussianNoise) -> Sampled:
-    """
-    Unbiased variance of the gradient with respect to the coefficients of noisy inputs.
-
-    Half of the squared difference of two draws is an unbiased estimate of it, too: the spread of
-    these over disjoint pairs of draws bounds the standard error of the variance, which uses all
-    pairs, from above (by at most a factor of √2 where the gradient is normal).
-    """
+    """Unbiased variance of the gradient with respect to the coefficients of noisy inputs."""
+    # Half of the squared difference of two draws estimates it without bias, too: the spread of
+    # these over disjoint pairs bounds the standard error of the variance from above.
     backend = problem.backend
     spread, pairs, totals, rest = None, None, [], None
     for _, gradients in perturbed_gradients(problem, noise):
@@ -258,15 +238,12 @@ def _divided(backend: Backend, band: Tensor) -> Tensor:
 
 
 def scale_errors(found: Attribution, ndim: int) -> np.ndarray | None:
-    """
-    Standard errors (N, level + 1) of the shares of the levels, by the delta method.
-
-    A share is a quotient of two sums over bands, whose covariance is known; None where it is not.
-    """
+    """Standard errors (N, level + 1) of the shares of the levels, by the delta method; None where
+    the covariance of the sums over bands is not known."""
     if found.covariance is None:
         return None
     bands = flatten(found.coefficients)
-    sums = np.stack([_magnitude(band) for band in bands.values()], axis=-1)
+    sums = np.stack([magnitude(band) for band in bands.values()], axis=-1)
     names = [list(level) for level in levels(found.coefficients, ndim)]
     of_level = np.repeat(np.eye(len(names)), [len(level) for level in names], axis=1)
     whole = sums.sum(axis=1)[:, np.newaxis, np.newaxis]
@@ -278,10 +255,6 @@ def scale_errors(found: Attribution, ndim: int) -> np.ndarray | None:
     return np.sqrt(np.maximum(variance, 0))
 
 
-def _magnitude(band: np.ndarray) -> np.ndarray:
-    return np.abs(band, dtype=np.float64).reshape(len(band), -1).sum(axis=1)
-
-
 def until_stable(
     draw: Callable[[GradientProblem, GaussianNoise], Sampled],
     problem: GradientProblem,
@@ -289,31 +262,10 @@ def until_stable(
     until: Mapping[str, float] | None,
     rows: Callable[[Attribution], tuple[np.ndarray, np.ndarray | None]],
 ) -> Attribution:
-    """
-    Draw noise until the explanation of each input stands.
-
-    Parameters
-    ----------
-    draw
-        The statistic of some draws.
-    problem
-        What is explained.
-    noise
-        The draws to begin with. As many again are added, along the same sequence, until a target
-        is met or one more time would make more than `MOST_SAMPLES`.
-    until
-        Targets, one of which is to be met: "standard_error", the root mean square of the standard
-        errors relative to that of the explanation; "rank_correlation", Spearman's, expected with
-        the explanation by as many other draws (Spearman-Brown from that between its two halves).
-        None for no more draws.
-    rows
-        The explanation that is meant, (N, K), and its standard errors.
-
-    Returns
-    -------
-    attribution
-        The statistic, and its standard error.
-    """
+    """Double the draws of noise until the explanation of each input meets a target, or
+    `MOST_SAMPLES`. "standard_error" is the root mean square relative to that of the explanation,
+    "rank_correlation" the one expected with as many other draws (Spearman-Brown from its two
+    halves); `rows` gives the explanation that is meant (N, K), and its standard errors."""
     left, now, halves = np.arange(len(problem.x)), draw(problem, noise), None
     parts, places = [], []
     while True:

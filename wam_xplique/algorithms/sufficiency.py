@@ -8,6 +8,7 @@ All: A Unifying Perspective On Feature Attribution (2025), appendix C.2.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,68 +16,51 @@ import numpy as np
 
 from .batching import Progress
 from .masking import MaskingProblem
-from .removal import Kept, between, perturbed_scores
+from .removal import Kept, keep_between, perturbed_scores
 
 Holds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """``holds(samples, counts)``: whether what is sought holds at counts (B, S) of B samples."""
 
 
-def alone(places: np.ndarray, counts: np.ndarray) -> Kept:
+def keep_first(places: np.ndarray, counts: np.ndarray) -> Kept:
     """Keep the first `counts` (N,) or (N, S) features."""
-    return between(places, 0, _columns(counts))
+    return keep_between(places, 0, _columns(counts))
 
 
-def without(places: np.ndarray, counts: np.ndarray) -> Kept:
+def remove_first(places: np.ndarray, counts: np.ndarray) -> Kept:
     """Remove the first `counts` (N,) or (N, S) features."""
-    return between(places, _columns(counts), places.shape[1])
+    return keep_between(places, _columns(counts), places.shape[1])
 
 
 def sufficient_counts(
     problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """
-    How many of the first features are enough to be predicted as a class.
-
-    Parameters
-    ----------
-    problem
-        What is predicted: its scores are the numbers of the classes.
-    places
-        The place (N, K) of each feature in the order of importance.
-    classes
-        The class (N,) that each input shall have.
-    tries
-        Numbers of features that are tried at once, for each input.
-
-    Returns
-    -------
-    counts
-        Numbers (N,) of features.
-    found
-        Whether (N,) there is one at all.
-    """
-
-    def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        kept = alone(places[samples], counts)
-        predicted = perturbed_scores(_only(problem, samples), kept, counts.shape[1])
-        return predicted == classes[samples, np.newaxis]
-
-    return smallest(holds, len(places), places.shape[1], tries, problem.progress)
+    """How many (N,) of the first features are enough to be predicted as a class, and whether any
+    are. `places` (N, K) has the order of importance; the scores are the numbers of the classes."""
+    return _counts(problem, places, tries, keep_first, classes, np.equal)
 
 
 def necessary_counts(
     problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """
-    How many of the first features are removed before the prediction is another.
+    """How many of the first features are removed before the prediction is another; likewise."""
+    return _counts(problem, places, tries, remove_first, classes, np.not_equal)
 
-    Parameters and results are those of `sufficient_counts`.
-    """
+
+def _counts(
+    problem: MaskingProblem,
+    places: np.ndarray,
+    tries: int,
+    keep: Callable[[np.ndarray, np.ndarray], Kept],
+    classes: np.ndarray,
+    compare: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest counts at which the prediction compares so with the class."""
 
     def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        kept = without(places[samples], counts)
+        kept = keep(places[samples], counts)
         predicted = perturbed_scores(_only(problem, samples), kept, counts.shape[1])
-        return predicted != classes[samples, np.newaxis]
+        return compare(predicted, classes[samples, np.newaxis])
 
     return smallest(holds, len(places), places.shape[1], tries, problem.progress)
 
@@ -84,34 +68,9 @@ def necessary_counts(
 def smallest(
     holds: Holds, samples: int, highest: int, tries: int, progress: Progress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """
-    The smallest count at which something holds, by bisection (into `tries` + 1 parts).
-
-    A first round looks from nothing to all, in even ratios; later ones part what lies between the
-    first count that holds and the one tried before it. Something that holds from one count on is
-    found exactly. If it comes and goes, the count is one at which it begins to hold; a smaller one
-    may lie between two that were tried.
-
-    Parameters
-    ----------
-    holds
-        What is sought.
-    samples
-        Number of samples.
-    highest
-        Counts go from 0 to this.
-    tries
-        Counts that are tried at once, for each sample: at least 1.
-    progress
-        Where samples that are done are counted.
-
-    Returns
-    -------
-    counts
-        Counts (N,); the highest where nothing holds.
-    found
-        Whether (N,) it holds at any count tried.
-    """
+    """The smallest count (N,) at which something holds, and whether it does, by bisection into
+    `tries` + 1 parts. A first round looks in even ratios. What holds from one count on is found
+    exactly; if it comes and goes, the count is one at which it begins to hold."""
     ratios = np.geomspace(1, max(highest, 1), tries + 1).round().astype(int)
     grid = np.unique(np.minimum([0, *ratios], highest))
     tried = np.broadcast_to(grid, (samples, len(grid)))
@@ -149,11 +108,7 @@ def _columns(counts: np.ndarray) -> np.ndarray:
 
 def _only(problem: MaskingProblem, samples: np.ndarray) -> MaskingProblem:
     """The same problem for some of the inputs."""
-
-    def chosen(values: np.ndarray) -> np.ndarray:
-        index = problem.backend.asindex(samples, values)
-        return problem.backend.take(values, index, 0)
-
+    chosen = functools.partial(problem.backend.rows, numbers=samples)
     baseline = problem.baseline
     return replace(
         problem,

@@ -26,7 +26,7 @@ from ..backends import Backend
 from ..checks import check_integer, check_number, check_range, check_wavelet, is_number, warn
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, pack
 from ..inputs import Inputs, Question, gathered, prepare
-from ..model import Model, Output, cut, on_host
+from ..model import Model, Output, cut_at_layer, on_host
 from ..plots.drawing import BAR_COLOR, WHISKER_COLOR
 from ..plots.gallery import plot_gallery
 
@@ -388,7 +388,11 @@ def minimal_images(
     for name, value in (numbers if alpha is None else {**numbers, "alpha": alpha}).items():
         check_number(name, value, lowest=0)
     model = Model(
-        cut(model, output_layer), operator, front_end=front_end, differentiable=True, output=output
+        cut_at_layer(model, output_layer),
+        operator,
+        front_end=front_end,
+        differentiable=True,
+        output=output,
     )
     inputs, targets = gathered(inputs, targets, model)
     found = prepare(model, inputs, targets, ndim=ndim, channels=channels, explained=explained)

@@ -20,7 +20,7 @@ from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import HELD, count_cells
 from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import Kept, perturbed_inputs, ranks
-from ..algorithms.sufficiency import alone, necessary_counts, sufficient_counts, without
+from ..algorithms.sufficiency import keep_first, necessary_counts, remove_first, sufficient_counts
 from ..checks import check_integer
 from ..inputs import as_labels
 from ..metrics import InputFidelity
@@ -165,7 +165,7 @@ def sufficient_images(
     posed = _Predictions(
         model, inputs, targets, include_approximation=include_approximation, **options
     )
-    return _decisive("sufficient", posed, explanations, sufficient_counts, alone, tries)
+    return _decisive("sufficient", posed, explanations, sufficient_counts, keep_first, tries)
 
 
 def necessary_images(
@@ -200,7 +200,7 @@ def necessary_images(
     posed = _Predictions(
         model, inputs, targets, include_approximation=include_approximation, **options
     )
-    return _decisive("necessary", posed, explanations, necessary_counts, without, tries)
+    return _decisive("necessary", posed, explanations, necessary_counts, remove_first, tries)
 
 
 def _decisive(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..checks import Parameters, check_choice, check_front_end, check_ndim, check_seed
 from ..inputs import CHANNELS, Inputs, as_given, gathered, prepare
-from ..model import Model, Output, cut
+from ..model import Model, Output, cut_at_layer
 
 
 @dataclass(eq=False, repr=False)
@@ -83,7 +83,7 @@ class DropIn(Parameters, ABC):
         if "_known" not in self.__dict__:
             model, layer, operator, differentiable = self._how
             self._known = Model(
-                cut(model, layer),
+                cut_at_layer(model, layer),
                 operator,
                 output=self.output,
                 front_end=self.front_end,

@@ -16,7 +16,7 @@ from xplique.attributions.global_sensitivity_analysis.sobol_estimators import So
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import count_cells
 from ..algorithms.estimators import Estimate, Estimator, SobolProblem, estimate, jansen
-from ..algorithms.masking import MaskingProblem, Transform, answer
+from ..algorithms.masking import MaskingProblem, Transform, score_requests
 from ..algorithms.refinement import check_budget
 from ..checks import check_fraction, check_integer, check_seed, check_until, warn
 from ..coefficients import Coefficients, map_bands
@@ -161,7 +161,9 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
                 size,
                 progress,
             )
-            estimates = answer(masking, rows, [partial(estimate, problem)] * len(question.x))
+            estimates = score_requests(
+                masking, rows, [partial(estimate, problem)] * len(question.x)
+            )
             return _stack(estimates, cells, shares, self.confidence), self._sizes(question)
 
         # As many inputs side by side as fill a batch with what they ask for first.

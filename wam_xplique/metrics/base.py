@@ -33,7 +33,7 @@ from ..checks import (
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Inputs, Layout, Question, front_end_shape, gathered, prepare
-from ..model import IN_SINGLE, RESOLUTIONS, Model, Output, is_torch_tensor, own
+from ..model import IN_SINGLE, RESOLUTIONS, Model, Output, is_torch_tensor, own_copy
 from .importance import Wavelets, as_array, check_explanations, check_finite, importance
 
 DOMAINS = ("wavelet", "front_end")
@@ -397,7 +397,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
         given = inputs if self.explained is None else inputs[self.explained]
-        baseline = _like(given, self.baseline_mode(own(given)))
+        baseline = _like(given, self.baseline_mode(own_copy(given)))
         if self.explained is not None:
             several: Any = dict(inputs) if isinstance(inputs, dict) else list(inputs)
             several[self.explained] = baseline
@@ -411,7 +411,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
         inputs = self._inputs
         parts = [inputs.model.seen(inputs[i : i + 1].x) for i in range(len(inputs))]
         seen = inputs.backend.concat(parts, 0)
-        return _like(seen, self.baseline_mode(own(seen)))
+        return _like(seen, self.baseline_mode(own_copy(seen)))
 
 
 def _of_block(baseline: Any, rows: slice) -> Tensor | float:
