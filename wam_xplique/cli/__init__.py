@@ -41,22 +41,5 @@ def _program(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run the command line.
-
-    Parameters
-    ----------
-    arguments
-        Arguments; those of the process by default.
-
-    Returns
-    -------
-    status
-        0, or 1 after an error that is told to the user.
-
-    Raises
-    ------
-    SystemExit
-        With 2 if the arguments are none that a command takes.
-    """
+    """Run the command line: 0, or 1 after an error that is told; SystemExit by wrong arguments."""
     return run(app, arguments, NAME)

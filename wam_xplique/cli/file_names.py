@@ -75,7 +75,8 @@ def _meant(text: str, out: Path | None) -> list[Path] | str:
     if path.is_file():
         return [path] if path.suffix.lower() in KNOWN else f"expected {_KINDS}"
     if path.is_dir():
-        found = [inside for inside in path.rglob("*") if not _is_hidden(inside, path)]
+        inside = [found.relative_to(path) for found in path.rglob("*")]
+        found = [path / p for p in inside if not any(part.startswith(".") for part in p.parts)]
     elif glob.has_magic(text):
         found = [Path(match) for match in glob.glob(text, recursive=True)]
     else:
@@ -86,10 +87,6 @@ def _meant(text: str, out: Path | None) -> list[Path] | str:
 
 
 _KINDS = f"images, sounds or arrays ({', '.join(KNOWN)})"
-
-
-def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _candidates(path: Path) -> Iterator[str]:

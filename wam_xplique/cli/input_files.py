@@ -65,7 +65,8 @@ class Inputs:
 
 def read_inputs(path: Path, classifier: Classifier, reading: Reading) -> Inputs:
     """Read a file, and bring what it holds, one input or several, to the shape a model takes."""
-    arrange = _of_image if _is(path, IMAGES) else _of_sound if _is(path, SOUNDS) else _of_array
+    kind = path.suffix.lower()
+    arrange = _of_image if kind in IMAGES else _of_sound if kind in SOUNDS else _of_array
     errors: list[str] = []
     for found in arrange(path, classifier, reading):
         x = classifier.native(found.x, found.ndim)
@@ -207,7 +208,3 @@ def _fits(shape: tuple[int, ...], taken: Sequence[int | None]) -> bool:
 
 def _described(shape: Sequence[int | None]) -> str:
     return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
-
-
-def _is(path: Path, suffixes: Sequence[str]) -> bool:
-    return path.suffix.lower() in suffixes
