@@ -13,6 +13,7 @@ from PIL import Image
 
 from wam_xplique import WCAM, WaveletExplanation, WaveletIntegratedGradients, WaveletSmoothGrad
 from wam_xplique.cli import explain, main
+from wam_xplique.cli.options import Options
 from wam_xplique.coefficients import flatten
 from wam_xplique.fourier import FourierExplanation
 from wam_xplique.loading.applications import without_softmax
@@ -140,7 +141,7 @@ def test_sounds_are_drawn_in_seconds(tmp_path, titles):
     pytest.importorskip("soundfile")
     from wam_xplique.datasets import save_wav
 
-    from .test_inputs import convolutions
+    from .test_input_files import convolutions
 
     module = torch.jit.script(convolutions(1, 1).eval())
     torch.jit.save(module, tmp_path / "sounds.pt")
@@ -160,7 +161,7 @@ def test_nothing_is_overwritten_and_that_is_known_before_any_work(
     assert main(first) == 0
     written = (out / "a.npz").stat().st_mtime_ns
     with monkeypatch.context() as patch:
-        patch.setattr(explain, "load_model", lambda *_: pytest.fail("heavy work"))
+        patch.setattr(Options, "load", lambda *_: pytest.fail("heavy work"))
         assert main(["explain", str(photos), *model, "--out", str(out)]) == 1
         assert "a.npz and 1 more is there already; --force" in capsys.readouterr().err
         (out / "x").mkdir()

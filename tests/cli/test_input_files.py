@@ -9,8 +9,8 @@ from PIL import Image
 from torch import nn
 
 from wam_xplique.cli.input_files import Reading, read_files, read_inputs
-from wam_xplique.cli.options import Preprocess
 from wam_xplique.loading.classifiers import PREPROCESSING, Classifier, load_model
+from wam_xplique.loading.preprocessing import Preprocess
 
 from .conftest import SIZE
 

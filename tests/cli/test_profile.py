@@ -87,7 +87,7 @@ def test_all_models_are_explained_by_the_same_method(
 
 
 def test_files_that_are_too_small_are_left_out(model_files, tmp_path, capsys):
-    from .test_inputs import convolutions
+    from .test_input_files import convolutions
 
     torch.jit.save(torch.jit.script(convolutions(2, 3).eval()), tmp_path / "any.pt")
     for name, size in (("a", 4), ("b", 32), ("c", 32), ("d", 6)):

@@ -11,6 +11,7 @@ import torch
 
 from wam_xplique.cli import main
 from wam_xplique.cli import report as command
+from wam_xplique.cli.options import Options
 
 from .conftest import CLASSES, SIZE
 
@@ -73,7 +74,7 @@ def test_a_profile_tells_what_is_usual(photos, model_files, tmp_path, capsys):
 
 
 def test_inputs_of_another_shape_are_left_out(model_files, asked, tmp_path, capsys):
-    from .test_inputs import convolutions
+    from .test_input_files import convolutions
 
     torch.jit.save(torch.jit.script(convolutions(2, 3).eval()), tmp_path / "any.pt")
     shapes = {"a": (2, 3, 16, 16), "b": (3, 16, 16), "c": (3, 16, 24), "d": (3, 4, 4)}
@@ -95,7 +96,7 @@ def test_nothing_is_overwritten_and_that_is_known_before_any_work(
     page.write_text("mine")
     given = ["report", str(photos / "a.png"), "--model", model_files["keras"], "--out", str(page)]
     with monkeypatch.context() as patch:
-        patch.setattr(command, "load_model", lambda *_: pytest.fail("heavy work"))
+        patch.setattr(Options, "load", lambda *_: pytest.fail("heavy work"))
         assert main(given) == 1
     assert "page.html is there already; --force overwrites" in capsys.readouterr().err
     assert page.read_text() == "mine"

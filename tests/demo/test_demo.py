@@ -147,7 +147,7 @@ def test_a_photograph_is_explained_by_a_model_of_keras_applications(tmp_path, mo
     small.__name__ = "MobileNetV2"
     monkeypatch.setattr(keras.applications, "MobileNetV2", small)
     path = photo(tmp_path / "cat.png")
-    imagenet.explain_photograph(path, "MobileNetV2", tmp_path / "out", weights=None)
+    imagenet.explain_photograph(path, "MobileNetV2", tmp_path / "out", weights="none")
     assert "MobileNetV2 sees class" in capsys.readouterr().out
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {f"cat_wam_{m}.{e}" for m in ("sg", "ig") for e in ("npz", "png")}

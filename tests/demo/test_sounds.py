@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wam_xplique.demo import sounds
-from wam_xplique.demo.messages import DemoError
+from wam_xplique.demo.sounds import DemoError
 
 WAVES, LABELS = sounds.sounds(20, seed=0)
 TONES, CHIRPS, CLICKS, BURSTS = (WAVES[i::4] for i in range(4))

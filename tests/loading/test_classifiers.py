@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from wam_xplique.cli.options import Preprocess
 from wam_xplique.loading.classifiers import PREPROCESSING, load_model, read_names
+from wam_xplique.loading.preprocessing import Preprocess
 
 
 @pytest.fixture

@@ -3,46 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from ..benchmarks.compare import command as comparison
 from ..terminal import SeveralValues, run
-from . import demo, explain, options, profile, report
+from . import commands
+from .options import METHODS, NAME
 
-NAME = "wam-xplique"
-app = typer.Typer(
-    help="Wavelet attribution: where a model looks, at which scale.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command(epilog=options.METHODS + explain.EXAMPLES)(explain.explain)
-app.command(epilog=options.METHODS + report.EXAMPLES)(report.report)
-app.command(epilog=options.METHODS + profile.EXAMPLES)(profile.profile)
-app.command(epilog=demo.EXAMPLES)(demo.demo)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command(epilog=METHODS + commands.EXPLAIN)(commands.explain)
+app.command(epilog=METHODS + commands.REPORT)(commands.report)
+app.command(epilog=METHODS + commands.PROFILE)(commands.profile)
+app.command(epilog=commands.DEMO)(commands.demo)
 app.command("benchmark", cls=SeveralValues, epilog=comparison.examples(f"{NAME} benchmark"))(
     comparison.compare
 )
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        typer.echo(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_tell_version),
+    ] = False,
+) -> None:
+    """Wavelet attribution: where a model looks, at which scale."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run the command line.
-
-    Parameters
-    ----------
-    arguments
-        Arguments; those of the process by default.
-
-    Returns
-    -------
-    status
-        0, or 1 after an error that is told to the user.
-
-    Raises
-    ------
-    SystemExit
-        With 2 if the arguments are none that a command takes.
-    """
+    """Run the command line: 0, or 1 after an error that is told; SystemExit by wrong arguments."""
     return run(app, arguments, NAME)

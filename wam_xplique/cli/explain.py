@@ -3,103 +3,51 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import typer
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from ..fourier import FourierExplanation
-from ..loading.classifiers import Classifier, load_model
+from ..loading.classifiers import Classifier
 from ..plots import plot_explanation, plot_radial_importance, plot_spectrum
 from ..plots.drawing import as_written, draw_colorbar, save_figure
 from ..plots.gallery import draw_input
-from ..terminal import as_text, tell_problems, telling
-from . import options
+from ..terminal import as_text
 from .file_names import ARRAYS, Problems, check_free, expand, names_of
 from .input_files import Inputs, Reading, read_inputs
-from .methods import Method, find_method
+from .methods import Method
+from .options import Options
 
 logger = logging.getLogger(__name__)
 
 MOST_TOLD = 3
 """Inputs of a file of which the user is told what the model sees."""
 
-EXAMPLES = """Examples:
 
-\b
-wam-xplique explain cat.jpg --model MobileNetV2
-wam-xplique explain photos 'more/**/*.png' --model my.keras --out maps
-wam-xplique explain bark.wav --model sounds.pt --sample-rate 16000 --wavelet db4 --level 6
-wam-xplique explain scan.npz --model saved_model --method wcam --set nb_design=16
-"""
-
-
-def explain(
-    files: options.Files,
-    model: options.Model,
-    method: options.Method = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CLASS",
-            help="Class that is explained: its number, from 0 on, or its name (default: what the "
-            "model predicts).",
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/explain"),
-    force: options.Force = False,
-    wavelet: options.Wavelet = None,
-    level: options.Level = None,
-    mode: options.Mode = None,
-    batch_size: options.BatchSize = None,
-    seed: options.Seed = 0,
-    parameters: options.Parameters = None,
-    weights: options.Weights = "imagenet",
-    preprocess: options.Preprocessing = None,
-    class_names: options.ClassNames = None,
-    size: options.Size = None,
-    sample_rate: options.SampleRate = None,
-    key: options.Key = None,
-    ndim: options.Ndim = None,
-    trust: options.Trust = False,
-) -> None:
-    """
-    Explain a classifier on images, sounds and arrays.
-
-    Where does it look, and at which scale? Of each file a picture is written, and the explanation
-    as .npz, which wam_xplique.WaveletExplanation.load reads (FourierExplanation.load for fam). The
-    pictures of an array of several inputs are in a folder of its name.
-
-    Images are resized to what the model takes. Sounds are mixed down to one channel, and cut or
-    filled up with zeros where the model takes a fixed length. Arrays are as the model takes them,
-    for PyTorch with the channels first. A file that cannot be explained does not stop the others;
-    it is told at the end, and the exit status is 1.
-    """
-    with telling("wam-xplique"):
-        reading = Reading(size, sample_rate, key, ndim)
-        chosen = find_method(
-            method,
-            parameters,
-            wavelet=wavelet,
-            level=level,
-            mode=mode,
-            batch_size=batch_size,
-            seed=seed,
-        )
-        paths, problems = expand(files, out)
-        names = names_of(paths)
-        check_free(written(names, out), force, paths)
-        if paths:
-            classifier = load_model(model, weights, preprocess, trust, class_names)
-            run = Run(classifier, chosen, reading, target, out, verbose=len(paths) == 1)
-            problems |= run.explain(names)
-    tell_problems(problems)
+def explain_files(
+    files: Sequence[str],
+    model: str,
+    target: str | None,
+    out: Path,
+    class_names: Path | None,
+    options: Options,
+) -> Problems:
+    """Explain what is in files; what is wrong with some of them."""
+    reading, method = options.reading(), options.find_method()
+    paths, problems = expand(files, out)
+    names = names_of(paths)
+    check_free(written(names, out), options.force, paths)
+    if paths:
+        classifier = options.load(model, class_names)
+        run = Run(classifier, method, reading, target, out, verbose=len(paths) == 1)
+        problems |= run.explain(names)
+    return problems
 
 
 def written(names: Mapping[Path, str], out: Path) -> list[Path]:
@@ -110,47 +58,18 @@ def written(names: Mapping[Path, str], out: Path) -> list[Path]:
 
 @dataclass
 class Run:
-    """
-    The explanation of files.
-
-    Parameters
-    ----------
-    classifier
-        The model.
-    method
-        How it is explained.
-    reading
-        How files are read.
-    target
-        The class that is explained, by its number or name; None for the one predicted.
-    out
-        Folder of what is written.
-    verbose
-        Whether to show the progress within a file, rather than that over files.
-    """
+    """The explanation of files by one method."""
 
     classifier: Classifier
     method: Method
     reading: Reading
-    target: str | None
+    target: str | None  # None for the class that is predicted
     out: Path
-    verbose: bool = False
+    verbose: bool = False  # progress within a file rather than over files
     _explainers: dict[int, Any] = field(default_factory=dict)
 
     def explain(self, names: Mapping[Path, str]) -> Problems:
-        """
-        Explain files one by one, and go on where one fails.
-
-        Parameters
-        ----------
-        names
-            Names of what is written, by the files.
-
-        Returns
-        -------
-        problems
-            Why files could not be explained.
-        """
+        """Explain files one by one, by the names of what is written; why some could not be."""
         problems: Problems = {}
         progress = tqdm(names.items(), desc="explain", unit="file", disable=self.verbose or None)
         for path, name in progress:
@@ -164,26 +83,7 @@ class Run:
         return problems
 
     def explain_file(self, path: Path, name: str) -> str:
-        """
-        Explain what a file holds; write the explanation, and a picture of each input.
-
-        Parameters
-        ----------
-        path
-            The file.
-        name
-            Name of what is written.
-
-        Returns
-        -------
-        told
-            What the model sees in it, and where the pictures are.
-
-        Raises
-        ------
-        ValueError
-            If the file cannot be read, or does not fit the model or the method.
-        """
+        """Write the explanation of a file and a picture of each input; tell what is seen."""
         inputs = read_inputs(path, self.classifier, self.reading)
         explainer = self._explainer(inputs)
         targets = inputs.predicted if self.target is None else self._targets(inputs.outputs)
@@ -233,27 +133,7 @@ def draw_fourier(
     title: str | None = None,
     sample_rate: float | None = None,
 ) -> Figure:
-    """
-    Draw an input, the importance of the frequencies over the spectrum, and by their radius.
-
-    Parameters
-    ----------
-    explanation
-        Explanation of images, signals or volumes; the spectrum of volumes is not drawn.
-    shown
-        The input explained, channels last.
-    index
-        Which input of the explanation.
-    title
-        Title of the figure.
-    sample_rate
-        Samples a second of signals, for an axis in seconds.
-
-    Returns
-    -------
-    figure
-        The figure.
-    """
+    """An input, channels last; its important frequencies in the spectrum, and by radius."""
     figure = plt.figure(figsize=(10, 3), layout="constrained")
     count = 2 if explanation.ndim == 3 else 3
     first, *middle, last = figure.subplots(1, count)

@@ -20,23 +20,10 @@ Problems = dict[str, str]
 
 def expand(given: Iterable[str], out: Path | None = None) -> tuple[list[Path], Problems]:
     """
-    The files that are meant.
+    The files that are meant, each once, in the order given, and what is wrong with what is given.
 
-    Parameters
-    ----------
-    given
-        Files; folders, whose images, sounds and arrays are meant at any depth; patterns, as a
-        shell would expand them, and ``**`` for folders at any depth.
-    out
-        Folder of what is written; what folders and patterns find in it is not meant.
-
-    Returns
-    -------
-    paths
-        The files, each once, in the order given; those of a folder or a pattern in that of their
-        names.
-    problems
-        What is wrong with what is given: there is no such file, or none in the folder.
+    A folder means its images, sounds and arrays at any depth, a pattern what a shell makes of it;
+    what these find in `out` is not meant.
     """
     found: dict[Path, Path] = {}
     problems: Problems = {}
@@ -52,18 +39,10 @@ def expand(given: Iterable[str], out: Path | None = None) -> tuple[list[Path], P
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
     """
-    A short name for what is made of each file; no two are the same, in any case of letters.
+    Short names by files, no two the same in any case of letters.
 
-    Parameters
-    ----------
-    paths
-        The files.
-
-    Returns
-    -------
-    names
-        The name of the file without its ending; where another has it already, that of the folder
-        before it; else a number behind it.
+    They are the file's own name; where another has it already, with the folder before it; else
+    with a number behind it.
     """
     names: dict[Path, str] = {}
     taken: set[str] = set()
@@ -75,25 +54,7 @@ def names_of(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def check_free(paths: Iterable[Path], force: bool, sources: Iterable[Path] = ()) -> None:
-    """
-    Check that nothing is overwritten.
-
-    Parameters
-    ----------
-    paths
-        What will be written.
-    force
-        Whether it may be overwritten.
-    sources
-        What is read, which is never overwritten.
-
-    Raises
-    ------
-    FileExistsError
-        If one of them is there, a dangling link too.
-    OSError
-        If one of them cannot be written.
-    """
+    """Check that what is written is not there, dangling links too, and never is a source."""
     read = {source.resolve() for source in sources}
     paths = list(paths)
     there = [path for path in paths if os.path.lexists(path)]
@@ -114,7 +75,8 @@ def _meant(text: str, out: Path | None) -> list[Path] | str:
     if path.is_file():
         return [path] if path.suffix.lower() in KNOWN else f"expected {_KINDS}"
     if path.is_dir():
-        found = [inside for inside in path.rglob("*") if not _is_hidden(inside, path)]
+        inside = [found.relative_to(path) for found in path.rglob("*")]
+        found = [path / p for p in inside if not any(part.startswith(".") for part in p.parts)]
     elif glob.has_magic(text):
         found = [Path(match) for match in glob.glob(text, recursive=True)]
     else:
@@ -125,10 +87,6 @@ def _meant(text: str, out: Path | None) -> list[Path] | str:
 
 
 _KINDS = f"images, sounds or arrays ({', '.join(KNOWN)})"
-
-
-def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _candidates(path: Path) -> Iterator[str]:

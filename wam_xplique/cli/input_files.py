@@ -27,25 +27,12 @@ KEYS = ("x", "inputs", "input", "images", "arr_0")
 
 @dataclass(frozen=True)
 class Reading:
-    """
-    How files are read, where there is a choice.
+    """How files are read, where there is a choice."""
 
-    Parameters
-    ----------
-    size
-        Height and width of images for a model that leaves them open; None for the image's own.
-    sample_rate
-        Samples a second of sounds; None for the file's own.
-    key
-        Name of the array in an archive; None for one of `KEYS`, or the only one.
-    ndim
-        Number of spatial axes of arrays; None where their shape tells.
-    """
-
-    size: int | None = None
+    size: int | None = None  # of images, for a model that leaves it open
     sample_rate: int | None = None
-    key: str | None = None
-    ndim: int | None = None
+    key: str | None = None  # of the array in an archive; None for one of KEYS, or the only one
+    ndim: int | None = None  # spatial axes of arrays
 
     def __post_init__(self) -> None:
         check_integer("--size", self.size, lowest=1, optional=True)
@@ -55,28 +42,13 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """
-    Inputs of a classifier.
+    """Inputs of a classifier."""
 
-    Parameters
-    ----------
-    x
-        The inputs (N, ...) as the model takes them: array, or PyTorch tensor.
-    shown
-        What is drawn of them (N, ...), channels last.
-    ndim
-        Number of their spatial axes.
-    outputs
-        What the model says (N, classes).
-    sample_rate
-        Samples a second of sounds, None of others.
-    """
-
-    x: Any
-    shown: np.ndarray
+    x: Any  # (N, ...) as the model takes them: array, or PyTorch tensor
+    shown: np.ndarray  # what is drawn of them (N, ...), channels last
     ndim: int
-    outputs: np.ndarray
-    sample_rate: int | None = None
+    outputs: np.ndarray  # (N, classes)
+    sample_rate: int | None = None  # of sounds
 
     @property
     def predicted(self) -> np.ndarray:
@@ -92,35 +64,9 @@ class Inputs:
 
 
 def read_inputs(path: Path, classifier: Classifier, reading: Reading) -> Inputs:
-    """
-    Read a file, and bring what it holds to the shape that a model takes.
-
-    Images are resized. Sounds are mixed down to one channel, resampled if that is asked for, and
-    cut at the end, or filled up with zeros, where the model takes a fixed length. Arrays are taken
-    as they are: one input, or several.
-
-    Parameters
-    ----------
-    path
-        Image, sound or array.
-    classifier
-        The model.
-    reading
-        How the file is read.
-
-    Returns
-    -------
-    inputs
-        The inputs, and what the model says of them.
-
-    Raises
-    ------
-    FileNotFoundError, ImportError
-        If there is no such file, or nothing to read it with.
-    ValueError
-        If the file is broken, or does not fit the model.
-    """
-    arrange = _of_image if _is(path, IMAGES) else _of_sound if _is(path, SOUNDS) else _of_array
+    """Read a file, and bring what it holds, one input or several, to the shape a model takes."""
+    kind = path.suffix.lower()
+    arrange = _of_image if kind in IMAGES else _of_sound if kind in SOUNDS else _of_array
     errors: list[str] = []
     for found in arrange(path, classifier, reading):
         x = classifier.native(found.x, found.ndim)
@@ -141,23 +87,7 @@ def read_files(
     problems: Problems,
     check: Callable[[Inputs], None],
 ) -> Iterator[tuple[Path, Inputs]]:
-    """
-    Read files one by one, and show the progress.
-
-    Parameters
-    ----------
-    paths, classifier, reading
-        As for `read_inputs`.
-    problems
-        Where it is told why a file is left out.
-    check
-        What raises an error if inputs are to be left out.
-
-    Returns
-    -------
-    pairs
-        Files and what they hold.
-    """
+    """Read files one by one; those that raise an error, in `check` too, become problems."""
     for path in tqdm(paths, desc=classifier.name, unit="file", disable=None):
         try:
             inputs = read_inputs(path, classifier, reading)
@@ -225,16 +155,7 @@ def _of_array(path: Path, classifier: Classifier, reading: Reading) -> Iterator[
 def _taken(
     classifier: Classifier, ndim: int, kind: str, channels: tuple[int | None, int | None]
 ) -> tuple[Sequence[int | None], Sequence[int | None]]:
-    """
-    The sizes that a model takes, None where they are open, and which channels to try, in order.
-
-    None among the channels is no axis for them.
-
-    Raises
-    ------
-    ValueError
-        If the model takes inputs of another kind.
-    """
+    """The sizes a model takes, None if open, and channels to try in order, None for no axis."""
     shape = classifier.shape
     if shape is None:
         return (None,) * ndim, channels
@@ -271,14 +192,7 @@ def _key(names: Sequence[str], key: str | None) -> str:
 
 
 def _predict(classifier: Classifier, x: Any, ndim: int) -> np.ndarray:
-    """
-    What the model says of inputs.
-
-    Raises
-    ------
-    ValueError
-        If they do not fit it.
-    """
+    """What the model says of inputs (N, classes)."""
     try:
         return predict(classifier.model, x, ndim=ndim)
     except Exception as error:  # the frameworks raise errors of many kinds
@@ -294,7 +208,3 @@ def _fits(shape: tuple[int, ...], taken: Sequence[int | None]) -> bool:
 
 def _described(shape: Sequence[int | None]) -> str:
     return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
-
-
-def _is(path: Path, suffixes: Sequence[str]) -> bool:
-    return path.suffix.lower() in suffixes

@@ -36,29 +36,13 @@ OURS = {"front_end", "model", "ndim", "operator", "sampler", "estimator", "self"
 
 @dataclass(frozen=True)
 class Method:
-    """
-    An attribution method, and its parameters.
+    """A class of `wam_xplique.attributions`, and its parameters."""
 
-    Parameters
-    ----------
-    name
-        Name of the class; None for WAM-IG where the model gives gradients, else WCAM.
-    parameters
-        Parameters of the class.
-    """
-
-    name: str | None
+    name: str | None  # None for WAM-IG where the model gives gradients, else WCAM
     parameters: Mapping[str, Any]
 
     def explainer(self, classifier: Classifier, inputs: Inputs, verbose: bool = False) -> Any:
-        """
-        The explainer of a model, for inputs such as these.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a parameter is not valid.
-        """
+        """The explainer of a model, for inputs such as these."""
         name = self.name or (WAM_IG if gives_gradients(classifier, inputs) else WCAM)
         cls, known = getattr(attributions, name), parameters_of(name)
         defaults = {key: value for key, value in DEFAULTS.items() if key in known}
@@ -72,28 +56,10 @@ def find_method(
     name: str | None, settings: Sequence[str] | None, scales: bool = False, **given: Any
 ) -> Method:
     """
-    Find a method, and check that it takes the parameters.
+    Find a method by its short name or its class, and check that it takes the parameters.
 
-    Parameters
-    ----------
-    name
-        Short name, or name of the class, in any case of letters; None for the default.
-    settings
-        Parameters as text: NAME=VALUE, where the value is JSON or else text.
-    scales
-        Whether it has to tell of scales.
-    **given
-        Further parameters; those that are None are left out.
-
-    Returns
-    -------
-    method
-        The method.
-
-    Raises
-    ------
-    ValueError
-        If there is no such method, it takes no such parameter, or does not tell of scales.
+    Settings are NAME=VALUE, with JSON or else text; of those given, None is left out. `scales` is
+    whether it has to tell of scales.
     """
     parameters = {key: value for key, value in given.items() if value is not None}
     parameters |= dict(map(_setting, settings or ()))
@@ -118,14 +84,7 @@ def parameters_of(name: str) -> set[str]:
 
 
 def check_fit(explainer: Any, classifier: Classifier, inputs: Inputs) -> None:
-    """
-    Check that an explainer in the wavelet domain takes inputs.
-
-    Raises
-    ------
-    ValueError
-        If they are smaller than its wavelet and level need, or have other axes.
-    """
+    """Check that inputs have the axes of an explainer, and are as large as its level needs."""
     if inputs.ndim != explainer.ndim:
         raise ValueError(f"it has {inputs.ndim} axes of space or time, the others {explainer.ndim}")
     axes = _axes(classifier, inputs)

@@ -57,10 +57,9 @@ def corrupt(
 
     Raises
     ------
-    TypeError
-        If the images hold neither floating-point numbers nor bytes.
-    ValueError
-        If an argument is not as above, or a value is not finite or out of range.
+    TypeError, ValueError
+        If the images hold neither floating-point numbers nor bytes; if an argument is not as above,
+        or a value is not finite or out of range.
 
     Notes
     -----
@@ -74,7 +73,9 @@ def corrupt(
     displaces as well as blurs. What is beyond the border repeats it, or mirrors the image
     (defocus_blur).
     """
-    function, parameters = _find(name)
+    if not isinstance(name, str) or name not in CORRUPTIONS:
+        raise ValueError(f"name must be one of {CORRUPTIONS}, got {name!r}.")
+    function, parameters = _FAMILIES[name]
     if not is_integer(severity) or severity not in SEVERITIES:
         raise ValueError(f"severity must be one of {SEVERITIES}, got {severity!r}.")
     check_seed(seed)
@@ -193,21 +194,9 @@ def _correlate(x: np.ndarray, kernel: np.ndarray, border: Literal["edge", "refle
 
 def _plasma(size: int, decay: float, rng: np.random.Generator) -> np.ndarray:
     """
-    Noise of all scales by the diamond-square algorithm, on a torus.
+    Heights in [0, 1] of at least a size by the diamond-square algorithm, on a torus.
 
-    Parameters
-    ----------
-    size
-        Least height and width; the next power of two is made.
-    decay
-        The noise has 1 / decay² of its range from one scale to the next finer one.
-    rng
-        Generator.
-
-    Returns
-    -------
-    plasma
-        Map of heights in [0, 1].
+    From one scale to the next finer one, the noise keeps 1 / decay² of its range.
     """
     heights, spread = np.zeros((1, 1)), 1.0
 
@@ -225,12 +214,6 @@ def _plasma(size: int, decay: float, rng: np.random.Generator) -> np.ndarray:
         heights, spread = finer, spread / decay**2
     heights = heights - heights.min()
     return heights / (heights.max() or 1.0)
-
-
-def _find(name: Any) -> _Family:
-    if not isinstance(name, str) or name not in _FAMILIES:
-        raise ValueError(f"name must be one of {CORRUPTIONS}, got {name!r}.")
-    return _FAMILIES[name]
 
 
 def _check_images(images: Any, low: float, high: float) -> np.ndarray:

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from tqdm.auto import tqdm
 
 
 def package_folder(package: str, extra: str) -> Path:
-    """
-    The folder of an installed package that carries data; the package is not imported.
-
-    Parameters
-    ----------
-    package
-        What it is imported as.
-    extra
-        The extra of wam-xplique that brings it.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed.
-    """
+    """The folder of an installed package that carries data, which is not imported."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(
@@ -35,28 +23,9 @@ def package_folder(package: str, extra: str) -> Path:
 
 def class_files(folder: str | Path, suffix: str) -> tuple[list[Path], np.ndarray, list[str]]:
     """
-    The files of a folder that holds a folder for each class.
+    The files in ``class_name/*.suffix``, class by class, their labels (N,), the classes' names.
 
-    Parameters
-    ----------
-    folder
-        Folder with the layout ``class_name/*.suffix``; what starts with a dot is passed over.
-    suffix
-        Suffix of the files, such as ".wav", in small letters; in the names, case does not matter.
-
-    Returns
-    -------
-    paths
-        Files, class by class, in the order of their names.
-    labels
-        Class of each file (N,), an index into `classes`.
-    classes
-        Names of the classes, in order.
-
-    Raises
-    ------
-    ValueError
-        If `folder` holds no folder, or one of these no such file.
+    All are sorted by name; what starts with a dot is passed over. The suffix is in small letters.
     """
     folder = Path(folder)
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -73,6 +42,21 @@ def class_files(folder: str | Path, suffix: str) -> tuple[list[Path], np.ndarray
         paths += files
         labels += [label] * len(files)
     return paths, np.array(labels), [path.name for path in classes]
+
+
+def read_alike(
+    paths: Sequence[Path], read: Callable[[Path], np.ndarray], kind: str, verbose: bool, differ: str
+) -> np.ndarray:
+    """What files hold, one after the other in (N, ...), float32; `differ` is told of two shapes."""
+    arrays = np.empty(0)
+    for i, path in enumerate(tqdm(paths, desc=f"read {kind}", unit="file", disable=not verbose)):
+        array = read(path)
+        if i == 0:
+            arrays = np.empty((len(paths), *array.shape), np.float32)
+        if array.shape != arrays.shape[1:]:
+            raise ValueError(differ.format(paths[0], arrays.shape[1:], path, array.shape))
+        arrays[i] = array
+    return arrays
 
 
 def _is_data(path: Path, suffix: str) -> bool:

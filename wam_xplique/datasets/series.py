@@ -14,22 +14,14 @@ SPLITS = ("train", "test")
 
 
 class TimeSeries(NamedTuple):
-    """
-    Labelled time series of one length.
-
-    Attributes
-    ----------
-    values
-        Series (N, T), or (N, T, C) of several variables, float32; as in the file.
-    labels
-        Classes (N,), indices into `names`.
-    names
-        Names of the classes, in the file's order.
-    """
+    """Labelled time series of one length."""
 
     values: np.ndarray
+    """Series (N, T), or (N, T, C) of several variables, float32; as in the file."""
     labels: np.ndarray
+    """Classes (N,), indices into `names`."""
     names: tuple[str, ...]
+    """Names of the classes, in the file's order."""
 
 
 def time_series(source: str | Path, split: str = "train") -> TimeSeries:
@@ -52,12 +44,9 @@ def time_series(source: str | Path, split: str = "train") -> TimeSeries:
 
     Raises
     ------
-    ImportError
-        If a data set is asked for by its name, and `aeon` is not installed.
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If there is no such split or data set, or a line is not as above.
+    ImportError, FileNotFoundError, ValueError
+        If `aeon` is not installed for a data set by its name; if there is no such file; if there is
+        no such split or data set, or a line is not as above.
 
     Examples
     --------

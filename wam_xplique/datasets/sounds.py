@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 from scipy.signal import resample_poly
-from tqdm.auto import tqdm
 
 from ..archive import whole
 from ..checks import MOST, check_integer, is_integer, is_number
-from .folders import class_files
+from .folders import class_files, read_alike
 
 Sounds = tuple[np.ndarray, np.ndarray, list[str], int]
 
@@ -43,12 +42,9 @@ def load_wav(path: str | Path, mono: bool = False) -> tuple[np.ndarray, int]:
 
     Raises
     ------
-    ImportError
-        If soundfile is not installed.
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file holds no sound of finite samples, or several channels and `mono` is False.
+    ImportError, FileNotFoundError, ValueError
+        If soundfile is not installed; if there is no such file; if it holds no sound of finite
+        samples, or several channels and `mono` is False.
     """
     soundfile = _soundfile()
     if not Path(path).is_file():
@@ -92,12 +88,9 @@ def save_wav(
 
     Raises
     ------
-    ImportError
-        If soundfile is not installed.
-    TypeError
-        If `waveform` does not hold floating-point samples.
-    ValueError
-        If `waveform`, `sample_rate` or `subtype` is not as above.
+    ImportError, TypeError, ValueError
+        If soundfile is not installed, the samples are not floating-point, or an argument is not as
+        above.
     """
     waveform = np.asarray(waveform)
     _check_waveform(waveform)
@@ -151,13 +144,10 @@ def esc50(
 
     Raises
     ------
-    ImportError
-        If soundfile is not installed.
-    FileNotFoundError
-        If the table or a sound is missing.
-    ValueError
-        If the table lacks a column, names a target twice or has no row in a fold, or if the sounds
-        differ in sample rate or in length.
+    ImportError, FileNotFoundError, ValueError
+        If soundfile is not installed; if the table or a sound is missing; if the table lacks a
+        column, names a target twice or has no row in a fold, or the sounds differ in sample rate
+        or in length.
     """
     rows = _read_table(Path(folder) / "meta" / "esc50.csv")
     names = {int(row["target"]): row["category"] for row in rows}
@@ -191,33 +181,22 @@ def wav_folder(
     ----------
     folder
         Folder with the layout ``class_name/*.wav``.
-    sample_rate
-        Samples per second to resample to; None keeps the files' own, which they must share.
-    duration
-        Seconds to cut to, or to fill up to with zeros; None keeps the files' own length, which they
-        must share.
+    sample_rate, duration, verbose
+        As for `esc50`.
     mono
         Whether to mix several channels down to their mean; otherwise they are refused.
-    verbose
-        Whether to show progress.
 
     Returns
     -------
-    waveforms
-        Waveforms (N, T), float32, class by class.
-    labels
-        Classes (N,), integers.
-    classes
-        Names of the classes, in alphabetical order.
-    sample_rate
-        Samples per second.
+    waveforms, labels, classes, sample_rate
+        Waveforms (N, T), float32, class by class; classes (N,), integers; their names, in
+        alphabetical order; samples per second.
 
     Raises
     ------
-    ImportError
-        If soundfile is not installed.
-    ValueError
-        If a class has no sound, or the sounds differ in sample rate or in length.
+    ImportError, ValueError
+        If soundfile is not installed; if a class has no sound, or the sounds differ in sample rate
+        or in length.
     """
     paths, labels, classes = class_files(folder, ".wav")
     waveforms, rate = _read_all(paths, sample_rate, duration, mono, verbose)
@@ -232,20 +211,13 @@ def resample(waveform: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
     ----------
     waveform
         Waveform (T,).
-    sample_rate
-        Its samples per second.
-    wanted
-        Samples per second of the result.
+    sample_rate, wanted
+        Its samples per second, and those of the result: positive integers, else a ValueError.
 
     Returns
     -------
     waveform
         Waveform (ceil(T · wanted / sample_rate),), float32.
-
-    Raises
-    ------
-    ValueError
-        If a sample rate is no positive integer.
     """
     check_integer("sample_rate", sample_rate, lowest=1)
     check_integer("wanted", wanted, lowest=1)
@@ -265,17 +237,12 @@ def fit_duration(waveform: np.ndarray, sample_rate: int, duration: float) -> np.
     sample_rate
         Samples per second.
     duration
-        Seconds of the result.
+        Seconds of the result, at least a sample, else a ValueError.
 
     Returns
     -------
     waveform
         Waveform (duration · sample_rate,), rounded to whole samples.
-
-    Raises
-    ------
-    ValueError
-        If `duration` is less than a sample.
     """
     length = _length(duration, sample_rate)
     return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
@@ -359,24 +326,19 @@ def _read_all(
 ) -> tuple[np.ndarray, int]:
     """Sounds (N, T) of one sample rate and one length, and the rate."""
     check_integer("sample_rate", sample_rate, lowest=1, optional=True)
-    first, waveforms = 0, np.empty((0, 0), np.float32)
-    for i, path in enumerate(tqdm(paths, desc="read sounds", unit="file", disable=not verbose)):
+    rates: list[int] = []
+
+    def read(path: Path) -> np.ndarray:
         waveform, rate = load_wav(path, mono)
         if sample_rate is not None:
             waveform, rate = resample(waveform, rate, sample_rate), sample_rate
-        if duration is not None:
-            waveform = fit_duration(waveform, rate, duration)
-        if i == 0:
-            first, waveforms = rate, np.empty((len(paths), len(waveform)), np.float32)
-        if rate != first:
+        rates.append(rate)
+        if rate != rates[0]:
             raise ValueError(
-                f"sample_rate must be given, for files differ: {paths[0]} has {first} samples per "
-                f"second, {path} has {rate}."
+                f"sample_rate must be given, for files differ: {paths[0]} has {rates[0]} samples "
+                f"per second, {path} has {rate}."
             )
-        if len(waveform) != waveforms.shape[1]:
-            raise ValueError(
-                f"duration must be given, for files differ: {paths[0]} has {waveforms.shape[1]} "
-                f"samples, {path} has {len(waveform)}."
-            )
-        waveforms[i] = waveform
-    return waveforms, first
+        return waveform if duration is None else fit_duration(waveform, rate, duration)
+
+    differ = "duration must be given, for files differ: {} has {[0]} samples, {} has {[0]}."
+    return read_alike(paths, read, "sounds", verbose, differ), rates[0]

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..checks import check_integer
-from .folders import class_files
+from .folders import class_files, read_alike
 
 _SPLITS = ("train", "val", "test")
 
@@ -37,10 +36,9 @@ def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.n
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If `split` is none of these, or the archive does not hold its arrays as above.
+    FileNotFoundError, ValueError
+        If there is no such file; if `split` is none of these, or the archive does not hold its
+        arrays as above.
     """
     if split not in _SPLITS:
         raise ValueError(f"split must be one of {_SPLITS}, got {split!r}.")
@@ -86,17 +84,8 @@ def npy_folder(
         If a class has no volume, or a file does not hold an array as above.
     """
     paths, labels, classes = class_files(folder, ".npy")
-    volumes = np.empty((0, 0, 0, 0), np.float32)
-    for i, path in enumerate(tqdm(paths, desc="read volumes", unit="file", disable=not verbose)):
-        volume = _load_volume(path)
-        if i == 0:
-            volumes = np.empty((len(paths), *volume.shape), np.float32)
-        if volume.shape != volumes.shape[1:]:
-            raise ValueError(
-                f"folder must hold volumes of one shape: {paths[0]} has {volumes.shape[1:]}, "
-                f"{path} has {volume.shape}."
-            )
-        volumes[i] = volume
+    differ = "folder must hold volumes of one shape: {} has {}, {} has {}."
+    volumes = read_alike(paths, _load_volume, "volumes", verbose, differ)
     return volumes[..., np.newaxis], labels, classes
 
 

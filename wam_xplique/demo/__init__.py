@@ -2,7 +2,7 @@
 
 from . import audio, photographs, textures, volume
 from .imagenet import explain_photograph
-from .messages import DemoError
+from .sounds import DemoError
 
 RUNS = {
     "image": photographs.run,

@@ -59,18 +59,7 @@ TRAINERS: dict[tuple[str, str], Callable[..., Any]] = {
 
 
 class Study(NamedTuple):
-    """
-    What is found of a classifier.
-
-    Parameters
-    ----------
-    framework, kind
-        What it is made in, and which of `KINDS` it is.
-    explanations
-        Its explanations by their methods.
-    accuracies
-        Its accuracies on the sounds explained, and on what is left of them.
-    """
+    """What is found of a classifier: explanations by method, accuracies by what is left."""
 
     framework: str
     kind: str
@@ -79,32 +68,14 @@ class Study(NamedTuple):
 
 
 def run(out: Path, samples: int) -> None:
-    """
-    Run the demo on sounds.
-
-    Parameters
-    ----------
-    out
-        Folder for the figure, the explanations and the sounds.
-    samples
-        Number of held-out sounds to explain.
-
-    Raises
-    ------
-    DemoError
-        If espeak-ng is installed and fails.
-    """
+    """Run the demo on held-out sounds, and write its figure, explanations and sounds."""
     out.mkdir(parents=True, exist_ok=True)
     training, held_out, classes = _data()
     studies = [
-        _study(framework, kind, training, held_out, samples)
+        _study(out, framework, kind, training, held_out, samples)
         for framework in frameworks()
         for kind in KINDS
     ]
-    for study in studies:
-        for method, explanation in study.explanations.items():
-            name = file_name("sound", study.framework, study.kind, method)
-            explanation.save(out / f"{name}.npz")
     x, y = (values[:samples] for values in held_out)
     names = [classes[label] for label in y.argmax(-1)]
     drawn = {
@@ -140,13 +111,16 @@ def _data() -> tuple[Data, Data, Sequence[str]]:
     return say(DIGITS_TRAINING, seed=0), say(DIGITS_HELD_OUT, seed=1), DIGITS
 
 
-def _study(framework: str, kind: str, training: Data, held_out: Data, samples: int) -> Study:
+def _study(
+    out: Path, framework: str, kind: str, training: Data, held_out: Data, samples: int
+) -> Study:
     """Train a classifier, explain it, and let it hear what is left of the sounds."""
     training, held_out = (_inputs(kind, data) for data in (training, held_out))
     name = f"{framework}, {kind}"
     model = train(name, TRAINERS[framework, kind], training, held_out, "sounds")
     x, y = (values[:samples] for values in held_out)
-    found = explain(name, x=x, y=y, **_parts(kind, model), **OPTIONS)
+    words = ("sound", framework, kind)
+    found = explain(out, words, x=x, y=y, **_parts(kind, model), **OPTIONS)
     return Study(framework, kind, found, _accuracies(model, x, y, found))
 
 
@@ -167,12 +141,7 @@ def _parts(kind: str, model: Any) -> dict[str, Any]:
 def _accuracies(
     model: Any, x: np.ndarray, y: np.ndarray, found: dict[str, WaveletExplanation]
 ) -> dict[str, float]:
-    """
-    Accuracies on sounds, and on their reconstructions from few coefficients.
-
-    Beside the most important coefficients are kept the largest, and some at random: neither
-    choice knows of the model.
-    """
+    """Accuracies on sounds and on what few coefficients say: important, or chosen blindly."""
     one = next(iter(found.values()))
     bands, generator = one.transform.forward(x), np.random.default_rng(0)
     blind = {

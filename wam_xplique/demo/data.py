@@ -1,6 +1,8 @@
-"""Crops of scikit-image's photographs of textures."""
+"""Crops of scikit-image's photographs of textures, and what all the toy data share."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from skimage import data
@@ -16,40 +18,35 @@ def photograph(name: str) -> np.ndarray:
 
 def crops(half: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """
-    Random crops from one half of each photograph.
+    Random crops from one half of each photograph: "left" (to train) or "right" (held out).
 
-    Each crop is standardized by itself: brightness and contrast do not give its class away.
-
-    Parameters
-    ----------
-    half
-        "left" (to train) or "right" (held out).
-    count
-        Number of crops of each class.
-    seed
-        Seed of their places.
-
-    Returns
-    -------
-    images
-        Crops (3 · count, 64, 64, 1), the classes in turn.
-    labels
-        One-hot classes (3 · count, 3).
+    `count` of each class, which come in turn: images (3 · count, 64, 64, 1) and one-hot classes
+    (3 · count, 3). Each crop is standardized by itself: brightness and contrast do not give its
+    class away.
     """
     generator = np.random.default_rng(seed)
     images = []
-    for _ in range(count):
-        for name in CLASSES:
-            picture = getattr(data, name)()
-            middle = picture.shape[1] // 2
-            picture = picture[:, :middle] if half == "left" else picture[:, middle:]
-            top, left = generator.integers(0, np.array(picture.shape) - CROP + 1)
-            images.append(standardize(picture[top : top + CROP, left : left + CROP, np.newaxis]))
-    labels = np.tile(np.eye(len(CLASSES), dtype=np.float32), (count, 1))
-    return np.stack(images), labels
+    for name in CLASSES * count:
+        picture = getattr(data, name)()
+        middle = picture.shape[1] // 2
+        picture = picture[:, :middle] if half == "left" else picture[:, middle:]
+        top, left = generator.integers(0, np.array(picture.shape) - CROP + 1)
+        images.append(standardize(picture[top : top + CROP, left : left + CROP, np.newaxis]))
+    return np.stack(images), in_turn(CLASSES, count)
 
 
 def standardize(image: np.ndarray) -> np.ndarray:
     """`image` with zero mean and unit variance."""
     image = image.astype(np.float32)
     return (image - image.mean()) / image.std()
+
+
+def in_turn(classes: Sequence[str], count: int) -> np.ndarray:
+    """One-hot classes (classes · count, classes), in turn."""
+    return np.tile(np.eye(len(classes), dtype=np.float32), (count, 1))
+
+
+def check_least(name: str, value: float, lowest: float) -> None:
+    """Check that an argument is no less than its least value."""
+    if value < lowest:
+        raise ValueError(f"{name} must be at least {lowest}, got {value!r}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 import keras
 import numpy as np
@@ -12,35 +11,16 @@ from PIL import Image
 from ..attributions import WaveletIntegratedGradients, WaveletSmoothGrad
 from ..datasets import load_image
 from ..datasets.images import middle
-from ..loading.applications import load_application, without_softmax
+from ..loading.classifiers import IMAGENET, load_model
 from ..plots import plot_explanation
 from ..plots.drawing import save_figure
 from .photographs import SIZE, missing, probabilities, words
 
 
 def explain_photograph(
-    path: Path, model_name: str | None, out: Path, weights: str | None = "imagenet"
+    path: Path, model_name: str | None, out: Path, weights: str = IMAGENET
 ) -> None:
-    """
-    Explain the top class of an ImageNet model on a photograph, by WAM-SG and WAM-IG.
-
-    Parameters
-    ----------
-    path
-        Photograph, in any format that Pillow reads.
-    model_name
-        Name of a model of `keras.applications`; by default EfficientNet-Lite0, or MobileNetV2
-        where the extra `real` is not installed.
-    out
-        Folder for the figures and the explanations.
-    weights
-        Weights of the model, as `keras.applications` takes them.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the photograph, the model or its weights cannot be had.
-    """
+    """Explain the top class on a photograph, by a model of keras.applications or the default."""
     picture = load_image(path)
     if model_name is None and not missing():
         pixels, x, logits, title = _see_by_lite0(picture)
@@ -65,13 +45,14 @@ Seen = tuple[np.ndarray, np.ndarray, keras.Model, str]
 """The pixels that a model sees, its input, its logits, and what it sees in words."""
 
 
-def _see(picture: Image.Image, name: str, weights: str | None) -> Seen:
+def _see(picture: Image.Image, name: str, weights: str) -> Seen:
     """By a model of `keras.applications`, the whole picture."""
-    module, model = load_application(name, weights)
-    pixels = np.asarray(picture.resize(model.input_shape[1:3][::-1]), np.float32)
-    x = module.preprocess_input(pixels[np.newaxis].copy())
-    seen = _describe(module, model.predict(x, verbose=0))
-    return pixels, x, without_softmax(model), f"{name} sees {seen}"
+    classifier = load_model(name, weights)
+    pixels = np.asarray(picture.resize(classifier.model.input_shape[2:0:-1]), np.float32)
+    x = classifier.prepare(pixels[np.newaxis].copy())
+    outputs = classifier.model.predict(x, verbose=0)[0]
+    seen = classifier.describe(outputs, outputs.argmax())
+    return pixels, x, classifier.logits, f"{name} sees {seen}"
 
 
 def _see_by_lite0(picture: Image.Image) -> Seen:
@@ -81,11 +62,3 @@ def _see_by_lite0(picture: Image.Image) -> Seen:
     model, pixels = load_keras(), middle(picture, SIZE, 0.875)
     x = preprocess(pixels[np.newaxis])
     return pixels, x, model, f"EfficientNet-Lite0 sees {words(probabilities(model(x))[0], 1)}"
-
-
-def _describe(module: ModuleType, scores: np.ndarray) -> str:
-    try:
-        _, label, probability = module.decode_predictions(scores, top=1)[0][0]
-    except Exception:  # the names of the classes are downloaded too
-        return f"class {int(scores.argmax())} ({scores.max():.0%})"
-    return f"{label.replace('_', ' ')} ({probability:.0%})"

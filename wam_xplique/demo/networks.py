@@ -21,28 +21,13 @@ SILENCE = 1e-4
 
 
 class Architecture(NamedTuple):
-    """
-    What a classifier is made of, and how it is trained.
-
-    Parameters
-    ----------
-    kernels, strides
-        Of the convolutions.
-    pool
-        How many positions a pooling makes one of.
-    summary
-        What is taken of a feature over all positions: its "average" or its "max".
-    rescale
-        Whether the inputs are brought to unit variance first.
-    batch_size, learning_rate
-        Of the training.
-    """
+    """What a classifier is made of, and how it is trained."""
 
     kernels: tuple[int, ...] = (3, 3, 3)
     strides: tuple[int, ...] = (1, 1, 1)
-    pool: int = 2
-    summary: str = "average"
-    rescale: bool = False
+    pool: int = 2  # how many positions a pooling makes one of
+    summary: str = "average"  # or "max": of a feature, over all positions
+    rescale: bool = False  # the inputs to unit variance first
     batch_size: int = 32
     learning_rate: float = 3e-3
 
@@ -71,27 +56,9 @@ def train_keras(
     """
     Train a fully convolutional classifier that gives logits, for inputs of any size.
 
-    Parameters
-    ----------
-    inputs
-        Waveforms (N, T, 1), images or spectrograms (N, H, W, C), or volumes (N, D, H, W, C),
-        float32.
-    labels
-        One-hot classes (N, classes), float32.
-    seed
-        Seed of the weights and of the order of the inputs.
-    architecture
-        What the classifier is made of; by default that of signals, images or volumes.
-
-    Returns
-    -------
-    model
-        Trained model, for inputs as these.
-
-    Raises
-    ------
-    ValueError
-        If the inputs are none of these, or the labels do not fit them.
+    Inputs are waveforms (N, T, 1), images or spectrograms (N, H, W, C) or volumes (N, D, H, W, C),
+    float32; labels one-hot classes (N, classes), float32. The `seed` is that of the weights and of
+    the order of the inputs; the architecture by default that of signals, images or volumes.
     """
     rank = _rank(inputs, labels)
     kinds, architecture = vars(keras.layers), architecture or ARCHITECTURES[rank]
@@ -124,29 +91,10 @@ def train_torch(
     architecture: Architecture | None = None,
 ) -> Any:
     """
-    Train the same classifier in PyTorch.
+    Train the same classifier in PyTorch, on the same arrays, channels last.
 
-    Parameters
-    ----------
-    inputs
-        Waveforms, images or volumes as `train_keras` takes them, channels last.
-    labels
-        One-hot classes (N, classes), float32.
-    seed
-        Seed of the weights and of the order of the inputs.
-    architecture
-        What the classifier is made of; by default that of signals, images or volumes.
-
-    Returns
-    -------
-    model
-        Trained `torch.nn.Module` in evaluation mode, for inputs with their channels first:
-        (N, 1, T), (N, C, H, W) or (N, C, D, H, W).
-
-    Raises
-    ------
-    ValueError
-        If the inputs are none of these, or the labels do not fit them.
+    The `torch.nn.Module` in evaluation mode takes its channels first: (N, 1, T), (N, C, H, W) or
+    (N, C, D, H, W).
     """
     import torch
     from torch import nn
@@ -178,16 +126,8 @@ def mel_keras(sample_rate: int = SAMPLE_RATE) -> keras.Model:
     """
     Mel spectrograms in Keras, a front end to the classifiers of images.
 
-    Parameters
-    ----------
-    sample_rate
-        Samples per second of the waveforms.
-
-    Returns
-    -------
-    model
-        Model from waveforms (N, T) to spectrograms (N, 32, frames, 1), in bels above silence: 0 is
-        silence. No spectrogram depends on the others of its batch.
+    Waveforms (N, T) become spectrograms (N, 32, frames, 1), in bels above silence: 0 is silence.
+    No spectrogram depends on the others of its batch.
     """
     window, hop = _window_and_hop(sample_rate)
     return keras.Sequential(
@@ -210,20 +150,7 @@ def mel_keras(sample_rate: int = SAMPLE_RATE) -> keras.Model:
 
 
 def mel_torch(sample_rate: int = SAMPLE_RATE) -> Any:
-    """
-    The same mel spectrograms in PyTorch.
-
-    Parameters
-    ----------
-    sample_rate
-        Samples per second of the waveforms.
-
-    Returns
-    -------
-    model
-        `torch.nn.Module` in evaluation mode, from waveforms (N, T) or (N, 1, T) to spectrograms
-        (N, 1, 32, frames), in bels above silence.
-    """
+    """The same mel spectrograms in PyTorch, (N, T) or (N, 1, T) to (N, 1, 32, frames)."""
     import torch
     from torch import nn
 
@@ -250,20 +177,9 @@ def mel_torch(sample_rate: int = SAMPLE_RATE) -> Any:
 
 def mel_places(hertz: Any, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """
-    Where frequencies lie among the bands of a mel spectrogram, on HTK's mel scale.
+    Where frequencies in hertz lie among the bands of a mel spectrogram, on HTK's mel scale.
 
-    Parameters
-    ----------
-    hertz
-        Frequencies, of any shape.
-    sample_rate
-        Samples per second of the waveforms.
-
-    Returns
-    -------
-    places
-        Numbers of bands, of the shape of the frequencies: 0 in the middle of the lowest band, and
-        fractions between two.
+    0 is the middle of the lowest band; fractions are between two.
     """
     lowest, highest = _mel(LOWEST_FREQUENCY), _mel(sample_rate / 2)
     return (_mel(hertz) - lowest) / (highest - lowest) * (MEL_BANDS + 1) - 1
@@ -273,29 +189,9 @@ def train_mel_keras(
     waveforms: np.ndarray, labels: np.ndarray, sample_rate: int = SAMPLE_RATE, seed: int = 0
 ) -> keras.Model:
     """
-    Train the classifier of images on mel spectrograms of waveforms.
+    Train the classifier of images on mel spectrograms of waveforms (N, T).
 
-    Parameters
-    ----------
-    waveforms
-        Waveforms (N, T), float32.
-    labels
-        One-hot classes (N, classes), float32.
-    sample_rate
-        Samples per second.
-    seed
-        Seed of the weights and of the order of the waveforms.
-
-    Returns
-    -------
-    model
-        Trained model for waveforms (N, T): of its two layers, the first is the front end, the
-        second the classifier.
-
-    Raises
-    ------
-    ValueError
-        If the waveforms do not have this shape, or the labels do not fit them.
+    Of the model's two layers, the first is the front end, the second the classifier.
     """
     _check_waveforms(waveforms)
     front_end = mel_keras(sample_rate)
@@ -306,31 +202,7 @@ def train_mel_keras(
 def train_mel_torch(
     waveforms: np.ndarray, labels: np.ndarray, sample_rate: int = SAMPLE_RATE, seed: int = 0
 ) -> Any:
-    """
-    The same in PyTorch.
-
-    Parameters
-    ----------
-    waveforms
-        Waveforms (N, T), float32.
-    labels
-        One-hot classes (N, classes), float32.
-    sample_rate
-        Samples per second.
-    seed
-        Seed of the weights and of the order of the waveforms.
-
-    Returns
-    -------
-    model
-        Trained `torch.nn.Sequential` in evaluation mode, for waveforms (N, T) or (N, 1, T): the
-        front end, then the classifier.
-
-    Raises
-    ------
-    ValueError
-        If the waveforms do not have this shape, or the labels do not fit them.
-    """
+    """The same in PyTorch: a `torch.nn.Sequential` of the two, for (N, T) or (N, 1, T)."""
     import torch
 
     _check_waveforms(waveforms)

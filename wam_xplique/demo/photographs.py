@@ -69,16 +69,7 @@ class Network(NamedTuple):
 
 
 def run(out: Path, samples: int) -> None:
-    """
-    Run the demo on photographs; on textures where its networks are not installed.
-
-    Parameters
-    ----------
-    out
-        Folder for the figures and the explanations.
-    samples
-        Most photographs to explain, of three.
-    """
+    """Run the demo on photographs; on textures where its networks are not installed."""
     if absent := missing():
         print(
             f"{', '.join(absent)} not installed, which bring a network and photographs of "
@@ -131,10 +122,13 @@ def probabilities(logits: Any) -> np.ndarray:
 
 def words(shares: np.ndarray, count: int) -> str:
     """The likeliest classes in words."""
+    return ", ".join(f"{name} ({share:.0%})" for name, share in _likeliest(shares, count))
+
+
+def _likeliest(shares: np.ndarray, count: int) -> list[tuple[str, float]]:
+    """The likeliest classes, and their probabilities."""
     best = shares.argsort()[: -count - 1 : -1]
-    return ", ".join(
-        f"{name} ({share:.0%})" for name, share in zip(class_names(best), shares[best], strict=True)
-    )
+    return list(zip(class_names(best), shares[best], strict=True))
 
 
 def _run(out: Path, samples: int) -> None:
@@ -156,9 +150,9 @@ def _run(out: Path, samples: int) -> None:
     ]
     for index, name in enumerate(names):
         figure = _draw(found, images[index], index, shares[index], titles[index])
-        _write(figure, out / f"{name}.png")
+        save_figure(figure, out / f"{name}.png", dpi=80)
     figure = plot_overlay(found["Keras", "WAM-IG"], images, titles=titles, scales=True)
-    _write(figure, out / "photograph.png")
+    save_figure(figure, out / "photograph.png", dpi=80)
 
 
 def _load(images: np.ndarray) -> tuple[dict[str, Network], np.ndarray]:
@@ -273,21 +267,12 @@ def _map(found: Found, index: int) -> np.ndarray:
     return np.asarray(found)[index].reshape(SIZE, SIZE)
 
 
-def _draw_classes(ax: Axes, shares: np.ndarray, count: int = 5) -> None:
+def _draw_classes(ax: Axes, shares: np.ndarray) -> None:
     """What the network takes it for, as bars."""
-    best = shares.argsort()[: -count - 1 : -1]
-    bars = ax.barh(range(count), shares[best], color=BAR_COLOR)
-    ax.bar_label(
-        bars,
-        [f"{n} {s:.0%}" for n, s in zip(class_names(best), shares[best], strict=True)],
-        padding=3,
-        fontsize=8,
-    )
+    best = _likeliest(shares, 5)
+    bars = ax.barh(range(len(best)), [share for _, share in best], color=BAR_COLOR)
+    ax.bar_label(bars, [f"{name} {share:.0%}" for name, share in best], padding=3, fontsize=8)
     ax.invert_yaxis()
     bare(ax).set_xlim(0, 2)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     ax.set_title("what the network sees", fontsize=10)
-
-
-def _write(figure: Figure, path: Path) -> None:
-    save_figure(figure, path, dpi=80)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -23,23 +25,7 @@ IN_FILES = {"PyTorch": "torch"}
 
 
 def installed(package: str, name: str, left_out: str, extra: str) -> bool:
-    """
-    Whether a package is installed; its user is told if it is not.
-
-    Parameters
-    ----------
-    package, name
-        What it is imported as, and what it is called.
-    left_out
-        What is left out without it, and the verb: "its part is".
-    extra
-        The extra of wam-xplique that brings it.
-
-    Returns
-    -------
-    found
-        Whether it is installed.
-    """
+    """Whether a package is installed; its user is told what "... is" `left_out` if it is not."""
     if importlib.util.find_spec(package) is not None:
         return True
     print(f"{name} is not installed; {left_out} left out (pip install 'wam-xplique[{extra}]').")
@@ -55,25 +41,7 @@ def frameworks() -> list[str]:
 def train(
     name: str, trainer: Callable[..., Any], training: Data, held_out: Data, where: str
 ) -> Any:
-    """
-    Train a classifier; tell its accuracy on what is held out, and how long it took.
-
-    Parameters
-    ----------
-    name
-        What the classifier is called.
-    trainer
-        What makes it of inputs and one-hot classes.
-    training, held_out
-        Inputs and one-hot classes.
-    where
-        What the held-out inputs are called.
-
-    Returns
-    -------
-    model
-        The classifier.
-    """
+    """Train a classifier; tell its accuracy on what is held out, and how long it took."""
     start = time.perf_counter()
     model = trainer(*training)
     seconds = time.perf_counter() - start
@@ -83,94 +51,35 @@ def train(
 
 
 def accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
-    """
-    The share of inputs of which a classifier tells the class.
-
-    Parameters
-    ----------
-    model
-        Keras model, or `torch.nn.Module` that takes its channels first.
-    x
-        Inputs (N, T) or (N, ..., C).
-    y
-        One-hot classes (N, classes).
-
-    Returns
-    -------
-    share
-        Between 0 and 1.
-    """
+    """The share of inputs of which a classifier tells the one-hot class, between 0 and 1."""
     return float(np.mean(outputs(model, x).argmax(-1) == y.argmax(-1)))
 
 
 def outputs(model: Any, x: np.ndarray) -> np.ndarray:
-    """
-    What a classifier makes of inputs, batch by batch.
-
-    Parameters
-    ----------
-    model
-        Keras model, or `torch.nn.Module` that takes its channels first.
-    x
-        Inputs (N, T) or (N, ..., C).
-
-    Returns
-    -------
-    outputs
-        Its outputs (N, classes).
-    """
-    score = _score_keras if isinstance(model, keras.Model) else _score_torch
+    """What a classifier makes (N, classes) of inputs (N, T) or (N, ..., C), batch by batch."""
+    score = model if isinstance(model, keras.Model) else partial(_score_torch, model)
     batches = np.split(x, range(BATCH_SIZE, len(x), BATCH_SIZE))
-    return np.concatenate([score(model, batch) for batch in batches])
+    return np.concatenate([score(batch) for batch in batches])
 
 
 def explain(
-    name: str, model: Any, x: np.ndarray, y: np.ndarray, **options: Any
+    out: Path, words: Sequence[str], model: Any, x: np.ndarray, y: np.ndarray, **options: Any
 ) -> dict[str, WaveletExplanation]:
-    """
-    Explain a classifier by WAM-SG and by WAM-IG.
-
-    Parameters
-    ----------
-    name
-        What the classifier is called.
-    model
-        The classifier.
-    x, y
-        Inputs and one-hot classes.
-    **options
-        What both explainers take.
-
-    Returns
-    -------
-    found
-        The explanations by their methods.
-    """
+    """Explain a classifier by WAM-SG and by WAM-IG; save what is found, named by `words`."""
     options["batch_size"] = BATCH_SIZE
     explainers = {
         "WAM-SG": WaveletSmoothGrad(model, nb_samples=NB_SAMPLES, relative_noise=NOISE, **options),
         "WAM-IG": WaveletIntegratedGradients(model, steps=STEPS, **options),
     }
-    progress = tqdm(explainers.items(), desc=f"explain {name}", unit="method")
-    return {method: explainer.explain_wavelet(x, y) for method, explainer in progress}
+    found, name = {}, ", ".join(words[1:])
+    for method, explainer in tqdm(explainers.items(), desc=f"explain {name}", unit="method"):
+        found[method] = explainer.explain_wavelet(x, y)
+        found[method].save(out / f"{file_name(*words, method)}.npz")
+    return found
 
 
 def rows_of(shown: Sequence[int], found: Found) -> list[tuple[int, str, WaveletExplanation]]:
-    """
-    The rows of a figure: one an input, a method and a framework.
-
-    Parameters
-    ----------
-    shown
-        Which inputs.
-    found
-        Their explanations.
-
-    Returns
-    -------
-    rows
-        Which input, what its explanation is called, and the explanation.
-    """
+    """The rows of a figure: an input, and what its explanation by each method is called, and it."""
     methods = dict.fromkeys(method for method, _ in found)
     ordered = [key for method in methods for key in found if key[0] == method]
     return [(index, ", ".join(key), found[key]) for index in shown for key in ordered]
@@ -187,23 +96,7 @@ def file_name(*words: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], labels: int) -> str:
-    """
-    Lay out a table.
-
-    Parameters
-    ----------
-    columns
-        Names of the columns.
-    rows
-        Texts of each row.
-    labels
-        How many columns, from the left, hold words; those of numbers end at the right.
-
-    Returns
-    -------
-    text
-        Its lines.
-    """
+    """Lay out a table: `labels` columns of words at the left, those of numbers at the right."""
     lines = [columns, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -213,10 +106,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], labels: int) ->
         )
         for line in lines
     )
-
-
-def _score_keras(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    return np.asarray(model(x))
 
 
 def _score_torch(module: Any, x: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from .data import standardize
+from .data import check_least, in_turn, standardize
 
 CLASSES = ("blob", "edge", "plate", "corner")
 SIZE = 32
@@ -22,34 +22,14 @@ def shapes(count: int, seed: int, size: int = SIZE) -> tuple[np.ndarray, np.ndar
     A "blob" is a ball, an "edge" a long bar, a "plate" thin and square, a "corner" three bars that
     meet at right angles. Each comes in three scales. Each volume is standardized by itself.
 
-    Parameters
-    ----------
-    count
-        Number of volumes of each class, at least 1.
-    seed
-        Seed of all that is random.
-    size
-        Voxels along each axis, at least 16; the shapes grow with it.
-
-    Returns
-    -------
-    volumes
-        Volumes (4 · count, size, size, size, 1), float32, the classes in turn.
-    labels
-        One-hot classes (4 · count, 4).
-
-    Raises
-    ------
-    ValueError
-        If `count` or `size` is below its least value.
+    `count` of each class, which come in turn: volumes (4 · count, size, size, size, 1), float32,
+    and one-hot classes (4 · count, 4). The shapes grow with the `size`, of at least 16 voxels.
     """
-    for name, value, lowest in (("count", count, 1), ("size", size, 16)):
-        if value < lowest:
-            raise ValueError(f"{name} must be at least {lowest}, got {value!r}.")
+    check_least("count", count, 1)
+    check_least("size", size, 16)
     generator = np.random.default_rng(seed)
-    volumes = np.stack([_volume(generator, n, size) for _ in range(count) for n in CLASSES])
-    labels = np.tile(np.eye(len(CLASSES), dtype=np.float32), (count, 1))
-    return volumes, labels
+    volumes = [_volume(generator, name, size) for name in CLASSES * count]
+    return np.stack(volumes), in_turn(CLASSES, count)
 
 
 def _volume(generator: np.random.Generator, name: str, size: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from scipy.io import wavfile
 from tqdm.auto import tqdm
 
 from ..datasets import fit_duration, resample
-from .messages import DemoError
+from .data import check_least, in_turn
 
 CLASSES = ("tone", "chirp", "click", "burst")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -23,6 +23,11 @@ LEVELS = (0.1, 0.8)
 VOICES = ("en-us", "en-gb-scotland", "en-gb-x-rp", "en-029")
 VARIANTS = ("m1", "m3", "m7", "f1", "f2", "f4")
 SPEEDS, PITCHES = (120, 200), (20, 80)
+
+
+class DemoError(ValueError):
+    """The demo cannot go on, and says why."""
+
 
 Maker = Callable[[np.random.Generator, np.ndarray, int], np.ndarray]
 
@@ -37,37 +42,13 @@ def sounds(
     train of clicks, a "burst" a few bursts of band-limited noise. Pitch, onset and level are
     random.
 
-    Parameters
-    ----------
-    count
-        Number of sounds of each class, at least 1.
-    seed
-        Seed of all that is random.
-    duration
-        Seconds, at least 0.1.
-    sample_rate
-        Samples per second, at least 4000.
-
-    Returns
-    -------
-    waveforms
-        Waveforms (4 · count, T), float32 in [-1, 1], the classes in turn; T is duration times
-        sample_rate.
-    labels
-        One-hot classes (4 · count, 4).
-
-    Raises
-    ------
-    ValueError
-        If an argument is below its least value.
+    `count` of each class, which come in turn: waveforms (4 · count, T), float32 in [-1, 1], of a
+    duration of at least 0.1 seconds and at least 4000 samples a second; one-hot classes
+    (4 · count, 4).
     """
-    for name, value, lowest in (
-        ("count", count, 1),
-        ("duration", duration, 0.1),
-        ("sample_rate", sample_rate, 4000),
-    ):
-        if value < lowest:
-            raise ValueError(f"{name} must be at least {lowest}, got {value!r}.")
+    check_least("count", count, 1)
+    check_least("duration", duration, 0.1)
+    check_least("sample_rate", sample_rate, 4000)
     generator = np.random.default_rng(seed)
     time = np.arange(round(duration * sample_rate)) / sample_rate
     waveforms = [
@@ -75,7 +56,7 @@ def sounds(
         for _ in range(count)
         for make in _MAKERS
     ]
-    return np.stack(waveforms), _one_hot(count, CLASSES)
+    return np.stack(waveforms), in_turn(CLASSES, count)
 
 
 def spoken_digits(
@@ -88,37 +69,11 @@ def spoken_digits(
     """
     English digits said by the speech synthesizer espeak-ng, over faint noise.
 
-    Voice, speed, pitch, onset and level are random.
-
-    Parameters
-    ----------
-    count
-        Number of sounds of each digit, at least 1.
-    seed
-        Seed of all that is random.
-    duration
-        Seconds; what is said longer is cut.
-    sample_rate
-        Samples per second.
-    verbose
-        Whether to show progress.
-
-    Returns
-    -------
-    waveforms
-        Waveforms (10 · count, T), float32 in [-1, 1], the digits in turn.
-    labels
-        One-hot digits (10 · count, 10).
-
-    Raises
-    ------
-    ValueError
-        If `count` is less than 1.
-    DemoError
-        If the program espeak-ng is not installed, or fails.
+    Voice, speed, pitch, onset and level are random. `count` of each digit, in turn: waveforms
+    (10 · count, T), float32 in [-1, 1], what is said longer being cut; one-hot digits
+    (10 · count, 10). A `DemoError` tells that espeak-ng is not installed, or fails.
     """
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count!r}.")
+    check_least("count", count, 1)
     program = shutil.which("espeak-ng")
     if program is None:
         raise DemoError(
@@ -132,7 +87,7 @@ def spoken_digits(
         room = max(0, round(duration * sample_rate) - len(spoken))
         late = np.pad(spoken, (int(generator.integers(0, room + 1)), 0))
         waveforms.append(_at_random_level(generator, fit_duration(late, sample_rate, duration)))
-    return np.stack(waveforms), _one_hot(count, DIGITS)
+    return np.stack(waveforms), in_turn(DIGITS, count)
 
 
 def _speak(program: str, word: str, generator: np.random.Generator) -> tuple[np.ndarray, int]:
@@ -196,10 +151,6 @@ def _at_random_level(generator: np.random.Generator, waveform: np.ndarray) -> np
     level = np.exp(generator.uniform(*np.log(LEVELS))) / max(np.abs(waveform).max(), 1e-9)
     noise = NOISE * generator.standard_normal(len(waveform))
     return np.clip(level * waveform + noise, -1, 1).astype(np.float32)
-
-
-def _one_hot(count: int, classes: tuple[str, ...]) -> np.ndarray:
-    return np.tile(np.eye(len(classes), dtype=np.float32), (count, 1))
 
 
 _MAKERS: tuple[Maker, ...] = (_tone, _chirp, _click, _burst)

@@ -59,16 +59,7 @@ METHODS: dict[str, Method] = {
 
 
 def run(out: Path, samples: int) -> None:
-    """
-    Run the demo on textures.
-
-    Parameters
-    ----------
-    out
-        Folder for the figures and the explanations.
-    samples
-        Number of held-out crops to explain.
-    """
+    """Run the demo on held-out crops of textures, and write its figures and explanations."""
     out.mkdir(parents=True, exist_ok=True)
     training, held_out = crops("left", 200, seed=0), crops("right", 100, seed=1)
     x, y = (values[:samples] for values in held_out)
@@ -101,16 +92,7 @@ def run(out: Path, samples: int) -> None:
 def _compare(
     framework: str, model: Any, x: np.ndarray, y: np.ndarray, out: Path
 ) -> tuple[list[tuple[Any, ...]], dict[str, WaveletExplanation]]:
-    """
-    Explain `x` by every method, and score the explanations by Xplique's metrics.
-
-    Returns
-    -------
-    rows
-        Rows of the table.
-    found
-        The wavelet explanations by their methods; they are saved as well.
-    """
+    """Rows of scores by every method, and the wavelet explanations, saved too, by method."""
     rows, found = [], {}
     for name, method in tqdm(METHODS.items(), desc=f"explain in {framework}", unit="method"):
         explainer = method(model)

@@ -16,7 +16,6 @@ from . import networks
 from .pipeline import (
     Found,
     explain,
-    file_name,
     first_of,
     frameworks,
     installed,
@@ -32,16 +31,7 @@ TRAINERS = {"Keras": networks.train_keras, "PyTorch": networks.train_torch}
 
 
 def run(out: Path, samples: int) -> None:
-    """
-    Run the demo on volumes.
-
-    Parameters
-    ----------
-    out
-        Folder for the figure and the explanations.
-    samples
-        Number of held-out volumes to explain.
-    """
+    """Run the demo on held-out volumes, and write its figure and explanations."""
     out.mkdir(parents=True, exist_ok=True)
     training, held_out = shapes(VOLUMES_TRAINING, seed=0), shapes(VOLUMES_HELD_OUT, seed=1)
     x, y = (values[:samples] for values in held_out)
@@ -49,9 +39,8 @@ def run(out: Path, samples: int) -> None:
     found: Found = {}
     for framework in frameworks():
         model = train(framework, TRAINERS[framework], training, held_out, "volumes")
-        for method, explanation in explain(framework, model, x, y).items():
-            explanation.save(out / f"{file_name('volume', framework, method)}.npz")
-            found[method, framework] = explanation
+        of_model = explain(out, ("volume", framework), model, x, y)
+        found |= {(method, framework): explanation for method, explanation in of_model.items()}
     shown = first_of(SHOWN, names)
     _draw(x, names, shown, found, out)
     if installed("plotly", "Plotly", "the page in which to turn a volume is", "interactive"):

@@ -16,14 +16,9 @@ from .loaded import Refused
 
 def check_saved_model(path: Path) -> None:
     """
-    Check the operators of all functions of a SavedModel, initialisers and restorers among them.
+    Check that the operators of all functions are in `operators/tensorflow.txt`, initialisers' too.
 
     Left out are the functions that only its own saver calls, which TensorFlow does not run.
-
-    Raises
-    ------
-    Refused
-        If there are others than `operators/tensorflow.txt` lists, or the format is an old one.
     """
     allowed, found = _listed("tensorflow.txt"), set()
     content = SavedModel.FromString((path / "saved_model.pb").read_bytes())
@@ -49,14 +44,7 @@ def check_saved_model(path: Path) -> None:
 
 
 def check_torchscript(path: Path) -> None:
-    """
-    Check all that the code of a TorchScript file calls.
-
-    Raises
-    ------
-    Refused
-        If there is anything that neither `operators/torchscript.txt` lists nor the file defines.
-    """
+    """Check that the code calls what `operators/torchscript.txt` lists, or the file defines."""
     called, defined = set(), set()
     with zipfile.ZipFile(path) as archive:
         sources = [name for name in archive.namelist() if name.endswith(".py")]

@@ -11,28 +11,7 @@ import keras
 
 
 def load_application(name: str, weights: str | None = "imagenet") -> tuple[ModuleType, keras.Model]:
-    """
-    Load a model of `keras.applications`.
-
-    Parameters
-    ----------
-    name
-        Its name, such as "MobileNetV2".
-    weights
-        Its weights, as `keras.applications` takes them; they are downloaded on first use.
-
-    Returns
-    -------
-    module
-        The module that holds its preprocessing.
-    model
-        The model.
-
-    Raises
-    ------
-    ValueError
-        If there is no such model, or its weights cannot be had.
-    """
+    """A model of `keras.applications` by its name, and the module that has its preprocessing."""
     module, constructor = find_application(name)
     try:
         return module, constructor(weights=weights)
@@ -44,26 +23,7 @@ def load_application(name: str, weights: str | None = "imagenet") -> tuple[Modul
 
 
 def find_application(name: str) -> tuple[ModuleType, Any]:
-    """
-    Find a model of `keras.applications`.
-
-    Parameters
-    ----------
-    name
-        Its name, such as "MobileNetV2".
-
-    Returns
-    -------
-    module
-        The module that holds its preprocessing.
-    constructor
-        What makes the model.
-
-    Raises
-    ------
-    ValueError
-        If there is no such model.
-    """
+    """The module that has the preprocessing of a model by its name, and what makes the model."""
     constructor = getattr(keras.applications, name, None)
     if not inspect.isfunction(constructor):
         names = [n for n, f in vars(keras.applications).items() if inspect.isfunction(f)]
@@ -75,19 +35,7 @@ def find_application(name: str) -> tuple[ModuleType, Any]:
 
 
 def without_softmax(model: keras.Model) -> keras.Model:
-    """
-    Take the softmax off a classifier.
-
-    Parameters
-    ----------
-    model
-        Keras model; any that does not end in a softmax is handed back.
-
-    Returns
-    -------
-    logits
-        The model up to its logits, sharing its weights.
-    """
+    """A classifier up to its logits, sharing its weights; one that ends in no softmax, itself."""
     head, inputs = model.layers[-1], getattr(model, "inputs", None)
     if not inputs:  # a subclass, which knows no graph of its layers
         return model

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,41 +12,16 @@ import numpy as np
 
 from ..model import is_keras
 from .applications import load_application
-from .loaded import Loaded, Shape
+from .loaded import Shape
 from .model_files import load_file, of_keras
+from .preprocessing import PREPROCESSING, Prepare, Preprocess
 
 IMAGENET = "imagenet"
-_MEAN, _DEVIATION = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
-
-Prepare = Callable[[np.ndarray], np.ndarray]
-"""What makes an input (H, W) or (H, W, C) of the pixels of an image, between 0 and 255."""
-
-
-class Preprocess(str, Enum):
-    """What is done to the pixels of an image, which are between 0 and 255."""
-
-    none = "none"
-    unit = "unit"
-    imagenet = "imagenet"
-    standardize = "standardize"
 
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """
-    A model, and what its inputs and outputs mean.
-
-    Parameters
-    ----------
-    name
-        What it is called.
-    model, logits, shape, channels_first
-        As of `Loaded`.
-    prepare
-        What makes an input of the pixels of an image.
-    class_names
-        Names of the classes; empty where they are not known.
-    """
+    """A model, and what its inputs and outputs mean; fields that it shares are as of `Loaded`."""
 
     name: str
     model: Any
@@ -55,7 +29,7 @@ class Classifier:
     shape: Shape | None
     channels_first: bool
     prepare: Prepare
-    class_names: Sequence[str] = ()
+    class_names: Sequence[str] = ()  # empty where they are not known
 
     def check_names(self, classes: int) -> None:
         """Raise a ValueError if the names are not one for each class."""
@@ -77,14 +51,7 @@ class Classifier:
         return f"{self.label(index)} ({score})"
 
     def index(self, target: str) -> int:
-        """
-        The class of a name, or of its number.
-
-        Raises
-        ------
-        ValueError
-            If there is no such class.
-        """
+        """The class of a name, or of its number."""
         if target in self.class_names:
             return list(self.class_names).index(target)
         if target.isdecimal():
@@ -112,34 +79,9 @@ def load_model(
     class_names: Path | None = None,
 ) -> Classifier:
     """
-    Load a classifier.
+    Load the classifier of a file or a folder, or of `keras.applications` by its name.
 
-    Parameters
-    ----------
-    name
-        A file or folder, or the name of a model of `keras.applications`.
-    weights
-        Weights of the latter: "imagenet", "none" or a file.
-    preprocess
-        What is done to pixels. By default what belongs to a model of `keras.applications`, nothing
-        where a model takes pixels between 0 and 255, else "unit".
-    trust
-        Whether code in the file may run.
-    class_names
-        A file of the names of the classes, one a line.
-
-    Returns
-    -------
-    classifier
-        The model.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If there is no model in the file, or one that is refused, or no such name; or if the names
-        of the classes cannot be read.
+    `weights` of the latter are "imagenet", "none" or a file; `trust` lets code in a file run.
     """
     names = () if class_names is None else read_names(class_names)
     path = Path(name)
@@ -152,16 +94,7 @@ def load_model(
 
 
 def read_names(path: Path) -> list[str]:
-    """
-    Read the names of classes, one a line.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is no text, or holds no names.
-    """
+    """Read the names of classes, one a line."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
@@ -175,19 +108,13 @@ def read_names(path: Path) -> list[str]:
 def _of_file(path: Path, trust: bool) -> Classifier:
     found = load_file(path, trust)
     prepare = PREPROCESSING[Preprocess.none if found.scales_itself else Preprocess.unit]
-    return _classifier(path.stem, found, prepare)
+    return Classifier(path.stem, *found[:4], prepare)
 
 
 def _of_application(name: str, weights: str) -> Classifier:
     module, model = load_application(name, None if weights == "none" else weights)
     names = _imagenet_names(module) if weights == IMAGENET else ()
-    return _classifier(name, of_keras(model), module.preprocess_input, names)
-
-
-def _classifier(
-    name: str, found: Loaded, prepare: Prepare, class_names: Sequence[str] = ()
-) -> Classifier:
-    return Classifier(name, *found[:4], prepare, class_names)
+    return Classifier(name, *of_keras(model)[:4], module.preprocess_input, names)
 
 
 def _imagenet_names(module: ModuleType) -> Sequence[str]:
@@ -196,25 +123,3 @@ def _imagenet_names(module: ModuleType) -> Sequence[str]:
     except Exception:  # the names are downloaded too
         return ()
     return [label.replace("_", " ") for ((_, label, _),) in decoded]
-
-
-def _unit(pixels: np.ndarray) -> np.ndarray:
-    return pixels / np.float32(255)
-
-
-def _standardize(pixels: np.ndarray) -> np.ndarray:
-    return (pixels - pixels.mean()) / max(float(pixels.std()), 1e-6)
-
-
-def _imagenet(pixels: np.ndarray) -> np.ndarray:
-    if pixels.shape[2:] != (3,):
-        raise ValueError("--preprocess imagenet is for models of images with 3 channels.")
-    return (_unit(pixels) - _MEAN) / _DEVIATION
-
-
-PREPROCESSING: dict[Preprocess, Prepare] = {
-    Preprocess.none: lambda pixels: pixels,
-    Preprocess.unit: _unit,
-    Preprocess.imagenet: _imagenet,
-    Preprocess.standardize: _standardize,
-}

@@ -40,26 +40,7 @@ SAFE_KERAS = (3, 14)
 
 
 def load_file(path: Path, trust: bool = False) -> Loaded:
-    """
-    Load the model that a file or a folder holds; its content tells the format.
-
-    Parameters
-    ----------
-    path
-        The file or folder.
-    trust
-        Whether code in it may run.
-
-    Returns
-    -------
-    loaded
-        The model.
-
-    Raises
-    ------
-    ValueError
-        If there is no model in it, or one that is refused.
-    """
+    """Load what a file or a folder holds, whose content tells the format; `trust` runs code."""
     load = _loader(path)
     try:
         return load(path, trust)
@@ -72,14 +53,7 @@ def load_file(path: Path, trust: bool = False) -> Loaded:
 
 
 def of_keras(model: keras.Model) -> Loaded:
-    """
-    What is known of a Keras model.
-
-    Raises
-    ------
-    ValueError
-        If it has several inputs.
-    """
+    """What is known of a Keras model, which must have one input."""
     shape = getattr(model, "input_shape", None)
     if isinstance(shape, (list, dict)):
         raise ValueError(f"it has several inputs, {shape}; expected one")
@@ -161,21 +135,7 @@ def _scales_itself(model: keras.Model) -> bool:
 
 
 class Served(tf.Module):
-    """
-    A signature of a SavedModel, as a function of its one input.
-
-    Parameters
-    ----------
-    loaded
-        The SavedModel.
-    signature
-        Name of the signature.
-
-    Raises
-    ------
-    ValueError
-        If it has not one input of numbers and one output.
-    """
+    """A signature of a SavedModel, as a function of its one input of numbers to one output."""
 
     def __init__(self, loaded: Any, signature: str):
         super().__init__()
@@ -214,17 +174,17 @@ def _load_saved_model(path: Path, trust: bool) -> Loaded:
 
 
 def _load_torchscript(path: Path, trust: bool) -> Loaded:
-    from . import torch_files
+    from .torch_files import load_torchscript
 
-    return torch_files.load_torchscript(path, trust)
+    return load_torchscript(path, trust)
 
 
 def _load_exported(path: Path, trust: bool) -> Loaded:
     if not trust:
         raise Refused("is a file of torch.export, of which loading runs pickles and expressions")
-    from . import torch_files
+    from .torch_files import load_exported
 
-    return torch_files.load_exported(path)
+    return load_exported(path)
 
 
 def _load_pickled(path: Path, trust: bool) -> Loaded:
@@ -232,6 +192,6 @@ def _load_pickled(path: Path, trust: bool) -> Loaded:
         raise Refused(
             "is a pickle, which is code; torch.jit.save writes models that hold no Python"
         )
-    from . import torch_files
+    from .torch_files import load_pickled
 
-    return torch_files.load_pickled(path)
+    return load_pickled(path)

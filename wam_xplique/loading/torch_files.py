@@ -13,14 +13,7 @@ from .loaded import Loaded
 
 
 def load_torchscript(path: Path, trust: bool) -> Loaded:
-    """
-    Load a TorchScript file, which runs what its ``__setstate__`` says.
-
-    Raises
-    ------
-    Refused
-        If its code calls anything that inference does not need, and is not trusted.
-    """
+    """Load a TorchScript file, which runs what its ``__setstate__`` says."""
     if not trust:
         check_torchscript(path)
     with warnings.catch_warnings():
@@ -30,14 +23,7 @@ def load_torchscript(path: Path, trust: bool) -> Loaded:
 
 
 def load_exported(path: Path) -> Loaded:
-    """
-    Load a program of `torch.export`, which can run any code.
-
-    Raises
-    ------
-    ValueError
-        If it has several inputs.
-    """
+    """Load a program of `torch.export` with one input, which can run any code."""
     program = torch.export.load(str(path))
     names = program.graph_signature.user_inputs
     if len(names) != 1:
@@ -53,14 +39,7 @@ def load_exported(path: Path) -> Loaded:
 
 
 def load_pickled(path: Path) -> Loaded:
-    """
-    Load a pickled module, which can run any code.
-
-    Raises
-    ------
-    TypeError
-        If it is no module, such as weights alone.
-    """
+    """Load a pickled module, which can run any code."""
     module = torch.load(path, map_location="cpu", weights_only=False)
     if not isinstance(module, nn.Module):
         raise TypeError(
@@ -70,16 +49,7 @@ def load_pickled(path: Path) -> Loaded:
 
 
 class InBatches(nn.Module):
-    """
-    A module that takes batches of one size alone, for batches of any.
-
-    Parameters
-    ----------
-    module
-        The module.
-    size
-        The size of its batches.
-    """
+    """A module that takes batches of one size alone, for batches of any."""
 
     def __init__(self, module: nn.Module, size: int):
         super().__init__()

@@ -1,0 +1,194 @@
+"""
+The commands' arguments and help.
+
+What they do is imported when they run: help and wrong arguments wait for no framework.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..terminal import telling
+from .options import NAME, ClassNames, Files, Model, Options, with_options
+
+EXPLAIN = """Examples:
+
+\b
+wam-xplique explain cat.jpg --model MobileNetV2
+wam-xplique explain photos 'more/**/*.png' --model my.keras --out maps
+wam-xplique explain bark.wav --model sounds.pt --sample-rate 16000 --wavelet db4 --level 6
+wam-xplique explain scan.npz --model saved_model --method wcam --set nb_design=16
+"""
+REPORT = """Examples:
+
+\b
+wam-xplique report wrong/*.jpg --model my.keras --out wrong.html
+wam-xplique report photos --model ResNet50 --reference outputs/profile/ResNet50.npz
+wam-xplique report calls/*.wav --model birds.pt --class-names birds.txt --wavelet db4 --level 6
+"""
+PROFILE = """Examples:
+
+\b
+wam-xplique profile imagenet/val --model ResNet50 --model MobileNetV2
+wam-xplique profile 'crops/*.png' --model before.keras --model after.keras --out profile
+wam-xplique profile scans.npz --model volumes.pt --method wcam --set refine=0.03
+"""
+DEMO = """Examples:
+
+\b
+wam-xplique demo
+wam-xplique demo --modality texture
+wam-xplique demo --modality audio
+wam-xplique demo --image cat.jpg --model MobileNetV2
+"""
+
+
+@with_options
+def explain(
+    files: Files,
+    model: Model,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Class that is explained: its number, from 0 on, or its name (default: what the "
+            "model predicts).",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/explain"),
+    class_names: ClassNames = None,
+    *,
+    options: Options,
+) -> dict[str, str]:
+    """
+    Explain a classifier on images, sounds and arrays.
+
+    Where does it look, and at which scale? Of each file a picture is written, and the explanation
+    as .npz, which wam_xplique.WaveletExplanation.load reads (FourierExplanation.load for fam). The
+    pictures of an array of several inputs are in a folder of its name.
+
+    Images are resized to what the model takes. Sounds are mixed down to one channel, and cut or
+    filled up with zeros where the model takes a fixed length. Arrays are as the model takes them,
+    for PyTorch with the channels first. A file that cannot be explained does not stop the others;
+    it is told at the end, and the exit status is 1.
+    """
+    from .explain import explain_files
+
+    return explain_files(files, model, target, out, class_names, options)
+
+
+@with_options
+def report(
+    files: Files,
+    model: Model,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Profile of the same model by the same method, as profile writes it: what is "
+            "unusual is marked.",
+            show_default=False,
+        ),
+    ] = None,
+    class_names: ClassNames = None,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("outputs/report.html"),
+    *,
+    options: Options,
+) -> dict[str, str]:
+    """
+    Write a page on what a classifier makes of each file.
+
+    The page tells the prediction, at which scales it rests, where, and what part of the input is
+    enough for it, and warns of what is odd. It needs no network, and is read in any browser. All
+    inputs are on one page, and have one shape: pass --size where the model leaves it open.
+    """
+    from .report import report_files
+
+    return report_files(files, model, reference, class_names, out, options)
+
+
+@with_options
+def profile(
+    files: Files,
+    models: Annotated[
+        list[str],
+        typer.Option(
+            "--model",
+            metavar="PATH_OR_NAME",
+            help="As for explain; may be repeated, to compare others with the first.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/profile"),
+    *,
+    options: Options,
+) -> dict[str, str]:
+    """
+    Tell at which scales classifiers look, over many files.
+
+    The class that a model predicts is explained for each input, and the share of each scale, and
+    of each orientation in it, is averaged. Written are a table (profile.csv), a picture
+    (profile.png) and the profile of each model as .npz, which report takes as --reference and
+    wam_xplique.analysis.ScaleProfile.load reads.
+    """
+    from .profile import profile_files
+
+    return profile_files(files, models, out, options)
+
+
+class Modality(str, Enum):
+    """What the demo explains."""
+
+    image = "image"
+    texture = "texture"
+    audio = "audio"
+    volume = "volume"
+
+
+def demo(
+    modality: Annotated[
+        Modality,
+        typer.Option(
+            help="What is explained: photographs and an ImageNet classifier (extra real), crops "
+            "of textures, spoken digits (synthetic sounds where espeak-ng is not installed), or "
+            "volumes with a shape each."
+        ),
+    ] = Modality.image,
+    image: Annotated[
+        Path | None, typer.Option(help="Explain this photograph instead.", show_default=False)
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="With --image: a model of keras.applications. By default EfficientNet-Lite0, or "
+            "MobileNetV2 where the extra real is not installed.",
+            show_default=False,
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(help="Most inputs to explain; photographs are three.")
+    ] = 30,
+    out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/demo"),
+) -> None:
+    """
+    Explain a classifier of photographs, textures, sounds or shapes.
+
+    It runs in Keras and in PyTorch, and is explained, measured and drawn: EfficientNet-Lite0 on
+    photographs of a dog, a cat and a car, or a small network, trained at once, on textures,
+    sounds or volumes. Or an ImageNet model is explained on a photograph of your own.
+    """
+    with telling(NAME):
+        if samples < 1:
+            raise ValueError(f"--samples must be at least 1, got {samples}.")
+        if image is not None and modality is not Modality.image:
+            raise ValueError(f"--image needs --modality image, got {modality.value}.")
+        from ..demo import RUNS, explain_photograph
+
+        if image is None:
+            RUNS[modality.value](out, samples)
+        else:
+            explain_photograph(image, model, out)
