@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from csv import reader, writer
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
-from ..archive import whole
+from ..archive import write_table
 from ..attributions import WaveletIntegratedGradients
 from ..batches import gather
 from ..checks import check_integer, warn
@@ -178,8 +178,8 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         tagged = {f"scale_importance/{scale}": share for scale, share in shares.items()}
         logs.update(tagged)
         if self.csv is not None:
-            with Path(self.csv).open("a", newline="", encoding="utf-8") as file:
-                writer(file).writerow([epoch, *shares.values()])
+            line = pd.DataFrame([{"epoch": epoch, **shares}])
+            line.to_csv(self.csv, mode="a", header=False, index=False)
         if self._summary is not None:
             shown = range(min(MOST_IMAGES, len(explanation)))
             pictures = [as_pixels(draw_coefficients(explanation, index)) for index in shown]
@@ -199,19 +199,10 @@ class ScaleProfileCallback(keras.callbacks.Callback):
 
 
 def _begin_csv(path: Path, columns: list[str]) -> None:
-    """
-    Begin a file with its columns, if it is not there.
-
-    Raises
-    ------
-    ValueError
-        If it is there, with other columns.
-    """
+    """Begin a file with its columns, if it is not there; if it is, they must be these."""
     if not path.exists() or not path.stat().st_size:
-        with whole(path) as begun, begun.open("w", newline="", encoding="utf-8") as file:
-            writer(file).writerow(columns)
+        write_table(path, pd.DataFrame(columns=columns))
         return
-    with path.open(newline="", encoding="utf-8") as file:
-        found = next(reader(file), None)
+    found = pd.read_csv(path, nrows=0).columns.tolist()
     if found != columns:
         raise ValueError(f"csv={str(path)!r} has the columns {found}, and not {columns}.")
