@@ -1,4 +1,4 @@
-"""Intervals of means."""
+"""How sure means are: their standard errors and intervals."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def student(mean: Any, error: Any, freedom: Any, confidence: float) -> np.ndarra
     # `scipy.stats.t.interval` has none where the error is 0.
     half = scipy.stats.t.ppf((1 + confidence) / 2, freedom) * error
     return np.stack([mean - half, mean + half], axis=-1)
+
+
+def standard_error(values: np.ndarray) -> np.ndarray:
+    """Of the means over the last axis; 0 of one value."""
+    return values.std(axis=-1) / np.sqrt(max(values.shape[-1] - 1, 1))

@@ -1,9 +1,4 @@
-"""
-What a corruption of an image does to a prediction, and to what it rests on.
-
-Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
-to the Wavelet Domain (2023), sections 4.1 and 4.2, and appendices B.3 and B.5.
-"""
+"""What a corruption of an image does to a prediction, and to what it rests on (WCAM 4.1, B.5)."""
 
 from __future__ import annotations
 
@@ -109,35 +104,25 @@ class CorruptionEffect:
 
     def bands(self, index: int | None = None) -> pd.DataFrame:
         """
-        The bands that gained and lost importance.
+        The bands that gained and lost importance, in one image or in the mean over all.
 
-        Parameters
-        ----------
-        index
-            Which image; the mean over all by default.
-
-        Returns
-        -------
-        bands
-            A row for each band, the one that gained most first and the one that lost most last:
-            its level (1 is the finest), its orientation as in the coefficients' keys, its scale,
-            and its share of the importance, clean, corrupted, and the change. An approximation
-            that was left out has no row.
+        A row for each band, the one that gained most first and the one that lost most last: its
+        level (1 is the finest), its orientation as in the coefficients' keys, its scale, and its
+        share of the importance, clean, corrupted, and the change. An approximation that was left
+        out has no row.
         """
         clean, corrupted = (e.explanation.band_importance() for e in (self.clean, self.corrupted))
         scales = self.clean.explanation.scales
-        depth = len(scales) - 1
-        rows = [
+        chosen = slice(None) if index is None else index
+        table = pd.DataFrame(
             {
-                "level": depth + 1 - max(1, scales.index(scale)) if depth else 0,
-                "orientation": key,
-                "scale": scale,
-                "clean": _mean_or_one(clean[scale, key], index),
-                "corrupted": _mean_or_one(corrupted[scale, key], index),
+                "level": [min(len(scales) - 1, len(scales) - scales.index(s)) for s, _ in clean],
+                "orientation": [key for _, key in clean],
+                "scale": [scale for scale, _ in clean],
+                "clean": [share[chosen].mean() for share in clean.values()],
+                "corrupted": [share[chosen].mean() for share in corrupted.values()],
             }
-            for scale, key in clean
-        ]
-        table = pd.DataFrame(rows).dropna()
+        ).dropna()
         table["change"] = table["corrupted"] - table["clean"]
         return table.sort_values("change", ascending=False, kind="stable", ignore_index=True)
 
@@ -155,11 +140,6 @@ class CorruptionEffect:
             Which image.
         classes
             Names of the classes.
-
-        Returns
-        -------
-        figure
-            Columns for the clean image, the corrupted one, and the shares of scales and bands.
 
         Raises
         ------
@@ -406,10 +386,6 @@ def preprocessed(preprocess: Callable[[np.ndarray], Any] | None, images: np.ndar
             f"preprocess must give as many inputs as it gets, {len(images)}, got {len(inputs)}."
         )
     return inputs
-
-
-def _mean_or_one(values: np.ndarray, index: int | None) -> float:
-    return float(values.mean() if index is None else values[index])
 
 
 def _draw_image(ax: Axes, image: np.ndarray, value_range: tuple[float, float]) -> None:

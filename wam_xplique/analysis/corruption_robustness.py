@@ -1,9 +1,4 @@
-"""
-How many corrupted versions of an image are still recognised.
-
-Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
-to the Wavelet Domain (2023), section 4.2 and appendix B.3.
-"""
+"""How many corrupted versions of an image are still recognised."""
 
 from __future__ import annotations
 
@@ -54,14 +49,7 @@ class Robustness:
 
     @as_written
     def plot(self) -> Figure:
-        """
-        Draw the share of images that are predicted as their targets.
-
-        Returns
-        -------
-        figure
-            A row for each corruption, a column for each severity.
-        """
+        """Draw the share of images predicted as their targets, by corruption and severity."""
         shares = self.correct.mean(axis=0)
         size = (2.2 + 0.55 * len(self.severities), 1 + 0.33 * len(self.corruptions))
         figure, ax = plt.subplots(figsize=size, layout="constrained")

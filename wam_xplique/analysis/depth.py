@@ -1,9 +1,4 @@
-"""
-Whether predictions that rest on few coefficients are more robust.
-
-Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
-to the Wavelet Domain (2023), section 4.2, appendix B.3 and figure 22.
-"""
+"""Whether predictions that rest on few coefficients are more robust (WCAM, figure 22)."""
 
 from __future__ import annotations
 
@@ -17,6 +12,7 @@ import pandas as pd
 import scipy.stats
 from matplotlib.figure import Figure
 
+from ..intervals import standard_error
 from ..plots.drawing import as_written
 from .corruption_robustness import Robustness
 from .sufficient import DecisiveImages
@@ -41,13 +37,10 @@ class DepthRobustness:
 
     def correlations(self) -> pd.DataFrame:
         """
-        Spearman's correlation of depth and robustness, over the inputs of each model.
+        Spearman's correlation of depth and robustness, a row for each model.
 
-        Returns
-        -------
-        correlations
-            A row for each model: inputs, correlation, and the probability of one as large without
-            any relation; NaN where one of both does not vary.
+        Columns inputs, correlation, and p-value, the probability of one as large without any
+        relation; NaN where one of both does not vary.
         """
         rows = {name: _correlation(*self._pairs(name)) for name in self.depth}
         columns = ["inputs", "correlation", "p-value"]
@@ -55,14 +48,7 @@ class DepthRobustness:
 
     @as_written
     def plot(self) -> Figure:
-        """
-        Draw robustness over depth: inputs as dots, the mean of each model as a square.
-
-        Returns
-        -------
-        figure
-            Bars are the standard errors of the means.
-        """
+        """Robustness over depth: inputs as dots, means as squares with their standard errors."""
         figure, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
         told: dict[str, Any] = {}
         for number, (name, row) in enumerate(self.correlations().iterrows()):
@@ -73,8 +59,8 @@ class DepthRobustness:
             drawn = ax.errorbar(
                 depth.mean(),
                 robustness.mean(),
-                robustness.std() / np.sqrt(len(robustness) - 1 or 1),
-                depth.std() / np.sqrt(len(depth) - 1 or 1),
+                standard_error(robustness),
+                standard_error(depth),
                 fmt="s",
                 color=color,
                 markeredgecolor="black",

@@ -1,9 +1,4 @@
-"""
-What an explanation hears: targets told from what is mixed with them.
-
-Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), section 4.2 and appendices A.2 and C.3.
-"""
+"""What an explanation hears: targets told from what is mixed with them (WAM, section 4.2)."""
 
 from __future__ import annotations
 
@@ -67,25 +62,10 @@ class Separation:
         return self.snr_after - self.snr_before
 
     def plot(self, most: int = 6) -> Figure:
-        """
-        Draw the mixtures, and what is left of them (WAM figures 7 and 14).
-
-        Parameters
-        ----------
-        most
-            Most mixtures to draw.
-
-        Returns
-        -------
-        figure
-            A row for each mixture.
-        """
+        """Draw at `most` so many mixtures, and what is left of them (WAM figures 7 and 14)."""
         columns = {"mixture": self.mixtures, "its most important part": self.reconstructions}
-        ratios = (self.snr_before, self.snr_after)
-        titles = {
-            name: [f"{ratio:.1f} dB" for ratio in values]
-            for name, values in zip(columns, ratios, strict=True)
-        }
+        ratios = zip(columns, (self.snr_before, self.snr_after), strict=True)
+        titles = {name: [f"{ratio:.1f} dB" for ratio in values] for name, values in ratios}
         return plot_gallery(columns, 1, titles, most)
 
     def to_dataframe(self) -> pd.DataFrame:

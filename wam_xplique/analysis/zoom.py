@@ -1,9 +1,4 @@
-"""
-Whether a model uses what a closer look shows.
-
-Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
-to the Wavelet Domain (2023), section 4.3 and appendix B.4.
-"""
+"""Whether a model uses what a closer look shows (WCAM, section 4.3 and appendix B.4)."""
 
 from __future__ import annotations
 
@@ -54,11 +49,8 @@ class ZoomConsistency:
         """
         Draw the shares of the scales, as they were and zoomed in (WCAM table 1).
 
-        Returns
-        -------
-        figure
-            Two bars for each scale in the scene, and one for the new one: means over the inputs,
-            with standard deviations. The approximation is left out where it takes no part.
+        Two bars for each scale in the scene, and one for the new one: means over the inputs, with
+        standard deviations. The approximation is left out where it takes no part.
         """
         figure, ax = plt.subplots(figsize=(1.6 + 0.9 * len(self.scales), 3.2), layout="constrained")
         table = self.to_dataframe()
@@ -192,6 +184,5 @@ def _as_image(original: np.ndarray | str | Path) -> Image.Image:
         raise ValueError(
             f"originals must have shape (H, W), (H, W, 1) or (H, W, 3), got {original.shape}."
         )
-    return Image.fromarray(original[..., 0] if original.shape[2:] == (1,) else original).convert(
-        "RGB"
-    )
+    plain = original[..., 0] if original.shape[2:] == (1,) else original
+    return Image.fromarray(plain).convert("RGB")
