@@ -66,20 +66,15 @@ def conciseness_preciseness(
     Parameters
     ----------
     probability
-        Probabilities (N, 2) of the explained class, of the inputs and of the explanations alone.
+        Probabilities (N, 2) of the explained class, of the inputs (above 0) and of the
+        explanations.
     original, explanation, information
-        As for `retained_information`.
+        As for `retained_information`, as are the errors.
 
     Returns
     -------
     scores
-        CP scores (N,): 1 for the inputs themselves, more is better; infinite where nothing is
-        left.
-
-    Raises
-    ------
-    ValueError
-        If the probabilities are not (N, 2) above 0, or as `retained_information`.
+        CP scores (N,): 1 for the inputs themselves, more is better; infinite where nothing is left.
     """
     probability = np.asarray(probability, float)
     retained = retained_information(original, explanation, information)

@@ -38,8 +38,7 @@ class ScaleProfileCallback(keras.callbacks.Callback):
     normalization, weights or random seeds are touched. Training goes on as it would without. One
     explanation more is made when training begins: it is compiled, and what does not fit shows.
 
-    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-    (2025), figure 10.
+    Ref. Kasmi & al., One Wave To Explain Them All (2025), figure 10.
 
     Parameters
     ----------
@@ -143,7 +142,10 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         start = time.perf_counter()
         explanation = self._explain()
         if self.seconds is None:
-            self._tell(time.perf_counter() - start)
+            self.seconds = time.perf_counter() - start
+            if self.verbose:
+                told = f"{type(self._explainer).__name__} of {len(explanation)} inputs"
+                print(f"ScaleProfileCallback: {told} takes {self.seconds:.2g} s each time.")
         shares = explanation.scale_importance()
         important = has_importance(shares)
         if not important.all():
@@ -169,11 +171,7 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         return self._explainer.explain_wavelet(inputs, classes)
 
     def _write(
-        self,
-        epoch: int,
-        shares: dict[str, float],
-        explanation: WaveletExplanation,
-        logs: dict[str, Any],
+        self, epoch: int, shares: dict[str, float], explanation: WaveletExplanation, logs: Any
     ) -> None:
         tagged = {f"scale_importance/{scale}": share for scale, share in shares.items()}
         logs.update(tagged)
@@ -188,14 +186,6 @@ class ScaleProfileCallback(keras.callbacks.Callback):
                     tf.summary.scalar(tag, share)
                 tf.summary.image("wavelet coefficients", np.stack(pictures))
             self._summary.flush()
-
-    def _tell(self, seconds: float) -> None:
-        self.seconds = seconds
-        if self.verbose and self._batch is not None:
-            name, count = type(self._explainer).__name__, len(self._batch[0])
-            print(
-                f"ScaleProfileCallback: {name} of {count} inputs takes {seconds:.2g} s each time."
-            )
 
 
 def _begin_csv(path: Path, columns: list[str]) -> None:

@@ -32,10 +32,8 @@ class Robustness:
     ----------
     correct
         Whether (N, corruptions, severities) they are.
-    corruptions
-        Names of the corruptions.
-    severities
-        The severities.
+    corruptions, severities
+        Names of the corruptions, and their severities.
     """
 
     correct: np.ndarray
@@ -96,23 +94,13 @@ def robustness(
     ----------
     model
         A classifier in any framework, or any callable on arrays.
-    images
-        Images (N, H, W, C) or (N, H, W) in `value_range`.
-    targets
-        One-hot classes (N, classes).
-    corruptions
-        Names among `wam_xplique.datasets.CORRUPTIONS`.
-    severities
-        Severities from 1 to 5.
-    value_range
-        What is black and what is white.
-    preprocess
-        What brings images to what the model takes, after they are corrupted.
+    images, targets, value_range, preprocess, seed
+        As for `corruption_effect`.
+    corruptions, severities
+        Names among `wam_xplique.datasets.CORRUPTIONS`, and severities from 1 to 5.
     batch_size
         Most corrupted images at once; None for no limit. It is halved where the device has too
         little memory.
-    seed
-        Seed of the corruptions' draws.
     verbose
         Whether to show the progress.
 

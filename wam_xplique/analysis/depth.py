@@ -53,20 +53,14 @@ class DepthRobustness:
         told: dict[str, Any] = {}
         for number, (name, row) in enumerate(self.correlations().iterrows()):
             depth, robustness = self._pairs(str(name))
-            color = f"C{number}"
-            ax.scatter(depth, robustness, s=12, alpha=0.5, color=color, linewidths=0)
-            rho = row["correlation"]
+            look = {"color": f"C{number}"}
+            ax.scatter(depth, robustness, s=12, alpha=0.5, linewidths=0, **look)
+            means = depth.mean(), robustness.mean()
+            errors = standard_error(robustness), standard_error(depth)
             drawn = ax.errorbar(
-                depth.mean(),
-                robustness.mean(),
-                standard_error(robustness),
-                standard_error(depth),
-                fmt="s",
-                color=color,
-                markeredgecolor="black",
-                capsize=2,
+                *means, *errors, fmt="s", markeredgecolor="black", capsize=2, **look
             )
-            told[f"{name} (ρ = {rho:.2f})"] = drawn
+            told[f"{name} (ρ = {row['correlation']:.2f})"] = drawn
         ax.set_xlabel("reconstruction depth (share of the coefficients)")
         ax.set_ylabel("robustness (share recognised)")
         ax.set_ylim(-0.05, 1.05)
@@ -101,16 +95,11 @@ def depth_robustness(
         For each model by its name, the sufficient images of some inputs, and the robustness of the
         same inputs.
 
-    Returns
-    -------
-    relation
-        Both, their correlation and their picture.
-
     Raises
     ------
     ValueError
-        If there is no model, what is given are not sufficient images, or they are not as many as
-        the inputs whose robustness is given.
+        If there is no model, images are not sufficient ones, or not as many as the inputs whose
+        robustness is given.
     """
     if not models:
         raise ValueError("models must hold one or more models, got none.")

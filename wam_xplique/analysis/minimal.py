@@ -207,32 +207,16 @@ class ParetoFront:
         """Draw the mean score at the mean sparsity of each weight, with their standard errors."""
         figure, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
         x, y = self.sparsity.mean(axis=1), self.score.mean(axis=1)
-        ax.errorbar(
-            x,
-            y,
-            standard_error(self.score),
-            standard_error(self.sparsity),
-            marker="o",
-            markersize=4,
-            color=BAR_COLOR,
-            ecolor=WHISKER_COLOR,
-            elinewidth=1,
-            capsize=2,
-        )
+        errors = standard_error(self.score), standard_error(self.sparsity)
+        look = {"color": BAR_COLOR, "ecolor": WHISKER_COLOR, "elinewidth": 1, "capsize": 2}
+        ax.errorbar(x, y, *errors, marker="o", markersize=4, **look)
         _, symbol, values = self._named
         for value, place in zip(values.tolist(), zip(x, y, strict=True), strict=True):
             text = f"{symbol} = {value:g}"
             ax.annotate(text, place, xytext=(4, 5), textcoords="offset points", fontsize=7)
         ax.axhline(self.original.mean(), color="0.5", linestyle="--", linewidth=1)
-        ax.annotate(
-            "inputs",
-            (0, self.original.mean()),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 3),
-            textcoords="offset points",
-            fontsize=7,
-            color="0.4",
-        )
+        corner = (0, self.original.mean()), (4, 3), ("axes fraction", "data"), "offset points"
+        ax.annotate("inputs", *corner, fontsize=7, color="0.4")
         ax.margins(x=0.2, y=0.15)
         ax.set_xlabel("share of the coefficients that are zero")
         ax.set_ylabel("score")

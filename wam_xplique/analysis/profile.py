@@ -42,14 +42,10 @@ class ScaleProfile:
     band_mean, band_std
         The same (B,) of the bands' shares. All are NaN for an approximation that was left out:
         the others are shares of the details.
-    count
-        Number of inputs that these are of.
-    empty
-        Number of inputs besides, in which nothing had importance.
-    method
-        Name of the class of the explainer.
-    wavelet
-        Name of the wavelet.
+    count, empty
+        Number of inputs that these are of, and of others, in which nothing had importance.
+    method, wavelet
+        Names of the class of the explainer, and of the wavelet.
     confidence
         Confidence level of the intervals.
     name
@@ -198,11 +194,9 @@ def scale_profile(
 
     Raises
     ------
-    ValueError
-        If the data are empty, no input has any importance, their sizes have different numbers of
-        levels, or an argument is not valid.
-    TypeError
-        If `explainer` or `data` are none of these.
+    TypeError, ValueError
+        If `explainer` or `data` are none of these, the data are empty, no input has any importance,
+        their sizes have different numbers of levels, or an argument is not valid.
 
     Warns
     -----
@@ -282,26 +276,19 @@ def compare_profiles(
     *profiles: ScaleProfile | Mapping[str, ScaleProfile],
 ) -> ProfileComparison:
     """
-    Set the profiles of two or more models beside each other.
+    Set the profiles of two or more models beside each other, and compare them with the first.
 
     Parameters
     ----------
     profiles
         The profiles one by one, which have names of their own, or one mapping of profiles by their
-        names. The others are compared with the first.
-
-    Returns
-    -------
-    comparison
-        The comparison.
+        names.
 
     Raises
     ------
-    ValueError
-        If there are fewer than two, names are missing or the same, or the profiles are of other
-        scales or wavelets.
-    TypeError
-        If they are no profiles.
+    TypeError, ValueError
+        If they are no profiles, fewer than two, their names are missing or the same, or they are of
+        other scales or wavelets.
     """
     given: list[tuple[Any, Any]] = [(getattr(p, "name", None), p) for p in profiles]
     if len(profiles) == 1 and isinstance(profiles[0], Mapping):

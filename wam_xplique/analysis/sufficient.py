@@ -32,22 +32,19 @@ class DecisiveImages:
     ----------
     kind
         "sufficient" or "necessary".
-    inputs
-        The inputs, channels last.
-    images
-        Sufficient: what the coefficients make by themselves. Necessary: what is left without
-        them. Where none were found, what all of them make or leave.
-    count
-        Numbers (N,) of coefficients: the reconstruction depth, for sufficient images.
-    features
-        Number of coefficients that are ranked.
+    inputs, images
+        The inputs, channels last, and: sufficient, what the coefficients make by themselves;
+        necessary, what is left without them. Where none were found, what all of them make or leave.
+    count, features
+        Numbers (N,) of coefficients (the reconstruction depth, for sufficient images), and of all
+        that are ranked.
     found
         Whether (N,) there are such coefficients.
     held
         Whether the approximation is held at its value: it is kept besides, and not counted.
     classes
-        The classes (N,) that are predicted with the sufficient coefficients, and no longer
-        without the necessary ones.
+        The classes (N,) that are predicted with the sufficient coefficients, and no longer without
+        the necessary ones.
     ndim
         Number of spatial axes.
     """
@@ -158,21 +155,13 @@ def necessary_images(
     """
     Find the fewest of the most important coefficients without which the target class is lost.
 
-    Parameters
-    ----------
-    model, inputs, targets, explanations, tries, include_approximation, **options
-        As for `sufficient_images`.
+    Parameters and errors are those of `sufficient_images`.
 
     Returns
     -------
     necessary
         The images that are left, and the numbers of coefficients that were removed: 0 where the
         target class is not the one predicted in the first place.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If model, inputs, targets and explanations do not fit together; see the message.
     """
     check_integer("tries", tries, lowest=1)
     options["include_approximation"] = include_approximation

@@ -88,7 +88,8 @@ class Findings:
         for index, box in enumerate(self.boxes):
             values = maps_of(self.explanation, index).sum(axis=0)
             if values.any():
-                found[index] = values[within(box)].sum() / values.sum()
+                within = tuple(map(slice, *np.split(box, 2)))
+                found[index] = values[within].sum() / values.sum()
         return found
 
     @functools.cached_property
@@ -304,9 +305,3 @@ class Findings:
         if abs(z) < UNUSUAL:
             return ""
         return f"unusually {'high' if z > 0 else 'low'} ({z:+.1f} standard deviations)"
-
-
-def within(box: np.ndarray) -> tuple[slice, ...]:
-    """The places in a box that begins and ends along each axis."""
-    begin, end = np.split(box, 2)
-    return tuple(slice(int(b), int(e)) for b, e in zip(begin, end, strict=True))

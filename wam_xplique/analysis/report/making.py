@@ -184,7 +184,9 @@ def report(
 
     outputs = answers(asked, batch_size)
     labels = _labels(targets, outputs)
-    _check_class_names(class_names, outputs.shape[1])
+    if class_names is not None:
+        classes = outputs.shape[1]
+        _check_each("class_names", class_names, classes, f"the model's {classes} outputs")
     explained = weights_of(outputs.argmax(axis=1), outputs.shape[1])
     explanation = explainer.explain_wavelet(inputs, explained)
     sufficient = None
@@ -219,17 +221,13 @@ def _default_explainer(model: Any, inputs: Inputs, options: dict[str, Any]) -> A
 def _names(names: Any, count: int) -> list[str]:
     if names is None:
         return [f"input {index}" for index in range(count)]
-    if isinstance(names, str) or len(names) != count:
-        raise ValueError(f"names must be one for each of the {count} inputs, got {names!r}.")
+    _check_each("names", names, count, f"the {count} inputs")
     return [as_text(str(name)) for name in names]
 
 
-def _check_class_names(class_names: Any, classes: int) -> None:
-    if class_names is not None and (isinstance(class_names, str) or len(class_names) != classes):
-        raise ValueError(
-            f"class_names must be one for each of the model's {classes} outputs, got "
-            f"{class_names!r}."
-        )
+def _check_each(name: str, values: Any, count: int, whole: str) -> None:
+    if isinstance(values, str) or len(values) != count:
+        raise ValueError(f"{name} must be one for each of {whole}, got {values!r}.")
 
 
 def _pictures(pictures: Any, x: np.ndarray, ndim: int) -> np.ndarray:
@@ -237,9 +235,9 @@ def _pictures(pictures: Any, x: np.ndarray, ndim: int) -> np.ndarray:
     if pictures is None:
         return x
     found = on_host(pictures)
-    whole = found.shape == x.shape if ndim == 1 else found.shape[: 1 + ndim] == x.shape[: 1 + ndim]
-    if not whole or found.ndim > 2 + ndim:
-        size = x.shape if ndim == 1 else x.shape[: 1 + ndim]
+    axes = None if ndim == 1 else 1 + ndim
+    if found.shape[:axes] != x.shape[:axes] or found.ndim > 2 + ndim:
+        size = x.shape[:axes]
         raise ValueError(
             f"pictures must be one for each input and of its size, {size}"
             f"{', with or without channels last' * (ndim > 1)}; got shape {found.shape}."
