@@ -53,7 +53,7 @@ class DepthRobustness:
         told: dict[str, Any] = {}
         for number, (name, row) in enumerate(self.correlations().iterrows()):
             depth, robustness = self._pairs(str(name))
-            look = {"color": f"C{number}"}
+            look: dict[str, Any] = {"color": f"C{number}"}
             ax.scatter(depth, robustness, s=12, alpha=0.5, linewidths=0, **look)
             means = depth.mean(), robustness.mean()
             errors = standard_error(robustness), standard_error(depth)

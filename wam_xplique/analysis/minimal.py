@@ -208,7 +208,12 @@ class ParetoFront:
         figure, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
         x, y = self.sparsity.mean(axis=1), self.score.mean(axis=1)
         errors = standard_error(self.score), standard_error(self.sparsity)
-        look = {"color": BAR_COLOR, "ecolor": WHISKER_COLOR, "elinewidth": 1, "capsize": 2}
+        look: dict[str, Any] = {
+            "color": BAR_COLOR,
+            "ecolor": WHISKER_COLOR,
+            "elinewidth": 1,
+            "capsize": 2,
+        }
         ax.errorbar(x, y, *errors, marker="o", markersize=4, **look)
         _, symbol, values = self._named
         for value, place in zip(values.tolist(), zip(x, y, strict=True), strict=True):
