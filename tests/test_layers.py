@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     "wam_xplique.backends",
     "wam_xplique.archive",
+    "wam_xplique.intervals",
     "wam_xplique.coefficients",
     "wam_xplique.per_input",
     "wam_xplique.indices",

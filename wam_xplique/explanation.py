@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-import scipy.stats
 
 from .archive import check_input_shape, check_shapes, read, write
 from .backends import get_backend
@@ -28,6 +27,7 @@ from .coefficients import (
     unflatten,
 )
 from .indices import SobolIndices, fractions, region_importance
+from .intervals import student
 from .per_input import PerInput
 
 _ARRAYS = ("front_end", "scale_error", "draws", "convergence_delta")
@@ -234,9 +234,10 @@ class WaveletExplanation(PerInput):
             return self.sobol.importance_interval
         if self.scale_error is None or self.draws is None:
             return None
-        quantile = scipy.stats.t.ppf((1 + confidence) / 2, self.draws - 1)[:, np.newaxis]
-        half, centre = quantile * self.scale_error, self.scale_importance()
-        return np.clip(np.stack([centre - half, centre + half], axis=-1), 0, 1)
+        freedom = self.draws[:, np.newaxis] - 1
+        return np.clip(
+            student(self.scale_importance(), self.scale_error, freedom, confidence), 0, 1
+        )
 
     def band_importance(self) -> dict[tuple[str, str], np.ndarray]:
         """

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
 from tqdm.auto import tqdm
 
+from ..intervals import student
 from .removal import rank_correlations
 
 ORIGINAL = "original"
@@ -39,8 +39,7 @@ class Randomization:
         if count < 2:
             return np.full((len(self.layers), 2), np.nan)
         error = self.correlations.std(axis=0, ddof=1) / np.sqrt(count)
-        half = scipy.stats.t.ppf((1 + self.confidence) / 2, count - 1) * error
-        return np.stack([self.mean - half, self.mean + half], axis=1)
+        return student(self.mean, error, count - 1, self.confidence)
 
     def rows(self) -> list[dict[str, str | float]]:
         """A line for each stage, as `pandas.DataFrame` takes them."""

@@ -2,7 +2,7 @@
 How good a mask is as an explanation: how concise for what it keeps, and how much it invents.
 
 Ref. Kolek & al., Explaining Image Classifiers with Multiscale Directional Image Representation
-(CVPR 2023): conciseness-preciseness and the hallucination score, as their code has them.
+(CVPR 2023), as their code has them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import scipy.ndimage
+import scipy.special
 
 from ..checks import check_choice, check_number
 from ..coefficients import Coefficients, as_rows, flatten
@@ -38,7 +39,7 @@ def retained_information(original: Any, explanation: Any, information: str = "l1
     Raises
     ------
     ValueError
-        If `information` is unknown, or both do not have the same shape.
+        If `information` is unknown, or the shapes differ.
     """
     check_choice("information", information, INFORMATION, optional=False)
     rows = [_rows(values) for values in (original, explanation)]
@@ -47,8 +48,10 @@ def retained_information(original: Any, explanation: Any, information: str = "l1
             "explanation must have as many values as original, got "
             f"{rows[1].shape} and {rows[0].shape}."
         )
-    measure = _entropy if information == "entropy" else _l1
-    before, after = (measure(values) for values in rows)
+    before, after = (
+        _entropy(values) if information == "entropy" else np.abs(values).sum(axis=1)
+        for values in rows
+    )
     return np.divide(after, before, out=np.full(len(before), np.nan), where=before > 0)
 
 
@@ -63,20 +66,15 @@ def conciseness_preciseness(
     Parameters
     ----------
     probability
-        Probabilities (N, 2) of the explained class, of the inputs and of the explanations alone.
+        Probabilities (N, 2) of the explained class, of the inputs (above 0) and of the
+        explanations.
     original, explanation, information
-        As for `retained_information`.
+        As for `retained_information`, as are the errors.
 
     Returns
     -------
     scores
-        CP scores (N,): 1 for the inputs themselves, more is better; infinite where nothing is
-        left.
-
-    Raises
-    ------
-    ValueError
-        If the probabilities are not (N, 2) above 0, or as `retained_information`.
+        CP scores (N,): 1 for the inputs themselves, more is better; infinite where nothing is left.
     """
     probability = np.asarray(probability, float)
     retained = retained_information(original, explanation, information)
@@ -147,13 +145,8 @@ def _rows(values: Coefficients | np.ndarray) -> np.ndarray:
     return array.reshape(len(array), -1)
 
 
-def _l1(rows: np.ndarray) -> np.ndarray:
-    return np.abs(rows).sum(axis=1)
-
-
 def _entropy(rows: np.ndarray) -> np.ndarray:
     energy = rows.astype(float) ** 2
     total = energy.sum(axis=1, keepdims=True)
     shares = np.divide(energy, total, out=np.zeros_like(energy), where=total > 0)
-    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
-    return -(shares * logs).sum(axis=1)
+    return scipy.special.entr(shares).sum(axis=1)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from csv import reader, writer
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
-from ..archive import whole
+from ..archive import write_table
 from ..attributions import WaveletIntegratedGradients
 from ..batches import gather
 from ..checks import check_integer, warn
@@ -38,8 +38,7 @@ class ScaleProfileCallback(keras.callbacks.Callback):
     normalization, weights or random seeds are touched. Training goes on as it would without. One
     explanation more is made when training begins: it is compiled, and what does not fit shows.
 
-    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-    (2025), figure 10.
+    Ref. Kasmi & al., One Wave To Explain Them All (2025), figure 10.
 
     Parameters
     ----------
@@ -143,7 +142,10 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         start = time.perf_counter()
         explanation = self._explain()
         if self.seconds is None:
-            self._tell(time.perf_counter() - start)
+            self.seconds = time.perf_counter() - start
+            if self.verbose:
+                told = f"{type(self._explainer).__name__} of {len(explanation)} inputs"
+                print(f"ScaleProfileCallback: {told} takes {self.seconds:.2g} s each time.")
         shares = explanation.scale_importance()
         important = has_importance(shares)
         if not important.all():
@@ -169,17 +171,13 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         return self._explainer.explain_wavelet(inputs, classes)
 
     def _write(
-        self,
-        epoch: int,
-        shares: dict[str, float],
-        explanation: WaveletExplanation,
-        logs: dict[str, Any],
+        self, epoch: int, shares: dict[str, float], explanation: WaveletExplanation, logs: Any
     ) -> None:
         tagged = {f"scale_importance/{scale}": share for scale, share in shares.items()}
         logs.update(tagged)
         if self.csv is not None:
-            with Path(self.csv).open("a", newline="", encoding="utf-8") as file:
-                writer(file).writerow([epoch, *shares.values()])
+            line = pd.DataFrame([{"epoch": epoch, **shares}])
+            line.to_csv(self.csv, mode="a", header=False, index=False)
         if self._summary is not None:
             shown = range(min(MOST_IMAGES, len(explanation)))
             pictures = [as_pixels(draw_coefficients(explanation, index)) for index in shown]
@@ -189,29 +187,12 @@ class ScaleProfileCallback(keras.callbacks.Callback):
                 tf.summary.image("wavelet coefficients", np.stack(pictures))
             self._summary.flush()
 
-    def _tell(self, seconds: float) -> None:
-        self.seconds = seconds
-        if self.verbose and self._batch is not None:
-            name, count = type(self._explainer).__name__, len(self._batch[0])
-            print(
-                f"ScaleProfileCallback: {name} of {count} inputs takes {seconds:.2g} s each time."
-            )
-
 
 def _begin_csv(path: Path, columns: list[str]) -> None:
-    """
-    Begin a file with its columns, if it is not there.
-
-    Raises
-    ------
-    ValueError
-        If it is there, with other columns.
-    """
+    """Begin a file with its columns, if it is not there; if it is, they must be these."""
     if not path.exists() or not path.stat().st_size:
-        with whole(path) as begun, begun.open("w", newline="", encoding="utf-8") as file:
-            writer(file).writerow(columns)
+        write_table(path, pd.DataFrame(columns=columns))
         return
-    with path.open(newline="", encoding="utf-8") as file:
-        found = next(reader(file), None)
+    found = pd.read_csv(path, nrows=0).columns.tolist()
     if found != columns:
         raise ValueError(f"csv={str(path)!r} has the columns {found}, and not {columns}.")

@@ -1,9 +1,4 @@
-"""
-What a corruption of an image does to a prediction, and to what it rests on.
-
-Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
-to the Wavelet Domain (2023), sections 4.1 and 4.2, and appendices B.3 and B.5.
-"""
+"""What a corruption of an image does to a prediction, and to what it rests on (WCAM 4.1, B.5)."""
 
 from __future__ import annotations
 
@@ -17,7 +12,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
 from ..datasets import corrupt
 from ..explanation import WaveletExplanation
@@ -55,10 +49,8 @@ class Explained:
         Images as they are before preprocessing, channels last.
     explanation
         The explanation of the targets' scores.
-    classes
-        The classes (N,) predicted.
-    scores
-        The model's outputs (N,) for the targets.
+    classes, scores
+        The classes (N,) predicted, and the model's outputs (N,) for the targets.
     """
 
     images: np.ndarray
@@ -109,35 +101,25 @@ class CorruptionEffect:
 
     def bands(self, index: int | None = None) -> pd.DataFrame:
         """
-        The bands that gained and lost importance.
+        The bands that gained and lost importance, in one image or in the mean over all.
 
-        Parameters
-        ----------
-        index
-            Which image; the mean over all by default.
-
-        Returns
-        -------
-        bands
-            A row for each band, the one that gained most first and the one that lost most last:
-            its level (1 is the finest), its orientation as in the coefficients' keys, its scale,
-            and its share of the importance, clean, corrupted, and the change. An approximation
-            that was left out has no row.
+        A row for each band, the one that gained most first and the one that lost most last: its
+        level (1 is the finest), its orientation as in the coefficients' keys, its scale, and its
+        share of the importance, clean, corrupted, and the change. An approximation that was left
+        out has no row.
         """
         clean, corrupted = (e.explanation.band_importance() for e in (self.clean, self.corrupted))
         scales = self.clean.explanation.scales
-        depth = len(scales) - 1
-        rows = [
+        chosen = slice(None) if index is None else index
+        table = pd.DataFrame(
             {
-                "level": depth + 1 - max(1, scales.index(scale)) if depth else 0,
-                "orientation": key,
-                "scale": scale,
-                "clean": _mean_or_one(clean[scale, key], index),
-                "corrupted": _mean_or_one(corrupted[scale, key], index),
+                "level": [min(len(scales) - 1, len(scales) - scales.index(s)) for s, _ in clean],
+                "orientation": [key for _, key in clean],
+                "scale": [scale for scale, _ in clean],
+                "clean": [share[chosen].mean() for share in clean.values()],
+                "corrupted": [share[chosen].mean() for share in corrupted.values()],
             }
-            for scale, key in clean
-        ]
-        table = pd.DataFrame(rows).dropna()
+        ).dropna()
         table["change"] = table["corrupted"] - table["clean"]
         return table.sort_values("change", ascending=False, kind="stable", ignore_index=True)
 
@@ -156,11 +138,6 @@ class CorruptionEffect:
         classes
             Names of the classes.
 
-        Returns
-        -------
-        figure
-            Columns for the clean image, the corrupted one, and the shares of scales and bands.
-
         Raises
         ------
         ValueError
@@ -170,19 +147,23 @@ class CorruptionEffect:
         figure, axes = plt.subplots(
             2, 3, figsize=(9, 5.6), width_ratios=(1, 1, 0.9), layout="constrained"
         )
+
+        def named(number: int) -> str:
+            return str(number) if classes is None else classes[number]
+
         both = {"clean": self.clean, self.corruption: self.corrupted}
         for (above, below), (name, explained) in zip(axes.T[:2], both.items(), strict=True):
             _draw_image(above, explained.images[index], self.value_range)
-            predicted = int(explained.classes[index])
-            label = str(predicted) if classes is None else classes[predicted]
-            above.set_title(f"{name}\npredicted: {label}", fontsize=9)
+            predicted = named(int(explained.classes[index]))
+            above.set_title(f"{name}\npredicted: {predicted}", fontsize=9)
             plot_mosaic(explained.explanation, index, below)
         if self.clean.explanation.sobol is not None:
-            _share_colors([ax.images[0] for ax in axes[1, :2]])
+            mosaics = [ax.images[0] for ax in axes[1, :2]]
+            top = max(picture.get_clim()[1] for picture in mosaics)
+            for picture in mosaics:
+                picture.set_clim(0, top)
             draw_colorbar(axes[1, 1].images[0], axes[1, 1], "total Sobol index", 0.04)
-        target = int(self.targets[index])
-        target_name = str(target) if classes is None else classes[target]
-        axes[1, 0].set_ylabel(f"importance for {target_name}", fontsize=9)
+        axes[1, 0].set_ylabel(f"importance for {named(int(self.targets[index]))}", fontsize=9)
         self._draw_scales(axes[0, 2], index)
         self._draw_bands(axes[1, 2], index)
         figure.suptitle(
@@ -217,16 +198,8 @@ class CorruptionEffect:
         for share, shift, color, name in zip(
             shares, (-0.2, 0.2), (CLEAN_COLOR, BAR_COLOR), ("clean", self.corruption), strict=True
         ):
-            ax.barh(places + shift, share[first:], 0.38, color=color, label=name)
-            for place, value in zip(places, share[first:], strict=True):
-                ax.annotate(
-                    f"{value:.0%}",
-                    (value, place + shift),
-                    (3, 0),
-                    textcoords="offset points",
-                    va="center",
-                    fontsize=7,
-                )
+            bars = ax.barh(places + shift, share[first:], 0.38, color=color, label=name)
+            ax.bar_label(bars, fmt="{:.0%}", padding=3, fontsize=7)
         ax.set_yticks(places, labels, fontsize=8)
         ax.tick_params(length=0)
         ax.invert_yaxis()
@@ -279,11 +252,9 @@ def corruption_effect(
     targets
         One-hot classes (N, classes). Their scores are explained, clean and corrupted alike; give
         the classes that are predicted wrongly to see what speaks for them.
-    corruption
-        A name of `wam_xplique.datasets.CORRUPTIONS`, a function of the images that gives as many
-        of the same shape, or these images themselves.
-    severity
-        From 1 to 5, of a corruption by name.
+    corruption, severity
+        A name of `wam_xplique.datasets.CORRUPTIONS` and its severity from 1 to 5, a function of the
+        images that gives as many of the same shape, or these images themselves.
     value_range
         What is black and what is white.
     preprocess
@@ -408,18 +379,8 @@ def preprocessed(preprocess: Callable[[np.ndarray], Any] | None, images: np.ndar
     return inputs
 
 
-def _mean_or_one(values: np.ndarray, index: int | None) -> float:
-    return float(values.mean() if index is None else values[index])
-
-
 def _draw_image(ax: Axes, image: np.ndarray, value_range: tuple[float, float]) -> None:
     """Draw an image by one scale of grey, so that brightness and contrast can be compared."""
     low, high = value_range
     shown = np.clip((np.asarray(image, float) - low) / (high - low), 0, 1)
     bare(ax).imshow(shown, cmap="gray", vmin=0, vmax=1)
-
-
-def _share_colors(pictures: Sequence[AxesImage]) -> None:
-    top = max(picture.get_clim()[1] for picture in pictures)
-    for picture in pictures:
-        picture.set_clim(0, top)

@@ -1,9 +1,4 @@
-"""
-How many corrupted versions of an image are still recognised.
-
-Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
-to the Wavelet Domain (2023), section 4.2 and appendix B.3.
-"""
+"""How many corrupted versions of an image are still recognised."""
 
 from __future__ import annotations
 
@@ -37,10 +32,8 @@ class Robustness:
     ----------
     correct
         Whether (N, corruptions, severities) they are.
-    corruptions
-        Names of the corruptions.
-    severities
-        The severities.
+    corruptions, severities
+        Names of the corruptions, and their severities.
     """
 
     correct: np.ndarray
@@ -54,14 +47,7 @@ class Robustness:
 
     @as_written
     def plot(self) -> Figure:
-        """
-        Draw the share of images that are predicted as their targets.
-
-        Returns
-        -------
-        figure
-            A row for each corruption, a column for each severity.
-        """
+        """Draw the share of images predicted as their targets, by corruption and severity."""
         shares = self.correct.mean(axis=0)
         size = (2.2 + 0.55 * len(self.severities), 1 + 0.33 * len(self.corruptions))
         figure, ax = plt.subplots(figsize=size, layout="constrained")
@@ -108,23 +94,13 @@ def robustness(
     ----------
     model
         A classifier in any framework, or any callable on arrays.
-    images
-        Images (N, H, W, C) or (N, H, W) in `value_range`.
-    targets
-        One-hot classes (N, classes).
-    corruptions
-        Names among `wam_xplique.datasets.CORRUPTIONS`.
-    severities
-        Severities from 1 to 5.
-    value_range
-        What is black and what is white.
-    preprocess
-        What brings images to what the model takes, after they are corrupted.
+    images, targets, value_range, preprocess, seed
+        As for `corruption_effect`.
+    corruptions, severities
+        Names among `wam_xplique.datasets.CORRUPTIONS`, and severities from 1 to 5.
     batch_size
         Most corrupted images at once; None for no limit. It is halved where the device has too
         little memory.
-    seed
-        Seed of the corruptions' draws.
     verbose
         Whether to show the progress.
 

@@ -1,9 +1,4 @@
-"""
-Whether predictions that rest on few coefficients are more robust.
-
-Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
-to the Wavelet Domain (2023), section 4.2, appendix B.3 and figure 22.
-"""
+"""Whether predictions that rest on few coefficients are more robust (WCAM, figure 22)."""
 
 from __future__ import annotations
 
@@ -17,6 +12,7 @@ import pandas as pd
 import scipy.stats
 from matplotlib.figure import Figure
 
+from ..intervals import standard_error
 from ..plots.drawing import as_written
 from .corruption_robustness import Robustness
 from .sufficient import DecisiveImages
@@ -41,13 +37,10 @@ class DepthRobustness:
 
     def correlations(self) -> pd.DataFrame:
         """
-        Spearman's correlation of depth and robustness, over the inputs of each model.
+        Spearman's correlation of depth and robustness, a row for each model.
 
-        Returns
-        -------
-        correlations
-            A row for each model: inputs, correlation, and the probability of one as large without
-            any relation; NaN where one of both does not vary.
+        Columns inputs, correlation, and p-value, the probability of one as large without any
+        relation; NaN where one of both does not vary.
         """
         rows = {name: _correlation(*self._pairs(name)) for name in self.depth}
         columns = ["inputs", "correlation", "p-value"]
@@ -55,32 +48,19 @@ class DepthRobustness:
 
     @as_written
     def plot(self) -> Figure:
-        """
-        Draw robustness over depth: inputs as dots, the mean of each model as a square.
-
-        Returns
-        -------
-        figure
-            Bars are the standard errors of the means.
-        """
+        """Robustness over depth: inputs as dots, means as squares with their standard errors."""
         figure, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
         told: dict[str, Any] = {}
         for number, (name, row) in enumerate(self.correlations().iterrows()):
             depth, robustness = self._pairs(str(name))
-            color = f"C{number}"
-            ax.scatter(depth, robustness, s=12, alpha=0.5, color=color, linewidths=0)
-            rho = row["correlation"]
+            look: dict[str, Any] = {"color": f"C{number}"}
+            ax.scatter(depth, robustness, s=12, alpha=0.5, linewidths=0, **look)
+            means = depth.mean(), robustness.mean()
+            errors = standard_error(robustness), standard_error(depth)
             drawn = ax.errorbar(
-                depth.mean(),
-                robustness.mean(),
-                robustness.std() / np.sqrt(len(robustness) - 1 or 1),
-                depth.std() / np.sqrt(len(depth) - 1 or 1),
-                fmt="s",
-                color=color,
-                markeredgecolor="black",
-                capsize=2,
+                *means, *errors, fmt="s", markeredgecolor="black", capsize=2, **look
             )
-            told[f"{name} (ρ = {rho:.2f})"] = drawn
+            told[f"{name} (ρ = {row['correlation']:.2f})"] = drawn
         ax.set_xlabel("reconstruction depth (share of the coefficients)")
         ax.set_ylabel("robustness (share recognised)")
         ax.set_ylim(-0.05, 1.05)
@@ -115,16 +95,11 @@ def depth_robustness(
         For each model by its name, the sufficient images of some inputs, and the robustness of the
         same inputs.
 
-    Returns
-    -------
-    relation
-        Both, their correlation and their picture.
-
     Raises
     ------
     ValueError
-        If there is no model, what is given are not sufficient images, or they are not as many as
-        the inputs whose robustness is given.
+        If there is no model, images are not sufficient ones, or not as many as the inputs whose
+        robustness is given.
     """
     if not models:
         raise ValueError("models must hold one or more models, got none.")

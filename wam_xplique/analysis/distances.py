@@ -14,16 +14,7 @@ CELLS = 64  # of the grid of places, on all axes together
 
 
 class Distances(NamedTuple):
-    """
-    How far the importance of one explanation lies from that of another.
-
-    Parameters
-    ----------
-    scale
-        Across scales, (N,).
-    place
-        Across places, (N,).
-    """
+    """How far importance moved across scales, (N,), and across places, (N,)."""
 
     scale: np.ndarray
     place: np.ndarray

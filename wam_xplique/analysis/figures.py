@@ -21,21 +21,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def draw_coefficients(explanation: WaveletExplanation, index: int) -> Figure:
-    """
-    Draw where the coefficients of one input have importance, at all scales.
-
-    Parameters
-    ----------
-    explanation
-        Explanation of images, signals or volumes.
-    index
-        Which input.
-
-    Returns
-    -------
-    figure
-        The mosaic of an image, the scalogram of a signal, the projections of a volume.
-    """
+    """The mosaic of an image, the scalogram of a signal, the projections of a volume."""
     levels = explanation.level + 1 - first_drawn(explanation)
     if explanation.ndim == 1:
         figure = new_figure(7, 0.8 + 0.3 * levels)

@@ -1,9 +1,8 @@
 """
 Minimal images: how little of an input keeps its score.
 
-Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), section 4.2, figures 3 and 11. Fong & Vedaldi, Interpretable Explanations of Black Boxes
-by Meaningful Perturbation (2017).
+Ref. Kasmi & al., One Wave To Explain Them All (2025), section 4.2, figures 3 and 11. Fong &
+Vedaldi, Interpretable Explanations of Black Boxes by Meaningful Perturbation (2017).
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from ..backends import Backend
 from ..checks import check_integer, check_number, check_range, check_wavelet, is_number, warn
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, pack
 from ..inputs import Inputs, Question, gathered, prepare
+from ..intervals import standard_error
 from ..model import Model, Output, cut_at_layer, on_host
 from ..plots.drawing import BAR_COLOR, WHISKER_COLOR
 from ..plots.gallery import plot_gallery
@@ -91,9 +91,7 @@ class MinimalImages:
 
     @property
     def kept(self) -> np.ndarray:
-        """
-        Whether (N,) the minimal images keep `keep` of the scores: all of it where α was given.
-        """
+        """Whether (N,) the minimal images keep `keep` of the scores: all where α was given."""
         keep = 1.0 if self.keep is None else self.keep
         return self._at_best(self.scores) >= threshold(self.original, keep)
 
@@ -117,9 +115,7 @@ class MinimalImages:
 
     @property
     def curve(self) -> np.ndarray:
-        """
-        What is minimised (N, S + 1): the mean of the mask, or −score + α · mean where α was given.
-        """
+        """What is minimised (N, S + 1): the mask's mean, or −score + α · mean where α was given."""
         return self.norms if self.alpha is None else self.alphas * self.norms - self.scores
 
     @property
@@ -137,19 +133,7 @@ class MinimalImages:
         return curves[np.arange(len(curves)), self.best]
 
     def plot(self, most: int = 6) -> Figure:
-        """
-        Draw the inputs, their minimal images and, but for volumes, the masks (figure 3A).
-
-        Parameters
-        ----------
-        most
-            Most inputs to draw.
-
-        Returns
-        -------
-        figure
-            A row for each input.
-        """
+        """Draw at `most` so many inputs, their minimal images and, but for volumes, the masks."""
         columns = {"input": self.inputs, "minimal image": self.images}
         lines = {
             "input": [f"score {score:.3g}" for score in self.original],
@@ -220,42 +204,24 @@ class ParetoFront:
         return "keep", "keep", self.keeps
 
     def plot(self) -> Figure:
-        """
-        Draw the mean score at the mean sparsity of each weight, over that of the inputs.
-
-        Returns
-        -------
-        figure
-            Bars are the standard errors of the means over the inputs.
-        """
+        """Draw the mean score at the mean sparsity of each weight, with their standard errors."""
         figure, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
         x, y = self.sparsity.mean(axis=1), self.score.mean(axis=1)
-        ax.errorbar(
-            x,
-            y,
-            _standard_error(self.score),
-            _standard_error(self.sparsity),
-            marker="o",
-            markersize=4,
-            color=BAR_COLOR,
-            ecolor=WHISKER_COLOR,
-            elinewidth=1,
-            capsize=2,
-        )
+        errors = standard_error(self.score), standard_error(self.sparsity)
+        look: dict[str, Any] = {
+            "color": BAR_COLOR,
+            "ecolor": WHISKER_COLOR,
+            "elinewidth": 1,
+            "capsize": 2,
+        }
+        ax.errorbar(x, y, *errors, marker="o", markersize=4, **look)
         _, symbol, values = self._named
         for value, place in zip(values.tolist(), zip(x, y, strict=True), strict=True):
             text = f"{symbol} = {value:g}"
             ax.annotate(text, place, xytext=(4, 5), textcoords="offset points", fontsize=7)
         ax.axhline(self.original.mean(), color="0.5", linestyle="--", linewidth=1)
-        ax.annotate(
-            "inputs",
-            (0, self.original.mean()),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 3),
-            textcoords="offset points",
-            fontsize=7,
-            color="0.4",
-        )
+        corner = (0, self.original.mean()), (4, 3), ("axes fraction", "data"), "offset points"
+        ax.annotate("inputs", *corner, fontsize=7, color="0.4")
         ax.margins(x=0.2, y=0.15)
         ax.set_xlabel("share of the coefficients that are zero")
         ax.set_ylabel("score")
@@ -396,8 +362,6 @@ def minimal_images(
     )
     inputs, targets = gathered(inputs, targets, model)
     found = prepare(model, inputs, targets, ndim=ndim, channels=channels, explained=explained)
-    axes = found.layout.spatial_axes
-    transform = WaveletTransform.fitting(found.shape, wavelet, level, mode, axes)
     seen = front_end
     if value_range is not None:
         value_range = _checked_range(value_range, found)
@@ -408,6 +372,19 @@ def minimal_images(
         return asking.called_with(found.model.structure)
 
     size, progress = BatchSize(batch_size), Progress("step", verbose)
+    options = {
+        "transform": WaveletTransform.fitting(
+            found.shape, wavelet, level, mode, found.layout.spatial_axes
+        ),
+        "keep": float(keep),
+        "alpha": None if alpha is None else float(alpha),
+        "channel_axis": None if per_channel else found.layout.channel_axis,
+        "learning_rate": float(learning_rate),
+        "max_steps": max_steps,
+        "tolerance": tolerance,
+        "batch_size": size,
+        "progress": progress,
+    }
     steady = keep_probability and alpha is None and _is_classification(found)
     scored = asked(operator)
     search = _Search(
@@ -418,24 +395,7 @@ def minimal_images(
     )
 
     def of_block(rows: slice) -> _Found:
-        question = found[rows]
-        problem = MinimalProblem(
-            question.backend,
-            question.scores_and_gradients,
-            question.x,
-            question.y,
-            transform,
-            float(keep),
-            None if alpha is None else float(alpha),
-            None if per_channel else question.layout.channel_axis,
-            float(learning_rate),
-            max_steps,
-            tolerance,
-            size,
-            progress,
-            rows.start,
-        )
-        return _minimal(question, problem, search)
+        return _minimal(found[rows], search, {**options, "start": rows.start})
 
     all_: _Found = by_blocks(len(found), of_block, size, found.backend, progress)
     length = 1 + int(all_.steps.max())
@@ -456,24 +416,11 @@ def minimal_images(
 
 
 class _Search(NamedTuple):
-    """
-    The models that a search for minimal images asks.
+    """The models that a search for minimal images asks, and to what the images are clipped."""
 
-    Parameters
-    ----------
-    scored
-        What scores the minimal images.
-    posed
-        What is kept.
-    rivals
-        What scores the other classes; None where the probability is not kept.
-    value_range
-        To what the minimal images are clipped.
-    """
-
-    scored: Model
-    posed: Model
-    rivals: Model | None
+    scored: Model  # scores the minimal images
+    posed: Model  # what is kept
+    rivals: Model | None  # scores the other classes; None where the probability is not kept
     value_range: tuple[float, float] | None
 
 
@@ -492,20 +439,19 @@ class _Found(NamedTuple):
     steps: np.ndarray
 
 
-def _minimal(question: Question, problem: MinimalProblem, search: _Search) -> _Found:
-    """The minimal images of some inputs."""
-    backend, layout, size = question.backend, question.layout, problem.batch_size
-    x, y = question.x, question.y
+def _minimal(question: Question, search: _Search, options: dict[str, Any]) -> _Found:
+    """The minimal images of some inputs, by the options of a `MinimalProblem`."""
+    backend, layout, x, y = question.backend, question.layout, question.x, question.y
 
     def of(model: Model, x: Any) -> Any:
-        return size.apply(question.asked(model).scores, backend, x, y)
+        return options["batch_size"].apply(question.asked(model).scores, backend, x, y)
 
     posed = question.asked(search.posed)
     if search.rivals is not None:
         before = backend.asarray(of(search.rivals, x), like=question.targets)
         weights = backend.concat([question.targets, before[:, None]], 1)
         posed = replace(posed, targets=weights)
-    found = minimize(replace(problem, scores_and_gradients=posed.scores_and_gradients))
+    found = minimize(MinimalProblem(backend, posed.scores_and_gradients, x, y, **options))
     left = backend.asarray(found.images, like=x)
     score, probability = backend.to_numpy(of(search.scored, left)), None
     if search.rivals is not None:
@@ -600,9 +546,3 @@ def pareto_front(
         found[0].original,
         None if keeps is None else values,
     )
-
-
-def _standard_error(values: np.ndarray) -> np.ndarray:
-    """Of the means over the last axis; 0 of one value."""
-    count = values.shape[-1]
-    return values.std(axis=-1, ddof=min(1, count - 1)) / np.sqrt(count)

@@ -18,24 +18,14 @@ class Moments:
         self._squares: np.ndarray = np.zeros(())
 
     def add(self, rows: np.ndarray) -> None:
-        """
-        Take in more rows.
-
-        Parameters
-        ----------
-        rows
-            Array (N, K), of any N.
-        """
+        """Take in more rows (N, K), of any N."""
         if not len(rows):
             return
         mean = rows.mean(axis=0)
         total = self.count + len(rows)
         shift = mean - self.mean
-        self._squares = (
-            self._squares
-            + ((rows - mean) ** 2).sum(axis=0)
-            + shift**2 * (self.count * len(rows) / total)
-        )
+        between = shift**2 * (self.count * len(rows) / total)
+        self._squares = self._squares + ((rows - mean) ** 2).sum(axis=0) + between
         self.mean = self.mean + shift * (len(rows) / total)
         self.count = total
 

@@ -1,10 +1,4 @@
-"""
-At which scales a model looks, over a whole data set.
-
-Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), figure 10. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-Attribution to the Wavelet Domain (2023), figure 13 and tables 1, 4 and 5.
-"""
+"""At which scales a model looks, over a whole data set."""
 
 from __future__ import annotations
 
@@ -16,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 from tqdm.auto import tqdm
 
 from ..archive import check_shapes, read, write
 from ..batches import batches
 from ..checks import check_fraction, check_integer, warn
 from ..explanation import WaveletExplanation, has_importance
+from ..intervals import student
 from .moments import Moments
 from .predictions import how_asked, one_hot
 from .profile_plots import draw_comparison, draw_profile
@@ -48,14 +42,10 @@ class ScaleProfile:
     band_mean, band_std
         The same (B,) of the bands' shares. All are NaN for an approximation that was left out:
         the others are shares of the details.
-    count
-        Number of inputs that these are of.
-    empty
-        Number of inputs besides, in which nothing had importance.
-    method
-        Name of the class of the explainer.
-    wavelet
-        Name of the wavelet.
+    count, empty
+        Number of inputs that these are of, and of others, in which nothing had importance.
+    method, wavelet
+        Names of the class of the explainer, and of the wavelet.
     confidence
         Confidence level of the intervals.
     name
@@ -93,10 +83,7 @@ class ScaleProfile:
         """
         Draw the scales as bars made up of their orientations, with the intervals (WAM figure 10).
 
-        Returns
-        -------
-        figure
-            From coarse to fine; without the approximation where it takes no part.
+        They go from coarse to fine; without the approximation where it takes no part.
         """
         return draw_profile(self)
 
@@ -104,15 +91,8 @@ class ScaleProfile:
         """
         A row for each scale, with orientation "all", and for each of its orientations.
 
-        Parameters
-        ----------
-        left_out
-            Whether what was left out of the explanations has rows as well, of NaN.
-
-        Returns
-        -------
-        table
-            Columns scale, orientation, mean, std, low, high (of the interval) and count.
+        Columns scale, orientation, mean, std, low, high (of the interval) and count; with
+        `left_out`, what was left out of the explanations has rows as well, of NaN.
         """
         keys = [*((scale, ALL) for scale in self.scales), *self.bands]
         low, high = np.concatenate([self.interval, self.band_interval]).T
@@ -126,14 +106,7 @@ class ScaleProfile:
         return table if left_out else _measured(table)
 
     def check(self) -> None:
-        """
-        Check that nothing contradicts the rest, as `save` and `load` do.
-
-        Raises
-        ------
-        ValueError
-            If there are other numbers of shares than of scales and bands, or they are no shares.
-        """
+        """Raise a ValueError if the arrays do not fit the scales and bands, or are no shares."""
         check_integer("count", self.count, lowest=0)
         sizes = dict(zip(_ARRAYS, 2 * (len(self.scales),) + 2 * (len(self.bands),), strict=True))
         arrays = {name: getattr(self, name) for name in sizes}
@@ -143,12 +116,9 @@ class ScaleProfile:
 
     def save(self, path: str | Path) -> None:
         """
-        Write the profile to a NumPy archive (``.npz``), which holds arrays and JSON only.
+        Write the profile to a NumPy archive, which holds arrays and JSON only.
 
-        Parameters
-        ----------
-        path
-            File to write; ``.npz`` is added where it is missing.
+        ``.npz`` is added to `path` where it is missing.
         """
         self.check()
         header = {key: value for key, value in vars(self).items() if key not in _ARRAYS}
@@ -156,24 +126,7 @@ class ScaleProfile:
 
     @classmethod
     def load(cls, path: str | Path) -> ScaleProfile:
-        """
-        Read a profile that `save` wrote.
-
-        Parameters
-        ----------
-        path
-            File to read; ``.npz`` is added where it is missing.
-
-        Returns
-        -------
-        profile
-            The profile, equal to the one saved.
-
-        Raises
-        ------
-        ValueError
-            If the file is not an archive that `save` wrote.
-        """
+        """Read a profile that `save` wrote; a ValueError is raised for any other file."""
 
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> ScaleProfile:
             header["scales"] = tuple(header["scales"])
@@ -185,9 +138,8 @@ class ScaleProfile:
     def _interval(self, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
         if self.count < 2:
             return np.where(np.isnan(mean)[:, np.newaxis], np.nan, [0.0, 1.0])
-        quantile = stats.t.ppf((1 + self.confidence) / 2, self.count - 1)
-        half = quantile * std / np.sqrt(self.count)
-        return np.clip(np.stack([mean - half, mean + half], axis=-1), 0, 1)
+        error = std / np.sqrt(self.count)
+        return np.clip(student(mean, error, self.count - 1, self.confidence), 0, 1)
 
 
 _ARRAYS = ("mean", "std", "band_mean", "band_std")
@@ -242,11 +194,9 @@ def scale_profile(
 
     Raises
     ------
-    ValueError
-        If the data are empty, no input has any importance, their sizes have different numbers of
-        levels, or an argument is not valid.
-    TypeError
-        If `explainer` or `data` are none of these.
+    TypeError, ValueError
+        If `explainer` or `data` are none of these, the data are empty, no input has any importance,
+        their sizes have different numbers of levels, or an argument is not valid.
 
     Warns
     -----
@@ -294,32 +244,17 @@ class ProfileComparison:
     profiles: Mapping[str, ScaleProfile]
 
     def plot(self) -> Figure:
-        """
-        Draw the scales of all models as groups of bars, with their intervals (WAM figure 10).
-
-        Returns
-        -------
-        figure
-            From coarse to fine; without the approximation where it takes no part.
-        """
+        """Draw the scales of all models as groups of bars, as `ScaleProfile.plot` does."""
         return draw_comparison(self.profiles)
 
     def to_dataframe(self, *, left_out: bool = False) -> pd.DataFrame:
         """
         A row for each model, scale and orientation ("all" for the scale as a whole).
 
-        Parameters
-        ----------
-        left_out
-            As for `ScaleProfile.to_dataframe`.
-
-        Returns
-        -------
-        table
-            Columns model, those of `ScaleProfile.to_dataframe`, and difference, difference_low and
-            difference_high: the mean minus that of the first model, with Welch's interval at the
-            first one's confidence level, cut to differences of shares (-1 to 1). They are missing
-            for the first model itself.
+        Columns model, those of `ScaleProfile.to_dataframe`, and difference, difference_low and
+        difference_high: the mean minus that of the first model, with Welch's interval at the
+        first one's confidence level, cut to differences of shares (-1 to 1). They are missing
+        for the first model itself.
         """
         tables = {
             name: profile.to_dataframe(left_out=True) for name, profile in self.profiles.items()
@@ -341,26 +276,19 @@ def compare_profiles(
     *profiles: ScaleProfile | Mapping[str, ScaleProfile],
 ) -> ProfileComparison:
     """
-    Set the profiles of two or more models beside each other.
+    Set the profiles of two or more models beside each other, and compare them with the first.
 
     Parameters
     ----------
     profiles
         The profiles one by one, which have names of their own, or one mapping of profiles by their
-        names. The others are compared with the first.
-
-    Returns
-    -------
-    comparison
-        The comparison.
+        names.
 
     Raises
     ------
-    ValueError
-        If there are fewer than two, names are missing or the same, or the profiles are of other
-        scales or wavelets.
-    TypeError
-        If they are no profiles.
+    TypeError, ValueError
+        If they are no profiles, fewer than two, their names are missing or the same, or they are of
+        other scales or wavelets.
     """
     given: list[tuple[Any, Any]] = [(getattr(p, "name", None), p) for p in profiles]
     if len(profiles) == 1 and isinstance(profiles[0], Mapping):
@@ -385,14 +313,7 @@ def compare_profiles(
 
 
 def check_explainer(explainer: Any) -> None:
-    """
-    Check that an explainer is one in the wavelet domain.
-
-    Raises
-    ------
-    TypeError
-        If it is not, or a class of such explainers.
-    """
+    """Check that an explainer is one in the wavelet domain, and not a class of these."""
     if isinstance(explainer, type) or not hasattr(explainer, "explain_wavelet"):
         raise TypeError(
             "explainer must be an explainer in the wavelet domain, with explain_wavelet, got "
@@ -455,21 +376,17 @@ def _profile(
 
 def _welch(first: ScaleProfile, other: ScaleProfile) -> dict[str, np.ndarray]:
     """The difference of the other's means from the first's, and Welch's interval of it."""
-    mean, variance, freedom = [], [], []
-    for profile in (first, other):
-        mean.append(np.concatenate([profile.mean, profile.band_mean]))
-        std = np.concatenate([profile.std, profile.band_std])
-        variance.append(std**2 / profile.count)
-        freedom.append(profile.count - 1)
-    difference = mean[1] - mean[0]
-    half = np.full_like(difference, np.inf)
-    if min(freedom) > 0:
-        spread = variance[0] + variance[1]
-        terms = variance[0] ** 2 / freedom[0] + variance[1] ** 2 / freedom[1]
-        degrees = np.divide(spread**2, terms, out=np.ones_like(spread), where=terms > 0)
-        half = stats.t.ppf((1 + first.confidence) / 2, degrees) * np.sqrt(spread)
-    return {
-        "difference": difference,
-        "difference_low": np.maximum(difference - half, -1),
-        "difference_high": np.minimum(difference + half, 1),
-    }
+    both = (first, other)
+    means = [np.concatenate([profile.mean, profile.band_mean]) for profile in both]
+    stds = [np.concatenate([profile.std, profile.band_std]) for profile in both]
+    counts = np.array([[profile.count] for profile in both])
+    difference = means[1] - means[0]
+    if counts.min() < 2:
+        interval = difference[:, np.newaxis] + [-np.inf, np.inf]
+    else:
+        variances = np.square(stds) / counts
+        spread, terms = variances.sum(axis=0), (variances**2 / (counts - 1)).sum(axis=0)
+        freedom = np.divide(spread**2, terms, out=np.ones_like(spread), where=terms > 0)
+        interval = student(difference, np.sqrt(spread), freedom, first.confidence)
+    low, high = np.clip(interval, -1, 1).T
+    return {"difference": difference, "difference_low": low, "difference_high": high}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps, patheffects
@@ -21,32 +21,7 @@ APPROXIMATION_COLOR = "0.75"
 WIDTH = 0.72
 
 
-class Profile(Protocol):
-    """What is drawn of a `ScaleProfile`."""
-
-    @property
-    def scales(self) -> tuple[str, ...]: ...
-
-    @property
-    def bands(self) -> tuple[tuple[str, str], ...]: ...
-
-    @property
-    def mean(self) -> np.ndarray: ...
-
-    @property
-    def band_mean(self) -> np.ndarray: ...
-
-    @property
-    def count(self) -> int: ...
-
-    @property
-    def confidence(self) -> float: ...
-
-    @property
-    def name(self) -> str | None: ...
-
-    @property
-    def interval(self) -> np.ndarray: ...
+Profile = Any  # a `ScaleProfile`, which draws itself by this module
 
 
 @as_written

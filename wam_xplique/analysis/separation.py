@@ -1,9 +1,4 @@
-"""
-What an explanation hears: targets told from what is mixed with them.
-
-Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), section 4.2 and appendices A.2 and C.3.
-"""
+"""What an explanation hears: targets told from what is mixed with them (WAM, section 4.2)."""
 
 from __future__ import annotations
 
@@ -40,15 +35,14 @@ class Separation:
 
     Parameters
     ----------
-    mixtures
-        What the model heard, (N, T).
-    reconstructions
-        What is left of it when only the most important coefficients are, (N, T).
+    mixtures, reconstructions
+        What the model heard, (N, T), and what is left of it when only the most important
+        coefficients are.
     explanation
         The explanation of the mixtures.
     snr_before, snr_after
-        Signal-to-noise ratio of the mixtures and of the reconstructions, in dB, (N,): the energy
-        of the target over that of the difference from it.
+        Signal-to-noise ratio of both, in dB, (N,): the energy of the target over that of the
+        difference from it.
     kept_share
         Of the energy of the coefficients kept, the share that is the target's, (N,). Over all
         coefficients of a mixture at 0 dB it is about one half.
@@ -67,25 +61,10 @@ class Separation:
         return self.snr_after - self.snr_before
 
     def plot(self, most: int = 6) -> Figure:
-        """
-        Draw the mixtures, and what is left of them (WAM figures 7 and 14).
-
-        Parameters
-        ----------
-        most
-            Most mixtures to draw.
-
-        Returns
-        -------
-        figure
-            A row for each mixture.
-        """
+        """Draw at `most` so many mixtures, and what is left of them (WAM figures 7 and 14)."""
         columns = {"mixture": self.mixtures, "its most important part": self.reconstructions}
-        ratios = (self.snr_before, self.snr_after)
-        titles = {
-            name: [f"{ratio:.1f} dB" for ratio in values]
-            for name, values in zip(columns, ratios, strict=True)
-        }
+        ratios = zip(columns, (self.snr_before, self.snr_after), strict=True)
+        titles = {name: [f"{ratio:.1f} dB" for ratio in values] for name, values in ratios}
         return plot_gallery(columns, 1, titles, most)
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -115,28 +94,11 @@ def noise_experiment(
 
     Parameters
     ----------
-    explainer
-        Explainer of a classifier of waveforms.
-    waveforms
-        Target waveforms (N, T).
-    targets
-        Their one-hot classes.
-    snr
-        Signal-to-noise ratio of the mixtures in dB; at 0 the noise has the target's RMS.
-    keep, per_level
-        The coefficients that are kept, as for `WaveletExplanation.kept`.
     seed
         Seed of the noise.
-
-    Returns
-    -------
-    separation
-        The mixtures, what is left of them, and how near to the targets it is.
-
-    Raises
-    ------
-    ValueError
-        If a waveform is silent, not finite, or not (N, T).
+    explainer, waveforms, targets, snr, keep, per_level
+        As for `overlap_experiment`, as are result and errors; at an `snr` of 0 the noise has the
+        target's RMS.
     """
     check_seed(seed)
     noise = np.random.default_rng(seed).standard_normal(np.shape(waveforms), np.float32)
@@ -162,10 +124,8 @@ def overlap_experiment(
     ----------
     explainer
         Explainer of a classifier of waveforms.
-    waveforms
-        Target waveforms (N, T).
-    others
-        What is mixed in, (N, T), such as sounds of other classes.
+    waveforms, others
+        Target waveforms (N, T), and what is mixed in, (N, T), such as sounds of other classes.
     targets
         One-hot classes of the target waveforms.
     snr
@@ -208,14 +168,12 @@ def mix(
     waveforms, others
         Arrays (N, T).
     snr
-        Energy of `waveforms` over that of what is added, in dB.
+        Energy of `waveforms` over that of what is added, in dB, of magnitude up to 120.
 
     Returns
     -------
-    mixtures
-        The sums, float32.
-    added
-        The others, as they are added.
+    mixtures, added
+        The sums, and the others as they are added; float32.
 
     Raises
     ------

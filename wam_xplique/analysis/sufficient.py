@@ -1,14 +1,7 @@
-"""
-What is enough for a prediction, and what it cannot do without.
-
-Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
-to the Wavelet Domain (2023), section 4.2 and appendix B.3. Kasmi & al., One Wave To Explain Them
-All: A Unifying Perspective On Feature Attribution (2025), appendix C.2.
-"""
+"""What is enough for a prediction, and what it cannot do without."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +11,7 @@ from matplotlib.figure import Figure
 
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import HELD, count_cells
-from ..algorithms.masking import MaskingProblem
-from ..algorithms.removal import Kept, perturbed_inputs, ranks
+from ..algorithms.removal import perturbed_inputs, ranks
 from ..algorithms.sufficiency import keep_first, necessary_counts, remove_first, sufficient_counts
 from ..checks import check_integer
 from ..inputs import as_labels
@@ -27,7 +19,8 @@ from ..metrics import InputFidelity
 from ..model import on_host
 from ..plots.gallery import plot_gallery
 
-Search = Callable[[MaskingProblem, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+DECISIVE = {"sufficient": (sufficient_counts, keep_first), "necessary": (necessary_counts, remove_first)}
+"""By kind, how many coefficients are, and what is left for the model then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,22 +32,19 @@ class DecisiveImages:
     ----------
     kind
         "sufficient" or "necessary".
-    inputs
-        The inputs, channels last.
-    images
-        Sufficient: what the coefficients make by themselves. Necessary: what is left without
-        them. Where none were found, what all of them make or leave.
-    count
-        Numbers (N,) of coefficients: the reconstruction depth, for sufficient images.
-    features
-        Number of coefficients that are ranked.
+    inputs, images
+        The inputs, channels last, and: sufficient, what the coefficients make by themselves;
+        necessary, what is left without them. Where none were found, what all of them make or leave.
+    count, features
+        Numbers (N,) of coefficients (the reconstruction depth, for sufficient images), and of all
+        that are ranked.
     found
         Whether (N,) there are such coefficients.
     held
         Whether the approximation is held at its value: it is kept besides, and not counted.
     classes
-        The classes (N,) that are predicted with the sufficient coefficients, and no longer
-        without the necessary ones.
+        The classes (N,) that are predicted with the sufficient coefficients, and no longer without
+        the necessary ones.
     ndim
         Number of spatial axes.
     """
@@ -75,19 +65,7 @@ class DecisiveImages:
         return np.where(self.found, self.count / self.features, np.nan)
 
     def plot(self, most: int = 6) -> Figure:
-        """
-        Draw the inputs, and what their decisive coefficients make or leave.
-
-        Parameters
-        ----------
-        most
-            Most inputs to draw.
-
-        Returns
-        -------
-        figure
-            A row for each input.
-        """
+        """Draw at `most` so many inputs, and what their decisive coefficients make or leave."""
         sufficient = self.kind == "sufficient"
         name = "sufficient" if sufficient else "without what is necessary"
         sign = ("approximation + " if self.held else "") if sufficient else "all but "
@@ -101,12 +79,7 @@ class DecisiveImages:
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each input: its class, the count and the share of coefficients, if found."""
         return pd.DataFrame(
-            {
-                "class": self.classes,
-                "count": self.count,
-                "share": self.share,
-                "found": self.found,
-            }
+            {"class": self.classes, "count": self.count, "share": self.share, "found": self.found}
         ).rename_axis("input")
 
 
@@ -162,10 +135,11 @@ def sufficient_images(
     A prediction may come and go as coefficients are added. What is found is a number at which it
     is there and, with one coefficient less, is not; a smaller one may lie between two tried.
     """
-    posed = _Predictions(
-        model, inputs, targets, include_approximation=include_approximation, **options
+    check_integer("tries", tries, lowest=1)
+    options["include_approximation"] = include_approximation
+    return _Predictions(model, inputs, targets, **options).decisive(
+        "sufficient", explanations, tries
     )
-    return _decisive("sufficient", posed, explanations, sufficient_counts, keep_first, tries)
 
 
 def necessary_images(
@@ -181,51 +155,26 @@ def necessary_images(
     """
     Find the fewest of the most important coefficients without which the target class is lost.
 
-    Parameters
-    ----------
-    model, inputs, targets, explanations, tries, include_approximation, **options
-        As for `sufficient_images`.
+    Parameters and errors are those of `sufficient_images`.
 
     Returns
     -------
     necessary
         The images that are left, and the numbers of coefficients that were removed: 0 where the
         target class is not the one predicted in the first place.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If model, inputs, targets and explanations do not fit together; see the message.
     """
-    posed = _Predictions(
-        model, inputs, targets, include_approximation=include_approximation, **options
-    )
-    return _decisive("necessary", posed, explanations, necessary_counts, remove_first, tries)
-
-
-def _decisive(
-    kind: str,
-    posed: _Predictions,
-    explanations: Any,
-    search: Search,
-    left: Callable[[np.ndarray, np.ndarray], Kept],
-    tries: int,
-) -> DecisiveImages:
     check_integer("tries", tries, lowest=1)
-    return posed.decisive(kind, explanations, search, left, tries)
+    options["include_approximation"] = include_approximation
+    return _Predictions(model, inputs, targets, **options).decisive(
+        "necessary", explanations, tries
+    )
 
 
 class _Predictions(InputFidelity):
     """Inputs without some of their coefficients, and the classes that are predicted for them."""
 
-    def decisive(
-        self,
-        kind: str,
-        explanations: Any,
-        search: Search,
-        left: Callable[[np.ndarray, np.ndarray], Kept],
-        tries: int,
-    ) -> DecisiveImages:
+    def decisive(self, kind: str, explanations: Any, tries: int) -> DecisiveImages:
+        search, left = DECISIVE[kind]
         inputs, posed, classes = self._inputs, self._posed(explanations), self._classes()
         layout, backend = inputs.layout, inputs.backend
         progress = Progress("input", self.verbose)

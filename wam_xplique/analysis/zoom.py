@@ -1,9 +1,4 @@
-"""
-Whether a model uses what a closer look shows.
-
-Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
-to the Wavelet Domain (2023), section 4.3 and appendix B.4.
-"""
+"""Whether a model uses what a closer look shows (WCAM, section 4.3 and appendix B.4)."""
 
 from __future__ import annotations
 
@@ -54,11 +49,8 @@ class ZoomConsistency:
         """
         Draw the shares of the scales, as they were and zoomed in (WCAM table 1).
 
-        Returns
-        -------
-        figure
-            Two bars for each scale in the scene, and one for the new one: means over the inputs,
-            with standard deviations. The approximation is left out where it takes no part.
+        Two bars for each scale in the scene, and one for the new one: means over the inputs, with
+        standard deviations. The approximation is left out where it takes no part.
         """
         figure, ax = plt.subplots(figsize=(1.6 + 0.9 * len(self.scales), 3.2), layout="constrained")
         table = self.to_dataframe()
@@ -105,10 +97,8 @@ def zoom_views(
     originals
         Files, or images (H, W), (H, W, 1) or (H, W, 3) of bytes. The shorter sides should have
         2 · `resize` pixels, or the closer look is blurred and shows less that is new.
-    size
-        Height and width of the views.
-    resize
-        Pixels to which the shorter side is brought, at least `size`.
+    size, resize
+        Height and width of the views, and at least as many pixels for the shorter side.
 
     Returns
     -------
@@ -117,12 +107,9 @@ def zoom_views(
 
     Raises
     ------
-    TypeError
-        If an image is neither a file nor an array of bytes.
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If there are no images, a file cannot be read, or an argument is not as above.
+    TypeError, FileNotFoundError, ValueError
+        If an image is neither a file nor an array of bytes, there is none, a file is not there or
+        cannot be read, or an argument is not as above.
     """
     check_integer("size", size, lowest=1)
     check_integer("resize", resize, lowest=size)
@@ -144,16 +131,15 @@ def zoom_consistency(regular: WaveletExplanation, zoomed: WaveletExplanation) ->
     """
     Compare the explanations of inputs with those of a closer look at them.
 
-    Details of 2 to 4 pixels in an image magnified twice are those of 1 to 2 pixels in the image
-    as it was; those of 1 to 2 pixels were not visible. So the magnified image takes a level more.
+    Details of 2 to 4 pixels in an image magnified twice are those of 1 to 2 pixels in the image as
+    it was; those of 1 to 2 pixels were not visible. So the magnified image takes a level more.
 
     Parameters
     ----------
-    regular
-        Explanation of the inputs.
-    zoomed
-        Explanation of their middles, magnified twice (from finer originals, or there is nothing
-        new to see; `zoom_views` makes both), by the same method with one more level.
+    regular, zoomed
+        Explanation of the inputs, and of their middles magnified twice (from finer originals, or
+        there is nothing new to see; `zoom_views` makes both), by the same method with one more
+        level.
 
     Returns
     -------
@@ -192,6 +178,5 @@ def _as_image(original: np.ndarray | str | Path) -> Image.Image:
         raise ValueError(
             f"originals must have shape (H, W), (H, W, 1) or (H, W, 3), got {original.shape}."
         )
-    return Image.fromarray(original[..., 0] if original.shape[2:] == (1,) else original).convert(
-        "RGB"
-    )
+    plain = original[..., 0] if original.shape[2:] == (1,) else original
+    return Image.fromarray(plain).convert("RGB")

@@ -33,6 +33,7 @@ from ..checks import (
 from ..coefficients import Coefficients, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Inputs, Layout, Question, front_end_shape, gathered, prepare
+from ..intervals import student
 from ..model import IN_SINGLE, RESOLUTIONS, Model, Output, is_torch_tensor, own_copy
 from .importance import Wavelets, as_array, check_explanations, check_finite, importance
 
@@ -233,8 +234,9 @@ class WaveletMetric(Parameters, ExplanationMetric):
     def _interval(self, scores: np.ndarray, confidence: float) -> tuple[float, float]:
         if len(scores) < 2:
             return np.nan, np.nan
-        margin = scipy.stats.sem(scores) * scipy.stats.t.ppf((1 + confidence) / 2, len(scores) - 1)
-        return np.mean(scores) - margin, np.mean(scores) + margin
+        error = scipy.stats.sem(scores)
+        low, high = student(np.mean(scores), error, len(scores) - 1, confidence)
+        return low, high
 
     def detailed_evaluate(self, explanations: Any) -> Any:
         """`evaluate_samples`."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..explanation import WaveletExplanation, has_importance, mean_share
-from ..plots.drawing import maps_of
-from .profile import ScaleProfile
-from .report_html import Scale, Warned
-from .sufficient import DecisiveImages
+from ...explanation import WaveletExplanation, has_importance, mean_share
+from ...plots.drawing import maps_of
+from ..profile import ScaleProfile
+from ..sufficient import DecisiveImages
 
 FINE = 0.5  # share of the finest scale above which a prediction rests on it
 UNUSUAL, FAR = 2.0, 3.0  # standard deviations from a reference
@@ -21,38 +20,41 @@ KINDS = ("signal", "image", "volume")  # by their number of axes
 CLOSE = 0.1  # probability between the first two classes below which a call is close
 
 
+class Warned(NamedTuple):
+    """A reason to look closer: in two or three words, and in a sentence."""
+
+    short: str
+    text: str
+
+
+class Scale(NamedTuple):
+    """The share of a scale (NaN where it is left out), beside that of a reference."""
+
+    label: str
+    share: float
+    reference: tuple[float, float] | None  # mean and standard deviation
+    note: str  # what is unusual about it
+    interval: tuple[float, float] | None
+
+    @property
+    def usual(self) -> tuple[float, float]:
+        """What lies within a standard deviation of the reference."""
+        assert self.reference is not None
+        mean, std = self.reference
+        return max(mean - std, 0), min(mean + std, 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """
-    What was found for N inputs.
-
-    Parameters
-    ----------
-    names
-        What the inputs are called.
-    explanation
-        Explanation of their predictions.
-    outputs
-        Outputs (N, classes) of the model.
-    targets
-        Numbers (N,) of their true classes; None if these are not known.
-    class_names
-        What the classes are called; None for their numbers.
-    sufficient
-        Sufficient images; None for a model of one output.
-    boxes
-        Where the objects begin and end along each axis (N, 2 · ndim); None if not known.
-    reference
-        Profile that tells which shares are usual; None without one.
-    """
+    """What was found for N inputs."""
 
     names: Sequence[str]
     explanation: WaveletExplanation
-    outputs: np.ndarray
-    targets: np.ndarray | None = None
+    outputs: np.ndarray  # (N, classes)
+    targets: np.ndarray | None = None  # numbers (N,) of the true classes
     class_names: Sequence[str] | None = None
     sufficient: DecisiveImages | None = None
-    boxes: np.ndarray | None = None
+    boxes: np.ndarray | None = None  # begins, then ends, along each axis (N, 2 · ndim)
     reference: ScaleProfile | None = None
 
     @functools.cached_property
@@ -86,7 +88,8 @@ class Findings:
         for index, box in enumerate(self.boxes):
             values = maps_of(self.explanation, index).sum(axis=0)
             if values.any():
-                found[index] = values[within(box)].sum() / values.sum()
+                within = tuple(map(slice, *np.split(box, 2)))
+                found[index] = values[within].sum() / values.sum()
         return found
 
     @functools.cached_property
@@ -174,8 +177,11 @@ class Findings:
             for level in range(len(shares))
         ]
 
-    def warnings(self, index: int) -> Iterator[Warned]:
+    def warnings(self, index: int) -> list[Warned]:
         """Reasons to look closer."""
+        return [*self._warnings(index)]
+
+    def _warnings(self, index: int) -> Iterator[Warned]:
         yield from self._class_warnings(index)
         if not has_importance(self.shares[index]):
             told = "The explanation is empty: nothing in the input changes the score."
@@ -299,9 +305,3 @@ class Findings:
         if abs(z) < UNUSUAL:
             return ""
         return f"unusually {'high' if z > 0 else 'low'} ({z:+.1f} standard deviations)"
-
-
-def within(box: np.ndarray) -> tuple[slice, ...]:
-    """The places in a box that begins and ends along each axis."""
-    begin, end = np.split(box, 2)
-    return tuple(slice(int(b), int(e)) for b, e in zip(begin, end, strict=True))

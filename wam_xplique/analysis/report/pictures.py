@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..plots import (
+from ...plots import (
     plot_mosaic,
     plot_pixels,
     plot_projections,
@@ -18,35 +20,38 @@ from ..plots import (
     plot_slices,
     plot_waveform,
 )
-from ..plots.drawing import first_drawn, maps_of
-from ..plots.gallery import draw_input
-from .figures import DPI, as_png, new_figure
-from .report_findings import Findings
-from .report_html import Picture
+from ...plots.drawing import first_drawn, maps_of
+from ...plots.gallery import draw_input
+from ..figures import DPI, as_png, new_figure
+from .findings import Findings
 
 BOX_STYLE = {"edgecolor": "white", "linewidth": 3}, {"edgecolor": "black", "linestyle": "--"}
 INCHES = 2.7  # of the longer side of an image
 LARGE = 1.5  # times the dots per inch of the small ones
 
 
+class Picture(NamedTuple):
+    """A picture with what is told about it."""
+
+    title: str
+    caption: str
+    alt: str
+    png: bytes
+    place: str  # "large", "wide" (the page's width), "whole" (a row of its own), else empty
+
+    @property
+    def base64(self) -> str:
+        """The PNG file, as a page holds it."""
+        return base64.b64encode(self.png).decode("ascii")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, from the file's IHDR."""
+        return int.from_bytes(self.png[16:20], "big"), int.from_bytes(self.png[20:24], "big")
+
+
 def draw_pictures(findings: Findings, index: int, picture: np.ndarray) -> list[Picture]:
-    """
-    Draw an input: itself, what matters in it at which scale, what suffices.
-
-    Parameters
-    ----------
-    findings
-        What was found.
-    index
-        Which input.
-    picture
-        What is drawn as the input, channels last.
-
-    Returns
-    -------
-    pictures
-        In their order.
-    """
+    """Draw an input: itself (channels last), what matters in it at which scale, what suffices."""
     draw = (_draw_signal, _draw_image, _draw_volume)[findings.explanation.ndim - 1]
     return [*draw(findings, index, picture), *_draw_sufficient(findings, index)]
 

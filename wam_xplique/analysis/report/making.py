@@ -1,10 +1,4 @@
-"""
-A page on what a model makes of each input, for those who look for what went wrong.
-
-Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025). Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-Attribution to the Wavelet Domain (2023).
-"""
+"""Making a report: arguments checked, the model asked, each prediction explained and drawn."""
 
 from __future__ import annotations
 
@@ -17,22 +11,21 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ..archive import write_text
-from ..attributions import WCAM, WaveletIntegratedGradients
-from ..batches import gather
-from ..checks import check_integer, check_seed
-from ..coefficients import default_level
-from ..explanation import WaveletExplanation
-from ..inputs import Inputs, as_labels, weights_of
-from ..model import on_host
-from ..terminal import as_text
-from .predictions import answers, ask, how_asked
-from .profile import ScaleProfile, check_explainer
-from .report_figures import draw_pictures
-from .report_findings import Findings
-from .report_guide import guide
-from .report_html import Entry, Page, render
-from .sufficient import sufficient_images
+from ...archive import write_text
+from ...attributions import WCAM, WaveletIntegratedGradients
+from ...batches import gather
+from ...checks import check_integer, check_seed
+from ...coefficients import default_level
+from ...explanation import WaveletExplanation
+from ...inputs import Inputs, as_labels, weights_of
+from ...model import on_host
+from ...terminal import as_text
+from ..predictions import answers, ask, how_asked
+from ..profile import ScaleProfile, check_explainer
+from ..sufficient import sufficient_images
+from .findings import Findings
+from .page import render
+from .pictures import draw_pictures
 
 STEPS = 32
 WCAM_OPTIONS: dict[str, Any] = {"nb_design": 16, "partition": "subband", "refine": 0.03}
@@ -60,39 +53,31 @@ class Report:
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """
-        Write the page to a file.
+        Write the page to a file, such as "report.html".
 
         Parameters
         ----------
         path
-            File to write, such as "report.html".
+            File to write.
         force
-            Whether to replace a file that is there.
+            Whether to replace a file that is there, which raises a FileExistsError otherwise.
 
         Returns
         -------
         path
             The file.
-
-        Raises
-        ------
-        FileExistsError
-            If the file is there, and `force` is False.
         """
         write_text(path, self.html, force)
         return Path(path)
 
     def to_dataframe(self) -> pd.DataFrame:
         """
-        A row for each input.
+        A row for each input; what is not known is missing.
 
-        Returns
-        -------
-        table
-            Columns name, predicted and score (probability where the outputs are such), target, a
-            share for each scale (missing for what is left out; beside it, where the method has
-            intervals, columns such as "1-2 px low" and "1-2 px high"), sufficient_share,
-            box_share, and the warnings, in sentences. What is not known is missing.
+        Columns name, predicted and score (probability where the outputs are such), target, a
+        share for each scale (missing for what is left out; beside it, where the method has
+        intervals, columns such as "1-2 px low" and "1-2 px high"), sufficient_share, box_share,
+        and the warnings, in sentences.
         """
         return pd.DataFrame(list(self.rows)).rename_axis("input")
 
@@ -199,41 +184,25 @@ def report(
 
     outputs = answers(asked, batch_size)
     labels = _labels(targets, outputs)
-    _check_class_names(class_names, outputs.shape[1])
+    if class_names is not None:
+        classes = outputs.shape[1]
+        _check_each("class_names", class_names, classes, f"the model's {classes} outputs")
     explained = weights_of(outputs.argmax(axis=1), outputs.shape[1])
     explanation = explainer.explain_wavelet(inputs, explained)
     sufficient = None
     # No image suffices for a class where there is but one; metrics need the axis of the channels.
     if outputs.shape[1] > 1 and (layout.ndim == 1 or layout.channel_axis is not None):
+        asking: dict[str, Any] = {"batch_size": batch_size, "verbose": verbose, **how}
         sufficient = sufficient_images(
-            model,
-            inputs,
-            explained,
-            explanation,
-            batch_size=batch_size,
-            domain="wavelet",
-            verbose=verbose,
-            **how,
+            model, inputs, explained, explanation, domain="wavelet", **asking
         )
     findings = Findings(
         names, explanation, outputs, labels, class_names, sufficient, boxes, reference
     )
-    numbers = tqdm(range(len(x)), desc="draw", unit="input", disable=not verbose)
-    entries = [_entry(findings, index, drawn[index]) for index in numbers]
-    facts = _facts(model, explainer, findings, entries)
-    page = Page(title, facts, findings.scales(), guide(findings), entries)
-    return Report(render(page), tuple(map(findings.row, range(len(x)))), explanation)
-
-
-def _entry(findings: Findings, index: int, picture: np.ndarray) -> Entry:
-    return Entry(
-        findings.names[index],
-        findings.answer(index),
-        findings.facts(index),
-        findings.scales(index),
-        draw_pictures(findings, index, picture),
-        tuple(findings.warnings(index)),
-    )
+    drawing = tqdm(drawn, desc="draw", unit="input", disable=not verbose)
+    shown = [draw_pictures(findings, index, picture) for index, picture in enumerate(drawing)]
+    html = render(title, _facts(model, explainer, findings), findings, shown)
+    return Report(html, tuple(map(findings.row, range(len(x)))), explanation)
 
 
 def _default_explainer(model: Any, inputs: Inputs, options: dict[str, Any]) -> Any:
@@ -252,17 +221,13 @@ def _default_explainer(model: Any, inputs: Inputs, options: dict[str, Any]) -> A
 def _names(names: Any, count: int) -> list[str]:
     if names is None:
         return [f"input {index}" for index in range(count)]
-    if isinstance(names, str) or len(names) != count:
-        raise ValueError(f"names must be one for each of the {count} inputs, got {names!r}.")
+    _check_each("names", names, count, f"the {count} inputs")
     return [as_text(str(name)) for name in names]
 
 
-def _check_class_names(class_names: Any, classes: int) -> None:
-    if class_names is not None and (isinstance(class_names, str) or len(class_names) != classes):
-        raise ValueError(
-            f"class_names must be one for each of the model's {classes} outputs, got "
-            f"{class_names!r}."
-        )
+def _check_each(name: str, values: Any, count: int, whole: str) -> None:
+    if isinstance(values, str) or len(values) != count:
+        raise ValueError(f"{name} must be one for each of {whole}, got {values!r}.")
 
 
 def _pictures(pictures: Any, x: np.ndarray, ndim: int) -> np.ndarray:
@@ -270,9 +235,9 @@ def _pictures(pictures: Any, x: np.ndarray, ndim: int) -> np.ndarray:
     if pictures is None:
         return x
     found = on_host(pictures)
-    whole = found.shape == x.shape if ndim == 1 else found.shape[: 1 + ndim] == x.shape[: 1 + ndim]
-    if not whole or found.ndim > 2 + ndim:
-        size = x.shape if ndim == 1 else x.shape[: 1 + ndim]
+    axes = None if ndim == 1 else 1 + ndim
+    if found.shape[:axes] != x.shape[:axes] or found.ndim > 2 + ndim:
+        size = x.shape[:axes]
         raise ValueError(
             f"pictures must be one for each input and of its size, {size}"
             f"{', with or without channels last' * (ndim > 1)}; got shape {found.shape}."
@@ -305,21 +270,12 @@ def _check_reference(reference: Any, explainer: Any, sizes: tuple[int, ...]) -> 
         return
     if not isinstance(reference, ScaleProfile):
         raise TypeError(f"reference must be a ScaleProfile, got a {type(reference).__name__}.")
-    theirs = (
-        reference.method,
-        reference.wavelet,
-        len(reference.scales) - 1,
-        len(reference.bands[0][1]),
-        bool(reference.mean[0] > 0),
-    )
     level = explainer.level
-    ours = (
-        type(explainer).__name__,
-        explainer.wavelet,
-        default_level(sizes, explainer.wavelet) if level is None else level,
-        len(sizes),
-        explainer.include_approximation,
-    )
+    level = default_level(sizes, explainer.wavelet) if level is None else level
+    axes, approximation = len(reference.bands[0][1]), bool(reference.mean[0] > 0)
+    theirs = reference.method, reference.wavelet, len(reference.scales) - 1, axes, approximation
+    method, includes = type(explainer).__name__, explainer.include_approximation
+    ours = method, explainer.wavelet, level, len(sizes), includes
     if theirs != ours:
         raise ValueError(
             "reference must be made as the explanation is: the method, wavelet, levels, axes and "
@@ -343,18 +299,16 @@ def _labels(targets: Any, outputs: np.ndarray) -> np.ndarray | None:
     return found.argmax(axis=1)
 
 
-def _facts(
-    model: Any, explainer: Any, findings: Findings, entries: Sequence[Entry]
-) -> dict[str, str]:
+def _facts(model: Any, explainer: Any, findings: Findings) -> dict[str, str]:
     """What is known of model, method and inputs."""
-    count, explanation = len(entries), findings.explanation
+    count, explanation = len(findings.names), findings.explanation
     found = {
         "Model": str(getattr(model, "name", None) or type(model).__name__),
         "Explained by": f"{type(explainer).__name__}, {explanation.wavelet} wavelet, "
         f"{explanation.level} level{'s' * (explanation.level != 1)}",
         **({"Not explained": findings.left_out} if findings.left_out else {}),
         "Inputs": f"{count}",
-        "With warnings": f"{sum(bool(entry.warnings) for entry in entries)}",
+        "With warnings": f"{sum(bool(findings.warnings(index)) for index in range(count))}",
     }
     if findings.targets is not None:
         found["Wrong predictions"] = f"{findings.wrong.sum()}"

@@ -1,0 +1,5 @@
+"""A page on what a model makes of each input, for those who look for what went wrong."""
+
+from .making import Report, report
+
+__all__ = ["Report", "report"]
