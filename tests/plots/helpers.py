@@ -53,13 +53,7 @@ def wcam_of(size=(16, 16), mode="periodization", wavelet="haar", level=2, interv
     indices = indices_of(cells, shares, total, intervals)
     coefficients = indices.spread(total)
     return WaveletExplanation(
-        coefficients,
-        wavelet,
-        mode,
-        (2, *size, 1),
-        len(size),
-        indices,
-        includes_approximation=False,
+        coefficients, wavelet, mode, (2, *size, 1), len(size), indices, includes_approximation=False
     )
 
 

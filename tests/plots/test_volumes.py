@@ -209,11 +209,7 @@ def test_what_draws_no_volumes_names_what_does(draw, use):
 
 @pytest.mark.parametrize(
     ("draw", "use"),
-    [
-        (plot_slices, "plot_pixels"),
-        (plot_projections, "plot_scales"),
-        (interactive, "plot_pixels"),
-    ],
+    [(plot_slices, "plot_pixels"), (plot_projections, "plot_scales"), (interactive, "plot_pixels")],
 )
 def test_images_are_refused(draw, use):
     with pytest.raises(ValueError, match=f"Expected an explanation of volumes.*{use}"):
