@@ -262,16 +262,16 @@ class WaveletMetric(Parameters, ExplanationMetric):
 
     def _asked(self, front_end: Any) -> Model:
         """The model, as the metric asks it."""
-        how = {"output": self.output, "activation": self.activation, "front_end": front_end}
-        return Model(self.model, self._scored(), **how)
+        how: dict[str, Any] = {"output": self.output, "activation": self.activation}
+        return Model(self.model, self._scored(), front_end=front_end, **how)
 
     def _scored(self) -> Any:
         """The operator that scores."""
         return self.operator
 
     def _prepare(self, model: Model, inputs: Any) -> Inputs:
-        where = {"ndim": self.ndim, "channels": self.channels, "explained": self.explained}
-        return prepare(model, inputs, self.targets, **where)
+        where: dict[str, Any] = {"channels": self.channels, "explained": self.explained}
+        return prepare(model, inputs, self.targets, ndim=self.ndim, **where)
 
     def _removal_of(self, explanations: Any) -> FeatureRemoval:
         """The removal of the features that explanations tell of."""

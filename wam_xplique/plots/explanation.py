@@ -246,8 +246,7 @@ def plot_scale_importance(
         # About its middle, since a percentile interval need not hold the estimate.
         ax.errorbar((low + high) / 2, places, xerr=(high - low) / 2, **_WHISKERS)
     for share, end, place in zip(shares, ends, places, strict=True):
-        text, offset = f"{share:.0%}", {"textcoords": "offset points"}
-        ax.annotate(text, (end, place), (4, 0), va="center", fontsize=8, **offset)
+        ax.annotate(f"{share:.0%}", (end, place), (4, 0), **_SHARE)
     if explanation.ndim > 1:
         ax.invert_yaxis()
     ax.set_xlim(0, max(1.3 * ends.max(), 1e-6))
@@ -333,6 +332,7 @@ def draw_row(
 
 
 _GRID: dict[str, Any] = {"color": "0.55", "linewidth": 0.6}
+_SHARE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8}
 _WHISKERS: dict[str, Any] = {
     "fmt": "none",
     "ecolor": WHISKER_COLOR,
