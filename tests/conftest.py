@@ -51,7 +51,7 @@ class ChannelsLastFlatten(nn.Module):
     """Flatten as Keras does, so that the weights of the next layer carry over."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.permute(0, 2, 3, 1).flatten(1)
+        return x.movedim(1, -1).flatten(1)
 
 
 def make_torch(model: keras.Model) -> nn.Module:

@@ -168,17 +168,17 @@ class SharedSets(ours.WaveletMuFidelity):
         return {}
 
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
-        posed = self._posed(explanations)
-        features = count_cells(posed.cells)
+        removal = self._removal_of(explanations)
+        features = count_cells(removal.cells)
         sets = RandomSets(features, max(1, round(self.subset_percent * features)), self.seed)
-        cells = tuple(band.tobytes() for band in flatten(posed.cells).values())
+        cells = tuple(band.tobytes() for band in flatten(removal.cells).values())
 
         def without(problem: MaskingProblem, _: np.ndarray) -> np.ndarray:
             return scores_without_sets(problem, sets, self.nb_samples)
 
         if cells not in self.known:
-            self.known[cells] = self._by_blocks(without, posed)
-        importance = self._by_blocks(lambda _, importance: importance, posed)
+            self.known[cells] = self._by_blocks(without, removal)
+        importance = self._by_blocks(lambda _, importance: importance, removal)
         return fidelity_to_sets(sets, self.known[cells], importance)
 
 

@@ -26,12 +26,7 @@ from ..conftest import ChannelsLastFlatten, channels_first
 
 FRAMEWORKS = ("tensorflow", "torch")
 STATISTICS = (WaveletSmoothGrad, WaveletSquareGrad, WaveletVarGrad)
-EXPLAINERS = (
-    WaveletSaliency,
-    WaveletGradientInput,
-    *STATISTICS,
-    WaveletIntegratedGradients,
-)
+EXPLAINERS = (WaveletSaliency, WaveletGradientInput, *STATISTICS, WaveletIntegratedGradients)
 
 each_explainer = pytest.mark.parametrize("cls", EXPLAINERS, ids=lambda cls: cls.__name__[7:])
 each_statistic = pytest.mark.parametrize("cls", STATISTICS, ids=lambda cls: cls.__name__[7:])

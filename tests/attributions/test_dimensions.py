@@ -1,4 +1,4 @@
-"""Signals and volumes as images: equations, frameworks, indices and errors in 1D and in 3D."""
+"""Signals, images and volumes alike: equations, frameworks, indices and errors."""
 
 from __future__ import annotations
 
@@ -27,20 +27,33 @@ from wam_xplique.attributions import (
 from wam_xplique.coefficients import WaveletTransform
 
 from ..algorithms.test_estimators import each_function
+from ..conftest import ChannelsLastFlatten
 from . import helpers, test_equations, test_fam, test_wcam
 from .helpers import EXPLAINERS, each_explainer, each_framework, native, quick
 from .test_equations import BASELINE, NOISE, TOLERANCE, noise_draws, pull_back, target_weights
 from .test_frameworks import same_noise  # noqa: F401 (a fixture)
 from .test_wcam import noise, quiet
 
-CASES = {  # shape of an input, wavelet, mode, level; images are all over the other modules
+CASES = {  # shape of an input, wavelet, mode, level
     "signal": ((21,), "db2", "symmetric", 2),
     "signals": ((19, 2), "haar", "periodization", 2),
     "volume": ((7, 5, 6, 2), "haar", "symmetric", 2),
     "clip": ((6, 7, 9, 2), "db2", "periodization", 1),
 }
+IMAGES = {
+    "image": ((16, 16, 2), "db2", "periodization", 2),
+    "odd image": ((13, 14, 2), "db2", "symmetric", 2),
+}
+LARGE_IMAGES = [
+    ((32, 32, 3), "haar", "periodization", 3),
+    ((32, 32, 3), "db4", "symmetric", 2),
+    ((27, 27, 3), "bior2.2", "reflect", 2),
+    ((27, 27, 3), "sym3", "periodization", 2),
+    ((27, 27, 3), "haar", "zero", 3),
+]
 CONVOLUTIONS = {
     1: (keras.layers.Conv1D, nn.Conv1d),
+    2: (keras.layers.Conv2D, nn.Conv2d),
     3: (keras.layers.Conv3D, nn.Conv3d),
 }
 
@@ -49,13 +62,7 @@ each_case = pytest.mark.parametrize(
 )
 each_method = pytest.mark.parametrize("cls", [*EXPLAINERS, WCAM], ids=lambda cls: cls.__name__)
 inverse_matrix = functools.cache(helpers.inverse_matrix)
-
-
-class ChannelsLastFlatten(nn.Module):
-    """Flatten as Keras does, whatever the number of axes."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.movedim(1, -1).flatten(1)
+polynomial_model = functools.cache(helpers.polynomial_model)
 
 
 def space(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -69,15 +76,6 @@ def axes(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def one_hot(count: int = 3) -> np.ndarray:
     return np.eye(2, dtype=np.float32)[[1, 0, 1][:count]]
-
-
-@functools.cache
-def quadratic_model(framework: str, shape: tuple[int, ...]) -> tuple[Any, np.ndarray]:
-    """The model f(x)_k = Σ w_k x², and its weights."""
-    model, weights = helpers.polynomial_model(framework, shape, 2)
-    if framework == "torch":
-        model.flatten = ChannelsLastFlatten().eval()
-    return model, weights
 
 
 @functools.cache
@@ -110,16 +108,19 @@ def twins(shape: tuple[int, ...]) -> dict[str, Any]:
 # --- gradients -----------------------------------------------------------------------------
 
 
-@each_case
+@pytest.mark.parametrize(
+    ("shape", "wavelet", "mode", "level"), (CASES | IMAGES).values(), ids=CASES | IMAGES
+)
 @each_framework
 @each_explainer
 def test_every_method_is_its_equation(cls, framework, shape, wavelet, mode, level):
     """On a quadratic model, written out with matrices, for the same noise."""
-    model, weights = quadratic_model(framework, shape)
+    model, weights = polynomial_model(framework, shape, 2)
     x = noise(3, *shape)
     explainer = cls(
         model,
         reducer=None,
+        batch_size=4,
         wavelet=wavelet,
         mode=mode,
         level=level,
@@ -166,12 +167,7 @@ def test_frameworks_agree(cls, shape, wavelet, mode, level):
     explanations, maps = {}, {}
     for framework, model in twins(shape).items():
         explainer = cls(
-            model,
-            wavelet=wavelet,
-            mode=mode,
-            level=level,
-            include_approximation=True,
-            **quick(cls),
+            model, wavelet=wavelet, mode=mode, level=level, include_approximation=True, **quick(cls)
         )
         explanations[framework] = explainer.explain_wavelet(native(x, framework), y)
         maps[framework] = np.asarray(explainer(native(x, framework), y))
@@ -183,29 +179,25 @@ def test_frameworks_agree(cls, shape, wavelet, mode, level):
     assert helpers.relative_error(last, maps["tensorflow"]) <= 1e-4
 
 
-@each_case
+@pytest.mark.parametrize(
+    ("shape", "wavelet", "mode", "level"), [*CASES.values(), *LARGE_IMAGES], ids=str
+)
 @each_framework
 def test_integrated_gradients_are_complete(framework, shape, wavelet, mode, level):
-    model, x, y = twins(shape)[framework], noise(2, *shape), one_hot(2)
-    explainer = WaveletIntegratedGradients(
-        model,
-        reducer="sum",
-        steps=64,
-        baseline_value=0.5,
-        wavelet=wavelet,
-        mode=mode,
-        level=level,
-        include_approximation=True,
-    )
-    explanation = explainer.explain_wavelet(native(x, framework), y)
-    total = sum(band.reshape(2, -1).sum(1) for band in helpers.bands(explanation.coefficients))
-
-    keras_model = twins(shape)["tensorflow"]
-    scores, baseline = (
-        (keras_model(values).numpy() * y).sum(-1) for values in (x, np.full_like(x, 0.5))
-    )
-    assert np.abs(scores - baseline).min() > 0.01, "the test needs a model that tells x from it"
-    np.testing.assert_allclose(total, scores - baseline, rtol=0.01)
+    x, y = noise(2, *shape), one_hot(2)
+    options = {"wavelet": wavelet, "mode": mode, "level": level, "include_approximation": True}
+    for value in (0.5,) if len(shape) != 3 else (0.0, 2.0, -1.0):
+        explainer = WaveletIntegratedGradients(
+            twins(shape)[framework], reducer="sum", steps=64, baseline_value=value, **options
+        )
+        explanation = explainer.explain_wavelet(native(x, framework), y)
+        total = sum(band.reshape(2, -1).sum(1) for band in helpers.bands(explanation.coefficients))
+        scores, baseline = (
+            (twins(shape)["tensorflow"](values).numpy() * y).sum(-1)
+            for values in (x, np.full_like(x, value))
+        )
+        assert np.abs(scores - baseline).min() > 0.01, "the test needs a model that tells them"
+        np.testing.assert_allclose(total, scores - baseline, rtol=0.01)
 
 
 # --- Sobol indices -------------------------------------------------------------------------
@@ -256,8 +248,6 @@ def test_indices_of_a_linear_model_are_the_squares_of_what_its_cells_contribute(
     """Σ w x = Σ (W w)(W x) for an orthogonal wavelet: a sum over the cells."""
     x, weights = noise(1, *shape), noise(1, *shape, seed=1)
     model = test_wcam.linear(kind, weights[0])
-    if kind == "torch":
-        model[0] = ChannelsLastFlatten().eval()
     explainer = WCAM(model, 4, 256, batch_size=1024, level=level, partition=partition, **quiet)
     sobol = explainer.explain_wavelet(native(x, kind), np.ones((1, 1))).sobol
     z, w = (pywt.wavedecn(v, "haar", "periodization", level, axes(shape)) for v in (x, weights))
@@ -287,8 +277,6 @@ def test_fam_finds_the_band_that_a_model_looks_at(kind, size, number):
     radius = test_fam.radius(size)
     ring = np.minimum((radius / radius.max() * 4).astype(int), 3)
     model = test_fam.energy_of(kind, size, ring == number)
-    if kind == "torch":
-        model.flatten = ChannelsLastFlatten().eval()
     explanation = test_fam.explain(model, native(noise(1, *size, 1), kind), nb_design=8)
     np.testing.assert_allclose(explanation.radial_importance(), np.eye(4)[[number]], atol=1e-4)
 
@@ -407,13 +395,6 @@ def test_fam_explains_images_without_channels(framework):
         for shape, values in (((8, 9), x), ((8, 9, 1), x[..., np.newaxis]))
     )
     np.testing.assert_allclose(alone.spectrum(), beside.spectrum(), rtol=1e-4, atol=1e-6)
-
-
-@each_method
-@pytest.mark.parametrize("ndim", [0, 4, 1.5, True, "2"])
-def test_a_wrong_number_of_axes_is_told(cls, ndim):
-    with pytest.raises(ValueError, match=re.escape(f"ndim must be None, 1, 2 or 3, got {ndim!r}")):
-        cls(flat_model("torch", (8, 8)), ndim=ndim)
 
 
 @each_method

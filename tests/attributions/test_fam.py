@@ -311,21 +311,6 @@ def test_intervals_hold_the_estimates():
     assert (importance <= sobol.importance_interval[..., 1]).all()
 
 
-@each_perturbation
-def test_an_explanation_survives_the_disk(perturbation, tmp_path):
-    explanation = explain(energy_model, noise(2, 9, 12, 3), perturbation, confidence=0.9)
-    explanation.save(tmp_path / "fam.npz")
-    loaded = FourierExplanation.load(tmp_path / "fam")
-    assert loaded.input_shape == (2, 9, 12, 3)
-    assert loaded.ndim == 2
-    assert len(loaded) == 2
-    for name in ("spectrum", "pixels", "radial_importance"):
-        np.testing.assert_array_equal(getattr(loaded, name)(), getattr(explanation, name)())
-    np.testing.assert_array_equal(loaded.radii, explanation.radii)
-    np.testing.assert_array_equal(loaded.sobol.interval, explanation.sobol.interval)
-    np.testing.assert_array_equal(loaded.octave_importance(2), explanation.octave_importance(2))
-
-
 def test_defaults_are_28_rings():
     explanation = FAM(energy_model).explain_fourier(noise(1, 56, 60, 1), np.ones((1, 1)))
     assert explanation.sobol.total.shape == (1, 28)

@@ -24,23 +24,16 @@ from wam_xplique.attributions import (
     WaveletVarGrad,
 )
 
+from .helpers import EXPLAINERS, each_framework
+
 SIZE, SEEN, CLASSES = 64, 12, 3
-GRADIENT_METHODS = (
-    WaveletSaliency,
-    WaveletGradientInput,
-    WaveletSmoothGrad,
-    WaveletSquareGrad,
-    WaveletVarGrad,
-    WaveletIntegratedGradients,
-)
 RNG = np.random.default_rng(0)
 TO_SEEN = RNG.standard_normal((SIZE, SEEN)).astype(np.float32) / 8
 TO_SCORES = RNG.standard_normal((SEEN, CLASSES)).astype(np.float32)
 X = RNG.standard_normal((3, SIZE)).astype(np.float32)
 Y = np.eye(CLASSES, dtype=np.float32)[[0, 2, 1]]
 
-each_method = pytest.mark.parametrize("method", GRADIENT_METHODS, ids=lambda m: m.__name__)
-each_framework = pytest.mark.parametrize("framework", ["tensorflow", "torch"])
+each_method = pytest.mark.parametrize("method", EXPLAINERS, ids=lambda m: m.__name__)
 
 
 class TorchHead(torch.nn.Module):
@@ -260,7 +253,7 @@ def test_it_is_saved(tmp_path):
 # --- bad front ends --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cls", [*GRADIENT_METHODS, WCAM, FAM], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("cls", [*EXPLAINERS, WCAM, FAM], ids=lambda c: c.__name__)
 def test_a_front_end_is_a_callable(cls):
     with pytest.raises(TypeError, match="front_end must be None or a callable, got 3"):
         cls(keras_head(), front_end=3)

@@ -21,6 +21,7 @@ from .helpers import counting_model, each_framework, native, polynomial_model
 SHAPE = (8, 12, 2)
 X = np.random.default_rng(5).uniform(0.2, 1, (3, *SHAPE)).astype(np.float32)
 Y = np.eye(2, dtype=np.float32)[[0, 1, 0]]
+NO_NUMBERS = "baseline_value must be a number or an array of numbers"
 WHOLE = {"level": 2, "reducer": "sum", "include_approximation": True}
 
 
@@ -131,9 +132,11 @@ def test_baselines_have_their_channels_where_the_inputs_have_them():
         (np.nan, ValueError, "baseline_value must be finite"),
         ([], ValueError, "baseline_value must be finite"),
         ([0.0, np.inf], ValueError, "baseline_value must be finite"),
-        ("black", TypeError, "baseline_value"),
-        (None, TypeError, "baseline_value"),
-        (True, TypeError, "baseline_value"),
+        (-np.inf, ValueError, "baseline_value must be finite"),
+        ("0", TypeError, NO_NUMBERS),
+        ("black", TypeError, NO_NUMBERS),
+        (None, TypeError, NO_NUMBERS),
+        (True, TypeError, NO_NUMBERS),
     ],
 )
 def test_bad_baselines_are_refused_before_any_work(value, error, message):

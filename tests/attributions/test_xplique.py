@@ -28,7 +28,7 @@ from wam_xplique.attributions import (
 )
 
 from ..conftest import SIZE, channels_first, make_keras
-from .helpers import EXPLAINERS, each_explainer, each_framework, quick, relative_error
+from .helpers import each_explainer, each_framework, quick, relative_error
 
 
 class Module(tf.Module):
@@ -62,13 +62,7 @@ def test_the_explainers_are_xpliques_white_box_explainers(cls, keras_model):
 def test_the_explainers_are_importable_from_all_three_places(cls):
     for module in ("wam_xplique", "wam_xplique.attributions", "xplique.attributions"):
         assert getattr(importlib.import_module(module), cls.__name__) is cls
-
-
-def test_the_explainers_come_by_a_plain_import_statement_from_xplique():
-    from xplique.attributions import WaveletSmoothGrad as published
-
-    assert published is WaveletSmoothGrad
-    assert "WaveletSmoothGrad" in xplique.attributions.__all__
+    assert cls.__name__ in xplique.attributions.__all__
 
 
 @pytest.mark.parametrize(
@@ -110,28 +104,11 @@ def test_the_positional_parameters_are_those_of_xpliques_class(cls, base):
 # --- inputs --------------------------------------------------------------------------------
 
 
-@each_explainer
-@each_framework
-@pytest.mark.parametrize("batch_size", [None, 1, 3, 32])
-def test_every_batch_size_is_accepted(
-    cls, framework, batch_size, keras_model, torch_model, images, targets
-):
-    model = torch_model if framework == "torch" else keras_model
-    answer = cls(model, batch_size=batch_size, **quick(cls))(images, targets)
-    assert answer.shape == (4, SIZE, SIZE, 1)
-
-
 def test_arrays_tensors_and_lists_give_the_same(keras_model, images, targets, saliency_map):
     explainer = WaveletSaliency(keras_model)
     for x in (tf.constant(images), images.tolist(), list(images), images.astype(np.float64)):
         for y in (tf.constant(targets), targets.tolist(), targets.astype(int)):
             assert relative_error(explainer(x, y), saliency_map) <= 1e-6
-
-
-def test_explain_and_call_are_the_same(keras_model, images, targets, saliency_map):
-    explainer = WaveletSaliency(keras_model)
-    np.testing.assert_array_equal(explainer.explain(images, targets), saliency_map)
-    np.testing.assert_array_equal(explainer(images, targets), saliency_map)
 
 
 DATASETS = {
@@ -153,12 +130,7 @@ def test_datasets_are_accepted_batched_or_not(
     models = {"keras": keras_model, "tf_module": Module(keras_model), "torch": torch_model}
     dataset = arrange(tf.data.Dataset.from_tensor_slices((images, targets)))
     answer = WaveletSaliency(models[model_is]).explain(dataset)
-    assert relative_error(answer, saliency_map) <= 1e-4
-
-
-def test_a_dataset_may_stand_where_targets_are_none(keras_model, images, targets, saliency_map):
-    dataset = tf.data.Dataset.from_tensor_slices((images, targets)).batch(4)
-    assert relative_error(WaveletSaliency(keras_model)(dataset, None), saliency_map) <= 1e-6
+    assert relative_error(answer, saliency_map) <= (1e-4 if model_is == "torch" else 1e-6)
 
 
 def test_a_dataset_gives_a_wavelet_explanation_too(keras_model, images, targets, saliency_map):
@@ -166,11 +138,6 @@ def test_a_dataset_gives_a_wavelet_explanation_too(keras_model, images, targets,
     explanation = WaveletSaliency(keras_model).explain_wavelet(dataset)
     assert isinstance(explanation, wam_xplique.WaveletExplanation)
     assert relative_error(explanation.pixels(), saliency_map) <= 1e-6
-
-
-def test_a_tf_module_is_explained(keras_model, images, targets, saliency_map):
-    answer = WaveletSaliency(Module(keras_model))(images, targets)
-    assert relative_error(answer, saliency_map) <= 1e-6
 
 
 @pytest.mark.parametrize("reducer", ["mean", "sum", "min", "max", None])
@@ -220,17 +187,14 @@ def test_output_layer_works_with_an_operator(keras_model, images, targets):
     ],
     ids=["none", "by_name", "by_name_2", "by_task", "by_task_2", "by_callable", "by_tf_function"],
 )
-def test_operators_by_name_task_or_callable(operator, keras_model, images, targets, saliency_map):
+def test_operators_by_name_task_or_callable(
+    operator, keras_model, torch_model, images, targets, saliency_map
+):
     answer = WaveletSaliency(keras_model, operator=operator)(images, targets)
     assert relative_error(answer, saliency_map) <= 1e-5
-
-
-@pytest.mark.parametrize("operator", ["classification", xplique.Tasks.REGRESSION])
-def test_xpliques_operators_run_natively_in_pytorch(
-    operator, torch_model, images, targets, saliency_map
-):
-    answer = WaveletSaliency(torch_model, operator=operator)(images, targets)
-    assert relative_error(answer, saliency_map) <= 1e-4
+    if not callable(operator):  # which runs natively in PyTorch
+        answer = WaveletSaliency(torch_model, operator=operator)(images, targets)
+        assert relative_error(answer, saliency_map) <= 1e-4
 
 
 @each_framework
@@ -389,20 +353,6 @@ def test_fidelity_metrics_take_the_explanations(
     assert np.isfinite(score)
 
 
-@each_explainer
-def test_deletion_and_insertion_take_every_method(cls, keras_model, images, targets):
-    explanations = cls(keras_model, **quick(cls))(images, targets)
-    for metric in (metrics.Deletion, metrics.Insertion):
-        assert np.isfinite(metric(keras_model, images, targets, steps=2)(explanations))
-
-
-@each_explainer
-@pytest.mark.parametrize("metric", ["Complexity", "Sparseness"])
-def test_complexity_metrics_take_the_explanations(metric, cls, keras_model, images, targets):
-    explanations = cls(keras_model, **quick(cls))(images, targets)
-    assert np.isfinite(getattr(metrics, metric)()(explanations))
-
-
 @each_setting
 def test_average_stability_takes_the_explainer(
     framework, keras_model, torch_model, images, targets
@@ -491,17 +441,16 @@ def pyplot():
     mpl.use(backend)
 
 
-@pytest.mark.parametrize("cls", EXPLAINERS, ids=lambda cls: cls.__name__)
-def test_xpliques_plots_take_the_explanations(cls, pyplot, keras_model, images, targets):
+@each_explainer
+def test_xpliques_metrics_and_plots_take_every_method(cls, pyplot, keras_model, images, targets):
     explanations = cls(keras_model, **quick(cls))(images, targets)
+    for metric in (metrics.Deletion, metrics.Insertion):
+        assert np.isfinite(metric(keras_model, images, targets, steps=2)(explanations))
+    for metric in (metrics.Complexity, metrics.Sparseness):
+        assert np.isfinite(metric()(explanations))
     plots.plot_attributions(explanations, images, cols=2, img_size=1, alpha=0.5)
-    figure = pyplot.gcf()
-    assert len(figure.axes) >= len(images)
-    figure.canvas.draw()
-
-
-def test_xplique_plots_a_single_explanation(pyplot, keras_model, images, targets):
-    explanations = WaveletSaliency(keras_model)(images, targets)
+    assert len(pyplot.gcf().axes) >= len(images)
+    pyplot.gcf().canvas.draw()
     plots.plot_attribution(explanations[0], images[0], clip_percentile=1.0)
     pyplot.gcf().canvas.draw()
 
@@ -511,7 +460,9 @@ def test_an_explainer_is_called_as_explain_is(keras_model, images, targets):
     expected = explainer.explain(images, targets)
     dataset = tf.data.Dataset.from_tensor_slices((images, targets))
     np.testing.assert_array_equal(explainer(inputs=images, targets=targets), expected)
+    np.testing.assert_array_equal(explainer(images, targets), expected)
     np.testing.assert_array_equal(explainer(dataset), expected)
+    np.testing.assert_array_equal(explainer(dataset, None), expected)
     np.testing.assert_array_equal(explainer(dataset.batch(3)), expected)
 
 

@@ -123,13 +123,7 @@ def test_to_numpy_makes_half_types_float32(framework, dtype):
     np.testing.assert_array_equal(back, [1.5, -2.0])
 
 
-@pytest.mark.parametrize(
-    "framework",
-    [
-        "numpy",
-        "torch",
-    ],
-)
+@pytest.mark.parametrize("framework", ["numpy", "torch"])
 def test_to_numpy_copies(framework):
     """What is done to the copy does not reach the tensor (TensorFlow's cannot be written to)."""
     backend, tensor = tensors(framework, array(3))

@@ -42,10 +42,6 @@ def noise(*shape: int) -> np.ndarray:
 def test_an_unknown_wavelet_is_refused_with_the_nearest_names(framework, wavelet, nearest):
     with pytest.raises(ValueError, match=f"wavelet='{wavelet}'.*nearest are .*{nearest}"):
         wavedecn(image(framework), wavelet)
-
-
-@everywhere
-def test_a_continuous_wavelet_is_refused(framework):
     with pytest.raises(ValueError, match="'morl' is not a discrete wavelet"):
         wavedecn(image(framework), "morl")
 
@@ -139,12 +135,9 @@ def test_an_object_of_no_framework_is_refused(x):
     for function in (wavedecn, pullback):
         with pytest.raises(TypeError, match="No backend"):
             function(x, "haar")
-
-
-@pytest.mark.parametrize("x", [[[1.0, 2.0]], "haar", 1.0])
-def test_coefficients_of_no_framework_are_refused(x):
-    with pytest.raises(TypeError, match="No backend"):
-        waverecn([x], "haar")
+    if x is not None:
+        with pytest.raises(TypeError, match="No backend"):
+            waverecn([x], "haar")
 
 
 @everywhere
@@ -206,27 +199,16 @@ def test_an_empty_list_has_no_inverse(framework):
 
 
 @everywhere
-def test_none_is_no_coefficient(framework):
+def test_bands_that_are_none_no_dict_or_of_several_shapes_are_refused(framework):
     approximation, level = wavedecn(image(framework), "haar", level=1, axes=(1, 2))
     with pytest.raises(ValueError, match=r"coeffs\[0\].* must not be None"):
         waverecn([None, level], "haar", axes=(1, 2))
     with pytest.raises(ValueError, match=r"coeffs\[1\] has None at \['da'\]"):
         waverecn([approximation, {**level, "da": None}], "haar", axes=(1, 2))
-
-
-@everywhere
-def test_details_that_are_no_dict_are_refused(framework):
-    approximation, level = wavedecn(image(framework), "haar", level=1, axes=(1, 2))
     with pytest.raises(TypeError, match=r"coeffs\[1\] must be a dict"):
         waverecn([approximation, tuple(level.values())], "haar", axes=(1, 2))
-
-
-@everywhere
-def test_bands_of_several_shapes_are_refused(framework):
-    approximation, level = wavedecn(image(framework), "haar", level=1, axes=(1, 2))
-    level["dd"] = level["dd"][:, 1:]
     with pytest.raises(ValueError, match=r"coeffs\[1\] must hold bands of one shape"):
-        waverecn([approximation, level], "haar", axes=(1, 2))
+        waverecn([approximation, {**level, "dd": level["dd"][:, 1:]}], "haar", axes=(1, 2))
 
 
 @everywhere
@@ -250,22 +232,16 @@ def test_details_that_do_not_fit_the_reconstruction_below_them_are_refused(frame
 def test_details_left_out_count_as_zero_as_in_pywavelets(framework, mode):
     arguments, axes = ("db2", mode), (1, 2)
     full = pywt.wavedecn(noise(2, 21, 18), "db2", mode, 2, axes)
+    partials = [[full[0], {}, {}], [full[0], full[1], {}]]
     for left_out in (["1:ad"], ["2:da", "2:dd"], ["1:ad", "1:da", "1:dd"], ["2:ad", "2:da"]):
         partial = [full[0], dict(full[1]), dict(full[2])]
         for name in left_out:
             index, key = name.split(":")
             del partial[int(index)][key]
+        partials.append(partial)
+    for partial in partials:
         expected = pywt.waverecn(partial, *arguments, axes)
         back = waverecn(coefficients_to(partial, framework), *arguments, axes)
-        assert_close(back, expected, 1e-12)
-
-
-@frameworks
-def test_a_level_left_out_counts_as_zero_as_in_pywavelets(framework):
-    approximation, coarse, _ = pywt.wavedecn(noise(2, 20, 16), "db2", level=2, axes=(1, 2))
-    for partial in ([approximation, {}, {}], [approximation, coarse, {}]):
-        expected = pywt.waverecn(partial, "db2", axes=(1, 2))
-        back = waverecn(coefficients_to(partial, framework), "db2", axes=(1, 2))
         assert_close(back, expected, 1e-12)
 
 

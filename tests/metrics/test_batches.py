@@ -114,10 +114,7 @@ def test_large_inputs_are_compiled_to_the_same_scores():
 def test_models_with_scores_that_are_not_finite_are_refused():
     x, y = noise(2, 16), targets(2)
     metric = WaveletDeletion(lambda x: np.log(np.abs(x[:, :3]) - 0.1), x, y)
-    with (
-        np.errstate(all="ignore"),
-        pytest.raises(ValueError, match="NaN or infinite scores for"),
-    ):
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="NaN or infinite scores for"):
         metric(random_explanation(x))
 
 

@@ -22,6 +22,7 @@ from wam_xplique.metrics import (
 from ..attributions.helpers import counting_model
 from .helpers import (
     CAUSAL,
+    METRICS,
     SPECTRA,
     Network,
     each_causal,
@@ -34,8 +35,6 @@ from .helpers import (
 SHAPE = (16, 16, 3)
 X, Y = noise(2, *SHAPE), targets(2)
 NAN, INFINITE = float("nan"), float("inf")
-
-each_spectra = pytest.mark.parametrize("cls", SPECTRA, ids=lambda cls: cls.__name__)
 
 
 @pytest.fixture(params=["callable", "tensorflow", "torch"])
@@ -54,45 +53,56 @@ def model(request):
 # --- arguments -----------------------------------------------------------------------------
 
 
-@each_metric
+SHARES = [0, -0.5, 1.5, NAN, None, "all", True]
+ARGUMENTS = [  # the metrics that have it, its name, wrong values, and what is said of them
+    (METRICS, "batch_size", [0, 2.5], "batch_size"),
+    (METRICS, "activation", ["relu"], "activation"),
+    (METRICS, "level", [-1, 1.5], "level"),
+    (METRICS, "wavelet", ["db44"], "wavelet|db44"),
+    (METRICS, "mode", ["symetric"], "mode"),
+    (METRICS, "baseline_mode", ["zero", NAN, True], "baseline_mode"),
+    (METRICS, "domain", ["pixels", "front_end"], "domain"),
+    (METRICS, "operator", ["clasification"], "operator"),
+    (METRICS, "seed", [-1], "seed"),
+    (
+        CAUSAL,
+        "steps",
+        [0, -2, 2.5, None, True, NAN],
+        "steps must be an integer of at least 1, or -1.*got",
+    ),
+    (
+        CAUSAL,
+        "max_percentage_perturbed",
+        SHARES,
+        r"max_percentage_perturbed must be a number in \(0, 1\]",
+    ),
+    ([WaveletMuFidelity], "grid_size", [0, 2.0], "grid_size must be"),
+    ([WaveletMuFidelity], "subset_percent", [0.0, 1.2], "subset_percent must be"),
+    ([WaveletMuFidelity], "nb_samples", [1, 10.0], "nb_samples must be"),
+    (
+        [MatchedFaithfulness],
+        "groups",
+        [0, 2.5, None, True],
+        "groups must be an integer of at least 1, got",
+    ),
+    (SPECTRA, "keep", [0, -1, 0.0, 1.5, NAN, None, True, "half"], "keep must be"),
+]
+OF_ANOTHER_TYPE = [(METRICS, "wavelet", [3], "wavelet"), (METRICS, "front_end", [3], "front_end")]
+
+
 @pytest.mark.parametrize(
-    ("name", "value", "error"),
+    ("error", "cls", "name", "values", "message"),
     [
-        ("batch_size", 0, ValueError),
-        ("batch_size", 2.5, ValueError),
-        ("activation", "relu", ValueError),
-        ("level", -1, ValueError),
-        ("level", 1.5, ValueError),
-        ("wavelet", "db44", ValueError),
-        ("wavelet", 3, TypeError),
-        ("mode", "symetric", ValueError),
-        ("baseline_mode", "zero", ValueError),
-        ("baseline_mode", NAN, ValueError),
-        ("baseline_mode", True, ValueError),
-        ("domain", "pixels", ValueError),
-        ("domain", "front_end", ValueError),
-        ("front_end", 3, TypeError),
-        ("operator", "clasification", ValueError),
-        ("seed", -1, ValueError),
+        pytest.param(error, cls, *rest, id=f"{cls.__name__}-{rest[0]}")
+        for error, table in ((ValueError, ARGUMENTS), (TypeError, OF_ANOTHER_TYPE))
+        for classes, *rest in table
+        for cls in classes
     ],
 )
-def test_bad_arguments_are_named(cls, name, value, error, model):
-    with pytest.raises(error, match=name if name != "wavelet" else "wavelet|db44"):
-        cls(model, X, Y, **{name: value})
-
-
-@each_causal
-@pytest.mark.parametrize("steps", [0, -2, 2.5, None, True, NAN])
-def test_steps_are_a_positive_integer_or_minus_one(cls, steps, model):
-    with pytest.raises(ValueError, match=r"steps must be an integer of at least 1, or -1.*got"):
-        cls(model, X, Y, steps=steps)
-
-
-@each_causal
-@pytest.mark.parametrize("share", [0, -0.5, 1.5, NAN, None, "all", True])
-def test_what_is_perturbed_is_a_share(cls, share, model):
-    with pytest.raises(ValueError, match=r"max_percentage_perturbed must be a number in \(0, 1\]"):
-        cls(model, X, Y, max_percentage_perturbed=share)
+def test_bad_arguments_are_named(error, cls, name, values, message, model):
+    for value in values:
+        with pytest.raises(error, match=message):
+            cls(model, X, Y, **{name: value})
 
 
 @each_causal
@@ -102,38 +112,9 @@ def test_at_least_one_feature_is_perturbed(cls, model):
         metric(random_explanation(X))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("grid_size", 0),
-        ("grid_size", 2.0),
-        ("subset_percent", 0.0),
-        ("subset_percent", 1.2),
-        ("nb_samples", 1),
-        ("nb_samples", 10.0),
-    ],
-)
-def test_bad_arguments_of_mu_fidelity_are_named(name, value, model):
-    with pytest.raises(ValueError, match=f"{name} must be"):
-        WaveletMuFidelity(model, X, Y, **{name: value})
-
-
-@pytest.mark.parametrize("groups", [0, 2.5, None, True])
-def test_groups_are_a_positive_integer(groups, model):
-    with pytest.raises(ValueError, match="groups must be an integer of at least 1, got"):
-        MatchedFaithfulness(model, X, Y, groups=groups)
-
-
 def test_a_grid_larger_than_the_coefficients(model):
     with pytest.raises(ValueError, match="grid_size=17 is larger"):
         WaveletMuFidelity(model, X, Y, grid_size=17)(random_explanation(X))
-
-
-@each_spectra
-@pytest.mark.parametrize("keep", [0, -1, 0.0, 1.5, NAN, None, True, "half"])
-def test_the_important_part_is_a_share_or_a_count(cls, keep, model):
-    with pytest.raises(ValueError, match=r"keep must be"):
-        cls(model, X, Y, keep=keep)
 
 
 @each_metric

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pywt
 
@@ -16,6 +18,30 @@ def explanation_of(size=(24, 17), mode="periodization", wavelet="haar", level=2,
     noise = np.random.default_rng(0).standard_normal((2, *size))
     coefficients = pywt.wavedecn(noise, wavelet, mode, level, axes=range(1, 1 + ndim))
     return WaveletExplanation(coefficients, wavelet, mode, (2, *size, 1), ndim)
+
+
+def nothing_of(explanation):
+    """An explanation whose coefficients are all zero."""
+    return replace(explanation, coefficients=map_bands(np.zeros_like, explanation.coefficients))
+
+
+def signals_of(shape=(64,), level=3, wavelet="haar", approximation=False):
+    """An explanation of two signals (T,) or (T, W)."""
+    return _of_noise(shape, level, wavelet, approximation, shape, 1)
+
+
+def volumes_of(size=(8, 12, 16), level=2, approximation=False, channels=()):
+    """An explanation of two volumes."""
+    return _of_noise((*size, *channels), level, "haar", approximation, (*size, 1), 3)
+
+
+def _of_noise(shape, level, wavelet, approximation, input_shape, ndim):
+    noise = np.random.default_rng(0).standard_normal((2, *shape))
+    axes = range(1, 1 + ndim)
+    coefficients = pywt.wavedecn(noise, wavelet, "periodization", level, axes=axes)
+    if not approximation:
+        coefficients[0][:] = 0
+    return WaveletExplanation(coefficients, wavelet, "periodization", (2, *input_shape), ndim)
 
 
 def indices_of(cells, shares, total, intervals=True):
@@ -53,13 +79,7 @@ def wcam_of(size=(16, 16), mode="periodization", wavelet="haar", level=2, interv
     indices = indices_of(cells, shares, total, intervals)
     coefficients = indices.spread(total)
     return WaveletExplanation(
-        coefficients,
-        wavelet,
-        mode,
-        (2, *size, 1),
-        len(size),
-        indices,
-        includes_approximation=False,
+        coefficients, wavelet, mode, (2, *size, 1), len(size), indices, includes_approximation=False
     )
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -14,12 +10,6 @@ from wam_xplique.fourier import frequencies
 from wam_xplique.plots import plot_radial_importance, plot_spectrum
 
 from .helpers import explanation_of, fam_of
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def value_at(ax, vertical, horizontal):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -10,14 +9,6 @@ import pytest
 from wam_xplique import WaveletExplanation
 from wam_xplique.plots import plot_overlay
 from wam_xplique.plots.overlay import draw_overlay
-
-mpl.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def explanation(signed: bool = False) -> WaveletExplanation:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -15,21 +11,20 @@ import pywt
 from matplotlib.colors import to_rgba
 
 from wam_xplique.plots import (
+    interactive,
     plot_explanation,
     plot_mosaic,
     plot_pixels,
+    plot_projections,
     plot_scale_importance,
     plot_scales,
+    plot_scalogram,
+    plot_slices,
+    plot_waveform,
 )
 from wam_xplique.plots.explanation import HELD_COLOR
 
-from .helpers import explanation_of, fam_of, wcam_of
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
+from .helpers import explanation_of, fam_of, signals_of, volumes_of, wcam_of
 
 
 def test_mosaic_shows_the_magnitude_of_every_coefficient_where_pywavelets_packs_it():
@@ -203,12 +198,36 @@ def test_no_whiskers_are_drawn_without_intervals():
         assert len(plot_scale_importance(explanation).containers) == 1
 
 
+# What draws an explanation of signals, of images and of volumes.
+PLACES = (lambda e: plot_waveform(e, np.zeros(64)), plot_pixels, plot_slices)
+SCALES = (plot_scalogram, plot_scales, plot_projections)
+OF_PLACES, OF_SCALES = ("waveform", "pixels", "slices"), ("scalogram", "scales", "projections")
+KINDS = {"signals": signals_of, "images": explanation_of, "volumes": volumes_of}
+
+
 @pytest.mark.parametrize(
-    "draw", [plot_mosaic, plot_pixels, plot_scales, plot_scale_importance], ids=lambda f: f.__name__
+    ("kind", "draw", "names"),
+    [
+        *((kind, draw, OF_PLACES) for kind, draw in zip(KINDS, PLACES, strict=True)),
+        *((kind, draw, OF_SCALES) for kind, draw in zip(KINDS, SCALES, strict=True)),
+        ("images", plot_mosaic, OF_SCALES),
+        ("volumes", interactive, OF_PLACES),
+    ],
 )
-def test_an_explanation_of_frequencies_is_refused(draw):
+def test_what_draws_another_kind_is_named(kind, draw, names):
+    for (other, make), name in zip(KINDS.items(), names, strict=True):
+        if other != kind:
+            said = f"Expected an explanation of {kind}, got one of {other} .*; plot_{name} draws"
+            with pytest.raises(ValueError, match=said):
+                draw(make())
     with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExplanation"):
         draw(fam_of())
+    assert not plt.get_fignums()
+
+
+def test_shares_of_frequencies_are_refused():
+    with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExplanation"):
+        plot_scale_importance(fam_of())
     assert not plt.get_fignums()
 
 
@@ -268,13 +287,6 @@ def test_an_explanation_of_nothing_is_drawn_as_zeros():
     assert np.isfinite(plot_mosaic(explanation).images[0].get_array()).all()
     assert not plot_pixels(explanation).images[0].get_array().any()
     plot_scale_importance(explanation).figure.canvas.draw()
-
-
-def test_signals_are_refused_where_an_image_is_drawn():
-    signals = explanation_of((16,), ndim=1)
-    with pytest.raises(ValueError, match="1 dimensions"):
-        plot_mosaic(signals)
-    assert not plt.get_fignums()
 
 
 # --- signs, and what is left out -----------------------------------------------------------

@@ -12,12 +12,6 @@ from wam_xplique.plots import plot_randomization
 LAYERS = ("original", "fc", "conv")
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
-
-
 def found(seed: int = 0) -> Randomization:
     generator = np.random.default_rng(seed)
     return Randomization(LAYERS, generator.normal([1, 0.5, 0.1], 0.1, (6, 3)))

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,42 +12,18 @@ import pywt
 from matplotlib.colors import to_rgba
 
 from wam_xplique import WCAM, WaveletExplanation, WaveletGradientInput
-from wam_xplique.coefficients import map_bands
 from wam_xplique.plots import (
     plot_explanation,
-    plot_mosaic,
-    plot_pixels,
     plot_scale_importance,
-    plot_scales,
     plot_scalogram,
-    plot_slices,
     plot_spectrogram,
     plot_waveform,
 )
 from wam_xplique.plots.signals import MASK_COLOR, MOST_COLUMNS
 
-from .helpers import explanation_of, fam_of
+from .helpers import explanation_of, nothing_of, signals_of, volumes_of
 
 RATE = 1000
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
-def signals_of(shape=(64,), level=3, wavelet="haar", approximation=False):
-    """An explanation of two signals (T,) or (T, W)."""
-    noise = np.random.default_rng(0).standard_normal((2, *shape))
-    coefficients = pywt.wavedecn(noise, wavelet, "periodization", level, axes=(1,))
-    if not approximation:
-        coefficients[0][:] = 0
-    return WaveletExplanation(coefficients, wavelet, "periodization", (2, *shape), 1)
-
-
-def nothing_of(explanation):
-    return replace(explanation, coefficients=map_bands(np.zeros_like, explanation.coefficients))
 
 
 def signal_of(shape=(64,)):
@@ -250,33 +222,6 @@ def test_explainers_of_signals_can_be_drawn(channels):
     assert ax.images[0].get_clim()[1] == pytest.approx(ax.images[0].get_array().max())
 
 
-@pytest.mark.parametrize(
-    ("draw", "use"),
-    [
-        (plot_mosaic, "plot_scalogram"),
-        (plot_scales, "plot_scalogram"),
-        (plot_pixels, "plot_waveform"),
-        (plot_slices, "plot_waveform"),
-    ],
-)
-def test_what_draws_no_signals_names_what_does(draw, use):
-    with pytest.raises(ValueError, match=f"signals.*; {use} draws those"):
-        draw(signals_of())
-    assert not plt.get_fignums()
-
-
-@pytest.mark.parametrize(
-    ("draw", "use"),
-    [(lambda e: plot_waveform(e, signal_of()), "plot_pixels"), (plot_scalogram, "plot_scales")],
-)
-def test_images_are_refused(draw, use):
-    with pytest.raises(ValueError, match=f"Expected an explanation of signals.*{use}"):
-        draw(explanation_of())
-    with pytest.raises(ValueError, match="Expected a WaveletExplanation"):
-        draw(fam_of())
-    assert not plt.get_fignums()
-
-
 @pytest.mark.parametrize("shape", [(63,), (64, 2), (64, 1, 1), ()])
 def test_a_signal_of_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match=r"signal must be of the shape \(64,\)"):
@@ -299,13 +244,14 @@ def test_a_rate_that_is_none_is_refused(rate):
     assert not plt.get_fignums()
 
 
-def test_images_have_no_sample_rate():
-    for draw in (
-        lambda: plot_scale_importance(explanation_of(), sample_rate=RATE),
-        lambda: plot_explanation(explanation_of(), np.eye(24, 17), sample_rate=RATE),
-    ):
-        with pytest.raises(ValueError, match="sample_rate must be None for images, got 1000"):
-            draw()
+def test_images_and_volumes_have_no_sample_rate():
+    for kind, explanation in (("images", explanation_of()), ("volumes", volumes_of())):
+        for draw in (
+            lambda e: plot_scale_importance(e, sample_rate=RATE),
+            lambda e: plot_explanation(e, np.zeros(e.spatial_shape), sample_rate=RATE),
+        ):
+            with pytest.raises(ValueError, match=f"sample_rate must be None for {kind}, got 1000"):
+                draw(explanation)
     assert not plt.get_fignums()
 
 

@@ -6,53 +6,22 @@ import re
 import sys
 from dataclasses import replace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import pywt
 
-from wam_xplique import WaveletExplanation
-from wam_xplique.coefficients import map_bands
 from wam_xplique.plots import (
     interactive,
     plot_explanation,
-    plot_mosaic,
-    plot_pixels,
     plot_projections,
     plot_scale_importance,
-    plot_scales,
-    plot_scalogram,
     plot_slices,
-    plot_waveform,
     save_interactive,
 )
 
-from .helpers import explanation_of, fam_of, wcam_of
+from .helpers import nothing_of, volumes_of, wcam_of
 
 SIZE = (8, 12, 16)
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
-def volumes_of(size=SIZE, level=2, approximation=False, channels=()):
-    """An explanation of two volumes."""
-    noise = np.random.default_rng(0).standard_normal((2, *size, *channels))
-    coefficients = pywt.wavedecn(noise, "haar", "periodization", level, axes=(1, 2, 3))
-    if not approximation:
-        coefficients[0][:] = 0
-    return WaveletExplanation(coefficients, "haar", "periodization", (2, *size, 1), 3)
-
-
-def nothing_of(explanation):
-    return replace(explanation, coefficients=map_bands(np.zeros_like, explanation.coefficients))
 
 
 def volume_wcam():
@@ -192,38 +161,6 @@ def test_axes_that_are_given_are_drawn_on():
 
 
 @pytest.mark.parametrize(
-    ("draw", "use"),
-    [
-        (plot_mosaic, "plot_projections"),
-        (plot_scales, "plot_projections"),
-        (plot_pixels, "plot_slices"),
-        (plot_scalogram, "plot_projections"),
-        (lambda explanation: plot_waveform(explanation, np.zeros(8)), "plot_slices"),
-    ],
-)
-def test_what_draws_no_volumes_names_what_does(draw, use):
-    with pytest.raises(ValueError, match=f"volumes.*; {use} draws those"):
-        draw(volumes_of())
-    assert not plt.get_fignums()
-
-
-@pytest.mark.parametrize(
-    ("draw", "use"),
-    [
-        (plot_slices, "plot_pixels"),
-        (plot_projections, "plot_scales"),
-        (interactive, "plot_pixels"),
-    ],
-)
-def test_images_are_refused(draw, use):
-    with pytest.raises(ValueError, match=f"Expected an explanation of volumes.*{use}"):
-        draw(explanation_of())
-    with pytest.raises(ValueError, match="Expected a WaveletExplanation"):
-        draw(fam_of())
-    assert not plt.get_fignums()
-
-
-@pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"level": 3}, "level must be from 1, the finest, to 2.*got 3"),
@@ -241,11 +178,6 @@ def test_what_does_not_fit_the_volume_is_refused(given, message):
         with pytest.raises(ValueError, match=message):
             interactive(volumes_of(), **given)
     assert not plt.get_fignums()
-
-
-def test_a_volume_has_no_sample_rate():
-    with pytest.raises(ValueError, match="sample_rate must be None for volumes"):
-        plot_explanation(volumes_of(), np.zeros(SIZE), sample_rate=10)
 
 
 # --- figures to be turned --------------------------------------------------------------------

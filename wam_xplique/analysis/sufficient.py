@@ -19,7 +19,10 @@ from ..metrics import InputFidelity
 from ..model import on_host
 from ..plots.gallery import plot_gallery
 
-DECISIVE = {"sufficient": (sufficient_counts, keep_first), "necessary": (necessary_counts, remove_first)}
+DECISIVE = {
+    "sufficient": (sufficient_counts, keep_first),
+    "necessary": (necessary_counts, remove_first),
+}
 """By kind, how many coefficients are, and what is left for the model then."""
 
 
@@ -175,12 +178,12 @@ class _Predictions(InputFidelity):
 
     def decisive(self, kind: str, explanations: Any, tries: int) -> DecisiveImages:
         search, left = DECISIVE[kind]
-        inputs, posed, classes = self._inputs, self._posed(explanations), self._classes()
+        inputs, removal, classes = self._inputs, self._removal_of(explanations), self._classes()
         layout, backend = inputs.layout, inputs.backend
         progress = Progress("input", self.verbose)
 
         def of_block(rows: slice) -> tuple[np.ndarray, ...]:
-            problem, importance = posed.removal(inputs[rows], progress)
+            problem, importance = removal.problem_of(inputs[rows], progress)
             places = ranks(importance, self.seed)
             count, found = search(problem, places, classes[rows], tries)
             images = perturbed_inputs(problem, left(places, count))
@@ -189,7 +192,7 @@ class _Predictions(InputFidelity):
 
         size = BatchSize.of(self)
         x, images, count, found = by_blocks(len(inputs), of_block, size, backend, progress)
-        held, features = bool(np.all(posed.cells[0] == HELD)), count_cells(posed.cells)
+        held, features = bool(np.all(removal.cells[0] == HELD)), count_cells(removal.cells)
         return DecisiveImages(kind, x, images, count, features, found, held, classes, layout.ndim)
 
     def _classes(self) -> np.ndarray:

@@ -161,17 +161,8 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         if self.front_end is not None:
             front_end_shape(question.model, x)
             transform = WithFrontEnd(transform, question.model.seen)
-        problem = GradientProblem(
-            backend,
-            question.gradients,
-            x,
-            question.y,
-            transform,
-            size,
-            progress,
-            question.scores,
-            over_channels,
-        )
+        how = (transform, size, progress, question.scores, over_channels)
+        problem = GradientProblem(backend, question.gradients, x, question.y, *how)
         found = self._attribute(problem, question)
         _check_finite(found.coefficients, question.rows.start)
         finished = self._finish(found, layout)
@@ -261,14 +252,7 @@ def _over_channels(found: Attribution, reducer: str) -> Attribution:
 
 
 def _check_finite(coefficients: Coefficients, start: int) -> None:
-    """
-    Check that the gradients of inputs, numbered from `start` on, are finite.
-
-    Raises
-    ------
-    ValueError
-        If they are NaN or infinite, as those of the logarithm of zero are.
-    """
+    """Check that the gradients of inputs, numbered from `start` on, are finite."""
     finite = [
         np.isfinite(band).all(axis=tuple(range(1, band.ndim)))
         for band in flatten(coefficients).values()

@@ -82,25 +82,15 @@ class DropIn(Parameters, ABC):
         """The model as it is asked, made once."""
         if "_known" not in self.__dict__:
             model, layer, operator, differentiable = self._how
-            self._known = Model(
-                cut_at_layer(model, layer),
-                operator,
-                output=self.output,
-                front_end=self.front_end,
-                differentiable=differentiable,
-            )
+            how: dict[str, Any] = {"front_end": self.front_end, "differentiable": differentiable}
+            self._known = Model(cut_at_layer(model, layer), operator, output=self.output, **how)
         return self._known
 
     def _prepare(self, inputs: Any, targets: Any) -> Inputs:
         model = self._asked()
         inputs, targets = gathered(inputs, targets, model)
         return prepare(
-            model,
-            inputs,
-            targets,
-            ndim=self.ndim,
-            channels=self.channels,
-            explained=self.explained,
+            model, inputs, targets, ndim=self.ndim, channels=self.channels, explained=self.explained
         )
 
     def __getstate__(self) -> dict[str, Any]:

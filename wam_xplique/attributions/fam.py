@@ -68,13 +68,8 @@ class FAM(SobolExplainer):
         half = np.fft.ifftshift(cells[0])[..., : spatial[-1] // 2 + 1]
         ring = rings(spatial, self.grid_size)
         members = [[ring == number] for number in range(self.grid_size)]
-        indices = self._indices(
-            found,
-            FourierTransform(layout.spatial_axes),
-            cells,
-            shares(cells, members),
-            masked=[half],
-        )
+        transform = FourierTransform(layout.spatial_axes)
+        indices = self._indices(found, transform, cells, shares(cells, members), masked=[half])
         radii = (np.arange(self.grid_size) + 0.5) * radius(spatial).max() / self.grid_size
         return FourierExplanation(indices, radii, shape, layout.ndim)
 

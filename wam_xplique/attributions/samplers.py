@@ -88,16 +88,7 @@ _SOBOL = (ScrambledSobolSequenceRS, ScipySobolSequenceRS, TFSobolSequenceRS)
 
 
 def check_sampler(sampler: Any, nb_design: int) -> None:
-    """
-    Check that a sampler makes replicated designs, of `nb_design` rows.
-
-    Raises
-    ------
-    TypeError
-        If `sampler` is not replicated.
-    ValueError
-        If it is a Sobol sequence and `nb_design` no power of two.
-    """
+    """Check that a sampler makes replicated designs, of `nb_design` rows."""
     if not isinstance(sampler, ReplicatedSampler):
         raise TypeError(
             "sampler must be a replicated sampler, such as Xplique's ScipySobolSequenceRS, got "
@@ -110,16 +101,7 @@ def check_sampler(sampler: Any, nb_design: int) -> None:
 
 
 class Rows:
-    """
-    The rows of A and of B that a sampler draws; of C, whose rows repeat them, nothing is kept.
-
-    Parameters
-    ----------
-    sampler
-        Replicated sampler.
-    dimension
-        Number of columns.
-    """
+    """The rows of A and of B that a sampler draws; C, whose rows repeat them, is not kept."""
 
     def __init__(self, sampler: ReplicatedSampler, dimension: int):
         self.sampler = sampler
@@ -127,14 +109,7 @@ class Rows:
         self._drawn = np.empty((0, 2 * dimension), np.float32)
 
     def __call__(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """
-        At least the first `rows` rows of A and of B.
-
-        Raises
-        ------
-        ValueError
-            If the sampler cannot draw them, or does not continue the rows that it drew before.
-        """
+        """At least the first `rows` rows of A and of B."""
         drawn = self._drawn  # which another thread may replace, by one that begins as it does
         if rows > len(drawn):
             known, drawn = drawn, self._draw(rows)

@@ -123,27 +123,16 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         masked: Coefficients | None = None,
         refine: float | int | None = None,
     ) -> SobolIndices:
-        """
-        The Sobol indices of the cells, and the parts of them that lie in regions.
-
-        The cell map of the explanation may differ from that of the transform, `masked`.
-        """
+        """The Sobol indices of the cells (`masked`: as the transform has them), and of regions."""
         masked = map_bands(inputs.layout.with_channels, cells if masked is None else masked)
         count = count_cells(cells)
         rows = self._rows.setdefault(count, Rows(self.sampler, count))
         rows(self.nb_design)
         if self.until is not None:
             rows(2 * self.nb_design)  # what is no sequence is refused before the first forward
+        design = (rows, self.nb_design, _as_function(self.estimator))
         problem = SobolProblem(
-            masked,
-            shares,
-            rows,
-            self.nb_design,
-            _as_function(self.estimator),
-            self.until,
-            self.confidence,
-            self.seed,
-            refine,
+            masked, shares, *design, self.until, self.confidence, self.seed, refine
         )
         if refine is not None and refine >= 1:
             check_budget(refine, problem.roots, self.nb_design)
@@ -151,25 +140,15 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
 
         def of_block(block: slice) -> tuple[SobolIndices, np.ndarray]:
             question = inputs[block]
-            masking = MaskingProblem(
-                question.backend,
-                question.scores,
-                question.x,
-                question.y,
-                transform,
-                masked,
-                size,
-                progress,
-            )
-            estimates = score_requests(
-                masking, rows, [partial(estimate, problem)] * len(question.x)
-            )
+            asked = (question.backend, question.scores, question.x, question.y)
+            masking = MaskingProblem(*asked, transform, masked, size, progress)
+            requests = [partial(estimate, problem)] * len(question.x)
+            estimates = score_requests(masking, rows, requests)
             return _stack(estimates, cells, shares, self.confidence), self._sizes(question)
 
         # As many inputs side by side as fill a batch with what they ask for first.
         together = BatchSize(-(-(self.batch_size or 1) // (2 * self.nb_design)))
-        blocks = by_blocks(len(inputs), of_block, together, inputs.backend, progress)
-        indices, sizes = blocks
+        indices, sizes = by_blocks(len(inputs), of_block, together, inputs.backend, progress)
         constant = np.flatnonzero(indices.variance == 0)
         if len(constant):
             warn(
@@ -216,14 +195,7 @@ def _warn_of_doubt(indices: SobolIndices) -> None:
 
 
 def _as_function(estimator: Any) -> Estimator:
-    """
-    One of Xplique's estimators, as a function of the scores of A, B and C.
-
-    Raises
-    ------
-    TypeError
-        If it is no Sobol estimator.
-    """
+    """One of Xplique's estimators, as a function of the scores of A, B and C."""
     if not isinstance(estimator, SobolEstimator):
         raise TypeError(
             "estimator must be a Sobol estimator, such as Xplique's JansenEstimator, got "

@@ -100,13 +100,8 @@ class WCAM(SobolExplainer):
         transform = WaveletTransform.fitting(
             found.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
         )
-        cells = wavelet_cells(
-            transform,
-            shape[1 : 1 + layout.ndim],
-            self.partition,
-            self.grid_size,
-            self.include_approximation,
-        )
+        how = (self.partition, self.grid_size, self.include_approximation)
+        cells = wavelet_cells(transform, shape[1 : 1 + layout.ndim], *how)
         return self._indices(found, transform, cells, level_shares(cells), refine=self.refine)
 
     def _explanation(self, indices: SobolIndices, found: Inputs) -> WaveletExplanation:

@@ -35,7 +35,13 @@ from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Inputs, Layout, Question, front_end_shape, gathered, prepare
 from ..intervals import student
 from ..model import IN_SINGLE, RESOLUTIONS, Model, Output, is_torch_tensor, own_copy
-from .importance import Wavelets, as_array, check_explanations, check_finite, importance
+from .importance import (
+    Wavelets,
+    as_array,
+    check_explanations,
+    check_finite,
+    coefficient_importance,
+)
 
 DOMAINS = ("wavelet", "front_end")
 
@@ -48,21 +54,11 @@ class ScoreInterval(NamedTuple):
     high: float
 
 
-class Posed(NamedTuple):
-    """
-    The removal of features.
-
-    Parameters
-    ----------
-    cells
-        The features, a cell map of one input.
-    removal
-        ``removal(question, progress)``: the problem of some inputs, and the importance (N, K) of
-        their features.
-    """
+class FeatureRemoval(NamedTuple):
+    """The features, a cell map of one input, and what masks them and is their importance (N, K)."""
 
     cells: Coefficients
-    removal: Callable[[Question, Progress], tuple[MaskingProblem, np.ndarray]]
+    problem_of: Callable[[Question, Progress], tuple[MaskingProblem, np.ndarray]]
 
 
 @dataclass(eq=False, repr=False)
@@ -182,12 +178,12 @@ class WaveletMetric(Parameters, ExplanationMetric):
         Parameters
         ----------
         explanations
-            A `WaveletExplanation` of the inputs, or maps of them.
+            A `WaveletExplanation` of the inputs, or maps of them or of the front end's output.
 
         Returns
         -------
         score
-            Mean of the scores of the inputs.
+            Mean of the scores of the inputs; `FaithfulnessOnSpectra` takes their median.
 
         Raises
         ------
@@ -205,8 +201,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
         explanations
             As for `evaluate`.
         confidence
-            Probability that the interval holds what the metric is over all such inputs, between
-            0 and 1.
+            Probability that it holds what the metric is over all such inputs, between 0 and 1.
 
         Returns
         -------
@@ -244,58 +239,46 @@ class WaveletMetric(Parameters, ExplanationMetric):
 
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
         """
-        Evaluate the metric for each input.
+        The scores (N,) of the inputs, each by itself.
 
         Parameters
         ----------
         explanations
             As for `evaluate`.
-
-        Returns
-        -------
-        scores
-            Array (N,).
         """
-        return self._by_blocks(self._scores, self._posed(explanations))
+        return self._by_blocks(self._scores, self._removal_of(explanations))
 
     @abstractmethod
     def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
         """The scores (N,) of the importance (N, K) of some inputs' features."""
 
-    def _by_blocks(self, function: Callable[..., Any], posed: Posed) -> Any:
-        """What a function of the removal of features, and of their importance, makes of all."""
+    def _by_blocks(self, function: Callable[..., Any], removal: FeatureRemoval) -> Any:
+        """What a function of the masking of features, and of their importance, makes of all."""
         progress = Progress("forward", self.verbose)
 
         def of_block(rows: slice) -> Any:
-            return function(*posed.removal(self._inputs[rows], progress))
+            return function(*removal.problem_of(self._inputs[rows], progress))
 
         backend, count = self._inputs.backend, len(self._inputs)
         return by_blocks(count, of_block, BatchSize.of(self), backend, progress)
 
     def _asked(self, front_end: Any) -> Model:
         """The model, as the metric asks it."""
-        return Model(
-            self.model,
-            self.operator,
-            output=self.output,
-            activation=self.activation,
-            front_end=front_end,
-        )
+        how: dict[str, Any] = {"output": self.output, "activation": self.activation}
+        return Model(self.model, self._scored(), front_end=front_end, **how)
+
+    def _scored(self) -> Any:
+        """The operator that scores."""
+        return self.operator
 
     def _prepare(self, model: Model, inputs: Any) -> Inputs:
-        return prepare(
-            model,
-            inputs,
-            self.targets,
-            ndim=self.ndim,
-            channels=self.channels,
-            explained=self.explained,
-        )
+        where: dict[str, Any] = {"channels": self.channels, "explained": self.explained}
+        return prepare(model, inputs, self.targets, ndim=self.ndim, **where)
 
-    def _posed(self, explanations: Any) -> Posed:
+    def _removal_of(self, explanations: Any) -> FeatureRemoval:
         """The removal of the features that explanations tell of."""
         if self._is_of_front_end(explanations):
-            return self._posed_front_end(explanations)
+            return self._removal_of_front_end(explanations)
         half = self._inputs.model.half
         if half is not None:
             warn(
@@ -307,7 +290,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
         transform.check(inputs.shape)
         check_explanations(explanations, transform, layout, inputs.shape_channels_last)
         is_wavelets = isinstance(explanations, WaveletExplanation)
-        first = importance(explanations[:1], transform, layout)
+        first = coefficient_importance(explanations[:1], transform, layout)
         has_approximation = len(first) == 1 or bool(
             np.any(explanations.coefficients[0] if is_wavelets else as_array(explanations))
         )
@@ -319,29 +302,20 @@ class WaveletMetric(Parameters, ExplanationMetric):
         )
         of_inputs = map_bands(functools.partial(_native, layout=layout), cells)
 
-        def removal(question: Question, progress: Progress) -> tuple[MaskingProblem, np.ndarray]:
-            values = importance(explanations[question.rows], transform, layout)
-            sums = _sums(cells, values)
+        def problem_of(question: Question, progress: Progress) -> tuple[MaskingProblem, np.ndarray]:
+            values = coefficient_importance(explanations[question.rows], transform, layout)
+            sums = _cell_importance(cells, values)
             if is_wavelets and not self._is_signed:
                 sums = np.abs(sums)
                 if not has_approximation:
                     sums[:, cells[0][cells[0] != HELD]] = -np.inf  # not measured
-            problem = MaskingProblem(
-                question.backend,
-                question.scores,
-                question.x,
-                question.y,
-                transform,
-                of_inputs,
-                BatchSize.of(self),
-                progress,
-                _of_block(self._baseline, question.rows),
-            )
-            return problem, sums
+            baseline, size = _baseline_rows(self._baseline, question.rows), BatchSize.of(self)
+            asked = (question.backend, question.scores, question.x, question.y)
+            return MaskingProblem(*asked, transform, of_inputs, size, progress, baseline), sums
 
-        return Posed(of_inputs, removal)
+        return FeatureRemoval(of_inputs, problem_of)
 
-    def _posed_front_end(self, explanations: Any) -> Posed:
+    def _removal_of_front_end(self, explanations: Any) -> FeatureRemoval:
         is_wavelets = isinstance(explanations, WaveletExplanation)
         values = as_array(explanations.front_end if is_wavelets else explanations)
         expected = (len(self._inputs), *self._seen_shape)
@@ -353,23 +327,18 @@ class WaveletMetric(Parameters, ExplanationMetric):
         check_finite([values])
         cells = self._cells_of_front_end(expected[1:])
         behind = self._asked(None)
+        unchanged = WaveletTransform("haar", 0, "periodization", (1,))
 
-        def removal(question: Question, progress: Progress) -> tuple[MaskingProblem, np.ndarray]:
-            sums = _sums(cells, [values[question.rows]])
-            problem = MaskingProblem(
-                question.backend,
-                question.asked(behind).scores,
-                question.model.seen(question.x),
-                question.y,
-                WaveletTransform("haar", 0, "periodization", (1,)),
-                cells,
-                BatchSize.of(self),
-                progress,
-                _of_block(self._baseline_of_front_end, question.rows),
-            )
+        def problem_of(question: Question, progress: Progress) -> tuple[MaskingProblem, np.ndarray]:
+            sums = _cell_importance(cells, [values[question.rows]])
+            baseline = _baseline_rows(self._baseline_of_front_end, question.rows)
+            scores, seen = question.asked(behind).scores, question.model.seen(question.x)
+            asked = (question.backend, scores, seen, question.y)
+            size = BatchSize.of(self)
+            problem = MaskingProblem(*asked, unchanged, cells, size, progress, baseline)
             return problem, sums if self._is_signed or not is_wavelets else np.abs(sums)
 
-        return Posed(cells, removal)
+        return FeatureRemoval(cells, problem_of)
 
     def _cells(self, shapes: Coefficients, transform: WaveletTransform, all_: bool) -> Coefficients:
         """The features, of importance of these shapes: all of it, or all but the approximation."""
@@ -399,7 +368,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
         given = inputs if self.explained is None else inputs[self.explained]
-        baseline = _like(given, self.baseline_mode(own_copy(given)))
+        baseline = _broadcast_baseline(given, self.baseline_mode(own_copy(given)))
         if self.explained is not None:
             several: Any = dict(inputs) if isinstance(inputs, dict) else list(inputs)
             several[self.explained] = baseline
@@ -413,10 +382,10 @@ class WaveletMetric(Parameters, ExplanationMetric):
         inputs = self._inputs
         parts = [inputs.model.seen(inputs[i : i + 1].x) for i in range(len(inputs))]
         seen = inputs.backend.concat(parts, 0)
-        return _like(seen, self.baseline_mode(own_copy(seen)))
+        return _broadcast_baseline(seen, self.baseline_mode(own_copy(seen)))
 
 
-def _of_block(baseline: Any, rows: slice) -> Tensor | float:
+def _baseline_rows(baseline: Any, rows: slice) -> Tensor | float:
     """A number, or the baselines of some inputs."""
     if isinstance(baseline, float):
         return baseline
@@ -424,24 +393,15 @@ def _of_block(baseline: Any, rows: slice) -> Tensor | float:
 
 
 def check_baseline(baseline_mode: Any) -> None:
-    """
-    Check the baseline.
-
-    Raises
-    ------
-    ValueError
-        If it is neither a finite number nor callable.
-    """
-    if callable(baseline_mode):
-        return
-    if not is_number(baseline_mode):
+    """Check the baseline."""
+    if not callable(baseline_mode) and not is_number(baseline_mode):
         raise ValueError(
             "baseline_mode must be a finite number or a function of the inputs, got "
             f"{baseline_mode!r}."
         )
 
 
-def _like(inputs: Any, baseline: Any) -> Any:
+def _broadcast_baseline(inputs: Any, baseline: Any) -> Any:
     """A baseline of the shape of the inputs, and of their kind."""
     check_whole("baseline_mode", baseline)
     try:
@@ -465,7 +425,7 @@ def _native(cells: np.ndarray, layout: Layout) -> np.ndarray:
     return np.moveaxis(cells, -1, 0) if layout.channels_first else cells
 
 
-def _sums(cells: Coefficients, values: Coefficients) -> np.ndarray:
+def _cell_importance(cells: Coefficients, values: Coefficients) -> np.ndarray:
     """The importance (N, K) of each cell, in all channels."""
 
     def of(number: int, cells: np.ndarray, band: np.ndarray) -> np.ndarray:

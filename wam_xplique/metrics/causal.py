@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..algorithms.cells import count_cells
 from ..algorithms.masking import MaskingProblem
-from ..algorithms.removal import (
-    area_under,
-    deletion_curves,
-    insertion_curves,
-    path,
-    ranks,
-)
+from ..algorithms.removal import area_under, deletion_curves, insertion_curves, path, ranks
 from ..checks import MOST, check_share, is_integer
 from .base import WaveletMetric
+
+Curves = Callable[[MaskingProblem, np.ndarray, np.ndarray], np.ndarray]  # of places and steps
 
 
 @dataclass(eq=False, repr=False)
@@ -60,8 +56,10 @@ class CausalMetric(WaveletMetric):
         check_share("max_percentage_perturbed", self.max_percentage_perturbed)
         super().__post_init__()
 
-    def _relative(self, curves: np.ndarray) -> np.ndarray:
-        """The curves (N, S), each divided by its maximum if so asked."""
+    def _curves(self, kind: Curves, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
+        """The curves (N, S) of a kind, each divided by its maximum if so asked."""
+        steps = self._path(importance.shape[1])
+        curves = kind(problem, ranks(importance, self.seed), steps)
         if not self.relative:
             return curves
         highest = curves.max(axis=1, keepdims=True)
@@ -86,25 +84,22 @@ class CausalMetric(WaveletMetric):
 class CurveMetric(CausalMetric):
     """Base class of the metrics that are the area under one curve."""
 
+    _kind: Curves
+
     def detailed_evaluate(self, explanations: Any) -> dict[int, float]:
         """
-        The curve under which the metric is the area.
+        The mean curve, under which the metric is the area: {features perturbed: score}.
 
         Parameters
         ----------
         explanations
             As for `evaluate`.
-
-        Returns
-        -------
-        curve
-            Number of features perturbed: mean score of the inputs.
         """
         steps, curves = self.curves(explanations)
         return dict(zip(steps.tolist(), curves.mean(axis=0).tolist(), strict=True))
 
     def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
-        return area_under(self._of_block(problem, importance))
+        return area_under(self._curves(self._kind, problem, importance))
 
     def curves(self, explanations: Any) -> tuple[np.ndarray, np.ndarray]:
         """
@@ -122,16 +117,8 @@ class CurveMetric(CausalMetric):
         curves
             Scores (N, S).
         """
-        posed = self._posed(explanations)
-        return self._path(count_cells(posed.cells)), self._by_blocks(self._of_block, posed)
-
-    def _of_block(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
-        steps = self._path(importance.shape[1])
-        return self._relative(self._curves(problem, ranks(importance, self.seed), steps))
-
-    @abstractmethod
-    def _curves(self, problem: MaskingProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """The scores (N, S) at the steps."""
+        removal, of_block = self._removal_of(explanations), partial(self._curves, self._kind)
+        return self._path(count_cells(removal.cells)), self._by_blocks(of_block, removal)
 
 
 class WaveletDeletion(CurveMetric):
@@ -149,8 +136,7 @@ class WaveletDeletion(CurveMetric):
     Parameters are those of `CausalMetric`.
     """
 
-    def _curves(self, problem: MaskingProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        return deletion_curves(problem, places, steps)
+    _kind = staticmethod(deletion_curves)
 
 
 class WaveletInsertion(CurveMetric):
@@ -168,8 +154,7 @@ class WaveletInsertion(CurveMetric):
     Parameters are those of `CausalMetric`.
     """
 
-    def _curves(self, problem: MaskingProblem, places: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        return insertion_curves(problem, places, steps)
+    _kind = staticmethod(insertion_curves)
 
 
 class WaveletFaithfulness(CausalMetric):
@@ -186,9 +171,8 @@ class WaveletFaithfulness(CausalMetric):
     """
 
     def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
-        places, steps = ranks(importance, self.seed), self._path(importance.shape[1])
         inserted, deleted = (
-            area_under(self._relative(curves(problem, places, steps)))
-            for curves in (insertion_curves, deletion_curves)
+            area_under(self._curves(kind, problem, importance))
+            for kind in (insertion_curves, deletion_curves)
         )
         return inserted - deleted

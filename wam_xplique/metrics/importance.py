@@ -24,14 +24,7 @@ class Wavelets(NamedTuple):
     def transform(
         self, explanation: Any, layout: Layout, shape: tuple[int, ...]
     ) -> WaveletTransform:
-        """
-        The transform of inputs of `shape` whose coefficients an explanation ranks.
-
-        Raises
-        ------
-        ValueError
-            If the explanation is one of other coefficients.
-        """
+        """The transform of inputs of `shape` whose coefficients an explanation ranks."""
         if not isinstance(explanation, WaveletExplanation):
             wavelet, mode = plain_wavelet(self.wavelet or "haar"), self.mode or "periodization"
             return WaveletTransform.fitting(shape, wavelet, self.level, mode, layout.spatial_axes)
@@ -48,27 +41,7 @@ class Wavelets(NamedTuple):
 def check_explanations(
     explanations: Any, transform: WaveletTransform, layout: Layout, shape: tuple[int, ...]
 ) -> None:
-    """
-    Check explanations.
-
-    Parameters
-    ----------
-    explanations
-        A `WaveletExplanation`, or maps in the input's own domain.
-    transform
-        Transform of the inputs.
-    layout
-        Layout of the inputs.
-    shape
-        Shape of the inputs with channels last.
-
-    Raises
-    ------
-    ValueError
-        If the explanations are not finite, or not of these inputs.
-    TypeError
-        If they are no explanations.
-    """
+    """Check that explanations are finite, and of inputs of a shape with channels last."""
     if isinstance(explanations, WaveletExplanation):
         _check_wavelets(explanations, transform, layout.ndim, shape)
         check_finite(flatten(explanations.coefficients).values())
@@ -77,12 +50,10 @@ def check_explanations(
         check_finite([as_array(explanations)])
 
 
-def importance(explanations: Any, transform: WaveletTransform, layout: Layout) -> Coefficients:
-    """
-    The importance of each coefficient, signed as the explanation is.
-
-    Arrays (N, h, w), or (N, h, w, C) where each channel has an importance of its own.
-    """
+def coefficient_importance(
+    explanations: Any, transform: WaveletTransform, layout: Layout
+) -> Coefficients:
+    """The importance of each coefficient, signed as the explanation is: (N, h, w[, C])."""
     if isinstance(explanations, WaveletExplanation):
         return explanations.coefficients
     values, ndim = _channels_last(explanations, layout.ndim), layout.ndim
@@ -92,14 +63,7 @@ def importance(explanations: Any, transform: WaveletTransform, layout: Layout) -
 
 
 def as_array(explanations: Any) -> np.ndarray:
-    """
-    Maps as an array, their axes as they come.
-
-    Raises
-    ------
-    TypeError
-        If they hold no real numbers.
-    """
+    """Maps as an array, their axes as they come."""
     if is_torch_tensor(explanations):
         explanations = explanations.detach().cpu()
         explanations = explanations.float() if explanations.itemsize < 4 else explanations
@@ -117,14 +81,7 @@ def as_array(explanations: Any) -> np.ndarray:
 
 
 def check_finite(bands: Any) -> None:
-    """
-    Check that explanations are finite.
-
-    Raises
-    ------
-    ValueError
-        If they are NaN or infinite.
-    """
+    """Check that explanations are finite."""
     bad = [[not np.isfinite(of_input).all() for of_input in band] for band in bands]
     if np.any(bad):
         where = np.flatnonzero(np.any(bad, axis=0)).tolist()

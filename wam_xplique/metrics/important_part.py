@@ -14,7 +14,6 @@ from .. import operators
 from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import most_important_alone, ranks, without_most_important
 from ..checks import MOST, check_share, is_integer
-from ..model import Model
 from ..operators import check_operator
 from .base import WaveletMetric
 
@@ -57,11 +56,14 @@ class ImportantPartMetric(WaveletMetric):
             check_share("keep", self.keep)
         super().__post_init__()
 
-    def _counts(self, importance: np.ndarray) -> np.ndarray:
-        """The number (N,) of features of the important part."""
+    def _before_and_after(
+        self, change: Callable[..., np.ndarray], problem: MaskingProblem, importance: np.ndarray
+    ) -> np.ndarray:
+        """The scores (2, N) of the inputs as they are, and changed by their important part."""
         features = importance.shape[1]
         count = self.keep if is_integer(self.keep) else max(1, round(self.keep * features))
-        return np.minimum(count, (importance > 0).sum(axis=1))
+        counts = np.minimum(count, (importance > 0).sum(axis=1))
+        return change(problem, ranks(importance, self.seed), counts).T
 
 
 class FaithfulnessOnSpectra(ImportantPartMetric):
@@ -78,27 +80,6 @@ class FaithfulnessOnSpectra(ImportantPartMetric):
     Parameters are those of `ImportantPartMetric`.
     """
 
-    def evaluate(self, explanations: Any) -> float:
-        """
-        Evaluate the metric.
-
-        Parameters
-        ----------
-        explanations
-            A `WaveletExplanation` of the inputs, or maps of them or of the front end's output.
-
-        Returns
-        -------
-        score
-            Median of the scores of the inputs.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the explanations are not finite, or do not fit the inputs; see the message.
-        """
-        return super().evaluate(explanations)
-
     def _summary(self, scores: np.ndarray) -> float:
         return float(np.median(scores))
 
@@ -107,8 +88,7 @@ class FaithfulnessOnSpectra(ImportantPartMetric):
         return found.low, found.high
 
     def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
-        places, counts = ranks(importance, self.seed), self._counts(importance)
-        before, after = without_most_important(problem, places, counts).T
+        before, after = self._before_and_after(without_most_important, problem, importance)
         return before - after
 
 
@@ -126,24 +106,17 @@ class InputFidelity(ImportantPartMetric):
     """
 
     def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
-        places, counts = ranks(importance, self.seed), self._counts(importance)
-        before, after = most_important_alone(problem, places, counts).T
+        before, after = self._before_and_after(most_important_alone, problem, importance)
         return (before == after).astype(np.float64)
 
     def _interval(self, scores: np.ndarray, confidence: float) -> tuple[float, float]:
         same = scipy.stats.binomtest(int(scores.sum()), len(scores))
         return same.proportion_ci(confidence, "wilson")
 
-    def _asked(self, front_end: Any) -> Model:
+    def _scored(self) -> Any:
         if check_operator(self.operator) is not predictions_operator:
             raise ValueError(
                 "operator must be None: InputFidelity compares the classes that a classifier "
                 "predicts."
             )
-        return Model(
-            self.model,
-            operators.predicted_class,
-            output=self.output,
-            activation=self.activation,
-            front_end=front_end,
-        )
+        return operators.predicted_class

@@ -93,15 +93,15 @@ def cascading_randomization(
     if not names:
         raise ValueError("model must have layers with weights, found none.")
     reset = _reset_modules if _is_module(module) else _reset_layers
-    stages = {
-        name: functools.partial(reset, parts[name], _seed_of(seed, number))
-        for number, name in enumerate(names)
-    }
-    explain = functools.partial(_importance, explainer(twin), inputs, targets)
+    stages = {}
+    for number, name in enumerate(names):
+        seed_of_layer = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+        stages[name] = functools.partial(reset, parts[name], seed_of_layer)
+    explain = functools.partial(_rows_of_importance, explainer(twin), inputs, targets)
     return cascade(explain, stages, confidence, verbose)
 
 
-def _importance(explainer: Any, inputs: Any, targets: Any) -> np.ndarray:
+def _rows_of_importance(explainer: Any, inputs: Any, targets: Any) -> np.ndarray:
     """What an explainer finds of each input, in one row."""
     if not hasattr(explainer, "explain_wavelet"):
         maps = as_array(explainer(inputs, targets))
@@ -175,10 +175,6 @@ def _chosen(layers: Sequence[str], parts: dict[str, list[Any]]) -> list[str]:
     if isinstance(layers, str) or not layers or not set(layers) <= set(known):
         raise ValueError(f"layers must be None or names among {known}, got {layers!r}.")
     return list(layers)
-
-
-def _seed_of(seed: int, number: int) -> int:
-    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
 
 def _reset_modules(modules: list[Any], seed: int) -> None:

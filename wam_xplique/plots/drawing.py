@@ -52,36 +52,13 @@ SCALES = ("plot_scalogram", "plot_scales", "plot_projections")
 
 
 def check_wavelets(explanation: WaveletExplanation) -> None:
-    """
-    Check that an explanation is one in the wavelet domain.
-
-    Raises
-    ------
-    ValueError
-        If it is no `WaveletExplanation`.
-    """
+    """Check that an explanation is one in the wavelet domain."""
     if not isinstance(explanation, WaveletExplanation):
         raise ValueError(f"Expected a WaveletExplanation, got {type(explanation).__name__}.")
 
 
 def check_kind(explanation: WaveletExplanation, kind: str, views: Sequence[str]) -> None:
-    """
-    Check that an explanation is of what a picture is made for.
-
-    Parameters
-    ----------
-    explanation
-        What is to be drawn.
-    kind
-        One of `KINDS`.
-    views
-        The functions that draw such a view of signals, of images and of volumes.
-
-    Raises
-    ------
-    ValueError
-        If it is no `WaveletExplanation`, or one of another kind; names the function to use.
-    """
+    """Check that it explains one of `KINDS`; `views` draw the same of signals, images, volumes."""
     check_wavelets(explanation)
     found = KINDS[explanation.ndim - 1]
     if found != kind:
@@ -92,14 +69,7 @@ def check_kind(explanation: WaveletExplanation, kind: str, views: Sequence[str])
 
 
 def check_rate(name: str, rate: float) -> None:
-    """
-    Check a number that time is measured by.
-
-    Raises
-    ------
-    ValueError
-        If it is not a positive, finite number.
-    """
+    """Check a number that time is measured by."""
     if not 0 < rate < np.inf:
         raise ValueError(f"{name} must be a positive, finite number, got {rate!r}.")
 
@@ -133,27 +103,9 @@ def draw_map(
     signed: bool = False,
 ) -> ScalarMappable:
     """
-    Draw the magnitude of a map, or its signed values, over the image in grey if it is given.
+    Draw the magnitude of a map (H, W), or its signed values, over an image in grey; its colours.
 
-    Parameters
-    ----------
-    ax
-        Axes to draw on.
-    values
-        Map (H, W).
-    image
-        The image (H, W), (H, W, 1) or (H, W, 3).
-    top
-        What is shown brightest; the largest magnitudes of the map by default.
-    span
-        The values of the image shown black and white; its least and its largest by default.
-    signed
-        Whether colours tell the sign; white is 0 then.
-
-    Returns
-    -------
-    colors
-        What the colours stand for, for a bar of colours.
+    `top` is shown brightest, the `span` of the image's values from black to white.
     """
     magnitude = np.abs(values)
     top = top_of(magnitude) if top is None else top
@@ -179,11 +131,7 @@ def color_scale(top: float, signed: bool = False) -> ScalarMappable:
 
 
 def draw_image(ax: Axes, image: np.ndarray) -> None:
-    """
-    Draw an image, its values stretched to the range that can be shown.
-
-    Channels that are no colours, other than 3, are drawn as their mean.
-    """
+    """Draw an image in the range of its values; channels other than 3 by their mean."""
     image = np.asarray(image, dtype=float)
     if image.ndim == 3 and image.shape[-1] != 3:
         image = image.mean(axis=-1)
@@ -233,23 +181,7 @@ def scale_labels(explanation: WaveletExplanation, sample_rate: float | None = No
     """
     What each level stands for, approximation first, then coarse to fine.
 
-    Parameters
-    ----------
-    explanation
-        Any explanation.
-    sample_rate
-        Samples a second, of signals.
-
-    Returns
-    -------
-    labels
-        Frequencies, level j holding about those from ``sample_rate / 2**(j + 1)`` to
-        ``sample_rate / 2**j`` Hz; without a rate the explanation's `scales`.
-
-    Raises
-    ------
-    ValueError
-        If the rate is not positive, or one is given with no signals.
+    Of signals with a rate, level j holds about ``sample_rate / 2**(j + 1)`` to ``/ 2**j`` Hz.
     """
     if sample_rate is None:
         return explanation.scales
@@ -298,27 +230,10 @@ def shares_of(
     importance: np.ndarray, interval: np.ndarray | None, index: int | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """
-    The shares of the regions in one input, or their means over all, and their intervals.
+    The shares (L,) in one input, or their means over all, and their intervals (L, 2) or None.
 
-    The mean has the mean of the lower and of the upper bounds. All inputs are explained by one
-    design, so its error does not average out over them: this is the interval of the mean if their
-    errors go together, and too wide an one if they do not. It does not tell how inputs differ.
-
-    Parameters
-    ----------
-    importance
-        Shares (N, L).
-    interval
-        Their intervals (N, L, 2), if there are any.
-    index
-        Which input; None for the mean over all.
-
-    Returns
-    -------
-    shares
-        Array (L,).
-    interval
-        Array (L, 2), or None.
+    The mean has the mean of the bounds. All inputs are explained by one design, so its error does
+    not average out: this is the interval if their errors go together, and else too wide an one.
     """
     if index is None:
         return importance.mean(axis=0), None if interval is None else interval.mean(axis=0)

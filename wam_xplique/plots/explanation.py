@@ -41,7 +41,6 @@ from .drawing import (
 from .signals import plot_scalogram, plot_waveform
 from .volumes import plot_projections, plot_slices
 
-GRID_COLOR = "0.55"
 HELD_COLOR = "0.3"
 ORIENTATIONS = {"da": "h", "ad": "v", "dd": "d"}  # as WCAM figure 10 has them
 # Of the mosaic's side: what is narrower has no room for a letter, or for a scale.
@@ -49,11 +48,7 @@ LETTER_ROOM, SCALE_ROOM = 1 / 10, 1 / 5
 
 
 def plot_mosaic(
-    explanation: WaveletExplanation,
-    index: int = 0,
-    ax: Axes | None = None,
-    *,
-    signed: bool = False,
+    explanation: WaveletExplanation, index: int = 0, ax: Axes | None = None, *, signed: bool = False
 ) -> Axes:
     """
     Draw the mosaic of an image's explanation with its level grid (WCAM figures 3 and 10).
@@ -68,10 +63,8 @@ def plot_mosaic(
 
     Parameters
     ----------
-    explanation
-        Explanation of images.
-    index
-        Which image.
+    explanation, index
+        Explanation of images, and which of them.
     ax
         Axes to draw on; new ones by default, with a bar of colours where there is one scale, or
         signs.
@@ -86,8 +79,7 @@ def plot_mosaic(
     Raises
     ------
     ValueError
-        If it is no `WaveletExplanation`, or one of signals or volumes, for which there are
-        `plot_scalogram` and `plot_projections`.
+        If it is no explanation of images; names what draws signals and volumes.
     """
     check_kind(explanation, "images", SCALES)
     given, ax = ax, new_axes(3.6, 3) if ax is None else ax
@@ -125,12 +117,10 @@ def plot_pixels(
 
     Parameters
     ----------
-    explanation
-        Explanation of images.
+    explanation, index
+        Explanation of images, and which of them.
     image
         The image (H, W), (H, W, 1) or (H, W, 3).
-    index
-        Which image of the explanation.
     ax
         Axes to draw on; new ones by default, with a bar of colours.
     signed
@@ -144,8 +134,7 @@ def plot_pixels(
     Raises
     ------
     ValueError
-        If it is no `WaveletExplanation`, or one of signals or volumes, for which there are
-        `plot_waveform` and `plot_slices`, or signs are asked of a method that has none.
+        If it is no explanation of images, or signs are asked of a method that has none.
     """
     check_kind(explanation, "images", PLACES)
     given, ax = ax, new_axes(3.6, 3) if ax is None else ax
@@ -172,12 +161,10 @@ def plot_scales(
 
     Parameters
     ----------
-    explanation
-        Explanation of images.
+    explanation, index
+        Explanation of images, and which of them.
     image
         The image (H, W), (H, W, 1) or (H, W, 3), drawn beneath.
-    index
-        Which image of the explanation.
     axes
         One axes a level of details; new ones by default.
     signed
@@ -191,9 +178,8 @@ def plot_scales(
     Raises
     ------
     ValueError
-        If it is no `WaveletExplanation`, or one of signals or volumes, for which there are
-        `plot_scalogram` and `plot_projections`, it has no levels, or signs are asked of a method
-        that has none.
+        If it is no explanation of images, it has no levels, or signs are asked of a method that
+        has none.
     """
     check_kind(explanation, "images", SCALES)
     if explanation.level == 0:
@@ -220,19 +206,15 @@ def plot_scale_importance(
     Draw the share of each level in the explanation as bars.
 
     They stand in the order of the other pictures: from coarse down to fine, but for signals from
-    fine down to coarse, as `plot_scalogram` has them.
-
-    What is left out is named below. Whiskers are the explanation's `scale_interval`, where it has
-    one; those of the mean over all inputs are the means of their bounds. They are about the error
-    of the estimate, which the inputs share where they share draws, and not about how the inputs
-    differ.
+    fine down to coarse. What is left out is named below. Whiskers are the explanation's
+    `scale_interval`, where it has one; those of the mean over all inputs are the means of their
+    bounds. They are about the error of the estimate, which the inputs share where they share
+    draws, and not about how the inputs differ.
 
     Parameters
     ----------
-    explanation
-        Any explanation.
-    index
-        Which input; the mean over all inputs by default.
+    explanation, index
+        Any explanation, and which input; the mean over all inputs by default.
     ax
         Axes to draw on; new ones by default.
     sample_rate
@@ -264,14 +246,7 @@ def plot_scale_importance(
         # About its middle, since a percentile interval need not hold the estimate.
         ax.errorbar((low + high) / 2, places, xerr=(high - low) / 2, **_WHISKERS)
     for share, end, place in zip(shares, ends, places, strict=True):
-        ax.annotate(
-            f"{share:.0%}",
-            (end, place),
-            (4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
+        ax.annotate(f"{share:.0%}", (end, place), (4, 0), **_SHARE)
     if explanation.ndim > 1:
         ax.invert_yaxis()
     ax.set_xlim(0, max(1.3 * ends.max(), 1e-6))
@@ -300,20 +275,17 @@ def plot_explanation(
 
     Parameters
     ----------
-    explanation
-        Explanation of images, signals or volumes.
+    explanation, index
+        Explanation of images, signals or volumes, and which input of it.
     inputs
         What is explained: an image (H, W), (H, W, 1) or (H, W, 3), a signal (T,) or (T, W), or a
         volume (D, H, W) or (D, H, W, C).
-    index
-        Which input of the explanation.
     title
         Title of the figure.
     sample_rate
         Samples a second of signals, for axes in seconds and Hz.
     signed
-        Whether the maps, of images, signals or volumes, tell the sign: red speaks for the class,
-        blue against it.
+        Whether the maps tell the sign: red speaks for the class, blue against it.
 
     Returns
     -------
@@ -359,7 +331,8 @@ def draw_row(
     _draw_bars(axes[-1], explanation, index)
 
 
-_GRID: dict[str, Any] = {"color": GRID_COLOR, "linewidth": 0.6}
+_GRID: dict[str, Any] = {"color": "0.55", "linewidth": 0.6}
+_SHARE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8}
 _WHISKERS: dict[str, Any] = {
     "fmt": "none",
     "ecolor": WHISKER_COLOR,

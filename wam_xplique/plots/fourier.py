@@ -24,10 +24,8 @@ def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | No
 
     Parameters
     ----------
-    explanation
-        Explanation of images or of signals.
-    index
-        Which input.
+    explanation, index
+        Explanation of images or of signals, and which of them.
     ax
         Axes to draw on; new ones by default, with a bar of colours.
 
@@ -88,10 +86,8 @@ def plot_radial_importance(
 
     Parameters
     ----------
-    explanation
-        Explanation of images, signals or volumes.
-    index
-        Which input; the mean over all inputs by default.
+    explanation, index
+        Explanation of images, signals or volumes, and which input; the mean over all by default.
     ax
         Axes to draw on; new ones by default.
 

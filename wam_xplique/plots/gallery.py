@@ -23,30 +23,9 @@ def plot_gallery(
     most: int = 6,
 ) -> Figure:
     """
-    Draw inputs in rows, and in columns what was made of them.
+    Draw inputs in rows, and in columns what was made of them: arrays (N, ...), channels last.
 
-    Parameters
-    ----------
-    columns
-        Arrays (N, ...) with channels last by the titles of their columns: signals (N, T) or
-        (N, T, W), images (N, H, W) or (N, H, W, C), volumes (N, D, H, W) or (N, D, H, W, C), of
-        which the slice in the middle of D is drawn.
-    ndim
-        Number of spatial axes: 1 for signals, 2 for images, 3 for volumes.
-    titles
-        A line for each input, by the columns that it stands above.
-    most
-        Most inputs to draw; those that come first.
-
-    Returns
-    -------
-    figure
-        The figure.
-
-    Raises
-    ------
-    ValueError
-        If there are no inputs, or the columns do not have as many.
+    Of volumes the slice in the middle of D is drawn. `titles` are lines for each input, by column.
     """
     counts = {name: len(values) for name, values in columns.items()}
     if not counts or len(set(counts.values())) != 1 or not min(counts.values()):

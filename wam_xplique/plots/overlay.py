@@ -128,23 +128,9 @@ def draw_overlay(
     alpha: float = 0.9,
 ) -> ScalarMappable:
     """
-    Draw a map in colour on an image.
+    Draw a map (H, W) in colour on an image, which is grey beneath signs; what a bar is made of.
 
-    Parameters
-    ----------
-    ax
-        Axes to draw on.
-    values
-        Map (H, W); its magnitudes are drawn if not `signed`.
-    image
-        The image (H, W), (H, W, 1) or (H, W, 3); in grey beneath signs.
-    signed, cmap, alpha
-        As for `plot_overlay`.
-
-    Returns
-    -------
-    shown
-        What a bar of colours is made of; 1 is nearly the largest of the map.
+    `signed`, `cmap` and `alpha` are those of `plot_overlay`; 1 is nearly the largest of the map.
     """
     relative = np.clip(values / (top_of(np.abs(values)) or 1.0), -1, 1)
     shown = ScalarMappable(Normalize(-1 if signed else 0, 1), cmap or COLORMAPS[signed])

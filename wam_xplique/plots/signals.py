@@ -58,14 +58,12 @@ def plot_waveform(
 
     Parameters
     ----------
-    explanation
-        Explanation of signals.
+    explanation, index
+        Explanation of signals, and which of them.
     signal
         The signal (T,) or (T, W).
     sample_rate
         Samples a second, for an axis in seconds; it counts samples by default.
-    index
-        Which signal of the explanation.
     ax
         Axes to draw on; new ones by default, with a bar of colours.
     signed
@@ -125,12 +123,10 @@ def plot_scalogram(
 
     Parameters
     ----------
-    explanation
-        Explanation of signals.
+    explanation, index
+        Explanation of signals, and which of them.
     sample_rate
         Samples a second, for an axis in seconds and levels in Hz; both are in samples by default.
-    index
-        Which signal of the explanation.
     ax
         Axes to draw on; new ones by default, with a bar of colours.
     by_level
@@ -161,15 +157,8 @@ def plot_scalogram(
     given, ax = ax, new_axes(7, 0.8 + 0.3 * len(maps)) if ax is None else ax
 
     heights = (-0.5, len(maps) - 0.5)
-    picture = _draw_rows(
-        ax,
-        maps[::-1],
-        explanation.spatial_shape[0],
-        period,
-        heights,
-        cmap=colors.cmap,
-        norm=colors.norm,
-    )
+    look, length = {"cmap": colors.cmap, "norm": colors.norm}, explanation.spatial_shape[0]
+    picture = _draw_rows(ax, maps[::-1], length, period, heights, **look)
     tell_left_out(ax, explanation, sample_rate)
     ax.set_yticks(range(len(maps)), labels)
     ax.set_ylabel("scale" if sample_rate is None else "frequency", fontsize=8)
@@ -192,8 +181,6 @@ def plot_spectrogram(
     """
     Draw a mel-spectrogram, or only what matters of it (WAM figure 4).
 
-    Frame n stands at ``n * hop / sample_rate`` seconds, where a centred transform has its middle.
-
     Parameters
     ----------
     spectrogram
@@ -202,10 +189,9 @@ def plot_spectrogram(
     importance
         Importance (mels, frames), such as one of an explanation's `front_end`; what has little
         magnitude is masked. All is shown by default.
-    sample_rate
-        Samples a second.
-    hop
-        Samples from one frame to the next.
+    sample_rate, hop
+        Samples a second, and from one frame to the next: frame n stands at
+        ``n * hop / sample_rate`` seconds, where a centred transform has its middle.
     ax
         Axes to draw on; new ones by default, with a bar of colours.
     mask
@@ -305,9 +291,8 @@ def _frame_period(sample_rate: float | None, hop: int | None) -> float:
             "sample_rate and hop must be given for an axis in seconds, got "
             f"sample_rate={sample_rate!r} and hop={hop!r}."
         )
-    check_rate("sample_rate", sample_rate)
     check_rate("hop", hop)
-    return hop / sample_rate
+    return hop * _period(sample_rate)
 
 
 def _matters(importance: np.ndarray, shape: tuple[int, ...], mask: float) -> np.ndarray:
@@ -325,10 +310,8 @@ def _matters(importance: np.ndarray, shape: tuple[int, ...], mask: float) -> np.
 def _check_signal(explanation: WaveletExplanation, signal: np.ndarray) -> np.ndarray:
     """The signal as (T, W)."""
     signal = np.asarray(signal, dtype=float)
-    length, *channels = explanation.input_shape[1:]
-    expected = (length, *channels) if channels else (length, 1)
     shaped = signal[:, np.newaxis] if signal.ndim == 1 else signal
-    if shaped.shape != expected:
+    if shaped.shape != (*explanation.input_shape[1:], 1)[:2]:
         raise ValueError(
             f"signal must be of the shape {explanation.input_shape[1:]} of those explained, got "
             f"{signal.shape}."

@@ -54,12 +54,10 @@ def plot_slices(
 
     Parameters
     ----------
-    explanation
-        Explanation of volumes.
+    explanation, index
+        Explanation of volumes, and which of them.
     volume
         The volume (D, H, W) or (D, H, W, C).
-    index
-        Which volume of the explanation.
     level
         Level that is drawn, 1 being the finest and 0 the approximation; all by default.
     centre
@@ -120,10 +118,8 @@ def plot_projections(
 
     Parameters
     ----------
-    explanation
-        Explanation of volumes.
-    index
-        Which volume of the explanation.
+    explanation, index
+        Explanation of volumes, and which of them.
     axes
         Array of axes: three rows, a column for each level that is drawn; new ones by default.
     signed
@@ -173,14 +169,8 @@ def interactive(
 
     Parameters
     ----------
-    explanation
-        Explanation of volumes.
-    volume
-        The volume (D, H, W) or (D, H, W, C).
-    index
-        Which volume of the explanation.
-    level
-        Level that is drawn, 1 being the finest and 0 the approximation; all by default.
+    explanation, volume, index, level
+        As for `plot_slices`.
 
     Returns
     -------
@@ -242,23 +232,15 @@ def save_interactive(
 
     Parameters
     ----------
-    explanation
-        Explanation of volumes.
     path
         HTML file to write, of 5 to 10 MB.
-    volume
-        The volume (D, H, W) or (D, H, W, C).
-    index
-        Which volume of the explanation.
-    level
-        Level that is drawn, 1 being the finest and 0 the approximation; all by default.
+    explanation, volume, index, level
+        As for `plot_slices`.
 
     Raises
     ------
-    ImportError
-        If Plotly is not installed.
-    ValueError
-        If it is no explanation of volumes, it has no such level, or the volume does not fit it.
+    ImportError, ValueError
+        As for `interactive`.
     """
     interactive(explanation, volume, index, level).write_html(path, include_plotlyjs=True)
 
