@@ -30,7 +30,7 @@ def _compiled_tensorflow():
 @pytest.fixture
 def steady(monkeypatch):
     """Forwards are counted: the one that only looks if scores are steady is left out."""
-    monkeypatch.setattr(Model, "_looked", Model._filled)
+    monkeypatch.setattr(Model, "_compared", Model._filled)
 
 
 def make_keras(size: int = SIZE, channels: int = 3, classes: int = CLASSES) -> keras.Model:

@@ -84,7 +84,7 @@ def unregister() -> None:
         published = vars(theirs).get("__getattr__")
         if not isinstance(published, _Published):
             continue
-        del theirs.__getattr__
+        del theirs.__getattr__, theirs.__dir__  # type: ignore[misc]
         if published.before is not None:
             theirs.__getattr__ = published.before  # type: ignore[method-assign]
         ours = set(NAMES[published.home]) - set(vars(theirs))
@@ -109,6 +109,7 @@ def _publish(theirs: ModuleType) -> None:
     home, before = theirs.__name__.rpartition(".")[2], vars(theirs).get("__getattr__")
     if not isinstance(before, _Published):
         theirs.__getattr__ = _Published(home, before)  # type: ignore[method-assign]
+        theirs.__dir__ = lambda: sorted({*vars(theirs), *theirs.__all__})  # type: ignore
         exported: list[str] = vars(theirs)["__all__"]
         exported += [name for name in NAMES[home] if name not in exported]
 
