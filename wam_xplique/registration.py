@@ -84,7 +84,7 @@ def unregister() -> None:
         published = vars(theirs).get("__getattr__")
         if not isinstance(published, _Published):
             continue
-        del theirs.__getattr__, theirs.__dir__  # type: ignore[misc]
+        del theirs.__getattr__, theirs.__dir__
         if published.before is not None:
             theirs.__getattr__ = published.before  # type: ignore[method-assign]
         ours = set(NAMES[published.home]) - set(vars(theirs))
