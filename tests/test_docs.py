@@ -24,6 +24,7 @@ mpl.use("Agg")
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FIRST_PAGES = (ROOT / "README.md", ROOT / "docs" / "index.md")
 BENCHMARKS = ROOT / "benchmarks" / "README.md"  # its Python has a test of its own
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -82,8 +83,11 @@ TRAINED: dict[bytes, keras.Model] = {}
 @pytest.mark.usefixtures("pretrained", "trained_once")
 @pytest.mark.parametrize(
     "path",
-    [path for path in PAGES if any(b.language == "python" for b in blocks(path))],
-    ids=name,
+    [
+        pytest.param(path, marks=() if path in FIRST_PAGES else pytest.mark.slow, id=name(path))
+        for path in PAGES
+        if any(b.language == "python" for b in blocks(path))
+    ],
 )
 def test_the_code_of_a_page_runs(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

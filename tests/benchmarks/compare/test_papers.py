@@ -23,7 +23,10 @@ from wam_xplique.datasets import save_wav
 SETTINGS = replace(runner.QUICK, samples=2, repeated=0)
 OF_IMAGES = [name for name, preset in PRESETS.items() if preset.data == ("images",)]
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of Xplique's TorchWrapper
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::UserWarning"),  # of Xplique's TorchWrapper
+]
 
 
 @pytest.fixture(scope="module")
