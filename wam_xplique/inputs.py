@@ -178,9 +178,9 @@ class Inputs:
             targets = self._native("targets", _moved(own, self.move) if is_moved else own)
         return Question(self, rows, x, numbers, targets, tuple(held))
 
-    def channels_last(self, rows: slice = slice(None)) -> np.ndarray:
-        """Some of the inputs as they are native, but in an array with the channels last."""
-        return self.layout.to_channels_last(self.backend.to_numpy(self[rows].x))
+    def channels_last(self) -> np.ndarray:
+        """All inputs as they are native, but in an array with the channels last."""
+        return self.layout.to_channels_last(self.backend.to_numpy(self[:].x))
 
     def value_range(self) -> tuple[float, float]:
         """The lowest and the highest value of all inputs."""

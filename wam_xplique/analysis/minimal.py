@@ -27,6 +27,7 @@ from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, p
 from ..inputs import Inputs, Question, gathered, prepare
 from ..intervals import standard_error
 from ..model import Model, Output, cut_at_layer, on_host
+from ..per_input import PerInput
 from ..plots.drawing import BAR_COLOR, WHISKER_COLOR
 from ..plots.gallery import plot_gallery
 
@@ -34,7 +35,7 @@ ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 
 @dataclass(frozen=True, eq=False)
-class MinimalImages:
+class MinimalImages(PerInput):
     """
     The sparsest masks that keep the scores, and the images they leave.
 
@@ -84,6 +85,10 @@ class MinimalImages:
     alpha: float | None
     ndim: int
 
+    def __len__(self) -> int:
+        """The number of inputs."""
+        return len(self.best)
+
     @property
     def original(self) -> np.ndarray:
         """The scores (N,) of the inputs."""
@@ -127,7 +132,7 @@ class MinimalImages:
     def _count(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Sums (N,) over all coefficients' masks."""
         bands = flatten(self.mask).values()
-        return np.array([sum(of(b[i]).sum() for b in bands) for i in range(len(self.best))], float)
+        return np.array([sum(of(b[i]).sum() for b in bands) for i in range(len(self))], float)
 
     def _at_best(self, curves: np.ndarray) -> np.ndarray:
         return curves[np.arange(len(curves)), self.best]
@@ -394,25 +399,20 @@ def minimal_images(
         value_range,
     )
 
-    def of_block(rows: slice) -> _Found:
+    def of_block(rows: slice) -> MinimalImages:
         return _minimal(found[rows], search, {**options, "start": rows.start})
 
-    all_: _Found = by_blocks(len(found), of_block, size, found.backend, progress)
-    length = 1 + int(all_.steps.max())
-    curves = {name: getattr(all_, name)[:, :length] for name in ("scores", "norms", "alphas")}
-    unmoved = np.flatnonzero(all_.best == 0)
+    minimal: MinimalImages = by_blocks(len(found), of_block, size, found.backend, progress)
+    length = 1 + int(minimal.steps.max())
+    curves = {name: getattr(minimal, name)[:, :length] for name in ("scores", "norms", "alphas")}
+    unmoved = np.flatnonzero(minimal.best == 0)
     if len(unmoved):
         warn(
             f"The minimal images of inputs {unmoved.tolist()} are these inputs themselves: no step "
             "led to a better mask. A saturated model, that gives no gradient, does this (explain "
             "its logits), values beyond the range it knows, a learning_rate or max_steps too small."
         )
-    return MinimalImages(
-        **{**all_._asdict(), **curves},
-        keep=float(keep) if alpha is None else None,
-        alpha=None if alpha is None else float(alpha),
-        ndim=found.layout.ndim,
-    )
+    return replace(minimal, **curves)
 
 
 class _Search(NamedTuple):
@@ -424,22 +424,7 @@ class _Search(NamedTuple):
     value_range: tuple[float, float] | None
 
 
-class _Found(NamedTuple):
-    """The fields of `MinimalImages` that have inputs first, in their order."""
-
-    inputs: np.ndarray
-    images: np.ndarray
-    mask: Coefficients
-    score: np.ndarray
-    probability: np.ndarray | None
-    scores: np.ndarray
-    norms: np.ndarray
-    alphas: np.ndarray
-    best: np.ndarray
-    steps: np.ndarray
-
-
-def _minimal(question: Question, search: _Search, options: dict[str, Any]) -> _Found:
+def _minimal(question: Question, search: _Search, options: dict[str, Any]) -> MinimalImages:
     """The minimal images of some inputs, by the options of a `MinimalProblem`."""
     backend, layout, x, y = question.backend, question.layout, question.x, question.y
 
@@ -461,13 +446,16 @@ def _minimal(question: Question, search: _Search, options: dict[str, Any]) -> _F
     images = (
         found.images if search.value_range is None else np.clip(found.images, *search.value_range)
     )
-    return _Found(
+    return MinimalImages(
         layout.to_channels_last(backend.to_numpy(x)),
         layout.to_channels_last(images),
         map_bands(layout.to_channels_last, found.mask),
         score,
         probability,
         *found[2:],
+        keep=options["keep"] if options["alpha"] is None else None,
+        alpha=options["alpha"],
+        ndim=layout.ndim,
     )
 
 

@@ -139,6 +139,8 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
         found = self._prepare(inputs, targets)
         axes = found.layout.spatial_axes
         transform = WaveletTransform.fitting(found.shape, self.wavelet, self.level, self.mode, axes)
+        if self.front_end is not None:
+            front_end_shape(found.model, found[:1].x)
         size, progress = BatchSize.of(self), Progress("grad", self.verbose)
 
         def of_block(rows: slice) -> tuple[Any, ...]:
@@ -159,7 +161,6 @@ class WaveletExplainer(DropIn, WhiteBoxExplainer):
             axis = layout.channel_axis - len(x.shape)
             over_channels = partial(backend.reduce, how=self.reducer, axes=(axis,), keepdims=True)
         if self.front_end is not None:
-            front_end_shape(question.model, x)
             transform = WithFrontEnd(transform, question.model.seen)
         how = (transform, size, progress, question.scores, over_channels)
         problem = GradientProblem(backend, question.gradients, x, question.y, *how)

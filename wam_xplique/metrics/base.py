@@ -12,7 +12,7 @@ import numpy as np
 import scipy.stats
 from xplique.metrics.base import ExplanationMetric
 
-from ..algorithms.batching import BatchSize, Progress, by_blocks
+from ..algorithms.batching import BatchSize, Progress, by_blocks, in_batches
 from ..algorithms.cells import HELD, cell_sums
 from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import single_cells
@@ -380,8 +380,12 @@ class WaveletMetric(Parameters, ExplanationMetric):
         if not callable(self.baseline_mode):
             return float(self.baseline_mode)
         inputs = self._inputs
-        parts = [inputs.model.seen(inputs[i : i + 1].x) for i in range(len(inputs))]
-        seen = inputs.backend.concat(parts, 0)
+
+        def part(rows: list[int]) -> Tensor:
+            return inputs.model.seen(inputs[rows[0] : rows[-1] + 1].x)
+
+        numbers, backend = iter(range(len(inputs))), inputs.backend
+        seen = backend.concat([*in_batches(numbers, part, BatchSize.of(self), backend)], 0)
         return _broadcast_baseline(seen, self.baseline_mode(own_copy(seen)))
 
 
