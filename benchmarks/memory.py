@@ -28,7 +28,7 @@ SIZE, QUICK_SIZE = 224, 32
 BATCH = 16
 GROWTH = 0.05
 MAPS = 2 / 3
-"""Of the size of the inputs, which have three channels: for a moment TensorFlow holds two copies."""
+"""Of the size of the inputs, which have three channels: TensorFlow copies maps twice."""
 SEED = 0
 
 Call = Callable[[np.ndarray, np.ndarray], Any]

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+
 from wam_xplique import attributions
 from wam_xplique.benchmarks.real.networks import load_torch, preprocess
 from wam_xplique.datasets import imagenet_photographs
