@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.stats
 
 from wam_xplique import metrics as ours
+from wam_xplique.intervals import standard_error, student
 
 from .. import timing
 from .metrics import METRICS
@@ -144,8 +145,8 @@ def half_width(values: pd.Series, is_median: bool) -> float:
     """Half the width of the interval of a mean, or of the range between quartiles."""
     if is_median:
         return float(scipy.stats.iqr(values)) / 2
-    error = values.std(ddof=1) / math.sqrt(len(values))
-    return float(error * scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+    error = standard_error(values.to_numpy())
+    return float(student(0, error, len(values) - 1, CONFIDENCE)[1])
 
 
 def _marks(centres: Sequence[float], sign: int) -> list[Callable[[str], str]]:
