@@ -25,8 +25,8 @@ from PIL import Image
 from wam_xplique import WCAM, WaveletGradientInput, WaveletIntegratedGradients
 from wam_xplique.analysis import Report, ScaleProfile, report, scale_profile, sufficient_images
 from wam_xplique.analysis.report.findings import Findings
-from wam_xplique.analysis.report.pictures import where
 from wam_xplique.coefficients import map_bands
+from wam_xplique.plots.captioned import where
 
 from ..metrics.helpers import Network, each_framework, noise
 from ..metrics.helpers import given as given_to

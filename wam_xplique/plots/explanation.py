@@ -11,9 +11,10 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..coefficients import Coefficients, levels, map_bands, pack
+from ..coefficients import Coefficients, map_bands, pack
 from ..explanation import WaveletExplanation
 from .drawing import (
+    ASIDE,
     BAR_COLOR,
     PLACES,
     SCALES,
@@ -29,12 +30,12 @@ from .drawing import (
     draw_map,
     first_drawn,
     importance_name,
+    left_out,
     maps_of,
-    name_left_out,
     new_axes,
-    pixels_of,
     scale_labels,
     shares_of,
+    top_colors,
     top_of,
     unit,
 )
@@ -66,15 +67,10 @@ def plot_mosaic(
     explanation, index
         Explanation of images, and which of them.
     ax
-        Axes to draw on; new ones by default, with a bar of colours where there is one scale, or
-        signs.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours where
+        there is one scale, or signs.
     signed
         Whether colours tell the sign, of gradients.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
@@ -83,23 +79,19 @@ def plot_mosaic(
     """
     check_kind(explanation, "images", SCALES)
     given, ax = ax, new_axes(3.6, 3) if ax is None else ax
-    chosen = map_bands(lambda band: band[index], explanation.coefficients)
-    if explanation.sobol is None:
-        reduce = _mean if signed else _magnitude
-        shown, top = pack(_by_level(map_bands(reduce, chosen)), axes=(0, 1)), 1.0
-    else:
-        shown = pack(chosen, axes=(0, 1))
-        top = brightest(shown)
-    shown = np.ma.masked_where(_held(explanation, chosen), shown)
-    colors = color_scale(top, signed and explanation.sobol is None)
+    sobol = explanation.sobol
+    bands = map_bands(lambda band: band[index], explanation.coefficients)
+    shown = pack(bands if sobol is not None else _relative(bands, signed), axes=(0, 1))
+    colors = color_scale(1.0 if sobol is None else brightest(shown), signed and sobol is None)
+    shown = np.ma.masked_where(_held(explanation), shown)
     low, high = colors.get_clim()
     colormap = colors.get_cmap().with_extremes(bad=HELD_COLOR)
     picture = ax.imshow(shown, colormap, vmin=low, vmax=high, interpolation="nearest")
     _draw_level_grid(ax, explanation)
     ax.set_xlim(-0.5, shown.shape[1] - 0.5)
     ax.set_ylim(shown.shape[0] - 0.5, -0.5)
-    if given is None and (signed or explanation.sobol is not None):
-        within = "" if explanation.sobol is not None else "\n(1: the level's largest)"
+    if given is None and (signed or sobol is not None):
+        within = "" if sobol is not None else "\n(1: the level's largest)"
         draw_colorbar(picture, ax, importance_name(explanation, signed) + within)
     return bare(ax)
 
@@ -122,14 +114,9 @@ def plot_pixels(
     image
         The image (H, W), (H, W, 1) or (H, W, 3).
     ax
-        Axes to draw on; new ones by default, with a bar of colours.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours.
     signed
         Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
@@ -138,8 +125,9 @@ def plot_pixels(
     """
     check_kind(explanation, "images", PLACES)
     given, ax = ax, new_axes(3.6, 3) if ax is None else ax
-    colors = draw_map(ax, pixels_of(explanation, index, signed), image, signed=signed)
-    name_left_out(ax, explanation)
+    pixels = maps_of(explanation, index, signed).sum(axis=0)
+    colors = draw_map(ax, pixels, image, signed=signed)
+    ax.set_xlabel(left_out(explanation), **ASIDE)
     if given is None:
         draw_colorbar(colors, ax, importance_name(explanation, signed))
     return ax
@@ -161,37 +149,34 @@ def plot_scales(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of images, and which of them.
-    image
-        The image (H, W), (H, W, 1) or (H, W, 3), drawn beneath.
+    explanation, image, index, signed
+        As for `plot_pixels`.
     axes
-        One axes a level of details; new ones by default.
-    signed
-        Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    axes
-        The axes.
+        One axes a level of details, which are returned; new ones by default.
 
     Raises
     ------
     ValueError
-        If it is no explanation of images, it has no levels, or signs are asked of a method that
-        has none.
+        As for `plot_pixels`, or if there are no levels.
+
+    Examples
+    --------
+    >>> from wam_xplique import WaveletExplanation
+    >>> bands = [np.ones((1, 8, 8)), {key: np.ones((1, 8, 8)) for key in ("da", "ad", "dd")}]
+    >>> importance = WaveletExplanation(bands, "haar", "periodization", (1, 16, 16, 1), 2)
+    >>> [ax.get_title() for ax in plot_scales(importance)]
+    ['1-2 px']
     """
     check_kind(explanation, "images", SCALES)
     if explanation.level == 0:
         raise ValueError("The explanation has level=0 and no scales; plot_pixels draws it.")
-    if axes is None:
-        count = explanation.level
-        size = (2.4 * count, 2.6)
-        axes = plt.subplots(1, count, figsize=size, squeeze=False, layout="constrained")[1][0]
     maps = maps_of(explanation, index, signed)[1:]
-    top = None if explanation.sobol is None else float(maps.max(initial=0))
-    for ax, level, label in zip(axes, maps, explanation.scales[1:], strict=True):
-        draw_map(ax, level, image, top, signed=signed)
+    if axes is None:
+        size = (2.4 * len(maps), 2.6)
+        axes = plt.subplots(1, len(maps), figsize=size, squeeze=False, layout="constrained")[1][0]
+    tops = top_colors(explanation, maps)
+    for ax, values, top, label in zip(axes, maps, tops, explanation.scales[1:], strict=True):
+        draw_map(ax, values, image, top, signed=signed)
         ax.set_title(label, fontsize=9)
     return axes
 
@@ -216,28 +201,30 @@ def plot_scale_importance(
     explanation, index
         Any explanation, and which input; the mean over all inputs by default.
     ax
-        Axes to draw on; new ones by default.
+        Axes to draw on, which are returned; new ones by default.
     sample_rate
         Samples a second of signals, whose levels are then labelled by their frequencies.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
     ValueError
         If it is no `WaveletExplanation`, or a sample rate is not positive, or not of signals.
+
+    Examples
+    --------
+    >>> from wam_xplique import WaveletExplanation
+    >>> bands = [np.ones((1, 8)), {"d": np.full((1, 8), 3.0)}]
+    >>> importance = WaveletExplanation(bands, "haar", "periodization", (1, 16), 1)
+    >>> ax = plot_scale_importance(importance, sample_rate=8000)
+    >>> [text.get_text() for text in [*ax.get_yticklabels(), *ax.texts]]
+    ['< 2 kHz', '2-4 kHz', '25%', '75%']
     """
     check_wavelets(explanation)
     kept = slice(first_drawn(explanation), None)
     labels = scale_labels(explanation, sample_rate)[kept]
-    shares, interval = shares_of(
-        explanation.scale_importance(), explanation.scale_interval(), index
-    )
-    shares, places = shares[kept], np.arange(len(labels))
-    ends = shares
+    importance, intervals = explanation.scale_importance(), explanation.scale_interval()
+    shares, interval = shares_of(importance[:, kept], intervals, index)
+    places, ends = np.arange(len(labels)), shares
     ax = new_axes() if ax is None else ax
     ax.barh(labels, shares, color=BAR_COLOR)
     if interval is not None:
@@ -251,7 +238,7 @@ def plot_scale_importance(
         ax.invert_yaxis()
     ax.set_xlim(0, max(1.3 * ends.max(), 1e-6))
     ax.set_xticks([])
-    name_left_out(ax, explanation, sample_rate)
+    ax.set_xlabel(left_out(explanation, sample_rate), **ASIDE)
     ax.tick_params(labelsize=8, length=0)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     return ax
@@ -268,7 +255,7 @@ def plot_explanation(
     signed: bool = False,
 ) -> Figure:
     """
-    Draw all views of one explained input.
+    Draw all views of one explained input, in a new figure.
 
     Of an image: itself, mosaic, scales, pixels and shares. Of a signal: waveform, scalogram and
     shares. Of a volume: slices, projections and shares.
@@ -286,11 +273,6 @@ def plot_explanation(
         Samples a second of signals, for axes in seconds and Hz.
     signed
         Whether the maps tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    figure
-        The figure.
 
     Raises
     ------
@@ -373,12 +355,12 @@ def _draw_volume(
     figure: Figure, explanation: WaveletExplanation, volume: np.ndarray, index: int, signed: bool
 ) -> None:
     """Draw slices across each axis, the levels projected along it, and the bars."""
-    count = explanation.level + 1 - first_drawn(explanation)
-    figure.set_size_inches(2.1 * (count + 2), 6)
-    grid = figure.add_gridspec(3, count + 2)
-    places = [[grid[row, column] for column in range(count + 1)] for row in range(3)]
+    columns = explanation.level + 2 - first_drawn(explanation)
+    figure.set_size_inches(2.1 * (columns + 1), 6)
+    grid = figure.add_gridspec(3, columns + 1)
+    places = [[grid[row, column] for column in range(columns)] for row in range(3)]
     axes = np.array([[figure.add_subplot(place) for place in row] for row in places])
-    plot_slices(explanation, volume, index, axes=list(axes[:, 0]), signed=signed)
+    plot_slices(explanation, volume, index, axes=axes[:, 0], signed=signed)
     plot_projections(explanation, index, axes[:, 1:], signed=signed)
     _draw_bars(figure.add_subplot(grid[:, -1]), explanation, index)
 
@@ -415,33 +397,26 @@ def _write(ax: Axes, letter: str, row: int, column: int) -> None:
     ax.annotate(letter, (column - 0.5, row - 0.5), (1.5, -1), ha="left", va="top", **_LABEL)
 
 
-def _by_level(values: Coefficients) -> Coefficients:
-    """Values divided by the largest magnitude of their level."""
-    tops = [top_of(np.abs(np.stack(list(bands.values())))) for bands in levels(values, 2)]
-    shown: Coefficients = [_part(values[0], tops[0])]
-    for level, top in zip(values[1:], tops[1:], strict=True):
-        shown.append({key: _part(band, top) for key, band in level.items()})
+def _relative(bands: Coefficients, signed: bool) -> Coefficients:
+    """Magnitudes (or values) of one image, of its channels the mean, as parts of the level's."""
+
+    def plain(band: np.ndarray) -> np.ndarray:
+        band = band if signed else np.abs(band)
+        return band.mean(axis=-1) if band.ndim == 3 else band
+
+    first, *details = map_bands(plain, bands)
+    shown: Coefficients = [unit(first, top_of(first))]
+    for level in details:
+        top = top_of(np.stack(list(level.values())))
+        shown.append({key: unit(band, top) for key, band in level.items()})
     return shown
 
 
-def _part(band: np.ndarray, top: float) -> np.ndarray:
-    """A band as parts of the top, with its signs."""
-    return np.sign(band) * unit(np.abs(band), top)
-
-
-def _held(explanation: WaveletExplanation, chosen: Coefficients) -> np.ndarray:
+def _held(explanation: WaveletExplanation) -> np.ndarray:
     """Where the mosaic has coefficients that were held or left out, or none at all."""
     if explanation.sobol is not None:
         taken = map_bands(lambda cells: cells + 1, explanation.sobol.cells)
     else:
-        taken = map_bands(lambda band: np.ones(band.shape[:2]), chosen)
+        taken = map_bands(lambda band: np.ones(band.shape[1:3]), explanation.coefficients)
         taken[0] = taken[0] * explanation.includes_approximation
     return pack(taken, axes=(0, 1)) == 0
-
-
-def _magnitude(band: np.ndarray) -> np.ndarray:
-    return _mean(np.abs(band))
-
-
-def _mean(band: np.ndarray) -> np.ndarray:
-    return band.mean(axis=-1) if band.ndim == 3 else band

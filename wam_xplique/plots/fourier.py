@@ -27,12 +27,7 @@ def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | No
     explanation, index
         Explanation of images or of signals, and which of them.
     ax
-        Axes to draw on; new ones by default, with a bar of colours.
-
-    Returns
-    -------
-    ax
-        The axes.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours.
 
     Raises
     ------
@@ -51,7 +46,9 @@ def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | No
     bounds = [size // 2 / size + 1 / (2 * size) for size in explanation.spatial_shape]
     if explanation.ndim == 1:
         ax = new_axes(4, 2.5) if ax is None else ax
-        _draw_signal(ax, spectrum, bounds[0])
+        edges = np.linspace(-bounds[0], bounds[0], len(spectrum) + 1)
+        _draw_steps(ax, spectrum, edges, "total Sobol index")
+        _label_frequencies(ax, _FREQUENCY[1])
         return ax
     given, ax = ax, new_axes(3.4, 3) if ax is None else ax
     bottom, right = bounds
@@ -63,7 +60,6 @@ def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | No
         extent=(-right, right, bottom, -bottom),
         interpolation="nearest",
     )
-    ax.set_xlim(-0.5, 0.5)
     ax.set_ylim(0.5, -0.5)
     ax.set_yticks(TICKS)
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -89,12 +85,7 @@ def plot_radial_importance(
     explanation, index
         Explanation of images, signals or volumes, and which input; the mean over all by default.
     ax
-        Axes to draw on; new ones by default.
-
-    Returns
-    -------
-    ax
-        The axes.
+        Axes to draw on, which are returned; new ones by default.
 
     Raises
     ------
@@ -110,28 +101,23 @@ def plot_radial_importance(
     if interval is not None:
         low, high = interval.T
         ax.stairs(high, edges, baseline=low, fill=True, color=BAR_COLOR, alpha=0.3, linewidth=0)
-    ax.stairs(shares, edges, color=BAR_COLOR, linewidth=1.5, baseline=None)
+    _draw_steps(ax, shares, edges, "importance")
     ax.set_xlim(0, edges[-1])
-    ax.set_ylim(0)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel(_FREQUENCY[explanation.ndim], fontsize=8)
-    ax.set_ylabel("importance", fontsize=8)
     ax.tick_params(labelsize=7)
-    ax.spines[["top", "right"]].set_visible(False)
     return ax
 
 
-def _draw_signal(ax: Axes, spectrum: np.ndarray, bound: float) -> None:
-    edges = np.linspace(-bound, bound, len(spectrum) + 1)
-    ax.stairs(spectrum, edges, color=BAR_COLOR, linewidth=1.5, baseline=None)
-    ax.set_xlim(-0.5, 0.5)
+def _draw_steps(ax: Axes, values: np.ndarray, edges: np.ndarray, label: str) -> None:
+    ax.stairs(values, edges, color=BAR_COLOR, linewidth=1.5, baseline=None)
     ax.set_ylim(0)
-    ax.set_ylabel("total Sobol index", fontsize=8)
+    ax.set_ylabel(label, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
-    _label_frequencies(ax, _FREQUENCY[1])
 
 
 def _label_frequencies(ax: Axes, label: str) -> None:
+    ax.set_xlim(-0.5, 0.5)
     ax.set_xticks(TICKS)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.set_xlabel(label, fontsize=8)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from ..explanation import WaveletExplanation
 from .drawing import (
+    ASIDE,
     PLACES,
     SIGNED_COLORMAP,
     as_written,
@@ -21,11 +22,11 @@ from .drawing import (
     draw_colorbar,
     draw_image,
     first_drawn,
+    left_out,
     maps_of,
-    name_left_out,
-    pixels_of,
     scale_labels,
     top_of,
+    unit,
 )
 from .explanation import plot_scale_importance
 
@@ -51,6 +52,8 @@ def plot_overlay(
     """
     Draw images, and on each of them its explanation in colour: the more important, the opaquer.
 
+    The figure has a row for each image: itself, its explanation, and the scales.
+
     Parameters
     ----------
     explanation
@@ -69,11 +72,6 @@ def plot_overlay(
     scales
         Whether to draw each scale beside, in colours of its own, and the share of each, which
         compares them.
-
-    Returns
-    -------
-    figure
-        One row an image: itself, its explanation, and the scales.
 
     Raises
     ------
@@ -104,13 +102,12 @@ def plot_overlay(
     for index, (photograph, row) in enumerate(zip(photographs, axes, strict=True)):
         draw_image(row[0], photograph)
         row[0].set_title(titles[index] if titles is not None else "", fontsize=10)
-        maps = maps_of(explanation, index, signed)[first:]
-        whole = pixels_of(explanation, index, signed)
-        views = [whole, *maps] if scales else [whole]
+        maps = maps_of(explanation, index, signed)
+        views = [maps.sum(axis=0), *maps[first:]]
         for ax, view, label in zip(row[1:], views, ["all scales", *labels], strict=False):
             shown = draw_overlay(ax, view, photograph, signed=signed, cmap=cmap, alpha=alpha)
             ax.set_title(label, fontsize=10)
-        name_left_out(row[1], explanation)
+        row[1].set_xlabel(left_out(explanation), **ASIDE)
         draw_colorbar(shown, ax, LABELS[signed])
         if scales:
             plot_scale_importance(explanation, index, row[-1])
@@ -132,8 +129,8 @@ def draw_overlay(
 
     `signed`, `cmap` and `alpha` are those of `plot_overlay`; 1 is nearly the largest of the map.
     """
-    relative = np.clip(values / (top_of(np.abs(values)) or 1.0), -1, 1)
-    shown = ScalarMappable(Normalize(-1 if signed else 0, 1), cmap or COLORMAPS[signed])
+    relative = unit(values, top_of(values))
+    shown = ScalarMappable(Normalize(-int(signed), 1), cmap or COLORMAPS[signed])
     color = shown.to_rgba(relative if signed else np.abs(relative))
     color[..., 3] = alpha * np.abs(relative)
     draw_image(ax, image.mean(axis=-1) if signed and image.ndim == 3 else image)

@@ -11,26 +11,28 @@ from matplotlib.image import AxesImage
 
 from ..explanation import WaveletExplanation
 from .drawing import (
+    ASIDE,
     BAR_COLOR,
     COLORMAP,
     PLACES,
     SCALES,
+    WAVE_COLOR,
     check_kind,
     check_rate,
     color_scale,
     draw_colorbar,
+    farthest,
     first_drawn,
     importance_name,
+    left_out,
     maps_of,
     new_axes,
     scale_labels,
-    tell_left_out,
     top_color,
     top_of,
     unit,
 )
 
-WAVE_COLOR = "0.25"
 MASK_COLOR = "0.85"
 # Lies over the waveform, which shows through where it matters most, too.
 VEIL = LinearSegmentedColormap.from_list("veil", [to_rgba(BAR_COLOR, 0), to_rgba(BAR_COLOR, 0.7)])
@@ -65,14 +67,9 @@ def plot_waveform(
     sample_rate
         Samples a second, for an axis in seconds; it counts samples by default.
     ax
-        Axes to draw on; new ones by default, with a bar of colours.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours.
     signed
         Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
@@ -84,7 +81,7 @@ def plot_waveform(
     signal = _check_signal(explanation, signal)
     period = _period(sample_rate)
     importance = explanation[index].pixels(signed=signed)[0].reshape(signal.shape).T
-    top = top_color(explanation, np.abs(importance))
+    top = top_color(explanation, importance)
     given, ax = ax, new_axes(7, 2.2) if ax is None else ax
 
     low, high = float(signal.min()), float(signal.max())
@@ -94,13 +91,13 @@ def plot_waveform(
     ax.plot(period * np.arange(len(signal)), signal + lanes, color=WAVE_COLOR, linewidth=0.8)
     heights = (low + lanes[-1], low + height)
     look = {"cmap": SIGNED_VEIL if signed else VEIL, "vmin": -top if signed else 0, "vmax": top}
-    veil = _draw_rows(ax, importance, len(signal), period, heights, **look)
+    veil = _draw_rows(ax, importance, period, heights, **look)
     veil.set_zorder(3)
     _name_lanes(ax, lanes + low + height / 2)
     _label_time(ax, sample_rate)
     if given is None:
         draw_colorbar(veil, ax, importance_name(explanation, signed), width=0.02)
-    tell_left_out(ax, explanation, sample_rate)
+    ax.set_title(left_out(explanation, sample_rate), loc="right", **ASIDE)
     return ax
 
 
@@ -123,28 +120,26 @@ def plot_scalogram(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of signals, and which of them.
+    explanation, index, ax, signed
+        As for `plot_waveform`.
     sample_rate
         Samples a second, for an axis in seconds and levels in Hz; both are in samples by default.
-    ax
-        Axes to draw on; new ones by default, with a bar of colours.
     by_level
         Whether each level has its own scale of colours, so that those that matter little can be
         seen as well; by default all levels may be compared.
-    signed
-        Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
     ValueError
-        If it is no explanation of signals, the sample rate is not positive, or signs are asked of
-        a method that has none.
+        As for `plot_waveform`.
+
+    Examples
+    --------
+    >>> from wam_xplique import WaveletExplanation
+    >>> bands = [np.ones((1, 8)), {"d": np.ones((1, 8))}]
+    >>> importance = WaveletExplanation(bands, "haar", "periodization", (1, 16), 1)
+    >>> [label.get_text() for label in plot_scalogram(importance, 8000).get_yticklabels()]
+    ['< 2 kHz', '2-4 kHz']
     """
     check_kind(explanation, "signals", SCALES)
     period = _period(sample_rate)
@@ -152,14 +147,13 @@ def plot_scalogram(
     maps = maps_of(explanation, index, signed)[first:]
     labels = scale_labels(explanation, sample_rate)[first:]
     if by_level:
-        maps = np.stack([np.sign(row) * unit(np.abs(row), top_of(np.abs(row))) for row in maps])
-    colors = color_scale(1.0 if by_level else top_color(explanation, np.abs(maps)), signed)
+        maps = np.stack([unit(row, top_of(row)) for row in maps])
+    colors = color_scale(1.0 if by_level else top_color(explanation, maps), signed)
     given, ax = ax, new_axes(7, 0.8 + 0.3 * len(maps)) if ax is None else ax
 
-    heights = (-0.5, len(maps) - 0.5)
-    look, length = {"cmap": colors.cmap, "norm": colors.norm}, explanation.spatial_shape[0]
-    picture = _draw_rows(ax, maps[::-1], length, period, heights, **look)
-    tell_left_out(ax, explanation, sample_rate)
+    look = {"cmap": colors.cmap, "norm": colors.norm}
+    picture = _draw_rows(ax, maps[::-1], period, (-0.5, len(maps) - 0.5), **look)
+    ax.set_title(left_out(explanation, sample_rate), loc="right", **ASIDE)
     ax.set_yticks(range(len(maps)), labels)
     ax.set_ylabel("scale" if sample_rate is None else "frequency", fontsize=8)
     ax.tick_params(axis="y", length=0)
@@ -193,15 +187,10 @@ def plot_spectrogram(
         Samples a second, and from one frame to the next: frame n stands at
         ``n * hop / sample_rate`` seconds, where a centred transform has its middle.
     ax
-        Axes to draw on; new ones by default, with a bar of colours.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours.
     mask
         The fraction of the spectrogram that is masked, in [0, 1); what has no importance at all
         is masked in any case.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
@@ -212,7 +201,13 @@ def plot_spectrogram(
     spectrogram = np.asarray(spectrogram, dtype=float)
     if spectrogram.ndim != 2:
         raise ValueError(f"spectrogram must be of shape (mels, frames), got {spectrogram.shape}.")
-    period = _frame_period(sample_rate, hop)
+    if sample_rate is None or hop is None:
+        raise ValueError(
+            "sample_rate and hop must be given for an axis in seconds, got "
+            f"sample_rate={sample_rate!r} and hop={hop!r}."
+        )
+    check_rate("hop", hop)
+    period = hop * _period(sample_rate)
     shown = np.ma.masked_array(spectrogram)
     if importance is not None:
         shown.mask = ~_matters(importance, spectrogram.shape, mask)
@@ -237,26 +232,16 @@ def plot_spectrogram(
 
 
 def _draw_rows(
-    ax: Axes,
-    rows: np.ndarray,
-    length: int,
-    period: float,
-    heights: tuple[float, float],
-    **colors: Any,
+    ax: Axes, rows: np.ndarray, period: float, heights: tuple[float, float], **colors: Any
 ) -> AxesImage:
     """Draw rows (R, T) over time, the first at the top; of each column what is farthest from 0."""
+    count, length = rows.shape
     run = -(-length // MOST_COLUMNS)
-    high, low = (f.reduceat(rows, np.arange(0, length, run), 1) for f in (np.maximum, np.minimum))
-    peaks = np.where(high >= -low, high, low)
-    start, end = -0.5 * period, (length - 0.5) * period
-    picture = ax.imshow(
-        peaks,
-        aspect="auto",
-        interpolation="nearest",
-        extent=(start, start + peaks.shape[1] * run * period, *heights),
-        **colors,
-    )
-    ax.set_xlim(start, end)
+    filled = np.pad(rows, ((0, 0), (0, -length % run)), mode="edge")
+    peaks, start = farthest(filled.reshape(count, -1, run), axis=2), -0.5 * period
+    extent = (start, start + filled.shape[1] * period, *heights)
+    picture = ax.imshow(peaks, aspect="auto", interpolation="nearest", extent=extent, **colors)
+    ax.set_xlim(start, (length - 0.5) * period)
     ax.set_ylim(*heights)
     return picture
 
@@ -282,17 +267,6 @@ def _period(sample_rate: float | None) -> float:
         return 1.0
     check_rate("sample_rate", sample_rate)
     return 1 / sample_rate
-
-
-def _frame_period(sample_rate: float | None, hop: int | None) -> float:
-    """Seconds from one frame to the next."""
-    if sample_rate is None or hop is None:
-        raise ValueError(
-            "sample_rate and hop must be given for an axis in seconds, got "
-            f"sample_rate={sample_rate!r} and hop={hop!r}."
-        )
-    check_rate("hop", hop)
-    return hop * _period(sample_rate)
 
 
 def _matters(importance: np.ndarray, shape: tuple[int, ...], mask: float) -> np.ndarray:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 from ..explanation import WaveletExplanation
 from .drawing import (
+    ASIDE,
     COLORMAP,
     PLACES,
     SCALES,
@@ -23,11 +24,9 @@ from .drawing import (
     importance_name,
     left_out,
     maps_of,
-    name_left_out,
     scale_labels,
-    tell_left_out,
     top_color,
-    top_of,
+    top_colors,
 )
 
 if TYPE_CHECKING:
@@ -63,14 +62,9 @@ def plot_slices(
     centre
         The voxel (d, h, w); the most important one by default.
     axes
-        Three axes; new ones by default, with a bar of colours.
+        Three axes, which are returned; new ones by default, with a bar of colours.
     signed
         Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    axes
-        The axes.
 
     Raises
     ------
@@ -79,13 +73,12 @@ def plot_slices(
         not fit it, or signs are asked of a method that has none.
     """
     check_kind(explanation, "volumes", PLACES)
-    values = _map(explanation, index, level, signed)
-    grey = _grey(explanation, volume)
+    values, grey = _map(explanation, index, level, signed), _grey(explanation, volume)
     centre = _voxel(np.abs(values), centre)
     given = axes
     if axes is None:
         axes = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")[1]
-    top = top_color(explanation, np.abs(values))
+    top = top_color(explanation, values)
     span = None if grey is None else (float(grey.min()), float(grey.max()))
     for axis, (ax, place) in enumerate(zip(axes, centre, strict=True)):
         below = None if grey is None else grey.take(place, axis)
@@ -96,7 +89,7 @@ def plot_slices(
         ax.set_title(f"slice {AXES[axis]} = {place}", fontsize=9)
         _name_axes(ax, axis)
     if level is None:
-        tell_left_out(axes[-1], explanation)
+        axes[-1].set_title(left_out(explanation), loc="right", **ASIDE)
     if given is None:
         draw_colorbar(colors, axes[-1], importance_name(explanation, signed))
     return axes
@@ -118,17 +111,11 @@ def plot_projections(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of volumes, and which of them.
+    explanation, index, signed
+        As for `plot_slices`.
     axes
-        Array of axes: three rows, a column for each level that is drawn; new ones by default.
-    signed
-        Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    axes
-        The axes.
+        Array of axes, which are returned: three rows, a column for each level that is drawn; new
+        ones by default.
 
     Raises
     ------
@@ -141,16 +128,15 @@ def plot_projections(
     if axes is None:
         size = (2.2 * len(maps) + 0.4, 6.6)
         axes = plt.subplots(3, len(maps), figsize=size, squeeze=False, layout="constrained")[1]
-    whole = None if explanation.sobol is None else top_color(explanation, maps)
+    tops = top_colors(explanation, maps)
     for axis, row in enumerate(axes):
-        for ax, values in zip(row, maps, strict=True):
-            top = top_of(np.abs(values)) if whole is None else whole
+        for ax, values, top in zip(row, maps, tops, strict=True):
             draw_map(ax, farthest(values, axis), None, top, signed=signed)
         _name_axes(row[0], axis)
         row[0].set_ylabel(f"along {AXES[axis]}\n{row[0].get_ylabel()}", fontsize=8)
     for ax, label in zip(axes[0], labels, strict=True):
         ax.set_title(label, fontsize=9)
-    name_left_out(axes[-1, -1], explanation)
+    axes[-1, -1].set_xlabel(left_out(explanation), **ASIDE)
     return axes
 
 
@@ -161,7 +147,7 @@ def interactive(
     level: int | None = None,
 ) -> Figure:
     """
-    Make a figure of an explanation in the volume, to be turned and zoomed in a browser.
+    Make a figure (Plotly's) of an explanation in the volume, to be turned in a browser.
 
     Surfaces of equal importance are drawn, and faintly one of the volume, midway between its
     least and its largest value. Of volumes with more than 48 voxels along an axis, the largest
@@ -171,11 +157,6 @@ def interactive(
     ----------
     explanation, volume, index, level
         As for `plot_slices`.
-
-    Returns
-    -------
-    figure
-        A figure of Plotly.
 
     Raises
     ------
@@ -191,9 +172,8 @@ def interactive(
         raise ImportError(
             'An interactive figure needs Plotly: pip install "wam-xplique[interactive]".'
         ) from error
-    values = _map(explanation, index, level)
-    missing = "" if level is not None else left_out(explanation)
-    grey = _grey(explanation, volume)
+    values, grey = _map(explanation, index, level), _grey(explanation, volume)
+    missing = left_out(explanation) if level is None else ""
     top = top_color(explanation, values)
     surfaces = [
         graph_objects.Isosurface(
@@ -266,9 +246,7 @@ def _map(
             f"or None for all, got {level!r}."
         )
     maps = maps_of(explanation, index, signed)
-    if level is None:
-        return maps.sum(axis=0)
-    return maps[0 if level == 0 else explanation.level + 1 - level]
+    return maps.sum(axis=0) if level is None else maps[-level]
 
 
 def _grey(explanation: WaveletExplanation, volume: np.ndarray | None) -> np.ndarray | None:
