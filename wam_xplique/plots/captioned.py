@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..explanation import WaveletExplanation
-from .drawing import DPI, KINDS, as_png, first_drawn, maps_of, new_figure
+from .drawing import DPI, KINDS, first_drawn, maps_of, new_figure
 from .explanation import plot_mosaic, plot_pixels, plot_scales
 from .gallery import draw_input
 from .signals import plot_scalogram, plot_waveform
@@ -29,18 +30,9 @@ class Picture(NamedTuple):
     title: str
     caption: str
     alt: str
-    png: bytes
+    base64: str  # the PNG file, as a page holds it
+    size: tuple[int, int]  # width and height
     place: str  # "large", "wide" (the page's width), "whole" (a row of its own), else empty
-
-    @property
-    def base64(self) -> str:
-        """The PNG file, as a page holds it."""
-        return base64.b64encode(self.png).decode("ascii")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height, from the file's IHDR."""
-        return int.from_bytes(self.png[16:20], "big"), int.from_bytes(self.png[20:24], "big")
 
 
 def whole_name(explanation: WaveletExplanation) -> str:
@@ -49,17 +41,13 @@ def whole_name(explanation: WaveletExplanation) -> str:
 
 
 def picture_input(
-    explanation: WaveletExplanation,
-    index: int,
-    shown: np.ndarray,
-    name: str,
-    box: np.ndarray | None = None,
+    explanation: WaveletExplanation, index: int, shown: np.ndarray, name: str, box: Any
 ) -> Iterator[Picture]:
     """
     Draw an explained input and what matters in it at which scale.
 
-    It is `shown` channels last, and `box` is where its object begins along each axis, then where
-    it ends.
+    It is `shown` channels last; `box` is where its object begins along each axis, then where it
+    ends, or None.
     """
     draw = (_picture_signal, _picture_image, _picture_volume)[explanation.ndim - 1]
     return draw(explanation, index, shown, name, box)
@@ -92,7 +80,7 @@ def where(values: np.ndarray) -> str:
 
 
 def _picture_image(
-    e: WaveletExplanation, index: int, image: np.ndarray, name: str, box: np.ndarray | None
+    e: WaveletExplanation, index: int, image: np.ndarray, name: str, box: Any
 ) -> Iterator[Picture]:
     itself, *of_levels, whole = (_of_size(e.spatial_shape) for _ in range(e.level + 2))
     draw_input(itself, image, 2)
@@ -121,7 +109,7 @@ def _picture_image(
 
 
 def _picture_signal(
-    e: WaveletExplanation, index: int, signal: np.ndarray, name: str, box: np.ndarray | None
+    e: WaveletExplanation, index: int, signal: np.ndarray, name: str, box: Any
 ) -> Iterator[Picture]:
     ax = plot_waveform(e, signal, None, index, new_figure(10, 2.6).subplots())
     for edge in () if box is None else box:
@@ -137,7 +125,7 @@ def _picture_signal(
 
 
 def _picture_volume(
-    e: WaveletExplanation, index: int, volume: np.ndarray, name: str, _: np.ndarray | None
+    e: WaveletExplanation, index: int, volume: np.ndarray, name: str, _: Any
 ) -> Iterator[Picture]:
     columns = e.level + 2 - first_drawn(e)
     axes = new_figure(2.3 * columns, 6.6).subplots(3, columns)
@@ -165,4 +153,7 @@ def _picture(drawn: Axes, title: str, caption: str, alt: str, place: str = "") -
     figure = drawn.figure
     assert isinstance(figure, Figure)
     figure.set_dpi(DPI * (LARGE if place else 1))
-    return Picture(title, caption, alt, as_png(figure), place)
+    file = io.BytesIO()  # holds the pixels and nothing that changes with time
+    figure.savefig(file, format="png", dpi=figure.dpi, metadata={"Software": None})
+    png, size = base64.b64encode(file.getvalue()).decode("ascii"), figure.canvas.get_width_height()
+    return Picture(title, caption, alt, png, size, place)

@@ -1,9 +1,8 @@
-"""What all pictures share: figures, colours, axes, maps, labels of scales, shares, PNG files."""
+"""What all pictures share: figures, colours, axes, maps, labels of scales, shares."""
 
 from __future__ import annotations
 
 import functools
-import io
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -52,13 +51,6 @@ def save_figure(figure: Figure, path: str | Path, dpi: int, **options: Any) -> N
     with whole(path) as file:
         figure.savefig(file, dpi=dpi, **options)
     plt.close(figure)
-
-
-def as_png(figure: Figure) -> bytes:
-    """A figure as a PNG file, which holds the pixels and nothing that changes with time."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=figure.dpi, metadata={"Software": None})
-    return file.getvalue()
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -13,32 +13,7 @@ from matplotlib.figure import Figure
 
 from ..coefficients import Coefficients, map_bands, pack
 from ..explanation import WaveletExplanation
-from .drawing import (
-    ASIDE,
-    BAR_COLOR,
-    PLACES,
-    SCALES,
-    WHISKER_COLOR,
-    as_written,
-    bare,
-    brightest,
-    check_kind,
-    check_wavelets,
-    color_scale,
-    draw_colorbar,
-    draw_image,
-    draw_map,
-    first_drawn,
-    importance_name,
-    left_out,
-    maps_of,
-    new_axes,
-    scale_labels,
-    shares_of,
-    top_colors,
-    top_of,
-    unit,
-)
+from . import drawing
 from .signals import plot_scalogram, plot_waveform
 from .volumes import plot_projections, plot_slices
 
@@ -65,35 +40,30 @@ def plot_mosaic(
     Parameters
     ----------
     explanation, index
-        Explanation of images, and which of them.
+        Explanation of images, and which of them; a ValueError names what draws others.
     ax
         Axes to draw on, which are returned; new ones by default, with a bar of colours where
         there is one scale, or signs.
     signed
         Whether colours tell the sign, of gradients.
-
-    Raises
-    ------
-    ValueError
-        If it is no explanation of images; names what draws signals and volumes.
     """
-    check_kind(explanation, "images", SCALES)
-    given, ax = ax, new_axes(3.6, 3) if ax is None else ax
-    sobol = explanation.sobol
+    drawing.check_kind(explanation, "images", drawing.SCALES)
+    given, ax = ax, drawing.new_axes(3.6, 3) if ax is None else ax
+    of_gradients = explanation.sobol is None
+    signed = signed and of_gradients
     bands = map_bands(lambda band: band[index], explanation.coefficients)
-    shown = pack(bands if sobol is not None else _relative(bands, signed), axes=(0, 1))
-    colors = color_scale(1.0 if sobol is None else brightest(shown), signed and sobol is None)
-    shown = np.ma.masked_where(_held(explanation), shown)
-    low, high = colors.get_clim()
+    values = pack(_relative(bands, signed) if of_gradients else bands, axes=(0, 1))
+    colors = drawing.color_scale(1.0 if of_gradients else drawing.brightest(values), signed)
+    shown = np.ma.masked_where(_held(explanation), values)
     colormap = colors.get_cmap().with_extremes(bad=HELD_COLOR)
-    picture = ax.imshow(shown, colormap, vmin=low, vmax=high, interpolation="nearest")
+    picture = ax.imshow(shown, colormap, colors.norm, interpolation="nearest")
     _draw_level_grid(ax, explanation)
     ax.set_xlim(-0.5, shown.shape[1] - 0.5)
     ax.set_ylim(shown.shape[0] - 0.5, -0.5)
-    if given is None and (signed or sobol is not None):
-        within = "" if sobol is not None else "\n(1: the level's largest)"
-        draw_colorbar(picture, ax, importance_name(explanation, signed) + within)
-    return bare(ax)
+    if given is None and (signed or not of_gradients):
+        within = "\n(1: the level's largest)" if of_gradients else ""
+        drawing.draw_colorbar(picture, ax, drawing.importance_name(explanation, signed) + within)
+    return drawing.bare(ax)
 
 
 def plot_pixels(
@@ -123,13 +93,13 @@ def plot_pixels(
     ValueError
         If it is no explanation of images, or signs are asked of a method that has none.
     """
-    check_kind(explanation, "images", PLACES)
-    given, ax = ax, new_axes(3.6, 3) if ax is None else ax
-    pixels = maps_of(explanation, index, signed).sum(axis=0)
-    colors = draw_map(ax, pixels, image, signed=signed)
-    ax.set_xlabel(left_out(explanation), **ASIDE)
+    drawing.check_kind(explanation, "images", drawing.PLACES)
+    given, ax = ax, drawing.new_axes(3.6, 3) if ax is None else ax
+    pixels = drawing.maps_of(explanation, index, signed).sum(axis=0)
+    colors = drawing.draw_map(ax, pixels, image, signed=signed)
+    ax.set_xlabel(drawing.left_out(explanation), **drawing.ASIDE)
     if given is None:
-        draw_colorbar(colors, ax, importance_name(explanation, signed))
+        drawing.draw_colorbar(colors, ax, drawing.importance_name(explanation, signed))
     return ax
 
 
@@ -149,15 +119,9 @@ def plot_scales(
 
     Parameters
     ----------
-    explanation, image, index, signed
-        As for `plot_pixels`.
     axes
-        One axes a level of details, which are returned; new ones by default.
-
-    Raises
-    ------
-    ValueError
-        As for `plot_pixels`, or if there are no levels.
+        One axes a level of details (there must be one), which are returned; new ones by default.
+        The others, and what is raised, are as for `plot_pixels`.
 
     Examples
     --------
@@ -167,16 +131,16 @@ def plot_scales(
     >>> [ax.get_title() for ax in plot_scales(importance)]
     ['1-2 px']
     """
-    check_kind(explanation, "images", SCALES)
+    drawing.check_kind(explanation, "images", drawing.SCALES)
     if explanation.level == 0:
         raise ValueError("The explanation has level=0 and no scales; plot_pixels draws it.")
-    maps = maps_of(explanation, index, signed)[1:]
+    maps = drawing.maps_of(explanation, index, signed)[1:]
     if axes is None:
         size = (2.4 * len(maps), 2.6)
         axes = plt.subplots(1, len(maps), figsize=size, squeeze=False, layout="constrained")[1][0]
-    tops = top_colors(explanation, maps)
+    tops = drawing.top_colors(explanation, maps)
     for ax, values, top, label in zip(axes, maps, tops, explanation.scales[1:], strict=True):
-        draw_map(ax, values, image, top, signed=signed)
+        drawing.draw_map(ax, values, image, top, signed=signed)
         ax.set_title(label, fontsize=9)
     return axes
 
@@ -192,9 +156,8 @@ def plot_scale_importance(
 
     They stand in the order of the other pictures: from coarse down to fine, but for signals from
     fine down to coarse. What is left out is named below. Whiskers are the explanation's
-    `scale_interval`, where it has one; those of the mean over all inputs are the means of their
-    bounds. They are about the error of the estimate, which the inputs share where they share
-    draws, and not about how the inputs differ.
+    `scale_interval`, where it has one, or the means of its bounds over all inputs. They are about
+    the error of the estimate, which the inputs may share, and not about how the inputs differ.
 
     Parameters
     ----------
@@ -219,14 +182,14 @@ def plot_scale_importance(
     >>> [text.get_text() for text in [*ax.get_yticklabels(), *ax.texts]]
     ['< 2 kHz', '2-4 kHz', '25%', '75%']
     """
-    check_wavelets(explanation)
-    kept = slice(first_drawn(explanation), None)
-    labels = scale_labels(explanation, sample_rate)[kept]
+    drawing.check_wavelets(explanation)
+    kept = slice(drawing.first_drawn(explanation), None)
+    labels = drawing.scale_labels(explanation, sample_rate)[kept]
     importance, intervals = explanation.scale_importance(), explanation.scale_interval()
-    shares, interval = shares_of(importance[:, kept], intervals, index)
+    shares, interval = drawing.shares_of(importance[:, kept], intervals, index)
     places, ends = np.arange(len(labels)), shares
-    ax = new_axes() if ax is None else ax
-    ax.barh(labels, shares, color=BAR_COLOR)
+    ax = drawing.new_axes() if ax is None else ax
+    ax.barh(labels, shares, color=drawing.BAR_COLOR)
     if interval is not None:
         low, high = interval[kept].T
         ends = np.maximum(shares, high)
@@ -238,13 +201,13 @@ def plot_scale_importance(
         ax.invert_yaxis()
     ax.set_xlim(0, max(1.3 * ends.max(), 1e-6))
     ax.set_xticks([])
-    ax.set_xlabel(left_out(explanation, sample_rate), **ASIDE)
+    ax.set_xlabel(drawing.left_out(explanation, sample_rate), **drawing.ASIDE)
     ax.tick_params(labelsize=8, length=0)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     return ax
 
 
-@as_written
+@drawing.as_written
 def plot_explanation(
     explanation: WaveletExplanation,
     inputs: np.ndarray,
@@ -255,7 +218,7 @@ def plot_explanation(
     signed: bool = False,
 ) -> Figure:
     """
-    Draw all views of one explained input, in a new figure.
+    Draw a figure of all views of one explained input.
 
     Of an image: itself, mosaic, scales, pixels and shares. Of a signal: waveform, scalogram and
     shares. Of a volume: slices, projections and shares.
@@ -280,8 +243,8 @@ def plot_explanation(
         If it is no `WaveletExplanation`, the input does not fit it, or a sample rate is not
         positive, or not of signals.
     """
-    check_wavelets(explanation)
-    scale_labels(explanation, sample_rate)
+    drawing.check_wavelets(explanation)
+    drawing.scale_labels(explanation, sample_rate)
     figure = plt.figure(layout="constrained")
     if explanation.ndim == 1:
         _draw_signal(figure, explanation, inputs, index, sample_rate, signed)
@@ -303,7 +266,7 @@ def draw_row(
     signed: bool = False,
 ) -> None:
     """Draw the views of an image by `plot_explanation` on ``explanation.level + 4`` axes."""
-    draw_image(axes[0], image)
+    drawing.draw_image(axes[0], image)
     axes[0].set_title("input", fontsize=9)
     plot_mosaic(explanation, index, axes[1])
     axes[1].set_title("wavelet coefficients", fontsize=9)
@@ -317,7 +280,7 @@ _GRID: dict[str, Any] = {"color": "0.55", "linewidth": 0.6}
 _SHARE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8}
 _WHISKERS: dict[str, Any] = {
     "fmt": "none",
-    "ecolor": WHISKER_COLOR,
+    "ecolor": drawing.WHISKER_COLOR,
     "elinewidth": 1.2,
     "capsize": 3,
 }
@@ -355,7 +318,7 @@ def _draw_volume(
     figure: Figure, explanation: WaveletExplanation, volume: np.ndarray, index: int, signed: bool
 ) -> None:
     """Draw slices across each axis, the levels projected along it, and the bars."""
-    columns = explanation.level + 2 - first_drawn(explanation)
+    columns = explanation.level + 2 - drawing.first_drawn(explanation)
     figure.set_size_inches(2.1 * (columns + 1), 6)
     grid = figure.add_gridspec(3, columns + 1)
     places = [[grid[row, column] for column in range(columns)] for row in range(3)]
@@ -405,10 +368,10 @@ def _relative(bands: Coefficients, signed: bool) -> Coefficients:
         return band.mean(axis=-1) if band.ndim == 3 else band
 
     first, *details = map_bands(plain, bands)
-    shown: Coefficients = [unit(first, top_of(first))]
+    shown: Coefficients = [drawing.unit(first, drawing.top_of(first))]
     for level in details:
-        top = top_of(np.stack(list(level.values())))
-        shown.append({key: unit(band, top) for key, band in level.items()})
+        top = drawing.top_of(np.stack(list(level.values())))
+        shown.append({key: drawing.unit(band, top) for key, band in level.items()})
     return shown
 
 

@@ -76,21 +76,17 @@ def plot_radial_importance(
     """
     Draw the share of each ring of frequencies in the sum of all total indices.
 
-    The band is the bootstrap interval, where there is one; that of the mean over all inputs has
-    the means of their bounds. It is about the error of the estimate, which all inputs share with
-    their design, and not about how the inputs differ.
+    The band is the bootstrap interval, where there is one, or the mean of its bounds over all
+    inputs. It is about the error of the estimate, which they share with their design, and not
+    about how the inputs differ.
 
     Parameters
     ----------
     explanation, index
-        Explanation of images, signals or volumes, and which input; the mean over all by default.
+        A `FourierExplanation` of any kind, else a ValueError, and which input; the mean over all
+        by default.
     ax
         Axes to draw on, which are returned; new ones by default.
-
-    Raises
-    ------
-    ValueError
-        If it is no `FourierExplanation`.
     """
     _check(explanation)
     ax = new_axes(3.6, 2.5) if ax is None else ax

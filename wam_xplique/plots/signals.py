@@ -10,32 +10,13 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.image import AxesImage
 
 from ..explanation import WaveletExplanation
-from .drawing import (
-    ASIDE,
-    BAR_COLOR,
-    COLORMAP,
-    PLACES,
-    SCALES,
-    WAVE_COLOR,
-    check_kind,
-    check_rate,
-    color_scale,
-    draw_colorbar,
-    farthest,
-    first_drawn,
-    importance_name,
-    left_out,
-    maps_of,
-    new_axes,
-    scale_labels,
-    top_color,
-    top_of,
-    unit,
-)
+from . import drawing
 
 MASK_COLOR = "0.85"
 # Lies over the waveform, which shows through where it matters most, too.
-VEIL = LinearSegmentedColormap.from_list("veil", [to_rgba(BAR_COLOR, 0), to_rgba(BAR_COLOR, 0.7)])
+VEIL = LinearSegmentedColormap.from_list(
+    "veil", [to_rgba(drawing.BAR_COLOR, 0), to_rgba(drawing.BAR_COLOR, 0.7)]
+)
 SIGNED_VEIL = LinearSegmentedColormap.from_list(
     "signed veil", [to_rgba("#2166ac", 0.7), to_rgba("white", 0), to_rgba("#b2182b", 0.7)]
 )
@@ -77,18 +58,19 @@ def plot_waveform(
         If it is no explanation of signals, the signal is not of the shape of those explained,
         the sample rate is not positive, or signs are asked of a method that has none.
     """
-    check_kind(explanation, "signals", PLACES)
+    drawing.check_kind(explanation, "signals", drawing.PLACES)
     signal = _check_signal(explanation, signal)
     period = _period(sample_rate)
     importance = explanation[index].pixels(signed=signed)[0].reshape(signal.shape).T
-    top = top_color(explanation, importance)
-    given, ax = ax, new_axes(7, 2.2) if ax is None else ax
+    top = drawing.top_color(explanation, importance)
+    given, ax = ax, drawing.new_axes(7, 2.2) if ax is None else ax
 
     low, high = float(signal.min()), float(signal.max())
     margin = 0.05 * (high - low) or 1.0
     low, height = low - margin, high - low + 2 * margin
     lanes = -height * np.arange(signal.shape[1])
-    ax.plot(period * np.arange(len(signal)), signal + lanes, color=WAVE_COLOR, linewidth=0.8)
+    times = period * np.arange(len(signal))
+    ax.plot(times, signal + lanes, color=drawing.WAVE_COLOR, linewidth=0.8)
     heights = (low + lanes[-1], low + height)
     look = {"cmap": SIGNED_VEIL if signed else VEIL, "vmin": -top if signed else 0, "vmax": top}
     veil = _draw_rows(ax, importance, period, heights, **look)
@@ -96,8 +78,8 @@ def plot_waveform(
     _name_lanes(ax, lanes + low + height / 2)
     _label_time(ax, sample_rate)
     if given is None:
-        draw_colorbar(veil, ax, importance_name(explanation, signed), width=0.02)
-    ax.set_title(left_out(explanation, sample_rate), loc="right", **ASIDE)
+        drawing.draw_colorbar(veil, ax, drawing.importance_name(explanation, signed), width=0.02)
+    ax.set_title(drawing.left_out(explanation, sample_rate), loc="right", **drawing.ASIDE)
     return ax
 
 
@@ -120,18 +102,12 @@ def plot_scalogram(
 
     Parameters
     ----------
-    explanation, index, ax, signed
-        As for `plot_waveform`.
     sample_rate
         Samples a second, for an axis in seconds and levels in Hz; both are in samples by default.
     by_level
         Whether each level has its own scale of colours, so that those that matter little can be
-        seen as well; by default all levels may be compared.
-
-    Raises
-    ------
-    ValueError
-        As for `plot_waveform`.
+        seen as well; by default all levels may be compared. The others, and what is raised, are
+        as for `plot_waveform`.
 
     Examples
     --------
@@ -141,26 +117,26 @@ def plot_scalogram(
     >>> [label.get_text() for label in plot_scalogram(importance, 8000).get_yticklabels()]
     ['< 2 kHz', '2-4 kHz']
     """
-    check_kind(explanation, "signals", SCALES)
+    drawing.check_kind(explanation, "signals", drawing.SCALES)
     period = _period(sample_rate)
-    first = first_drawn(explanation)
-    maps = maps_of(explanation, index, signed)[first:]
-    labels = scale_labels(explanation, sample_rate)[first:]
+    first = drawing.first_drawn(explanation)
+    maps = drawing.maps_of(explanation, index, signed)[first:]
+    labels = drawing.scale_labels(explanation, sample_rate)[first:]
     if by_level:
-        maps = np.stack([unit(row, top_of(row)) for row in maps])
-    colors = color_scale(1.0 if by_level else top_color(explanation, maps), signed)
-    given, ax = ax, new_axes(7, 0.8 + 0.3 * len(maps)) if ax is None else ax
+        maps = np.stack([drawing.unit(row, drawing.top_of(row)) for row in maps])
+    colors = drawing.color_scale(1.0 if by_level else drawing.top_color(explanation, maps), signed)
+    given, ax = ax, drawing.new_axes(7, 0.8 + 0.3 * len(maps)) if ax is None else ax
 
     look = {"cmap": colors.cmap, "norm": colors.norm}
     picture = _draw_rows(ax, maps[::-1], period, (-0.5, len(maps) - 0.5), **look)
-    ax.set_title(left_out(explanation, sample_rate), loc="right", **ASIDE)
+    ax.set_title(drawing.left_out(explanation, sample_rate), loc="right", **drawing.ASIDE)
     ax.set_yticks(range(len(maps)), labels)
     ax.set_ylabel("scale" if sample_rate is None else "frequency", fontsize=8)
     ax.tick_params(axis="y", length=0)
     _label_time(ax, sample_rate)
     if given is None:
-        name = importance_name(explanation, signed)
-        draw_colorbar(picture, ax, f"{name}\nwithin the level" if by_level else name, width=0.02)
+        name = drawing.importance_name(explanation, signed) + "\nwithin the level" * by_level
+        drawing.draw_colorbar(picture, ax, name, width=0.02)
     return ax
 
 
@@ -206,16 +182,16 @@ def plot_spectrogram(
             "sample_rate and hop must be given for an axis in seconds, got "
             f"sample_rate={sample_rate!r} and hop={hop!r}."
         )
-    check_rate("hop", hop)
+    drawing.check_rate("hop", hop)
     period = hop * _period(sample_rate)
     shown = np.ma.masked_array(spectrogram)
     if importance is not None:
         shown.mask = ~_matters(importance, spectrogram.shape, mask)
-    given, ax = ax, new_axes(5, 2.6) if ax is None else ax
+    given, ax = ax, drawing.new_axes(5, 2.6) if ax is None else ax
     mels, frames = spectrogram.shape
     picture = ax.imshow(
         shown,
-        cmap=COLORMAP,
+        cmap=drawing.COLORMAP,
         vmin=spectrogram.min(),  # the same colours with the mask and without
         vmax=spectrogram.max(),
         origin="lower",
@@ -227,7 +203,7 @@ def plot_spectrogram(
     ax.set_ylabel("mel band", fontsize=8)
     _label_time(ax, sample_rate)
     if given is None:
-        draw_colorbar(picture, ax, "spectrogram", width=0.03)
+        drawing.draw_colorbar(picture, ax, "spectrogram", width=0.03)
     return ax
 
 
@@ -238,7 +214,7 @@ def _draw_rows(
     count, length = rows.shape
     run = -(-length // MOST_COLUMNS)
     filled = np.pad(rows, ((0, 0), (0, -length % run)), mode="edge")
-    peaks, start = farthest(filled.reshape(count, -1, run), axis=2), -0.5 * period
+    peaks, start = drawing.farthest(filled.reshape(count, -1, run), axis=2), -0.5 * period
     extent = (start, start + filled.shape[1] * period, *heights)
     picture = ax.imshow(peaks, aspect="auto", interpolation="nearest", extent=extent, **colors)
     ax.set_xlim(start, (length - 0.5) * period)
@@ -265,7 +241,7 @@ def _period(sample_rate: float | None) -> float:
     """What the axis of time counts from one sample to the next."""
     if sample_rate is None:
         return 1.0
-    check_rate("sample_rate", sample_rate)
+    drawing.check_rate("sample_rate", sample_rate)
     return 1 / sample_rate
 
 

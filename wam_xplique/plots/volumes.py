@@ -10,24 +10,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..archive import write_text
 from ..explanation import WaveletExplanation
-from .drawing import (
-    ASIDE,
-    COLORMAP,
-    PLACES,
-    SCALES,
-    check_kind,
-    draw_colorbar,
-    draw_map,
-    farthest,
-    first_drawn,
-    importance_name,
-    left_out,
-    maps_of,
-    scale_labels,
-    top_color,
-    top_colors,
-)
+from . import drawing
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -72,26 +57,26 @@ def plot_slices(
         If it is no explanation of volumes, it has no such level, the volume or the voxel does
         not fit it, or signs are asked of a method that has none.
     """
-    check_kind(explanation, "volumes", PLACES)
+    drawing.check_kind(explanation, "volumes", drawing.PLACES)
     values, grey = _map(explanation, index, level, signed), _grey(explanation, volume)
     centre = _voxel(np.abs(values), centre)
     given = axes
     if axes is None:
         axes = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")[1]
-    top = top_color(explanation, values)
+    top = drawing.top_color(explanation, values)
     span = None if grey is None else (float(grey.min()), float(grey.max()))
     for axis, (ax, place) in enumerate(zip(axes, centre, strict=True)):
         below = None if grey is None else grey.take(place, axis)
-        colors = draw_map(ax, values.take(place, axis), below, top, span, signed)
+        colors = drawing.draw_map(ax, values.take(place, axis), below, top, span, signed)
         vertical, horizontal = centre[:axis] + centre[axis + 1 :]
         ax.axhline(vertical, **_CROSS)
         ax.axvline(horizontal, **_CROSS)
         ax.set_title(f"slice {AXES[axis]} = {place}", fontsize=9)
         _name_axes(ax, axis)
     if level is None:
-        axes[-1].set_title(left_out(explanation), loc="right", **ASIDE)
+        axes[-1].set_title(drawing.left_out(explanation), loc="right", **drawing.ASIDE)
     if given is None:
-        draw_colorbar(colors, axes[-1], importance_name(explanation, signed))
+        drawing.draw_colorbar(colors, axes[-1], drawing.importance_name(explanation, signed))
     return axes
 
 
@@ -111,32 +96,25 @@ def plot_projections(
 
     Parameters
     ----------
-    explanation, index, signed
-        As for `plot_slices`.
     axes
         Array of axes, which are returned: three rows, a column for each level that is drawn; new
-        ones by default.
-
-    Raises
-    ------
-    ValueError
-        If it is no explanation of volumes, or signs are asked of a method that has none.
+        ones by default. The others, and what is raised, are as for `plot_slices`.
     """
-    check_kind(explanation, "volumes", SCALES)
-    first = first_drawn(explanation)
-    maps, labels = maps_of(explanation, index, signed)[first:], scale_labels(explanation)[first:]
+    drawing.check_kind(explanation, "volumes", drawing.SCALES)
+    first = drawing.first_drawn(explanation)
+    maps = drawing.maps_of(explanation, index, signed)[first:]
     if axes is None:
         size = (2.2 * len(maps) + 0.4, 6.6)
         axes = plt.subplots(3, len(maps), figsize=size, squeeze=False, layout="constrained")[1]
-    tops = top_colors(explanation, maps)
+    tops = drawing.top_colors(explanation, maps)
     for axis, row in enumerate(axes):
         for ax, values, top in zip(row, maps, tops, strict=True):
-            draw_map(ax, farthest(values, axis), None, top, signed=signed)
+            drawing.draw_map(ax, drawing.farthest(values, axis), None, top, signed=signed)
         _name_axes(row[0], axis)
         row[0].set_ylabel(f"along {AXES[axis]}\n{row[0].get_ylabel()}", fontsize=8)
-    for ax, label in zip(axes[0], labels, strict=True):
+    for ax, label in zip(axes[0], explanation.scales[first:], strict=True):
         ax.set_title(label, fontsize=9)
-    axes[-1, -1].set_xlabel(left_out(explanation), **ASIDE)
+    axes[-1, -1].set_xlabel(drawing.left_out(explanation), **drawing.ASIDE)
     return axes
 
 
@@ -153,19 +131,9 @@ def interactive(
     least and its largest value. Of volumes with more than 48 voxels along an axis, the largest
     values within blocks are drawn, so that the figure has 48³ voxels at most.
 
-    Parameters
-    ----------
-    explanation, volume, index, level
-        As for `plot_slices`.
-
-    Raises
-    ------
-    ImportError
-        If Plotly is not installed.
-    ValueError
-        If it is no explanation of volumes, it has no such level, or the volume does not fit it.
+    The parameters, and what is raised, are as for `plot_slices`; without Plotly an ImportError.
     """
-    check_kind(explanation, "volumes", PLACES)
+    drawing.check_kind(explanation, "volumes", drawing.PLACES)
     try:
         from plotly import graph_objects
     except ImportError as error:
@@ -173,8 +141,9 @@ def interactive(
             'An interactive figure needs Plotly: pip install "wam-xplique[interactive]".'
         ) from error
     values, grey = _map(explanation, index, level), _grey(explanation, volume)
-    missing = left_out(explanation) if level is None else ""
-    top = top_color(explanation, values)
+    top, title = drawing.top_color(explanation, values), drawing.importance_name(explanation)
+    if level is None and not explanation.includes_approximation:
+        title += f" ({drawing.left_out(explanation)})"
     surfaces = [
         graph_objects.Isosurface(
             **_blocks(values),
@@ -184,8 +153,8 @@ def interactive(
             cmax=top,
             surface_count=4,
             opacity=0.4,
-            colorscale=COLORMAP,
-            colorbar_title_text=importance_name(explanation) + f" ({missing})" * bool(missing),
+            colorscale=drawing.COLORMAP,
+            colorbar_title_text=title,
             name="importance",
         )
     ]
@@ -210,19 +179,10 @@ def save_interactive(
     """
     Write the figure of `interactive` to a page that needs nothing else, not even a network.
 
-    Parameters
-    ----------
-    path
-        HTML file to write, of 5 to 10 MB.
-    explanation, volume, index, level
-        As for `plot_slices`.
-
-    Raises
-    ------
-    ImportError, ValueError
-        As for `interactive`.
+    The file at `path` has 5 to 10 MB. The other parameters are those of `interactive`.
     """
-    interactive(explanation, volume, index, level).write_html(path, include_plotlyjs=True)
+    page = interactive(explanation, volume, index, level).to_html(include_plotlyjs=True)
+    write_text(path, page)
 
 
 _CROSS: dict[str, Any] = {"color": "white", "linewidth": 0.5, "alpha": 0.5}
@@ -245,7 +205,7 @@ def _map(
             f"level must be from 1, the finest, to {explanation.level}, 0 for the approximation, "
             f"or None for all, got {level!r}."
         )
-    maps = maps_of(explanation, index, signed)
+    maps = drawing.maps_of(explanation, index, signed)
     return maps.sum(axis=0) if level is None else maps[-level]
 
 

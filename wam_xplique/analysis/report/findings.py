@@ -36,13 +36,6 @@ class Scale(NamedTuple):
     note: str  # what is unusual about it
     interval: tuple[float, float] | None
 
-    @property
-    def usual(self) -> tuple[float, float]:
-        """What lies within a standard deviation of the reference."""
-        assert self.reference is not None
-        mean, std = self.reference
-        return max(mean - std, 0), min(mean + std, 1)
-
 
 @dataclass(frozen=True, eq=False)
 class Findings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +201,8 @@ def report(
     )
     drawing = tqdm(drawn, desc="draw", unit="input", disable=not verbose)
     shown = [_draw(findings, index, picture) for index, picture in enumerate(drawing)]
-    html = _page(title, _facts(model, explainer, findings), findings, shown)
+    facts = _facts(model, explainer, findings)
+    html = _page(title=title, facts=facts, findings=findings, pictures=shown)
     return Report(html, tuple(map(findings.row, range(count))), explanation)
 
 
@@ -315,24 +315,17 @@ def _facts(model: Any, explainer: Any, findings: Findings) -> dict[str, str]:
     return found
 
 
-def _page(
-    title: str,
-    facts: dict[str, str],
-    findings: Findings,
-    pictures: Sequence[Sequence[Picture]],
-) -> str:
-    """A whole HTML document; any text is taken as text, and never as HTML."""
-    folder = resources.files(__package__)
+def _page(**known: Any) -> str:
+    """A whole HTML document of what is known; any text is taken as text, and never as HTML."""
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+        loader=jinja2.PackageLoader(__package__, "."),
     )
     environment.tests["nan"] = math.isnan
     environment.filters["share"] = share_as_text
-    known = {"title": title, "facts": facts, "findings": findings, "pictures": pictures}
     limits = {"fine": FINE, "far": FAR, "unusual": UNUSUAL}
     return environment.get_template("page.html").render(**known, **limits)
