@@ -91,7 +91,7 @@ def _picture_image(
             itself.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, **style))
     boxed = "" if box is None else "The dashed line is the object's box."
     yield _picture(itself, "Input", boxed, f"The input: {name}.", "large")
-    mosaic = plot_mosaic(e, index, _of_size(e.mosaic().shape[1:3]))
+    mosaic = plot_mosaic(e, index, _of_size(e[index].mosaic().shape[1:3]))
     alt = f"Mosaic of all wavelet coefficients of {name}, the finest in the largest blocks."
     yield _picture(mosaic, "Wavelet coefficients", "All scales, by direction.", alt, "large")
     maps, (shares,) = maps_of(e, index), e[index].scale_importance()
@@ -131,14 +131,9 @@ def _picture_volume(
     axes = new_figure(2.3 * columns, 6.6).subplots(3, columns)
     plot_slices(e, volume, index, axes=axes[:, 0])
     plot_projections(e, index, axes[:, 1:])
-    caption = (
-        "Left, slices through the most important voxel; then, for each scale, the largest "
-        "importance along each axis."
-    )
-    alt = (
-        f"Slices of {name} through its most important voxel, and maps of its scales along each "
-        "axis."
-    )
+    slices = "slices through the most important voxel"
+    caption = f"Left, {slices}; then, for each scale, the largest importance along each axis."
+    alt = f"Slices of {name} through its most important voxel; maps of its scales along each axis."
     yield _picture(axes[0, 0], "Slices and projections", caption, alt, "whole")
 
 

@@ -219,18 +219,16 @@ def importance_name(explanation: WaveletExplanation, signed: bool = False) -> st
     return "importance" if explanation.sobol is None else "total Sobol index"
 
 
-def shares_of(
-    importance: np.ndarray, interval: np.ndarray | None, index: int | None
-) -> tuple[np.ndarray, np.ndarray | None]:
+def one_or_mean(values: Any, index: int | None) -> Any:
     """
-    The shares (L,) in one input, or their means over all, and their intervals (L, 2) or None.
+    The values of one input, or their mean over all, of shares or of their intervals (or None).
 
-    The mean has the mean of the bounds. All inputs are explained by one design, so its error does
-    not average out: this is the interval if their errors go together, and else too wide an one.
+    All inputs are explained by one design, so its error does not average out: the mean of bounds
+    is the interval of the mean if the errors go together, and else too wide an one.
     """
-    if index is None:
-        return importance.mean(axis=0), None if interval is None else interval.mean(axis=0)
-    return importance[index], None if interval is None else interval[index]
+    if values is None:
+        return None
+    return values.mean(axis=0) if index is None else values[index]
 
 
 def _hertz(*edges: float) -> str:

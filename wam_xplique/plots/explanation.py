@@ -57,7 +57,7 @@ def plot_mosaic(
     shown = np.ma.masked_where(_held(explanation), values)
     colormap = colors.get_cmap().with_extremes(bad=HELD_COLOR)
     picture = ax.imshow(shown, colormap, colors.norm, interpolation="nearest")
-    _draw_level_grid(ax, explanation)
+    _draw_level_grid(ax, explanation, max(shown.shape))
     ax.set_xlim(-0.5, shown.shape[1] - 0.5)
     ax.set_ylim(shown.shape[0] - 0.5, -0.5)
     if given is None and (signed or not of_gradients):
@@ -122,14 +122,6 @@ def plot_scales(
     axes
         One axes a level of details (there must be one), which are returned; new ones by default.
         The others, and what is raised, are as for `plot_pixels`.
-
-    Examples
-    --------
-    >>> from wam_xplique import WaveletExplanation
-    >>> bands = [np.ones((1, 8, 8)), {key: np.ones((1, 8, 8)) for key in ("da", "ad", "dd")}]
-    >>> importance = WaveletExplanation(bands, "haar", "periodization", (1, 16, 16, 1), 2)
-    >>> [ax.get_title() for ax in plot_scales(importance)]
-    ['1-2 px']
     """
     drawing.check_kind(explanation, "images", drawing.SCALES)
     if explanation.level == 0:
@@ -185,8 +177,8 @@ def plot_scale_importance(
     drawing.check_wavelets(explanation)
     kept = slice(drawing.first_drawn(explanation), None)
     labels = drawing.scale_labels(explanation, sample_rate)[kept]
-    importance, intervals = explanation.scale_importance(), explanation.scale_interval()
-    shares, interval = drawing.shares_of(importance[:, kept], intervals, index)
+    shares = drawing.one_or_mean(explanation.scale_importance(), index)[kept]
+    interval = drawing.one_or_mean(explanation.scale_interval(), index)
     places, ends = np.arange(len(labels)), shares
     ax = drawing.new_axes() if ax is None else ax
     ax.barh(labels, shares, color=drawing.BAR_COLOR)
@@ -194,7 +186,8 @@ def plot_scale_importance(
         low, high = interval[kept].T
         ends = np.maximum(shares, high)
         # About its middle, since a percentile interval need not hold the estimate.
-        ax.errorbar((low + high) / 2, places, xerr=(high - low) / 2, **_WHISKERS)
+        middle, half = (low + high) / 2, (high - low) / 2
+        ax.errorbar(middle, places, xerr=half, fmt="none", **_WHISKERS)
     for share, end, place in zip(shares, ends, places, strict=True):
         ax.annotate(f"{share:.0%}", (end, place), (4, 0), **_SHARE)
     if explanation.ndim > 1:
@@ -230,10 +223,8 @@ def plot_explanation(
     inputs
         What is explained: an image (H, W), (H, W, 1) or (H, W, 3), a signal (T,) or (T, W), or a
         volume (D, H, W) or (D, H, W, C).
-    title
-        Title of the figure.
-    sample_rate
-        Samples a second of signals, for axes in seconds and Hz.
+    title, sample_rate
+        Title of the figure; samples a second of signals, for axes in seconds and Hz.
     signed
         Whether the maps tell the sign: red speaks for the class, blue against it.
 
@@ -242,12 +233,30 @@ def plot_explanation(
     ValueError
         If it is no `WaveletExplanation`, the input does not fit it, or a sample rate is not
         positive, or not of signals.
+
+    Examples
+    --------
+    >>> from wam_xplique import WaveletExplanation
+    >>> bands = [np.ones((1, 8, 8)), {key: np.ones((1, 8, 8)) for key in ("da", "ad", "dd")}]
+    >>> importance = WaveletExplanation(bands, "haar", "periodization", (1, 16, 16, 1), 2)
+    >>> [ax.get_title() for ax in plot_explanation(importance, np.eye(16)).axes]
+    ['input', 'wavelet coefficients', '1-2 px', 'all scales', 'importance']
     """
     drawing.check_wavelets(explanation)
     drawing.scale_labels(explanation, sample_rate)
     figure = plt.figure(layout="constrained")
     if explanation.ndim == 1:
-        _draw_signal(figure, explanation, inputs, index, sample_rate, signed)
+        figure.set_size_inches(9, 4.5)
+        (above, beside), (below, bars) = figure.subplots(2, 2, width_ratios=(3.5, 1))
+        beside.remove()
+        plot_waveform(explanation, inputs, sample_rate, index, above, signed=signed)
+        above.set_title("input and its importance", fontsize=9)
+        plot_scalogram(explanation, sample_rate, index, below, signed=signed)
+        below.set_title("scales", fontsize=9)
+        plot_scale_importance(explanation, index, bars, sample_rate)
+        bars.set_title("importance", fontsize=9)
+        bars.set_ylim(below.get_ylim())  # each bar beside its level
+        bars.tick_params(labelleft=False)
     elif explanation.ndim == 2:
         count = explanation.level + 4
         figure.set_size_inches(2.3 * count, 2.6)
@@ -273,17 +282,12 @@ def draw_row(
     plot_scales(explanation, image, index, axes[2:-2], signed=signed)
     plot_pixels(explanation, image, index, axes[-2], signed=signed)
     axes[-2].set_title("all scales" + ", red for, blue against" * signed, fontsize=9)
-    _draw_bars(axes[-1], explanation, index)
+    plot_scale_importance(explanation, index, axes[-1]).set_title("importance", fontsize=9)
 
 
 _GRID: dict[str, Any] = {"color": "0.55", "linewidth": 0.6}
 _SHARE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8}
-_WHISKERS: dict[str, Any] = {
-    "fmt": "none",
-    "ecolor": drawing.WHISKER_COLOR,
-    "elinewidth": 1.2,
-    "capsize": 3,
-}
+_WHISKERS: dict[str, Any] = {"ecolor": drawing.WHISKER_COLOR, "elinewidth": 1.2, "capsize": 3}
 # Readable on dark and on bright coefficients alike.
 _LABEL: dict[str, Any] = {
     "color": "white",
@@ -291,27 +295,6 @@ _LABEL: dict[str, Any] = {
     "textcoords": "offset points",
     "path_effects": [patheffects.withStroke(linewidth=1.4, foreground="black")],
 }
-
-
-def _draw_signal(
-    figure: Figure,
-    explanation: WaveletExplanation,
-    signal: np.ndarray,
-    index: int,
-    sample_rate: float | None,
-    signed: bool,
-) -> None:
-    """Draw the waveform, the scalogram beneath, and beside each level of it its bar."""
-    figure.set_size_inches(9, 4.5)
-    (above, beside), (below, bars) = figure.subplots(2, 2, width_ratios=(3.5, 1))
-    beside.remove()
-    plot_waveform(explanation, signal, sample_rate, index, above, signed=signed)
-    above.set_title("input and its importance", fontsize=9)
-    plot_scalogram(explanation, sample_rate, index, below, signed=signed)
-    below.set_title("scales", fontsize=9)
-    _draw_bars(bars, explanation, index, sample_rate)
-    bars.set_ylim(below.get_ylim())
-    bars.tick_params(labelleft=False)
 
 
 def _draw_volume(
@@ -325,21 +308,14 @@ def _draw_volume(
     axes = np.array([[figure.add_subplot(place) for place in row] for row in places])
     plot_slices(explanation, volume, index, axes=axes[:, 0], signed=signed)
     plot_projections(explanation, index, axes[:, 1:], signed=signed)
-    _draw_bars(figure.add_subplot(grid[:, -1]), explanation, index)
+    bars = plot_scale_importance(explanation, index, figure.add_subplot(grid[:, -1]))
+    bars.set_title("importance", fontsize=9)
 
 
-def _draw_bars(
-    ax: Axes, explanation: WaveletExplanation, index: int, sample_rate: float | None = None
-) -> None:
-    plot_scale_importance(explanation, index, ax, sample_rate)
-    ax.set_title("importance", fontsize=9)
-
-
-def _draw_level_grid(ax: Axes, explanation: WaveletExplanation) -> None:
+def _draw_level_grid(ax: Axes, explanation: WaveletExplanation, side: int) -> None:
     """Draw the borders of the levels; write the orientations of the bands, and the scales."""
     approximation, *details = explanation.coefficients
     row, column = approximation.shape[1:3]
-    side = max(explanation.mosaic().shape[1:3])
     if min(row, column) >= LETTER_ROOM * side:
         _write(ax, "a", 0, 0)
     for level, scale in zip(details, explanation.scales[1:], strict=True):

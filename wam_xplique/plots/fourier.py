@@ -7,12 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from ..fourier import FourierExplanation
-from .drawing import BAR_COLOR, COLORMAP, brightest, draw_colorbar, new_axes, shares_of
+from .drawing import BAR_COLOR, COLORMAP, brightest, draw_colorbar, new_axes, one_or_mean
 
 TICKS = (-0.5, -0.25, 0, 0.25, 0.5)
-_FREQUENCY = {
-    ndim: f"frequency (cycles/{unit})" for ndim, unit in enumerate(("sample", "pixel", "voxel"), 1)
-}
+UNITS = ("sample", "pixel", "voxel")  # by their number of dimensions
 
 
 def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | None = None) -> Axes:
@@ -48,7 +46,7 @@ def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | No
         ax = new_axes(4, 2.5) if ax is None else ax
         edges = np.linspace(-bounds[0], bounds[0], len(spectrum) + 1)
         _draw_steps(ax, spectrum, edges, "total Sobol index")
-        _label_frequencies(ax, _FREQUENCY[1])
+        _label_frequencies(ax, "frequency (cycles/sample)")
         return ax
     given, ax = ax, new_axes(3.4, 3) if ax is None else ax
     bottom, right = bounds
@@ -90,9 +88,8 @@ def plot_radial_importance(
     """
     _check(explanation)
     ax = new_axes(3.6, 2.5) if ax is None else ax
-    shares, interval = shares_of(
-        explanation.radial_importance(), explanation.sobol.importance_interval, index
-    )
+    shares = one_or_mean(explanation.radial_importance(), index)
+    interval = one_or_mean(explanation.sobol.importance_interval, index)
     edges = 2 * explanation.radii[0] * np.arange(len(shares) + 1)
     if interval is not None:
         low, high = interval.T
@@ -100,7 +97,7 @@ def plot_radial_importance(
     _draw_steps(ax, shares, edges, "importance")
     ax.set_xlim(0, edges[-1])
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set_xlabel(_FREQUENCY[explanation.ndim], fontsize=8)
+    ax.set_xlabel(f"frequency (cycles/{UNITS[explanation.ndim - 1]})", fontsize=8)
     ax.tick_params(labelsize=7)
     return ax
 

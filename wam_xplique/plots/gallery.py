@@ -35,11 +35,10 @@ def plot_gallery(
         rows, len(columns), squeeze=False, figsize=size, layout="constrained"
     )
     for column, (name, values) in enumerate(columns.items()):
-        for row in range(rows):
-            ax, lines = axes[row, column], (titles or {}).get(name)
+        lines = (titles or {}).get(name, [""] * rows)
+        for row, ax in enumerate(axes[:, column]):
             draw_input(ax, values[row], ndim)
-            heading = [name] if row == 0 else []
-            ax.set_title("\n".join([*heading, *(lines[row : row + 1] if lines else [])]), size=8)
+            ax.set_title(f"{name}\n{lines[row]}".strip() if row == 0 else lines[row], size=8)
     return figure
 
 

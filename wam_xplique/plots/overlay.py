@@ -96,8 +96,8 @@ def plot_overlay(
         row[1].set_xlabel(drawing.left_out(explanation), **drawing.ASIDE)
         drawing.draw_colorbar(shown, ax, LABELS[signed])
         if scales:
-            plot_scale_importance(explanation, index, row[-1])
-            row[-1].set_title("share of each scale", fontsize=10)
+            bars = plot_scale_importance(explanation, index, row[-1])
+            bars.set_title("share of each scale", fontsize=10)
     return figure
 
 

@@ -173,6 +173,11 @@ def plot_spectrogram(
     ValueError
         If the sample rate or the hop is missing, the shapes are not (mels, frames), or the
         fraction is outside [0, 1).
+
+    Examples
+    --------
+    >>> plot_spectrogram(np.eye(4), importance=np.eye(4), sample_rate=8000, hop=256).get_xlabel()
+    'time (s)'
     """
     spectrogram = np.asarray(spectrogram, dtype=float)
     if spectrogram.ndim != 2:
@@ -186,7 +191,13 @@ def plot_spectrogram(
     period = hop * _period(sample_rate)
     shown = np.ma.masked_array(spectrogram)
     if importance is not None:
-        shown.mask = ~_matters(importance, spectrogram.shape, mask)
+        magnitude = np.abs(np.asarray(importance, dtype=float))
+        if magnitude.shape != shown.shape:
+            told = f"{shown.shape}, got {magnitude.shape}"
+            raise ValueError(f"importance must be of the spectrogram's shape {told}.")
+        if not 0 <= mask < 1:
+            raise ValueError(f"mask must be a fraction in [0, 1), got {mask!r}.")
+        shown.mask = ~((magnitude > 0) & (magnitude >= np.quantile(magnitude, mask)))
     given, ax = ax, drawing.new_axes(5, 2.6) if ax is None else ax
     mels, frames = spectrogram.shape
     picture = ax.imshow(
@@ -243,18 +254,6 @@ def _period(sample_rate: float | None) -> float:
         return 1.0
     drawing.check_rate("sample_rate", sample_rate)
     return 1 / sample_rate
-
-
-def _matters(importance: np.ndarray, shape: tuple[int, ...], mask: float) -> np.ndarray:
-    """Where the magnitude of the importance reaches its quantile `mask`."""
-    magnitude = np.abs(np.asarray(importance, dtype=float))
-    if magnitude.shape != shape:
-        raise ValueError(
-            f"importance must be of the spectrogram's shape {shape}, got {magnitude.shape}."
-        )
-    if not 0 <= mask < 1:
-        raise ValueError(f"mask must be a fraction in [0, 1), got {mask!r}.")
-    return (magnitude > 0) & (magnitude >= np.quantile(magnitude, mask))
 
 
 def _check_signal(explanation: WaveletExplanation, signal: np.ndarray) -> np.ndarray:

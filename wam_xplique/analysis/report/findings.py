@@ -243,7 +243,7 @@ class Findings:
         found = [level]
         if self.intervals is not None:
             low, high = self.intervals[index].T
-            found = np.flatnonzero((high >= low[level]) | (np.arange(len(high)) == level)).tolist()
+            found = np.flatnonzero(high >= low[level]).tolist() or found
         told = " or ".join(self._told(index, level) for level in found)
         return (title, told) if len(found) == 1 else (f"{title}: not settled", told)
 

@@ -98,7 +98,11 @@ def report(
     """
     Explain what a model predicts for each input, on a page that is read in a browser.
 
-    The class that is predicted is explained, be it right or wrong.
+    The class that is predicted is explained, be it right or wrong. Warnings are given where the
+    finest scale holds more than half of the importance, or lies 3 standard deviations above the
+    reference; where half of it or more lies outside of the box; where a prediction is wrong; and,
+    if the outputs are probabilities, where the first two classes are within 0.1. Shares that lie
+    2 standard deviations off the reference are marked.
 
     Parameters
     ----------
@@ -115,10 +119,8 @@ def report(
         An explainer in the wavelet domain, made of the model. By default
         `wam_xplique.WaveletIntegratedGradients` where the model has gradients, else
         `wam_xplique.WCAM`, refined.
-    names
-        What the inputs are called, such as their files.
-    class_names
-        What the classes are called, in the order of the model's outputs.
+    names, class_names
+        What the inputs are called, such as their files, and the classes in the outputs' order.
     reference
         Profile of the model over a data set, made with the same explainer: which shares are usual.
     boxes
@@ -130,32 +132,16 @@ def report(
         and of the inputs' size.
     front_end
         What stands between the inputs and the model; that of the explainer where it is given.
-    title
-        Title of the page.
     batch_size
         Most inputs, perturbed or not, at once; None for no limit. An explainer that is given has
         its own.
-    seed
-        Seed of the default explainer.
-    verbose
-        Whether to show the progress.
-
-    Returns
-    -------
-    report
-        The page, its table and the explanation.
+    title, seed, verbose
+        Title of the page, seed of the default explainer, and whether to show the progress.
 
     Raises
     ------
     ValueError, TypeError
         If an argument is not valid or does not fit the others; see the message.
-
-    Notes
-    -----
-    Warnings are given where the finest scale holds more than half of the importance, or lies 3
-    standard deviations above the reference; where half of it or more lies outside of the box;
-    where a prediction is wrong; and, if the outputs are probabilities, where the first two classes
-    are within 0.1. Shares that lie 2 standard deviations off the reference are marked.
     """
     check_integer("batch_size", batch_size, lowest=1, optional=True)
     check_seed(seed)
@@ -192,15 +178,13 @@ def report(
     sufficient = None
     # No image suffices for a class where there is but one; metrics need the axis of the channels.
     if outputs.shape[1] > 1 and (layout.ndim == 1 or layout.channel_axis is not None):
-        asking: dict[str, Any] = {"batch_size": batch_size, "verbose": verbose, **how}
-        sufficient = sufficient_images(
-            model, inputs, explained, explanation, domain="wavelet", **asking
-        )
+        how |= {"domain": "wavelet", "batch_size": batch_size, "verbose": verbose}
+        sufficient = sufficient_images(model, inputs, explained, explanation, **how)
     findings = Findings(
         names, explanation, outputs, labels, class_names, sufficient, boxes, reference
     )
-    drawing = tqdm(drawn, desc="draw", unit="input", disable=not verbose)
-    shown = [_draw(findings, index, picture) for index, picture in enumerate(drawing)]
+    progress = tqdm(drawn, desc="draw", unit="input", disable=not verbose)
+    shown = [_draw(findings, index, picture) for index, picture in enumerate(progress)]
     facts = _facts(model, explainer, findings)
     html = _page(title=title, facts=facts, findings=findings, pictures=shown)
     return Report(html, tuple(map(findings.row, range(count))), explanation)
@@ -210,12 +194,12 @@ def _default_explainer(model: Any, inputs: Inputs, options: dict[str, Any]) -> A
     """The default explainer of a model, for inputs such as these."""
     if inputs.model.framework != "numpy":
         return WaveletIntegratedGradients(model, steps=STEPS, **options)
-    layout = inputs.layout
-    sizes = [inputs.shape[axis] for axis in layout.spatial_axes]
+    ndim = inputs.layout.ndim
+    sizes = inputs.shape_channels_last[1 : 1 + ndim]
     level = default_level(sizes, "haar")
-    bands = level * (2**layout.ndim - 1)
-    side = min(CELLS[layout.ndim], *(-(-size // 2**level) for size in sizes))
-    grid_size = int(np.ceil(side * max(bands, 1) ** (1 / layout.ndim)))
+    bands = level * (2**ndim - 1)
+    side = min(CELLS[ndim], *(-(-size // 2**level) for size in sizes))
+    grid_size = int(np.ceil(side * max(bands, 1) ** (1 / ndim)))
     return WCAM(model, grid_size, **WCAM_OPTIONS, **options)
 
 
