@@ -1,4 +1,4 @@
-"""The pictures show what the explanation says."""
+"""The pictures show what the explanation says: of images, and what holds for all kinds."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ from wam_xplique.plots import (
     plot_scales,
     plot_scalogram,
     plot_slices,
+    plot_spectrum,
     plot_waveform,
 )
 from wam_xplique.plots.explanation import HELD_COLOR
 
-from .helpers import explanation_of, fam_of, signals_of, volumes_of, wcam_of
+from .helpers import explanation_of, fam_of, nothing_of, signals_of, volumes_of, wcam_of
+
+each_mode = pytest.mark.parametrize(
+    ("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")]
+)
 
 
 def test_mosaic_shows_the_magnitude_of_every_coefficient_where_pywavelets_packs_it():
@@ -85,17 +90,12 @@ def test_labels_stay_inside_a_mosaic_of_many_levels():
     ax.figure.canvas.draw()
     inside = ax.get_window_extent()
     boxes = [text.get_window_extent() for text in ax.texts]
-    assert [text.get_text() for text in ax.texts if "px" in text.get_text()] == [
-        "16-32 px",
-        "8-16 px",
-        "4-8 px",
-        "2-4 px",
-        "1-2 px",
-    ]
+    written = [text.get_text() for text in ax.texts]
+    scales = [text for text in written if "px" in text]
+    assert scales == ["16-32 px", "8-16 px", "4-8 px", "2-4 px", "1-2 px"]
     assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
     assert all(inside.y0 <= box.y0 and box.y1 <= inside.y1 + 4 for box in boxes)
-    letters = [text.get_text() for text in ax.texts if "px" not in text.get_text()]
-    assert len(letters) == 9  # the narrow bands of the coarse levels have no room for one
+    assert len(written) == 5 + 9  # the narrow bands of the coarse levels have no room for letters
 
 
 def test_indices_are_drawn_as_they_are_with_one_scale_of_colours():
@@ -105,19 +105,29 @@ def test_indices_are_drawn_as_they_are_with_one_scale_of_colours():
     kept = ~np.ma.getmaskarray(shown)
     np.testing.assert_array_equal(shown[kept], explanation.mosaic()[1, ..., 0][kept])
     assert ax.images[0].get_clim() == (0, explanation.sobol.total[1].max())
-    (bar,) = ax.child_axes
-    assert bar.get_ylabel() == "total Sobol index"
-    assert bar.get_ylim() == ax.images[0].get_clim()
+    assert ax.child_axes[0].get_ylim() == ax.images[0].get_clim()
 
 
-def test_no_bar_of_colours_is_set_beside_axes_that_are_given():
+@pytest.mark.parametrize(
+    ("draw", "label"),
+    [
+        (lambda ax: plot_mosaic(wcam_of(), ax=ax), "total Sobol index"),
+        (lambda ax: plot_pixels(explanation_of(), ax=ax), "importance"),
+        (lambda ax: plot_waveform(signals_of(), np.zeros(64), ax=ax), "importance"),
+        (lambda ax: plot_scalogram(signals_of(), ax=ax), "importance"),
+        (lambda ax: plot_spectrum(fam_of(), ax=ax), "total Sobol index"),
+    ],
+)
+def test_a_bar_of_colours_is_set_beside_new_axes_only(draw, label):
+    (bar,) = draw(None).child_axes
+    assert bar.get_ylabel() == label
     figure, ax = plt.subplots()
-    plot_mosaic(wcam_of(), ax=ax)
-    assert not ax.child_axes
+    assert draw(ax) is ax
     assert figure.axes == [ax]
+    assert not ax.child_axes
 
 
-@pytest.mark.parametrize(("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")])
+@each_mode
 def test_what_is_held_and_what_is_no_coefficient_is_grey(wavelet, mode):
     explanation = wcam_of((40, 40), mode, wavelet)
     picture = plot_mosaic(explanation).images[0]
@@ -137,16 +147,18 @@ def test_negative_indices_of_other_estimators_do_not_turn_the_colours_round():
     assert plot_mosaic(explanation).images[0].get_clim() == (0, 1)
 
 
-def test_maps_of_scales_have_one_scale_of_colours_where_they_are_indices():
-    explanation = wcam_of()
+@pytest.mark.parametrize("kind", ["images", "volumes"])
+def test_maps_of_scales_have_one_scale_of_colours_where_they_are_indices(kind):
+    explanation = replace({"images": wcam_of, "volumes": volumes_of}[kind](), sobol=wcam_of().sobol)
     for factor, level in zip((1, 0.01), explanation.coefficients[1:], strict=True):
         for band in level.values():
             band[:] = factor
-    coarse, fine = (ax.images[0].get_array() for ax in plot_scales(explanation))
+    draw = plot_scales if kind == "images" else lambda e: plot_projections(e)[0]
+    coarse, fine = (ax.images[0].get_array() for ax in draw(explanation))
     assert coarse.max() == 1
     assert fine.max() == pytest.approx(0.01)
     gradients = replace(explanation, sobol=None)
-    coarse, fine = (ax.images[0].get_array() for ax in plot_scales(gradients))
+    coarse, fine = (ax.images[0].get_array() for ax in draw(gradients))
     assert coarse.max() == fine.max() == 1
 
 
@@ -220,51 +232,47 @@ def test_what_draws_another_kind_is_named(kind, draw, names):
             said = f"Expected an explanation of {kind}, got one of {other} .*; plot_{name} draws"
             with pytest.raises(ValueError, match=said):
                 draw(make())
-    with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExplanation"):
-        draw(fam_of())
+    for of_wavelets in (draw, plot_scale_importance):
+        with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExpl"):
+            of_wavelets(fam_of())
     assert not plt.get_fignums()
 
 
-def test_shares_of_frequencies_are_refused():
-    with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExplanation"):
-        plot_scale_importance(fam_of())
-    assert not plt.get_fignums()
-
-
-@pytest.mark.parametrize(("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")])
+@each_mode
 def test_mosaic_lines_stand_between_the_levels(wavelet, mode):
     explanation = explanation_of((40, 40), mode, wavelet)
     lines = plot_mosaic(explanation).lines
     corner = explanation.coefficients[0].shape[1]
-    for level, (row, column) in zip(
-        explanation.coefficients[1:], zip(lines[::2], lines[1::2], strict=True), strict=True
+    for level, row, column in zip(
+        explanation.coefficients[1:], lines[::2], lines[1::2], strict=True
     ):
         assert row.get_ydata()[0] == corner - 0.5
         assert column.get_xdata()[0] == corner - 0.5
         corner += level["dd"].shape[1]
 
 
-def test_bars_are_the_shares_of_the_scales():
-    explanation = explanation_of()
-    ax = plot_scale_importance(explanation, 0)
+@pytest.mark.parametrize(
+    "explanation",
+    [
+        explanation_of(),
+        signals_of(approximation=True),
+        volumes_of(approximation=True),
+        volumes_of(),
+    ],
+)
+def test_bars_are_the_shares_of_the_scales_that_take_part(explanation):
+    first = int(not explanation.coefficients[0].any())
+    ax = plot_scale_importance(explanation, 1)
     widths = [bar.get_width() for bar in ax.patches]
-    np.testing.assert_allclose(widths, explanation.scale_importance()[0])
+    np.testing.assert_allclose(widths, explanation.scale_importance()[1, first:])
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert labels == explanation.scales
-
-
-def test_bars_leave_out_an_approximation_that_takes_no_part():
-    explanation = explanation_of()
-    explanation.coefficients[0][:] = 0
-    assert len(plot_scale_importance(explanation).patches) == explanation.level
+    assert labels == explanation.scales[first:]
+    assert ax.yaxis_inverted() == (explanation.ndim > 1)  # as the rows of a scalogram stand
 
 
 def test_scales_come_from_coarse_to_fine():
     axes = plot_scales(explanation_of(level=3))
     assert [ax.get_title() for ax in axes] == ["4-8 px", "2-4 px", "1-2 px"]
-
-
-def test_scales_of_no_level_are_refused():
     with pytest.raises(ValueError, match="level=0"):
         plot_scales(explanation_of(level=0))
 
@@ -279,11 +287,7 @@ def test_every_kind_of_image_can_lie_beneath(image):
 
 
 def test_an_explanation_of_nothing_is_drawn_as_zeros():
-    explanation = explanation_of()
-    for band in (explanation.coefficients[0], *explanation.coefficients[1].values()):
-        band[:] = 0
-    for band in explanation.coefficients[2].values():
-        band[:] = 0
+    explanation = nothing_of(explanation_of())
     assert np.isfinite(plot_mosaic(explanation).images[0].get_array()).all()
     assert not plot_pixels(explanation).images[0].get_array().any()
     plot_scale_importance(explanation).figure.canvas.draw()
@@ -318,24 +322,17 @@ def test_maps_of_scales_have_the_signs_that_add_up_to_the_whole():
     explanation = replace(explanation_of(), signed=True)
     maps = explanation.by_scale(signed=True)
     np.testing.assert_array_equal(maps.sum(axis=1)[..., None], explanation.pixels(signed=True))
-    pictures = [ax.images[0] for ax in plot_scales(explanation, signed=True)]
-    for picture, values in zip(pictures, maps[0, 1:], strict=True):
-        assert picture.get_clim() == (-1, 1)
-        np.testing.assert_array_equal(np.sign(picture.get_array()), np.sign(values))
-
-
-def test_signs_are_not_made_up():
+    for ax, values in zip(plot_scales(explanation, signed=True), maps[0, 1:], strict=True):
+        assert ax.images[0].get_clim() == (-1, 1)
+        np.testing.assert_array_equal(np.sign(ax.images[0].get_array()), np.sign(values))
     with pytest.raises(ValueError, match="signed=True needs a method whose equation has a sign"):
         plot_pixels(explanation_of(), signed=True)
 
 
 def test_pictures_tell_what_is_left_out_and_grey_it():
     whole = explanation_of()
-    explanation = replace(
-        whole,
-        coefficients=[0 * whole.coefficients[0], *whole.coefficients[1:]],
-        includes_approximation=False,
-    )
+    details = [0 * whole.coefficients[0], *whole.coefficients[1:]]
+    explanation = replace(whole, coefficients=details, includes_approximation=False)
     for plot in (plot_pixels, plot_scale_importance):
         assert plot(explanation).get_xlabel() == "> 4 px left out"
         assert plot(whole).get_xlabel() == ""
