@@ -10,6 +10,7 @@ import pytest
 import pywt
 from matplotlib.colors import to_rgba
 
+from wam_xplique.coefficients import map_bands
 from wam_xplique.plots import (
     interactive,
     plot_explanation,
@@ -106,6 +107,9 @@ def test_indices_are_drawn_as_they_are_with_one_scale_of_colours():
     np.testing.assert_array_equal(shown[kept], explanation.mosaic()[1, ..., 0][kept])
     assert ax.images[0].get_clim() == (0, explanation.sobol.total[1].max())
     assert ax.child_axes[0].get_ylim() == ax.images[0].get_clim()
+    explanation.coefficients[1:] = map_bands(lambda b: 0 * b - 1, explanation.coefficients)[1:]
+    ax = plot_mosaic(explanation)  # other estimators have negative ones
+    assert ax.images[0].get_clim() == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -128,23 +132,19 @@ def test_a_bar_of_colours_is_set_beside_new_axes_only(draw, label):
 
 
 @each_mode
-def test_what_is_held_and_what_is_no_coefficient_is_grey(wavelet, mode):
+def test_lines_part_the_levels_and_what_is_held_or_no_coefficient_is_grey(wavelet, mode):
     explanation = wcam_of((40, 40), mode, wavelet)
-    picture = plot_mosaic(explanation).images[0]
+    ax = plot_mosaic(explanation)
+    picture, rows, columns = ax.images[0], ax.lines[::2], ax.lines[1::2]
     mask = np.ma.getmaskarray(picture.get_array())
     corner = explanation.coefficients[0].shape[1]
     assert mask[:corner, :corner].all()
     cells = sum(band.size for level in explanation.sobol.cells[1:] for band in level.values())
     assert (~mask).sum() == cells
     np.testing.assert_allclose(picture.to_rgba(picture.get_array())[0, 0], to_rgba(HELD_COLOR))
-
-
-def test_negative_indices_of_other_estimators_do_not_turn_the_colours_round():
-    explanation = wcam_of()
-    for level in explanation.coefficients[1:]:
-        for band in level.values():
-            band[:] = -1
-    assert plot_mosaic(explanation).images[0].get_clim() == (0, 1)
+    for level, row, column in zip(explanation.coefficients[1:], rows, columns, strict=True):
+        assert row.get_ydata()[0] == column.get_xdata()[0] == corner - 0.5
+        corner += level["dd"].shape[1]
 
 
 @pytest.mark.parametrize("kind", ["images", "volumes"])
@@ -188,24 +188,17 @@ def test_whiskers_are_the_intervals_of_the_shares(index):
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], expected[1:])
     places = [segment[0, 1] for segment in ax.containers[1].lines[2][0].get_segments()]
     assert places == [bar.get_y() + bar.get_height() / 2 for bar in ax.patches]
-
-
-def test_labels_of_bars_stand_beyond_the_whiskers_and_inside_the_axes():
-    ax = plot_scale_importance(wcam_of(level=3), 1)
     ax.figure.canvas.draw()
-    for text, (_, high) in zip(ax.texts, whiskers(ax), strict=True):
+    for text, (_, high) in zip(ax.texts, whiskers(ax), strict=True):  # labels stand beyond them
         box = text.get_window_extent()
         assert box.x0 > ax.transData.transform((high, 0))[0] + 2
         assert box.x1 <= ax.figure.bbox.x1
 
 
-def test_an_interval_that_does_not_hold_its_share_is_drawn_where_it_lies():
+def test_an_interval_is_drawn_where_it_lies_if_there_is_one():
     explanation = wcam_of()
     explanation.sobol.importance_interval[0] = [[0, 0], [0.8, 0.9], [0, 0]]
     np.testing.assert_allclose(whiskers(plot_scale_importance(explanation, 0))[0], [0.8, 0.9])
-
-
-def test_no_whiskers_are_drawn_without_intervals():
     for explanation in (explanation_of(), wcam_of(intervals=False)):
         assert len(plot_scale_importance(explanation).containers) == 1
 
@@ -236,19 +229,6 @@ def test_what_draws_another_kind_is_named(kind, draw, names):
         with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExpl"):
             of_wavelets(fam_of())
     assert not plt.get_fignums()
-
-
-@each_mode
-def test_mosaic_lines_stand_between_the_levels(wavelet, mode):
-    explanation = explanation_of((40, 40), mode, wavelet)
-    lines = plot_mosaic(explanation).lines
-    corner = explanation.coefficients[0].shape[1]
-    for level, row, column in zip(
-        explanation.coefficients[1:], lines[::2], lines[1::2], strict=True
-    ):
-        assert row.get_ydata()[0] == corner - 0.5
-        assert column.get_xdata()[0] == corner - 0.5
-        corner += level["dd"].shape[1]
 
 
 @pytest.mark.parametrize(
@@ -286,17 +266,25 @@ def test_every_kind_of_image_can_lie_beneath(image):
     figure.canvas.draw()
 
 
-def test_an_explanation_of_nothing_is_drawn_as_zeros():
-    explanation = nothing_of(explanation_of())
-    assert np.isfinite(plot_mosaic(explanation).images[0].get_array()).all()
-    assert not plot_pixels(explanation).images[0].get_array().any()
-    plot_scale_importance(explanation).figure.canvas.draw()
+@pytest.mark.parametrize("make", KINDS.values())
+def test_an_explanation_of_nothing_is_drawn_without_colour(make):
+    explanation = nothing_of(make())
+    figure = plot_explanation(explanation, np.zeros(explanation.spatial_shape))
+    figure.canvas.draw()
+    of_maps = {1: (plot_scalogram,), 2: (plot_mosaic, plot_pixels), 3: (plot_slices,)}
+    axes = [np.ravel(draw(explanation))[0] for draw in of_maps[explanation.ndim]]
+    if explanation.ndim == 1:
+        axes += [*figure.axes[:2], plot_scalogram(explanation, by_level=True)]
+    for ax in axes:
+        assert not ax.images[0].get_array().any()
+        assert ax.images[0].get_clim() == (0, 1)
+    assert all(ax.images[0].get_array().max() < 0.01 for ax in figure.axes[:-1])
 
 
 # --- signs, and what is left out -----------------------------------------------------------
 
 
-def test_signed_pixels_have_colours_that_are_even_on_both_sides_of_nothing():
+def test_signed_pictures_have_colours_that_are_even_on_both_sides_of_nothing():
     explanation = replace(explanation_of(), signed=True)
     (picture,) = plot_pixels(explanation, signed=True).images
     expected = explanation[0].pixels(signed=True)[0, ..., 0]
@@ -307,14 +295,9 @@ def test_signed_pixels_have_colours_that_are_even_on_both_sides_of_nothing():
     assert low[2] > low[0]
     assert high[0] > high[2]
     np.testing.assert_allclose(nothing[:3], 1, atol=0.05)
-
-
-def test_a_signed_mosaic_has_the_coefficients_signs():
-    explanation = explanation_of()
     (picture,) = plot_mosaic(explanation, signed=True).images
-    np.testing.assert_array_equal(
-        np.sign(picture.get_array()), np.sign(explanation.mosaic()[0, ..., 0])
-    )
+    expected = explanation.mosaic()[0, ..., 0]
+    np.testing.assert_array_equal(np.sign(picture.get_array()), np.sign(expected))
     assert picture.get_clim() == (-1, 1)
 
 
@@ -336,6 +319,10 @@ def test_pictures_tell_what_is_left_out_and_grey_it():
     for plot in (plot_pixels, plot_scale_importance):
         assert plot(explanation).get_xlabel() == "> 4 px left out"
         assert plot(whole).get_xlabel() == ""
+    signal = replace(signals_of(), includes_approximation=False)
+    assert plot_scalogram(signal).get_title(loc="right") == "> 8 samples left out"
+    ax = plot_waveform(signal, np.zeros(64), 1000)
+    assert ax.get_title(loc="right") == "< 62.5 Hz left out"
     height, width = whole.coefficients[0].shape[1:]
     for one, grey in ((explanation, True), (whole, False)):
         mask = np.ma.getmaskarray(plot_mosaic(one).images[0].get_array())

@@ -32,13 +32,15 @@ def clipped(values, whole):
     return np.clip(values / np.percentile(whole, 99.5), 0, 1)
 
 
-@pytest.mark.parametrize("level", [None, 0, 1, 2])
-def test_slices_pass_through_the_most_important_voxel_of_a_level(level):
+@pytest.mark.parametrize(
+    ("level", "centre"), [(None, None), (0, None), (1, None), (2, None), (None, (1, 2, 3))]
+)
+def test_slices_pass_through_a_voxel_by_default_the_most_important_of_a_level(level, centre):
     explanation = volumes_of(approximation=True)
     maps = explanation.by_scale()[1]
     values = maps.sum(axis=0) if level is None else maps[[0, 2, 1][level]]
-    voxel = np.unravel_index(values.argmax(), SIZE)
-    axes = plot_slices(explanation, index=1, level=level)
+    voxel = centre or np.unravel_index(values.argmax(), SIZE)
+    axes = plot_slices(explanation, None, 1, level, centre)
     for axis, ax in enumerate(axes):
         expected = clipped(values.take(voxel[axis], axis), values)
         np.testing.assert_allclose(shown(ax), expected, rtol=1e-5)
@@ -47,17 +49,9 @@ def test_slices_pass_through_the_most_important_voxel_of_a_level(level):
         vertical, horizontal = voxel[:axis] + voxel[axis + 1 :]
         assert across.get_ydata()[0] == vertical
         assert along.get_xdata()[0] == horizontal
-        assert shown(ax)[vertical, horizontal] == 1
+        assert centre or shown(ax)[vertical, horizontal] == 1
     names = [(ax.get_ylabel(), ax.get_xlabel()) for ax in axes]
     assert names == [("H", "W"), ("D", "W"), ("D", "H")]
-
-
-def test_slices_pass_through_the_voxel_asked_for():
-    explanation = volumes_of()
-    axes = plot_slices(explanation, centre=(1, 2, 3))
-    values = explanation.pixels()[0, ..., 0]
-    for ax, expected in zip(axes, (values[1], values[:, 2], values[:, :, 3]), strict=True):
-        np.testing.assert_allclose(shown(ax), clipped(expected, values), rtol=1e-5)
 
 
 @pytest.mark.parametrize("channels", [(), (1,), (3,)])
@@ -114,14 +108,6 @@ def test_all_views_of_a_volume(level):
     assert all(np.isfinite(shown(ax)).all() for ax in figure.axes[:-1])
     bars = figure.axes[-1]
     assert [label.get_text() for label in bars.get_yticklabels()] == explanation.scales[-columns:]
-
-
-def test_an_explanation_of_nothing_is_drawn_as_zeros():
-    explanation = nothing_of(volumes_of())
-    figure = plot_explanation(explanation, np.zeros(SIZE))
-    figure.canvas.draw()
-    assert all(shown(ax).max() < 0.01 for ax in figure.axes[:-1])
-    assert not any(shown(ax).any() for ax in plot_slices(explanation))
 
 
 def test_axes_that_are_given_are_drawn_on():
@@ -181,22 +167,17 @@ def test_every_voxel_stands_where_it_is(level):
 @needs_plotly
 def test_a_large_volume_is_drawn_by_the_largest_values_of_blocks():
     explanation = nothing_of(volumes_of((100, 48, 4), level=1))
+    for volume in (None, np.zeros((100, 48, 4))):  # nothing is shown of nothing
+        figure = interactive(explanation, volume)
+        assert all(np.isfinite(surface.value).all() for surface in figure.data)
+        assert figure.data[0].isomin > max(figure.data[0].value)
     explanation.coefficients[1]["ddd"][0, 25, 3, 1] = 1
     (surface,) = interactive(explanation).data
     assert len(surface.value) == 34 * 48 * 4
     assert max(surface.value) == explanation.pixels()[0].max()
     peak = np.argwhere(explanation.pixels()[0, ..., 0] == max(surface.value))[0]
-    place = np.argmax(surface.value)
-    drawn = surface.z[place], surface.y[place], surface.x[place]
+    drawn = [axis[np.argmax(surface.value)] for axis in (surface.z, surface.y, surface.x)]
     np.testing.assert_allclose(drawn, peak, atol=1)
-
-
-@needs_plotly
-def test_an_explanation_of_nothing_has_finite_surfaces():
-    for volume in (None, np.zeros(SIZE)):
-        figure = interactive(nothing_of(volumes_of()), volume)
-        assert all(np.isfinite(surface.value).all() for surface in figure.data)
-        assert figure.data[0].isomin > max(figure.data[0].value)
 
 
 @needs_plotly
