@@ -38,8 +38,7 @@ def test_mosaic_shows_the_magnitude_of_every_coefficient_where_pywavelets_packs_
     shown = plot_mosaic(explanation, 1).images[0].get_array()
     packed = np.abs(explanation.mosaic()[1, ..., 0])
     assert shown.shape == packed.shape
-    top, finest = packed[12:, :], shown[12:, :]
-    order = np.argsort(top, axis=None)
+    order, finest = np.argsort(packed[12:], axis=None), shown[12:]
     assert (np.diff(finest.ravel()[order]) >= 0).all()
     assert finest.max() == 1
 
@@ -180,12 +179,10 @@ def whiskers(ax):
 def test_whiskers_are_the_intervals_of_the_shares(index):
     explanation = wcam_of(level=3)
     ax = plot_scale_importance(explanation, index)
-    interval = explanation.sobol.importance_interval
-    expected = interval.mean(axis=0) if index is None else interval[index]
-    np.testing.assert_allclose(whiskers(ax), expected[1:])
-    shares = explanation.scale_importance()
-    expected = shares.mean(axis=0) if index is None else shares[index]
-    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], expected[1:])
+    interval, shares = explanation.sobol.importance_interval, explanation.scale_importance()
+    interval, shares = (v.mean(axis=0) if index is None else v[index] for v in (interval, shares))
+    np.testing.assert_allclose(whiskers(ax), interval[1:])
+    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], shares[1:])
     places = [segment[0, 1] for segment in ax.containers[1].lines[2][0].get_segments()]
     assert places == [bar.get_y() + bar.get_height() / 2 for bar in ax.patches]
     ax.figure.canvas.draw()
@@ -233,12 +230,7 @@ def test_what_draws_another_kind_is_named(kind, draw, names):
 
 @pytest.mark.parametrize(
     "explanation",
-    [
-        explanation_of(),
-        signals_of(approximation=True),
-        volumes_of(approximation=True),
-        volumes_of(),
-    ],
+    [explanation_of(), signals_of((64,), 3, True), volumes_of(approximation=True), volumes_of()],
 )
 def test_bars_are_the_shares_of_the_scales_that_take_part(explanation):
     first = int(not explanation.coefficients[0].any())

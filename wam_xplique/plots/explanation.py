@@ -56,7 +56,8 @@ def plot_mosaic(
     colors = drawing.color_scale(1.0 if of_gradients else drawing.brightest(values), signed)
     shown = np.ma.masked_where(_held(explanation), values)
     colormap = colors.get_cmap().with_extremes(bad=HELD_COLOR)
-    picture = ax.imshow(shown, colormap, colors.norm, interpolation="nearest")
+    low, high = colors.get_clim()
+    picture = ax.imshow(shown, colormap, vmin=low, vmax=high, interpolation="nearest")
     _draw_level_grid(ax, explanation, max(shown.shape))
     ax.set_xlim(-0.5, shown.shape[1] - 0.5)
     ax.set_ylim(shown.shape[0] - 0.5, -0.5)
@@ -306,7 +307,7 @@ def _draw_volume(
     grid = figure.add_gridspec(3, columns + 1)
     places = [[grid[row, column] for column in range(columns)] for row in range(3)]
     axes = np.array([[figure.add_subplot(place) for place in row] for row in places])
-    plot_slices(explanation, volume, index, axes=axes[:, 0], signed=signed)
+    plot_slices(explanation, volume, index, axes=list(axes[:, 0]), signed=signed)
     plot_projections(explanation, index, axes[:, 1:], signed=signed)
     bars = plot_scale_importance(explanation, index, figure.add_subplot(grid[:, -1]))
     bars.set_title("importance", fontsize=9)
