@@ -353,7 +353,6 @@ def told(found: Findings) -> list[str]:
         (0.45, usual(0.1, np.nan, 1), None),
         (0.3, usual(0.9, 0.01), None),
     ],
-    ids=range(7),
 )
 def test_a_prediction_that_rests_on_the_finest_scale_is_told(share, reference, expected):
     rest = (1 - share) / 2
@@ -466,7 +465,6 @@ def test_a_file_is_replaced_only_by_force(full, tmp_path):
         ({"targets": "yes"}, "targets must be classes or 'predicted'"),
         ({"batch_size": 0}, "batch_size must be None or an integer"),
     ],
-    ids=range(15),
 )
 def test_bad_arguments_are_named(model, explainer, options, message):
     with pytest.raises(ValueError, match=message):
