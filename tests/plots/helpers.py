@@ -13,11 +13,26 @@ from wam_xplique.fourier import FourierExplanation
 from wam_xplique.indices import SobolIndices
 
 
-def explanation_of(size=(24, 17), mode="periodization", wavelet="haar", level=2, ndim=2):
-    """An explanation of two inputs by gradients."""
-    noise = np.random.default_rng(0).standard_normal((2, *size))
+def explanation_of(size=(24, 17), mode="periodization", wavelet="haar", level=2):
+    """An explanation of two images by gradients, with the approximation."""
+    return _of_noise(size, (*size, 1), 2, level, True, wavelet, mode)
+
+
+def signals_of(shape=(64,), level=3, approximation=False):
+    """One of two signals (T,) or (T, W)."""
+    return _of_noise(shape, shape, 1, level, approximation)
+
+
+def volumes_of(size=(8, 12, 16), level=2, approximation=False, channels=()):
+    """One of two volumes."""
+    return _of_noise((*size, *channels), (*size, 1), 3, level, approximation)
+
+
+def _of_noise(shape, input_shape, ndim, level, approximation, wavelet="haar", mode="periodization"):
+    noise = np.random.default_rng(0).standard_normal((2, *shape))
     coefficients = pywt.wavedecn(noise, wavelet, mode, level, axes=range(1, 1 + ndim))
-    return WaveletExplanation(coefficients, wavelet, mode, (2, *size, 1), ndim)
+    coefficients[0] *= approximation
+    return WaveletExplanation(coefficients, wavelet, mode, (2, *input_shape), ndim)
 
 
 def nothing_of(explanation):
@@ -25,31 +40,11 @@ def nothing_of(explanation):
     return replace(explanation, coefficients=map_bands(np.zeros_like, explanation.coefficients))
 
 
-def signals_of(shape=(64,), level=3, wavelet="haar", approximation=False):
-    """An explanation of two signals (T,) or (T, W)."""
-    return _of_noise(shape, level, wavelet, approximation, shape, 1)
-
-
-def volumes_of(size=(8, 12, 16), level=2, approximation=False, channels=()):
-    """An explanation of two volumes."""
-    return _of_noise((*size, *channels), level, "haar", approximation, (*size, 1), 3)
-
-
-def _of_noise(shape, level, wavelet, approximation, input_shape, ndim):
-    noise = np.random.default_rng(0).standard_normal((2, *shape))
-    axes = range(1, 1 + ndim)
-    coefficients = pywt.wavedecn(noise, wavelet, "periodization", level, axes=axes)
-    if not approximation:
-        coefficients[0][:] = 0
-    return WaveletExplanation(coefficients, wavelet, "periodization", (2, *input_shape), ndim)
-
-
 def indices_of(cells, shares, total, intervals=True):
     """Sobol indices of two inputs; intervals of the importance lie about it, not symmetrically."""
-    zeros = np.zeros_like(total)
     indices = SobolIndices(
         total=total,
-        first_order=zeros,
+        first_order=np.zeros_like(total),
         interval=None,
         importance_interval=None,
         evaluated=np.ones(total.shape, bool),
@@ -64,7 +59,7 @@ def indices_of(cells, shares, total, intervals=True):
         return indices
     importance = indices.importance()
     interval = np.stack([importance * 0.9, importance + np.array([[0.1], [0.3]])], axis=-1)
-    return SobolIndices(**{**vars(indices), "importance_interval": interval})
+    return replace(indices, importance_interval=interval)
 
 
 def wcam_of(size=(16, 16), mode="periodization", wavelet="haar", level=2, intervals=True):

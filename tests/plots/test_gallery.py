@@ -24,15 +24,11 @@ from wam_xplique.plots.gallery import plot_gallery
 def test_inputs_of_any_dimension_are_drawn(shape, ndim, drawn):
     x = np.random.default_rng(0).random((3, *shape))
     figure = plot_gallery({"input": x, "half": x / 2}, ndim, {"half": ["a", "b", "c"]}, most=2)
-    assert len(figure.axes) == 4
-    assert figure.axes[0].get_title() == "input"
-    assert figure.axes[1].get_title() == "half\na"
-    assert figure.axes[3].get_title() == "b"
+    assert [ax.get_title() for ax in figure.axes] == ["input", "half\na", "", "b"]
     if drawn is None:
         assert len(figure.axes[0].lines) == (1 if len(shape) == 1 else 3)
-        np.testing.assert_array_equal(
-            figure.axes[2].lines[0].get_ydata(), x[1].reshape(16, -1)[:, 0]
-        )
+        first = figure.axes[2].lines[0].get_ydata()
+        np.testing.assert_array_equal(first, x[1].reshape(16, -1)[:, 0])
     else:
         assert figure.axes[0].images[0].get_array().shape == drawn
 

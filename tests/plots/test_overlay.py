@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from wam_xplique import WaveletExplanation
 from wam_xplique.plots import plot_overlay
 from wam_xplique.plots.overlay import draw_overlay
 
+from .helpers import explanation_of
 
-def explanation(signed: bool = False) -> WaveletExplanation:
-    rng = np.random.default_rng(0)
-    bands = {key: rng.normal(size=(2, 8, 8)) for key in ("ad", "da", "dd")}
-    coefficients = [rng.normal(size=(2, 8, 8)), bands]
-    return WaveletExplanation(
-        coefficients, "haar", "periodization", (2, 16, 16, 3), 2, signed=signed
-    )
+EXPLANATION = explanation_of((16, 16), level=1)
+IMAGES = np.random.default_rng(1).random((2, 16, 16, 3))
 
 
 def test_opacity_is_importance_and_colour_its_sign():
@@ -34,31 +31,27 @@ def test_opacity_is_importance_and_colour_its_sign():
 
 
 def test_a_row_has_the_photograph_its_explanation_its_scales_and_their_shares():
-    images = np.random.default_rng(1).random((2, 16, 16, 3))
-    figure = plot_overlay(explanation(), images, titles=["cat (90%)", "dog (80%)"], scales=True)
+    names, views = ["cat (90%)", "dog (80%)"], ["all scales", "> 2 px", "1-2 px"]
+    figure = plot_overlay(EXPLANATION, IMAGES, titles=names, scales=True)
     titles = [ax.get_title() for ax in figure.axes]
-    assert titles == [
-        title
-        for name in ("cat (90%)", "dog (80%)")
-        for title in (name, "all scales", "> 2 px", "1-2 px", "share of each scale")
-    ]
+    assert titles == [t for name in names for t in (name, *views, "share of each scale")]
     assert "importance" in figure.axes[3].child_axes[0].get_ylabel()
     shown = [ax.images[1].get_array()[..., 3] for ax in figure.axes[1:4]]
     assert all(opacity.max() == pytest.approx(0.9) for opacity in shown)  # colours of its own
 
 
 def test_signs_are_those_of_the_map_of_pixels():
-    figure = plot_overlay(explanation(signed=True), np.zeros((2, 16, 16)), signed=True)
+    signed = replace(EXPLANATION, signed=True)
+    figure = plot_overlay(signed, np.zeros((2, 16, 16)), signed=True)
     color = np.asarray(figure.axes[1].images[1].get_array())
-    signs = explanation(signed=True).pixels(signed=True)[0, ..., 0]
+    signs = signed.pixels(signed=True)[0, ..., 0]
     np.testing.assert_array_equal(color[..., 0] >= color[..., 2], signs >= 0)  # red speaks for
 
 
 def test_channels_may_come_first():
-    images = np.random.default_rng(1).random((2, 16, 16, 3))
     last, first = (
-        plot_overlay(explanation(), array).axes[2].images[0].get_array()
-        for array in (images, np.moveaxis(images, -1, 1))
+        plot_overlay(EXPLANATION, array).axes[2].images[0].get_array()
+        for array in (IMAGES, np.moveaxis(IMAGES, -1, 1))
     )
     np.testing.assert_array_equal(last, first)
 
@@ -75,6 +68,5 @@ def test_channels_may_come_first():
     ],
 )
 def test_what_does_not_fit_is_told(change, said):
-    given = {"explanation": explanation(), "images": np.zeros((2, 16, 16, 3)), **change}
     with pytest.raises(ValueError, match=said):
-        plot_overlay(given.pop("explanation"), given.pop("images"), **given)
+        plot_overlay(**{"explanation": EXPLANATION, "images": IMAGES, **change})

@@ -1,4 +1,4 @@
-"""The pictures show what the explanation says."""
+"""The pictures show what the explanation says: of images, and what holds for all kinds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import pywt
 from matplotlib.colors import to_rgba
 
+from wam_xplique.coefficients import map_bands
 from wam_xplique.plots import (
     interactive,
     plot_explanation,
@@ -20,11 +21,16 @@ from wam_xplique.plots import (
     plot_scales,
     plot_scalogram,
     plot_slices,
+    plot_spectrum,
     plot_waveform,
 )
 from wam_xplique.plots.explanation import HELD_COLOR
 
-from .helpers import explanation_of, fam_of, signals_of, volumes_of, wcam_of
+from .helpers import explanation_of, fam_of, nothing_of, signals_of, volumes_of, wcam_of
+
+each_mode = pytest.mark.parametrize(
+    ("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")]
+)
 
 
 def test_mosaic_shows_the_magnitude_of_every_coefficient_where_pywavelets_packs_it():
@@ -32,8 +38,7 @@ def test_mosaic_shows_the_magnitude_of_every_coefficient_where_pywavelets_packs_
     shown = plot_mosaic(explanation, 1).images[0].get_array()
     packed = np.abs(explanation.mosaic()[1, ..., 0])
     assert shown.shape == packed.shape
-    top, finest = packed[12:, :], shown[12:, :]
-    order = np.argsort(top, axis=None)
+    order, finest = np.argsort(packed[12:], axis=None), shown[12:]
     assert (np.diff(finest.ravel()[order]) >= 0).all()
     assert finest.max() == 1
 
@@ -85,17 +90,12 @@ def test_labels_stay_inside_a_mosaic_of_many_levels():
     ax.figure.canvas.draw()
     inside = ax.get_window_extent()
     boxes = [text.get_window_extent() for text in ax.texts]
-    assert [text.get_text() for text in ax.texts if "px" in text.get_text()] == [
-        "16-32 px",
-        "8-16 px",
-        "4-8 px",
-        "2-4 px",
-        "1-2 px",
-    ]
+    written = [text.get_text() for text in ax.texts]
+    scales = [text for text in written if "px" in text]
+    assert scales == ["16-32 px", "8-16 px", "4-8 px", "2-4 px", "1-2 px"]
     assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
     assert all(inside.y0 <= box.y0 and box.y1 <= inside.y1 + 4 for box in boxes)
-    letters = [text.get_text() for text in ax.texts if "px" not in text.get_text()]
-    assert len(letters) == 9  # the narrow bands of the coarse levels have no room for one
+    assert len(written) == 5 + 9  # the narrow bands of the coarse levels have no room for letters
 
 
 def test_indices_are_drawn_as_they_are_with_one_scale_of_colours():
@@ -105,48 +105,59 @@ def test_indices_are_drawn_as_they_are_with_one_scale_of_colours():
     kept = ~np.ma.getmaskarray(shown)
     np.testing.assert_array_equal(shown[kept], explanation.mosaic()[1, ..., 0][kept])
     assert ax.images[0].get_clim() == (0, explanation.sobol.total[1].max())
-    (bar,) = ax.child_axes
-    assert bar.get_ylabel() == "total Sobol index"
-    assert bar.get_ylim() == ax.images[0].get_clim()
+    assert ax.child_axes[0].get_ylim() == ax.images[0].get_clim()
+    explanation.coefficients[1:] = map_bands(lambda b: 0 * b - 1, explanation.coefficients)[1:]
+    ax = plot_mosaic(explanation)  # other estimators have negative ones
+    assert ax.images[0].get_clim() == (0, 1)
 
 
-def test_no_bar_of_colours_is_set_beside_axes_that_are_given():
+@pytest.mark.parametrize(
+    ("draw", "label"),
+    [
+        (lambda ax: plot_mosaic(wcam_of(), ax=ax), "total Sobol index"),
+        (lambda ax: plot_pixels(explanation_of(), ax=ax), "importance"),
+        (lambda ax: plot_waveform(signals_of(), np.zeros(64), ax=ax), "importance"),
+        (lambda ax: plot_scalogram(signals_of(), ax=ax), "importance"),
+        (lambda ax: plot_spectrum(fam_of(), ax=ax), "total Sobol index"),
+    ],
+)
+def test_a_bar_of_colours_is_set_beside_new_axes_only(draw, label):
+    (bar,) = draw(None).child_axes
+    assert bar.get_ylabel() == label
     figure, ax = plt.subplots()
-    plot_mosaic(wcam_of(), ax=ax)
-    assert not ax.child_axes
+    assert draw(ax) is ax
     assert figure.axes == [ax]
+    assert not ax.child_axes
 
 
-@pytest.mark.parametrize(("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")])
-def test_what_is_held_and_what_is_no_coefficient_is_grey(wavelet, mode):
+@each_mode
+def test_lines_part_the_levels_and_what_is_held_or_no_coefficient_is_grey(wavelet, mode):
     explanation = wcam_of((40, 40), mode, wavelet)
-    picture = plot_mosaic(explanation).images[0]
+    ax = plot_mosaic(explanation)
+    picture, rows, columns = ax.images[0], ax.lines[::2], ax.lines[1::2]
     mask = np.ma.getmaskarray(picture.get_array())
     corner = explanation.coefficients[0].shape[1]
     assert mask[:corner, :corner].all()
     cells = sum(band.size for level in explanation.sobol.cells[1:] for band in level.values())
     assert (~mask).sum() == cells
     np.testing.assert_allclose(picture.to_rgba(picture.get_array())[0, 0], to_rgba(HELD_COLOR))
+    for level, row, column in zip(explanation.coefficients[1:], rows, columns, strict=True):
+        assert row.get_ydata()[0] == column.get_xdata()[0] == corner - 0.5
+        corner += level["dd"].shape[1]
 
 
-def test_negative_indices_of_other_estimators_do_not_turn_the_colours_round():
-    explanation = wcam_of()
-    for level in explanation.coefficients[1:]:
-        for band in level.values():
-            band[:] = -1
-    assert plot_mosaic(explanation).images[0].get_clim() == (0, 1)
-
-
-def test_maps_of_scales_have_one_scale_of_colours_where_they_are_indices():
-    explanation = wcam_of()
+@pytest.mark.parametrize("kind", ["images", "volumes"])
+def test_maps_of_scales_have_one_scale_of_colours_where_they_are_indices(kind):
+    explanation = replace({"images": wcam_of, "volumes": volumes_of}[kind](), sobol=wcam_of().sobol)
     for factor, level in zip((1, 0.01), explanation.coefficients[1:], strict=True):
         for band in level.values():
             band[:] = factor
-    coarse, fine = (ax.images[0].get_array() for ax in plot_scales(explanation))
+    draw = plot_scales if kind == "images" else lambda e: plot_projections(e)[0]
+    coarse, fine = (ax.images[0].get_array() for ax in draw(explanation))
     assert coarse.max() == 1
     assert fine.max() == pytest.approx(0.01)
     gradients = replace(explanation, sobol=None)
-    coarse, fine = (ax.images[0].get_array() for ax in plot_scales(gradients))
+    coarse, fine = (ax.images[0].get_array() for ax in draw(gradients))
     assert coarse.max() == fine.max() == 1
 
 
@@ -168,32 +179,23 @@ def whiskers(ax):
 def test_whiskers_are_the_intervals_of_the_shares(index):
     explanation = wcam_of(level=3)
     ax = plot_scale_importance(explanation, index)
-    interval = explanation.sobol.importance_interval
-    expected = interval.mean(axis=0) if index is None else interval[index]
-    np.testing.assert_allclose(whiskers(ax), expected[1:])
-    shares = explanation.scale_importance()
-    expected = shares.mean(axis=0) if index is None else shares[index]
-    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], expected[1:])
+    interval, shares = explanation.sobol.importance_interval, explanation.scale_importance()
+    interval, shares = (v.mean(axis=0) if index is None else v[index] for v in (interval, shares))
+    np.testing.assert_allclose(whiskers(ax), interval[1:])
+    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], shares[1:])
     places = [segment[0, 1] for segment in ax.containers[1].lines[2][0].get_segments()]
     assert places == [bar.get_y() + bar.get_height() / 2 for bar in ax.patches]
-
-
-def test_labels_of_bars_stand_beyond_the_whiskers_and_inside_the_axes():
-    ax = plot_scale_importance(wcam_of(level=3), 1)
     ax.figure.canvas.draw()
-    for text, (_, high) in zip(ax.texts, whiskers(ax), strict=True):
+    for text, (_, high) in zip(ax.texts, whiskers(ax), strict=True):  # labels stand beyond them
         box = text.get_window_extent()
         assert box.x0 > ax.transData.transform((high, 0))[0] + 2
         assert box.x1 <= ax.figure.bbox.x1
 
 
-def test_an_interval_that_does_not_hold_its_share_is_drawn_where_it_lies():
+def test_an_interval_is_drawn_where_it_lies_if_there_is_one():
     explanation = wcam_of()
     explanation.sobol.importance_interval[0] = [[0, 0], [0.8, 0.9], [0, 0]]
     np.testing.assert_allclose(whiskers(plot_scale_importance(explanation, 0))[0], [0.8, 0.9])
-
-
-def test_no_whiskers_are_drawn_without_intervals():
     for explanation in (explanation_of(), wcam_of(intervals=False)):
         assert len(plot_scale_importance(explanation).containers) == 1
 
@@ -220,51 +222,29 @@ def test_what_draws_another_kind_is_named(kind, draw, names):
             said = f"Expected an explanation of {kind}, got one of {other} .*; plot_{name} draws"
             with pytest.raises(ValueError, match=said):
                 draw(make())
-    with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExplanation"):
-        draw(fam_of())
+    for of_wavelets in (draw, plot_scale_importance):
+        with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExpl"):
+            of_wavelets(fam_of())
     assert not plt.get_fignums()
 
 
-def test_shares_of_frequencies_are_refused():
-    with pytest.raises(ValueError, match="Expected a WaveletExplanation, got FourierExplanation"):
-        plot_scale_importance(fam_of())
-    assert not plt.get_fignums()
-
-
-@pytest.mark.parametrize(("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")])
-def test_mosaic_lines_stand_between_the_levels(wavelet, mode):
-    explanation = explanation_of((40, 40), mode, wavelet)
-    lines = plot_mosaic(explanation).lines
-    corner = explanation.coefficients[0].shape[1]
-    for level, (row, column) in zip(
-        explanation.coefficients[1:], zip(lines[::2], lines[1::2], strict=True), strict=True
-    ):
-        assert row.get_ydata()[0] == corner - 0.5
-        assert column.get_xdata()[0] == corner - 0.5
-        corner += level["dd"].shape[1]
-
-
-def test_bars_are_the_shares_of_the_scales():
-    explanation = explanation_of()
-    ax = plot_scale_importance(explanation, 0)
+@pytest.mark.parametrize(
+    "explanation",
+    [explanation_of(), signals_of((64,), 3, True), volumes_of(approximation=True), volumes_of()],
+)
+def test_bars_are_the_shares_of_the_scales_that_take_part(explanation):
+    first = int(not explanation.coefficients[0].any())
+    ax = plot_scale_importance(explanation, 1)
     widths = [bar.get_width() for bar in ax.patches]
-    np.testing.assert_allclose(widths, explanation.scale_importance()[0])
+    np.testing.assert_allclose(widths, explanation.scale_importance()[1, first:])
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert labels == explanation.scales
-
-
-def test_bars_leave_out_an_approximation_that_takes_no_part():
-    explanation = explanation_of()
-    explanation.coefficients[0][:] = 0
-    assert len(plot_scale_importance(explanation).patches) == explanation.level
+    assert labels == explanation.scales[first:]
+    assert ax.yaxis_inverted() == (explanation.ndim > 1)  # as the rows of a scalogram stand
 
 
 def test_scales_come_from_coarse_to_fine():
     axes = plot_scales(explanation_of(level=3))
     assert [ax.get_title() for ax in axes] == ["4-8 px", "2-4 px", "1-2 px"]
-
-
-def test_scales_of_no_level_are_refused():
     with pytest.raises(ValueError, match="level=0"):
         plot_scales(explanation_of(level=0))
 
@@ -278,21 +258,25 @@ def test_every_kind_of_image_can_lie_beneath(image):
     figure.canvas.draw()
 
 
-def test_an_explanation_of_nothing_is_drawn_as_zeros():
-    explanation = explanation_of()
-    for band in (explanation.coefficients[0], *explanation.coefficients[1].values()):
-        band[:] = 0
-    for band in explanation.coefficients[2].values():
-        band[:] = 0
-    assert np.isfinite(plot_mosaic(explanation).images[0].get_array()).all()
-    assert not plot_pixels(explanation).images[0].get_array().any()
-    plot_scale_importance(explanation).figure.canvas.draw()
+@pytest.mark.parametrize("make", KINDS.values())
+def test_an_explanation_of_nothing_is_drawn_without_colour(make):
+    explanation = nothing_of(make())
+    figure = plot_explanation(explanation, np.zeros(explanation.spatial_shape))
+    figure.canvas.draw()
+    of_maps = {1: (plot_scalogram,), 2: (plot_mosaic, plot_pixels), 3: (plot_slices,)}
+    axes = [np.ravel(draw(explanation))[0] for draw in of_maps[explanation.ndim]]
+    if explanation.ndim == 1:
+        axes += [*figure.axes[:2], plot_scalogram(explanation, by_level=True)]
+    for ax in axes:
+        assert not ax.images[0].get_array().any()
+        assert ax.images[0].get_clim() == (0, 1)
+    assert all(ax.images[0].get_array().max() < 0.01 for ax in figure.axes[:-1])
 
 
 # --- signs, and what is left out -----------------------------------------------------------
 
 
-def test_signed_pixels_have_colours_that_are_even_on_both_sides_of_nothing():
+def test_signed_pictures_have_colours_that_are_even_on_both_sides_of_nothing():
     explanation = replace(explanation_of(), signed=True)
     (picture,) = plot_pixels(explanation, signed=True).images
     expected = explanation[0].pixels(signed=True)[0, ..., 0]
@@ -303,14 +287,9 @@ def test_signed_pixels_have_colours_that_are_even_on_both_sides_of_nothing():
     assert low[2] > low[0]
     assert high[0] > high[2]
     np.testing.assert_allclose(nothing[:3], 1, atol=0.05)
-
-
-def test_a_signed_mosaic_has_the_coefficients_signs():
-    explanation = explanation_of()
     (picture,) = plot_mosaic(explanation, signed=True).images
-    np.testing.assert_array_equal(
-        np.sign(picture.get_array()), np.sign(explanation.mosaic()[0, ..., 0])
-    )
+    expected = explanation.mosaic()[0, ..., 0]
+    np.testing.assert_array_equal(np.sign(picture.get_array()), np.sign(expected))
     assert picture.get_clim() == (-1, 1)
 
 
@@ -318,27 +297,24 @@ def test_maps_of_scales_have_the_signs_that_add_up_to_the_whole():
     explanation = replace(explanation_of(), signed=True)
     maps = explanation.by_scale(signed=True)
     np.testing.assert_array_equal(maps.sum(axis=1)[..., None], explanation.pixels(signed=True))
-    pictures = [ax.images[0] for ax in plot_scales(explanation, signed=True)]
-    for picture, values in zip(pictures, maps[0, 1:], strict=True):
-        assert picture.get_clim() == (-1, 1)
-        np.testing.assert_array_equal(np.sign(picture.get_array()), np.sign(values))
-
-
-def test_signs_are_not_made_up():
+    for ax, values in zip(plot_scales(explanation, signed=True), maps[0, 1:], strict=True):
+        assert ax.images[0].get_clim() == (-1, 1)
+        np.testing.assert_array_equal(np.sign(ax.images[0].get_array()), np.sign(values))
     with pytest.raises(ValueError, match="signed=True needs a method whose equation has a sign"):
         plot_pixels(explanation_of(), signed=True)
 
 
 def test_pictures_tell_what_is_left_out_and_grey_it():
     whole = explanation_of()
-    explanation = replace(
-        whole,
-        coefficients=[0 * whole.coefficients[0], *whole.coefficients[1:]],
-        includes_approximation=False,
-    )
+    details = [0 * whole.coefficients[0], *whole.coefficients[1:]]
+    explanation = replace(whole, coefficients=details, includes_approximation=False)
     for plot in (plot_pixels, plot_scale_importance):
         assert plot(explanation).get_xlabel() == "> 4 px left out"
         assert plot(whole).get_xlabel() == ""
+    signal = replace(signals_of(), includes_approximation=False)
+    assert plot_scalogram(signal).get_title(loc="right") == "> 8 samples left out"
+    ax = plot_waveform(signal, np.zeros(64), 1000)
+    assert ax.get_title(loc="right") == "< 62.5 Hz left out"
     height, width = whole.coefficients[0].shape[1:]
     for one, grey in ((explanation, True), (whole, False)):
         mask = np.ma.getmaskarray(plot_mosaic(one).images[0].get_array())

@@ -21,7 +21,8 @@ from wam_xplique.plots import (
 )
 from wam_xplique.plots.signals import MASK_COLOR, MOST_COLUMNS
 
-from .helpers import explanation_of, nothing_of, signals_of, volumes_of
+from ..metrics.helpers import Network, targets
+from .helpers import explanation_of, signals_of, volumes_of
 
 RATE = 1000
 
@@ -34,6 +35,13 @@ def written(axis):
     return [label.get_text() for label in axis.get_ticklabels()]
 
 
+def middles(ax):
+    """Where the columns of a picture have their middles."""
+    left, right, *_ = ax.images[0].get_extent()
+    count = ax.images[0].get_array().shape[1]
+    return left + (np.arange(count) + 0.5) * (right - left) / count
+
+
 @pytest.mark.parametrize("shape", [(64,), (64, 1), (64, 3)])
 def test_a_waveform_has_the_importance_of_each_channel_at_its_samples(shape):
     explanation, signal = signals_of(shape), signal_of(shape)
@@ -41,44 +49,29 @@ def test_a_waveform_has_the_importance_of_each_channel_at_its_samples(shape):
     (picture,) = ax.images
     expected = explanation.pixels()[1].reshape(64, -1).T
     np.testing.assert_array_equal(picture.get_array(), expected)
-    left, right, bottom, top = picture.get_extent()
+    *_, bottom, top = picture.get_extent()
     lane = (top - bottom) / len(expected)
     for channel, (line, values) in enumerate(zip(ax.lines, signal.reshape(64, -1).T, strict=True)):
         np.testing.assert_allclose(line.get_xdata(), np.arange(64) / RATE)
         np.testing.assert_allclose(np.diff(line.get_ydata()), np.diff(values))
         highest = top - channel * lane
         assert highest - lane < line.get_ydata().min() <= line.get_ydata().max() < highest
-    columns = left + (np.arange(64) + 0.5) * (right - left) / 64
-    np.testing.assert_allclose(columns, np.arange(64) / RATE, atol=1e-12)
+    np.testing.assert_allclose(middles(ax), np.arange(64) / RATE, atol=1e-12)
+    np.testing.assert_allclose(ax.get_xlim(), (-0.0005, 0.0635))
+    assert ax.get_xlabel() == "time (s)"
 
 
 def test_one_channel_is_drawn_in_its_unit_and_several_by_their_number():
     signal = signal_of()
-    ax = plot_waveform(signals_of(), signal)
-    np.testing.assert_array_equal(ax.lines[0].get_ydata(), signal)
-    assert ax.get_ylabel() == "amplitude"
+    for explained, drawn in (((64,), signal[:, np.newaxis]), ((64, 1), signal)):
+        ax = plot_waveform(signals_of(explained), drawn)  # the axis of channels may lack
+        np.testing.assert_array_equal(ax.lines[0].get_ydata(), signal)
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (samples)", "amplitude")
+        assert ax.get_xlim() == (-0.5, 63.5)
     ax = plot_waveform(signals_of((64, 3)), signal_of((64, 3)))
     assert ax.get_ylabel() == "channel"
     assert written(ax.yaxis) == ["0", "1", "2"]
     assert len(plot_waveform(signals_of((64, 20)), signal_of((64, 20))).get_yticks()) <= 8
-
-
-def test_a_signal_of_one_channel_may_lack_the_axis_or_have_it():
-    for explained, drawn in (((64,), (64, 1)), ((64, 1), (64,))):
-        assert len(plot_waveform(signals_of(explained), signal_of(drawn)).lines) == 1
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [lambda explanation, rate: plot_waveform(explanation, signal_of(), rate), plot_scalogram],
-)
-def test_time_is_in_seconds_with_a_rate_and_in_samples_without(draw):
-    ax = draw(signals_of(), RATE)
-    assert ax.get_xlabel() == "time (s)"
-    np.testing.assert_allclose(ax.get_xlim(), (-0.0005, 0.0635))
-    ax = draw(signals_of(), None)
-    assert ax.get_xlabel() == "time (samples)"
-    np.testing.assert_allclose(ax.get_xlim(), (-0.5, 63.5))
 
 
 @pytest.mark.parametrize("shape", [(64,), (64, 1), (64, 3)])
@@ -95,7 +88,8 @@ def test_a_scalogram_has_the_map_of_each_level_the_finest_at_the_top(shape, appr
     names = ["> 8 samples", "4-8 samples", "2-4 samples", "1-2 samples"]
     assert written(ax.yaxis) == names[-len(kept) :]
     assert (ax.get_yticks() == np.arange(len(kept))).all()
-    assert ax.get_ylabel() == "scale"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (samples)", "scale")
+    assert ax.get_xlim() == (-0.5, 63.5)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +104,8 @@ def test_levels_are_labelled_by_their_frequencies(rate, labels):
     explanation = signals_of(approximation=True)
     ax = plot_scalogram(explanation, rate)
     assert written(ax.yaxis) == labels
-    assert ax.get_ylabel() == "frequency"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "frequency")
+    np.testing.assert_allclose(ax.get_xlim(), (-0.5 / rate, 63.5 / rate))
     bars = plot_scale_importance(explanation, sample_rate=rate)
     assert written(bars.yaxis) == labels
 
@@ -123,10 +118,9 @@ def test_a_tone_is_where_its_frequency_is_written(frequency, label):
     explanation = WaveletExplanation(coefficients, "sym8", "periodization", (1, 512), 1)
     ax = plot_scalogram(explanation, RATE)
     rows = ax.images[0].get_array()[::-1]
-    left, right, *_ = ax.images[0].get_extent()
     row, column = np.unravel_index(rows.argmax(), rows.shape)
     assert written(ax.yaxis)[row] == label
-    assert 0.24 < left + (column + 0.5) * (right - left) / rows.shape[1] < 0.36
+    assert 0.24 < middles(ax)[column] < 0.36
 
 
 def test_a_long_signal_keeps_its_peaks_and_their_times():
@@ -154,28 +148,6 @@ def test_levels_may_have_colours_of_their_own():
     assert "within the level" in ax.child_axes[0].get_ylabel()
 
 
-@pytest.mark.parametrize(
-    "draw", [lambda explanation, ax: plot_waveform(explanation, signal_of(), ax=ax), plot_scalogram]
-)
-def test_a_bar_of_colours_is_set_beside_new_axes_only(draw):
-    (bar,) = draw(signals_of(), ax=None).child_axes
-    assert bar.get_ylabel() == "importance"
-    figure, ax = plt.subplots()
-    assert draw(signals_of(), ax=ax) is ax
-    assert figure.axes == [ax]
-    assert not ax.child_axes
-
-
-def test_bars_of_signals_stand_as_the_rows_of_the_scalogram_do():
-    explanation = signals_of(approximation=True)
-    ax = plot_scale_importance(explanation, 1)
-    np.testing.assert_allclose(
-        [bar.get_width() for bar in ax.patches], explanation.scale_importance()[1]
-    )
-    assert not ax.yaxis_inverted()
-    assert written(ax.yaxis) == written(plot_scalogram(explanation).yaxis)
-
-
 @pytest.mark.parametrize("shape", [(64,), (64, 1), (64, 3)])
 @pytest.mark.parametrize("level", [0, 1, 3])
 def test_all_views_of_a_signal(shape, level):
@@ -186,87 +158,64 @@ def test_all_views_of_a_signal(shape, level):
     assert waveform.lines
     assert len(scalogram.images[0].get_array()) == len(bars.patches) == max(level, 1)
     assert scalogram.get_ylim() == bars.get_ylim()
-    assert bars.get_window_extent().y0 == pytest.approx(scalogram.get_window_extent().y0)
-    assert bars.get_window_extent().y1 == pytest.approx(scalogram.get_window_extent().y1)
+    rows, beside = scalogram.get_window_extent(), bars.get_window_extent()
+    assert (beside.y0, beside.y1) == pytest.approx((rows.y0, rows.y1))
     assert waveform.get_xlabel() == scalogram.get_xlabel() == "time (s)"
-
-
-def test_an_explanation_of_nothing_is_drawn_without_colour():
-    explanation = nothing_of(signals_of())
-    for signal in (signal_of(), np.zeros(64)):
-        figure = plot_explanation(explanation, signal, sample_rate=RATE)
-        figure.canvas.draw()
-        for ax in figure.axes[:2]:
-            assert not ax.images[0].get_array().any()
-            assert ax.images[0].get_clim() == (0, 1)
-    assert not plot_scalogram(explanation, by_level=True).images[0].get_array().any()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_explainers_of_signals_can_be_drawn(channels):
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [
-            keras.Input((32, channels)),
-            keras.layers.Conv1D(2, 3, activation="relu"),
-            keras.layers.GlobalMaxPooling1D(),
-            keras.layers.Dense(2),
-        ]
-    )
+    model = Network((32, channels)).model("tensorflow")
     signals = signal_of((2, 32, channels)).astype("float32")
-    for explainer in (WaveletGradientInput(model), WCAM(model, grid_size=4, nb_design=4)):
-        explanation = explainer.explain_wavelet(signals, np.eye(2))
+    for explainer in (WaveletGradientInput(model), WCAM(model, grid_size=4, nb_design=8)):
+        explanation = explainer.explain_wavelet(signals, targets(2))
         plot_explanation(explanation, signals[1], 1).canvas.draw()
     ax = plot_scalogram(explanation, index=1)
     assert ax.child_axes[0].get_ylabel() == "total Sobol index"
     assert ax.images[0].get_clim()[1] == pytest.approx(ax.images[0].get_array().max())
 
 
-@pytest.mark.parametrize("shape", [(63,), (64, 2), (64, 1, 1), ()])
-def test_a_signal_of_another_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"signal must be of the shape \(64,\)"):
-        plot_waveform(signals_of(), np.zeros(shape))
+def test_a_signal_of_another_shape_is_refused():
+    for shape in ((63,), (64, 2), (64, 1, 1), ()):
+        with pytest.raises(ValueError, match=r"signal must be of the shape \(64,\)"):
+            plot_waveform(signals_of(), np.zeros(shape))
     assert not plt.get_fignums()
 
 
 @pytest.mark.parametrize("rate", [0, -1, np.nan, np.inf])
 def test_a_rate_that_is_none_is_refused(rate):
-    explanation = signals_of()
     for draw in (
-        lambda: plot_waveform(explanation, signal_of(), rate),
-        lambda: plot_scalogram(explanation, rate),
-        lambda: plot_scale_importance(explanation, sample_rate=rate),
-        lambda: plot_explanation(explanation, signal_of(), sample_rate=rate),
-        lambda: plot_spectrogram(np.eye(3), sample_rate=rate, hop=1),
+        lambda e, **rate: plot_waveform(e, signal_of(), **rate),
+        plot_scalogram,
+        plot_scale_importance,
+        lambda e, **rate: plot_explanation(e, signal_of(), **rate),
+        lambda _, **rate: plot_spectrogram(np.eye(3), hop=1, **rate),
     ):
         with pytest.raises(ValueError, match="sample_rate must be a positive, finite number"):
-            draw()
+            draw(signals_of(), sample_rate=rate)
     assert not plt.get_fignums()
 
 
 def test_images_and_volumes_have_no_sample_rate():
     for kind, explanation in (("images", explanation_of()), ("volumes", volumes_of())):
-        for draw in (
-            lambda e: plot_scale_importance(e, sample_rate=RATE),
-            lambda e: plot_explanation(e, np.zeros(e.spatial_shape), sample_rate=RATE),
-        ):
-            with pytest.raises(ValueError, match=f"sample_rate must be None for {kind}, got 1000"):
-                draw(explanation)
+        said = f"sample_rate must be None for {kind}, got 1000"
+        with pytest.raises(ValueError, match=said):
+            plot_scale_importance(explanation, sample_rate=RATE)
+        with pytest.raises(ValueError, match=said):
+            plot_explanation(explanation, np.zeros(explanation.spatial_shape), sample_rate=RATE)
     assert not plt.get_fignums()
 
 
 # --- spectrograms ----------------------------------------------------------------------------
 
 
-def spectrogram_of(mels=5, frames=20):
-    return np.random.default_rng(2).standard_normal((mels, frames))
+SPECTROGRAM = np.random.default_rng(2).standard_normal((5, 20))
 
 
 def test_a_spectrogram_has_low_frequencies_at_the_bottom_and_frames_at_their_seconds():
-    spectrogram = spectrogram_of()
-    ax = plot_spectrogram(spectrogram, sample_rate=100, hop=50)
+    ax = plot_spectrogram(SPECTROGRAM, sample_rate=100, hop=50)
     (picture,) = ax.images
-    np.testing.assert_array_equal(picture.get_array(), spectrogram)
+    np.testing.assert_array_equal(picture.get_array(), SPECTROGRAM)
     assert not np.ma.getmaskarray(picture.get_array()).any()
     assert picture.origin == "lower"
     assert picture.get_extent() == [-0.25, 9.75, -0.5, 4.5]  # frame n in the middle of its column
@@ -275,22 +224,18 @@ def test_a_spectrogram_has_low_frequencies_at_the_bottom_and_frames_at_their_sec
 
 @pytest.mark.parametrize("mask", [0, 0.5, 0.9])
 def test_the_least_important_part_is_masked(mask):
-    spectrogram = spectrogram_of()
     importance = np.random.default_rng(3).permutation(np.arange(1.0, 101)).reshape(5, 20)
     importance[:, ::2] *= -1
-    ax = plot_spectrogram(spectrogram, importance, 100, 50, mask=mask)
+    ax = plot_spectrogram(SPECTROGRAM, importance, 100, 50, mask=mask)
     shown = ax.images[0].get_array()
     np.testing.assert_array_equal(shown.mask, np.abs(importance) <= 100 * mask)
-    np.testing.assert_array_equal(shown.data, spectrogram)
-    assert ax.images[0].get_clim() == (spectrogram.min(), spectrogram.max())
+    np.testing.assert_array_equal(shown.data, SPECTROGRAM)
+    assert ax.images[0].get_clim() == (SPECTROGRAM.min(), SPECTROGRAM.max())
     assert ax.get_facecolor() == to_rgba(MASK_COLOR)
-
-
-def test_what_has_no_importance_is_masked_even_where_that_is_most():
-    importance = np.zeros((5, 20))
-    assert plot_spectrogram(spectrogram_of(), importance, 1, 1).images[0].get_array().mask.all()
+    importance = np.zeros((5, 20))  # what has none is masked, even where that is most
+    assert plot_spectrogram(SPECTROGRAM, importance, 1, 1).images[0].get_array().mask.all()
     importance[2, 3] = 1
-    shown = plot_spectrogram(spectrogram_of(), importance, 1, 1, mask=0.5).images[0].get_array()
+    shown = plot_spectrogram(SPECTROGRAM, importance, 1, 1, mask=0.5).images[0].get_array()
     assert np.argwhere(~shown.mask).tolist() == [[2, 3]]
 
 
@@ -302,17 +247,8 @@ def test_a_mel_spectrogram_of_keras_is_drawn_as_it_is_given():
     click[512] = 1
     ax = plot_spectrogram(mel(click[np.newaxis])[0], sample_rate=RATE, hop=16)
     shown = ax.images[0].get_array()
-    left, right, *_ = ax.images[0].get_extent()
-    column = shown.sum(axis=0).argmax()
     assert len(shown) == 8
-    assert left + (column + 0.5) * (right - left) / shown.shape[1] == pytest.approx(0.512)
-
-
-@pytest.mark.parametrize("given", [{}, {"sample_rate": 100}, {"hop": 50}])
-def test_a_spectrogram_needs_a_rate_and_a_hop(given):
-    with pytest.raises(ValueError, match=r"sample_rate and hop must be given.*None"):
-        plot_spectrogram(spectrogram_of(), **given)
-    assert not plt.get_fignums()
+    assert middles(ax)[shown.sum(axis=0).argmax()] == pytest.approx(0.512)
 
 
 @pytest.mark.parametrize(
@@ -323,17 +259,14 @@ def test_a_spectrogram_needs_a_rate_and_a_hop(given):
         ({"mask": 1}, r"mask must be a fraction in \[0, 1\), got 1"),
         ({"mask": -0.1}, r"mask must be a fraction in \[0, 1\), got -0.1"),
         ({"hop": 0}, "hop must be a positive, finite number, got 0"),
+        ({"hop": None}, "sample_rate and hop must be given.*hop=None"),
+        ({"sample_rate": None}, "sample_rate and hop must be given.*sample_rate=None"),
     ],
 )
 def test_a_spectrogram_of_another_kind_is_refused(changed, message):
-    given = {
-        "spectrogram": spectrogram_of(),
-        "importance": np.ones((5, 20)),
-        "sample_rate": 100,
-        "hop": 50,
-    }
+    given = {"spectrogram": SPECTROGRAM, "importance": np.ones((5, 20))}
     with pytest.raises(ValueError, match=message):
-        plot_spectrogram(**(given | changed))
+        plot_spectrogram(**(given | {"sample_rate": 100, "hop": 50} | changed))
     assert not plt.get_fignums()
 
 
@@ -346,21 +279,14 @@ def test_signs_of_a_waveform_survive_where_columns_are_merged(length):
     columns = [expected[start : start + run] for start in range(0, length, run)]
     farthest = [column[np.abs(column).argmax()] for column in columns]
     (veil,) = ax.images
-    np.testing.assert_allclose(np.asarray(veil.get_array())[0], farthest)
+    np.testing.assert_allclose(veil.get_array()[0], farthest)
     assert veil.get_clim()[0] == -veil.get_clim()[1]
 
 
-@pytest.mark.parametrize("by_level", [False, True])
-def test_a_scalogram_has_the_signs_of_each_scale(by_level):
+def test_a_scalogram_has_the_signs_of_each_scale():
     explanation = replace(signals_of(), signed=True)
-    (picture,) = plot_scalogram(explanation, by_level=by_level, signed=True).images
-    expected = explanation.by_scale(signed=True)[0, :0:-1]
-    np.testing.assert_array_equal(np.sign(picture.get_array()), np.sign(expected))
-    assert picture.get_clim()[0] == -picture.get_clim()[1]
-
-
-def test_signals_tell_what_is_left_out():
-    explanation = replace(signals_of(), includes_approximation=False)
-    assert plot_scalogram(explanation).get_title(loc="right") == "> 8 samples left out"
-    ax = plot_waveform(explanation, np.zeros(64), RATE)
-    assert ax.get_title(loc="right") == "< 62.5 Hz left out"
+    expected = np.sign(explanation.by_scale(signed=True)[0, :0:-1])
+    for by_level in (False, True):
+        (picture,) = plot_scalogram(explanation, by_level=by_level, signed=True).images
+        np.testing.assert_array_equal(np.sign(picture.get_array()), expected)
+        assert picture.get_clim()[0] == -picture.get_clim()[1]

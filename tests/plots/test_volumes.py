@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,24 +15,13 @@ from wam_xplique.plots import (
     interactive,
     plot_explanation,
     plot_projections,
-    plot_scale_importance,
     plot_slices,
     save_interactive,
 )
 
-from .helpers import nothing_of, volumes_of, wcam_of
+from .helpers import nothing_of, volumes_of
 
 SIZE = (8, 12, 16)
-
-
-def volume_wcam():
-    """Indices of two volumes: the finest level has a tenth of the other's."""
-    explanation = wcam_of((16, 16))
-    coefficients = nothing_of(volumes_of()).coefficients
-    for value, level in zip((0.5, 0.05), coefficients[1:], strict=True):
-        for band in level.values():
-            band[:] = value
-    return replace(volumes_of(), coefficients=coefficients, sobol=explanation.sobol)
 
 
 def shown(ax):
@@ -42,13 +32,15 @@ def clipped(values, whole):
     return np.clip(values / np.percentile(whole, 99.5), 0, 1)
 
 
-@pytest.mark.parametrize("level", [None, 0, 1, 2])
-def test_slices_pass_through_the_most_important_voxel_of_a_level(level):
+@pytest.mark.parametrize(
+    ("level", "centre"), [(None, None), (0, None), (1, None), (2, None), (None, (1, 2, 3))]
+)
+def test_slices_pass_through_a_voxel_by_default_the_most_important_of_a_level(level, centre):
     explanation = volumes_of(approximation=True)
     maps = explanation.by_scale()[1]
     values = maps.sum(axis=0) if level is None else maps[[0, 2, 1][level]]
-    voxel = np.unravel_index(values.argmax(), SIZE)
-    axes = plot_slices(explanation, index=1, level=level)
+    voxel = centre or np.unravel_index(values.argmax(), SIZE)
+    axes = plot_slices(explanation, None, 1, level, centre)
     for axis, ax in enumerate(axes):
         expected = clipped(values.take(voxel[axis], axis), values)
         np.testing.assert_allclose(shown(ax), expected, rtol=1e-5)
@@ -57,20 +49,9 @@ def test_slices_pass_through_the_most_important_voxel_of_a_level(level):
         vertical, horizontal = voxel[:axis] + voxel[axis + 1 :]
         assert across.get_ydata()[0] == vertical
         assert along.get_xdata()[0] == horizontal
-        assert shown(ax)[vertical, horizontal] == 1
-    assert [(ax.get_ylabel(), ax.get_xlabel()) for ax in axes] == [
-        ("H", "W"),
-        ("D", "W"),
-        ("D", "H"),
-    ]
-
-
-def test_slices_pass_through_the_voxel_asked_for():
-    explanation = volumes_of()
-    axes = plot_slices(explanation, centre=(1, 2, 3))
-    values = explanation.pixels()[0, ..., 0]
-    for ax, expected in zip(axes, (values[1], values[:, 2], values[:, :, 3]), strict=True):
-        np.testing.assert_allclose(shown(ax), clipped(expected, values), rtol=1e-5)
+        assert centre or shown(ax)[vertical, horizontal] == 1
+    names = [(ax.get_ylabel(), ax.get_xlabel()) for ax in axes]
+    assert names == [("H", "W"), ("D", "W"), ("D", "H")]
 
 
 @pytest.mark.parametrize("channels", [(), (1,), (3,)])
@@ -117,12 +98,6 @@ def test_projections_and_slices_keep_the_signs_of_a_level():
     np.testing.assert_array_equal(np.sign(first), np.sign(maps[-1, 3]))
 
 
-def test_projections_of_indices_have_one_scale_of_colours():
-    coarse, fine = plot_projections(volume_wcam())[0]
-    assert shown(coarse).max() == 1
-    assert shown(fine).max() == pytest.approx(0.1)
-
-
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_all_views_of_a_volume(level):
     explanation = volumes_of(level=level)
@@ -133,30 +108,13 @@ def test_all_views_of_a_volume(level):
     assert all(np.isfinite(shown(ax)).all() for ax in figure.axes[:-1])
     bars = figure.axes[-1]
     assert [label.get_text() for label in bars.get_yticklabels()] == explanation.scales[-columns:]
-    assert bars.yaxis_inverted()
-
-
-def test_bars_are_the_shares_of_the_scales():
-    explanation = volumes_of(approximation=True)
-    ax = plot_scale_importance(explanation, 1)
-    widths = [bar.get_width() for bar in ax.patches]
-    np.testing.assert_allclose(widths, explanation.scale_importance()[1])
-
-
-def test_an_explanation_of_nothing_is_drawn_as_zeros():
-    explanation = nothing_of(volumes_of())
-    figure = plot_explanation(explanation, np.zeros(SIZE))
-    figure.canvas.draw()
-    assert all(shown(ax).max() < 0.01 for ax in figure.axes[:-1])
-    assert not any(shown(ax).any() for ax in plot_slices(explanation))
 
 
 def test_axes_that_are_given_are_drawn_on():
     figure, axes = plt.subplots(4, 3)
     plot_slices(volumes_of(), axes=axes[0])
     plot_projections(volumes_of(), axes=axes[1:, :2])
-    drawn = [[len(ax.images) for ax in row] for row in axes]
-    assert drawn == [[1, 1, 1], [1, 1, 0], [1, 1, 0], [1, 1, 0]]
+    assert [len(ax.images) for ax in axes.flat] == [1, 1, 1] + 3 * [1, 1, 0]
     assert plt.get_fignums() == [figure.number]
 
 
@@ -182,13 +140,10 @@ def test_what_does_not_fit_the_volume_is_refused(given, message):
 
 # --- figures to be turned --------------------------------------------------------------------
 
-
-@pytest.fixture
-def _plotly():
-    pytest.importorskip("plotly")
+needs_plotly = pytest.mark.skipif(find_spec("plotly") is None, reason="no Plotly")
 
 
-@pytest.mark.usefixtures("_plotly")
+@needs_plotly
 @pytest.mark.parametrize("level", [None, 1])
 def test_every_voxel_stands_where_it_is(level):
     explanation = volumes_of()
@@ -209,28 +164,23 @@ def test_every_voxel_stands_where_it_is(level):
     assert titles == ["D", "H", "W"]
 
 
-@pytest.mark.usefixtures("_plotly")
+@needs_plotly
 def test_a_large_volume_is_drawn_by_the_largest_values_of_blocks():
     explanation = nothing_of(volumes_of((100, 48, 4), level=1))
+    for volume in (None, np.zeros((100, 48, 4))):  # nothing is shown of nothing
+        figure = interactive(explanation, volume)
+        assert all(np.isfinite(surface.value).all() for surface in figure.data)
+        assert figure.data[0].isomin > max(figure.data[0].value)
     explanation.coefficients[1]["ddd"][0, 25, 3, 1] = 1
     (surface,) = interactive(explanation).data
     assert len(surface.value) == 34 * 48 * 4
     assert max(surface.value) == explanation.pixels()[0].max()
     peak = np.argwhere(explanation.pixels()[0, ..., 0] == max(surface.value))[0]
-    place = np.argmax(surface.value)
-    drawn = surface.z[place], surface.y[place], surface.x[place]
+    drawn = [axis[np.argmax(surface.value)] for axis in (surface.z, surface.y, surface.x)]
     np.testing.assert_allclose(drawn, peak, atol=1)
 
 
-@pytest.mark.usefixtures("_plotly")
-def test_an_explanation_of_nothing_has_finite_surfaces():
-    for volume in (None, np.zeros(SIZE)):
-        figure = interactive(nothing_of(volumes_of()), volume)
-        assert all(np.isfinite(surface.value).all() for surface in figure.data)
-        assert figure.data[0].isomin > max(figure.data[0].value)
-
-
-@pytest.mark.usefixtures("_plotly")
+@needs_plotly
 def test_a_page_needs_no_other_file(tmp_path):
     path = tmp_path / "bar.html"
     save_interactive(volumes_of(), path, np.ones(SIZE), level=1)

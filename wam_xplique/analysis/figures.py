@@ -1,8 +1,6 @@
-"""Figures as pixels and as files, and the view of an explanation that shows its coefficients."""
+"""Figures as pixels, and the view of an explanation that shows its coefficients."""
 
 from __future__ import annotations
-
-import io
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -10,14 +8,7 @@ from matplotlib.figure import Figure
 
 from ..explanation import WaveletExplanation
 from ..plots import plot_mosaic, plot_projections, plot_scalogram
-from ..plots.drawing import first_drawn
-
-DPI = 110
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """A figure that pyplot does not know of, so that it is freed when it is no longer used."""
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+from ..plots.drawing import first_drawn, new_figure
 
 
 def draw_coefficients(explanation: WaveletExplanation, index: int) -> Figure:
@@ -40,10 +31,3 @@ def as_pixels(figure: Figure) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
-
-
-def as_png(figure: Figure) -> bytes:
-    """A figure as a PNG file, which holds the pixels and nothing that changes with time."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=figure.dpi, metadata={"Software": None})
-    return file.getvalue()

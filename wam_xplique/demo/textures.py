@@ -27,8 +27,8 @@ from ..plots import (
     plot_scales,
     plot_spectrum,
 )
-from ..plots.drawing import draw_colorbar, save_figure
-from ..plots.explanation import draw_image, draw_map, draw_row
+from ..plots.drawing import draw_colorbar, draw_image, draw_map, save_figure
+from ..plots.explanation import draw_row
 from .data import CLASSES, crops, photograph
 from .networks import train_keras, train_torch
 from .pipeline import file_name, frameworks, table, train

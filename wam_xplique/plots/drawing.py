@@ -1,4 +1,4 @@
-"""What all pictures share: colours, axes, maps, labels of scales, shares with their intervals."""
+"""What all pictures share: figures, colours, axes, maps, labels of scales, shares."""
 
 from __future__ import annotations
 
@@ -22,7 +22,15 @@ COLORMAP = "magma"
 SIGNED_COLORMAP = "RdBu_r"  # red for, white nothing, blue against
 BAR_COLOR = "#b5367a"  # the middle of the color map
 WHISKER_COLOR = "0.15"
+WAVE_COLOR = "0.25"
 CLIP_PERCENTILE = 99.5
+DPI = 110
+ASIDE: dict[str, Any] = {"fontsize": 7, "color": "0.35"}  # how is written what is left out
+
+KINDS = ("signals", "images", "volumes")  # by their number of dimensions
+# What draws a view of each of these kinds.
+PLACES = ("plot_waveform", "plot_pixels", "plot_slices")
+SCALES = ("plot_scalogram", "plot_scales", "plot_projections")
 
 Draw = TypeVar("Draw", bound=Callable[..., Any])
 
@@ -45,10 +53,14 @@ def save_figure(figure: Figure, path: str | Path, dpi: int, **options: Any) -> N
     plt.close(figure)
 
 
-KINDS = ("signals", "images", "volumes")  # by their number of dimensions
-# What draws a view of each of these kinds.
-PLACES = ("plot_waveform", "plot_pixels", "plot_slices")
-SCALES = ("plot_scalogram", "plot_scales", "plot_projections")
+def new_figure(width: float, height: float) -> Figure:
+    """A figure that pyplot does not know of, so that it is freed when it is no longer used."""
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def new_axes(width: float = 3, height: float = 3) -> Axes:
+    """The axes of a figure of its own."""
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
 def check_wavelets(explanation: WaveletExplanation) -> None:
@@ -72,11 +84,6 @@ def check_rate(name: str, rate: float) -> None:
     """Check a number that time is measured by."""
     if not 0 < rate < np.inf:
         raise ValueError(f"{name} must be a positive, finite number, got {rate!r}.")
-
-
-def new_axes(width: float = 3, height: float = 3) -> Axes:
-    """The axes of a figure of its own."""
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
 def bare(ax: Axes) -> Axes:
@@ -107,19 +114,17 @@ def draw_map(
 
     `top` is shown brightest, the `span` of the image's values from black to white.
     """
-    magnitude = np.abs(values)
-    top = top_of(magnitude) if top is None else top
-    shown = unit(magnitude, top)
-    colors = color_scale(top, signed)
+    values = values if signed else np.abs(values)
+    top = top_of(values) if top is None else top
+    shown, colors = unit(values, top), color_scale(top, signed)
     if image is None:
-        parts = np.sign(values) * shown if signed else shown
-        ax.imshow(parts, cmap=colors.cmap, vmin=-int(signed), vmax=1)
+        ax.imshow(shown, cmap=colors.cmap, vmin=-int(signed), vmax=1)
     else:
         grey = np.asarray(image, dtype=float)
         grey = _stretch(grey.mean(axis=-1) if grey.ndim == 3 else grey, span)
-        color = colors.to_rgba(values if signed else magnitude)[..., :3]
-        opacity = (0.25 + 0.6 * np.sqrt(shown))[..., np.newaxis]
-        ax.imshow(np.clip(opacity * color + (1 - opacity) * grey[..., np.newaxis], 0, 1))
+        opacity = (0.25 + 0.6 * np.sqrt(np.abs(shown)))[..., np.newaxis]
+        color = opacity * colors.to_rgba(values)[..., :3] + (1 - opacity) * grey[..., np.newaxis]
+        ax.imshow(np.clip(color, 0, 1))
     bare(ax)
     return colors
 
@@ -145,10 +150,9 @@ def maps_of(explanation: WaveletExplanation, index: int, signed: bool = False) -
     return maps if maps.ndim == 1 + explanation.ndim else maps.mean(axis=-1)
 
 
-def pixels_of(explanation: WaveletExplanation, index: int, signed: bool = False) -> np.ndarray:
-    """The map of one input over space, its channels averaged."""
-    pixels = explanation[index].pixels(signed=signed)[0]
-    return pixels if pixels.ndim == explanation.ndim else pixels.mean(axis=-1)
+def first_drawn(explanation: WaveletExplanation) -> int:
+    """1 where the approximation was left out, or has no importance beside details, else 0."""
+    return int(explanation.level > 0 and not np.any(explanation.coefficients[0]))
 
 
 def left_out(explanation: WaveletExplanation, sample_rate: float | None = None) -> str:
@@ -156,25 +160,6 @@ def left_out(explanation: WaveletExplanation, sample_rate: float | None = None) 
     if explanation.includes_approximation:
         return ""
     return f"{scale_labels(explanation, sample_rate)[0]} left out"
-
-
-def tell_left_out(
-    ax: Axes, explanation: WaveletExplanation, sample_rate: float | None = None
-) -> None:
-    """Tell above a picture, to the right, what is not in it."""
-    ax.set_title(left_out(explanation, sample_rate), loc="right", **_ASIDE)
-
-
-def name_left_out(
-    ax: Axes, explanation: WaveletExplanation, sample_rate: float | None = None
-) -> None:
-    """Tell below a picture what is not in it."""
-    ax.set_xlabel(left_out(explanation, sample_rate), **_ASIDE)
-
-
-def first_drawn(explanation: WaveletExplanation) -> int:
-    """1 where the approximation was left out, or has no importance beside details, else 0."""
-    return int(explanation.level > 0 and not np.any(explanation.coefficients[0]))
 
 
 def scale_labels(explanation: WaveletExplanation, sample_rate: float | None = None) -> list[str]:
@@ -200,13 +185,14 @@ def farthest(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def top_of(values: np.ndarray) -> float:
-    """What is shown as 1; the few largest lie above, so that one outlier hides nothing."""
-    return float(np.percentile(values, CLIP_PERCENTILE) or values.max())
+    """The magnitude shown as 1; the few largest lie above, so that one outlier hides nothing."""
+    magnitudes = np.abs(values)
+    return float(np.percentile(magnitudes, CLIP_PERCENTILE) or magnitudes.max())
 
 
 def unit(values: np.ndarray, top: float) -> np.ndarray:
-    """Values as parts of the `top`, between 0 and 1; 0 where that is not positive."""
-    return np.clip(values / top, 0, 1) if top > 0 else np.zeros_like(values)
+    """Values as parts of the `top`, between -1 and 1; 0 where that is not positive."""
+    return np.clip(values / top, -1, 1) if top > 0 else np.zeros_like(values)
 
 
 def brightest(indices: np.ndarray) -> float:
@@ -219,6 +205,13 @@ def top_color(explanation: WaveletExplanation, values: np.ndarray) -> float:
     return brightest(values) if explanation.sobol is not None else top_of(values) or 1.0
 
 
+def top_colors(explanation: WaveletExplanation, maps: np.ndarray) -> list[float]:
+    """The same for each map: one of its own, but of Sobol indices, which compare, one for all."""
+    if explanation.sobol is not None:
+        return [brightest(maps)] * len(maps)
+    return [top_of(values) for values in maps]
+
+
 def importance_name(explanation: WaveletExplanation, signed: bool = False) -> str:
     """What the values of an explanation are called on a bar of colours."""
     if signed:
@@ -226,21 +219,16 @@ def importance_name(explanation: WaveletExplanation, signed: bool = False) -> st
     return "importance" if explanation.sobol is None else "total Sobol index"
 
 
-def shares_of(
-    importance: np.ndarray, interval: np.ndarray | None, index: int | None
-) -> tuple[np.ndarray, np.ndarray | None]:
+def one_or_mean(values: Any, index: int | None) -> Any:
     """
-    The shares (L,) in one input, or their means over all, and their intervals (L, 2) or None.
+    The values of one input, or their mean over all, of shares or of their intervals (or None).
 
-    The mean has the mean of the bounds. All inputs are explained by one design, so its error does
-    not average out: this is the interval if their errors go together, and else too wide an one.
+    All inputs are explained by one design, so its error does not average out: the mean of bounds
+    is the interval of the mean if the errors go together, and else too wide an one.
     """
-    if index is None:
-        return importance.mean(axis=0), None if interval is None else interval.mean(axis=0)
-    return importance[index], None if interval is None else interval[index]
-
-
-_ASIDE: dict[str, Any] = {"fontsize": 7, "color": "0.35"}
+    if values is None:
+        return None
+    return values.mean(axis=0) if index is None else values[index]
 
 
 def _hertz(*edges: float) -> str:

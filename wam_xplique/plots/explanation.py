@@ -11,33 +11,9 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..coefficients import Coefficients, levels, map_bands, pack
+from ..coefficients import Coefficients, map_bands, pack
 from ..explanation import WaveletExplanation
-from .drawing import (
-    BAR_COLOR,
-    PLACES,
-    SCALES,
-    WHISKER_COLOR,
-    as_written,
-    bare,
-    brightest,
-    check_kind,
-    check_wavelets,
-    color_scale,
-    draw_colorbar,
-    draw_image,
-    draw_map,
-    first_drawn,
-    importance_name,
-    maps_of,
-    name_left_out,
-    new_axes,
-    pixels_of,
-    scale_labels,
-    shares_of,
-    top_of,
-    unit,
-)
+from . import drawing
 from .signals import plot_scalogram, plot_waveform
 from .volumes import plot_projections, plot_slices
 
@@ -64,44 +40,31 @@ def plot_mosaic(
     Parameters
     ----------
     explanation, index
-        Explanation of images, and which of them.
+        Explanation of images, and which of them; a ValueError names what draws others.
     ax
-        Axes to draw on; new ones by default, with a bar of colours where there is one scale, or
-        signs.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours where
+        there is one scale, or signs.
     signed
         Whether colours tell the sign, of gradients.
-
-    Returns
-    -------
-    ax
-        The axes.
-
-    Raises
-    ------
-    ValueError
-        If it is no explanation of images; names what draws signals and volumes.
     """
-    check_kind(explanation, "images", SCALES)
-    given, ax = ax, new_axes(3.6, 3) if ax is None else ax
-    chosen = map_bands(lambda band: band[index], explanation.coefficients)
-    if explanation.sobol is None:
-        reduce = _mean if signed else _magnitude
-        shown, top = pack(_by_level(map_bands(reduce, chosen)), axes=(0, 1)), 1.0
-    else:
-        shown = pack(chosen, axes=(0, 1))
-        top = brightest(shown)
-    shown = np.ma.masked_where(_held(explanation, chosen), shown)
-    colors = color_scale(top, signed and explanation.sobol is None)
-    low, high = colors.get_clim()
+    drawing.check_kind(explanation, "images", drawing.SCALES)
+    given, ax = ax, drawing.new_axes(3.6, 3) if ax is None else ax
+    of_gradients = explanation.sobol is None
+    signed = signed and of_gradients
+    bands = map_bands(lambda band: band[index], explanation.coefficients)
+    values = pack(_relative(bands, signed) if of_gradients else bands, axes=(0, 1))
+    colors = drawing.color_scale(1.0 if of_gradients else drawing.brightest(values), signed)
+    shown = np.ma.masked_where(_held(explanation), values)
     colormap = colors.get_cmap().with_extremes(bad=HELD_COLOR)
+    low, high = colors.get_clim()
     picture = ax.imshow(shown, colormap, vmin=low, vmax=high, interpolation="nearest")
-    _draw_level_grid(ax, explanation)
+    _draw_level_grid(ax, explanation, max(shown.shape))
     ax.set_xlim(-0.5, shown.shape[1] - 0.5)
     ax.set_ylim(shown.shape[0] - 0.5, -0.5)
-    if given is None and (signed or explanation.sobol is not None):
-        within = "" if explanation.sobol is not None else "\n(1: the level's largest)"
-        draw_colorbar(picture, ax, importance_name(explanation, signed) + within)
-    return bare(ax)
+    if given is None and (signed or not of_gradients):
+        within = "\n(1: the level's largest)" if of_gradients else ""
+        drawing.draw_colorbar(picture, ax, drawing.importance_name(explanation, signed) + within)
+    return drawing.bare(ax)
 
 
 def plot_pixels(
@@ -122,26 +85,22 @@ def plot_pixels(
     image
         The image (H, W), (H, W, 1) or (H, W, 3).
     ax
-        Axes to draw on; new ones by default, with a bar of colours.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours.
     signed
         Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
     ValueError
         If it is no explanation of images, or signs are asked of a method that has none.
     """
-    check_kind(explanation, "images", PLACES)
-    given, ax = ax, new_axes(3.6, 3) if ax is None else ax
-    colors = draw_map(ax, pixels_of(explanation, index, signed), image, signed=signed)
-    name_left_out(ax, explanation)
+    drawing.check_kind(explanation, "images", drawing.PLACES)
+    given, ax = ax, drawing.new_axes(3.6, 3) if ax is None else ax
+    pixels = drawing.maps_of(explanation, index, signed).sum(axis=0)
+    colors = drawing.draw_map(ax, pixels, image, signed=signed)
+    ax.set_xlabel(drawing.left_out(explanation), **drawing.ASIDE)
     if given is None:
-        draw_colorbar(colors, ax, importance_name(explanation, signed))
+        drawing.draw_colorbar(colors, ax, drawing.importance_name(explanation, signed))
     return ax
 
 
@@ -161,37 +120,20 @@ def plot_scales(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of images, and which of them.
-    image
-        The image (H, W), (H, W, 1) or (H, W, 3), drawn beneath.
     axes
-        One axes a level of details; new ones by default.
-    signed
-        Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    axes
-        The axes.
-
-    Raises
-    ------
-    ValueError
-        If it is no explanation of images, it has no levels, or signs are asked of a method that
-        has none.
+        One axes a level of details (there must be one), which are returned; new ones by default.
+        The others, and what is raised, are as for `plot_pixels`.
     """
-    check_kind(explanation, "images", SCALES)
+    drawing.check_kind(explanation, "images", drawing.SCALES)
     if explanation.level == 0:
         raise ValueError("The explanation has level=0 and no scales; plot_pixels draws it.")
+    maps = drawing.maps_of(explanation, index, signed)[1:]
     if axes is None:
-        count = explanation.level
-        size = (2.4 * count, 2.6)
-        axes = plt.subplots(1, count, figsize=size, squeeze=False, layout="constrained")[1][0]
-    maps = maps_of(explanation, index, signed)[1:]
-    top = None if explanation.sobol is None else float(maps.max(initial=0))
-    for ax, level, label in zip(axes, maps, explanation.scales[1:], strict=True):
-        draw_map(ax, level, image, top, signed=signed)
+        size = (2.4 * len(maps), 2.6)
+        axes = plt.subplots(1, len(maps), figsize=size, squeeze=False, layout="constrained")[1][0]
+    tops = drawing.top_colors(explanation, maps)
+    for ax, values, top, label in zip(axes, maps, tops, explanation.scales[1:], strict=True):
+        drawing.draw_map(ax, values, image, top, signed=signed)
         ax.set_title(label, fontsize=9)
     return axes
 
@@ -207,57 +149,59 @@ def plot_scale_importance(
 
     They stand in the order of the other pictures: from coarse down to fine, but for signals from
     fine down to coarse. What is left out is named below. Whiskers are the explanation's
-    `scale_interval`, where it has one; those of the mean over all inputs are the means of their
-    bounds. They are about the error of the estimate, which the inputs share where they share
-    draws, and not about how the inputs differ.
+    `scale_interval`, where it has one, or the means of its bounds over all inputs. They are about
+    the error of the estimate, which the inputs may share, and not about how the inputs differ.
 
     Parameters
     ----------
     explanation, index
         Any explanation, and which input; the mean over all inputs by default.
     ax
-        Axes to draw on; new ones by default.
+        Axes to draw on, which are returned; new ones by default.
     sample_rate
         Samples a second of signals, whose levels are then labelled by their frequencies.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
     ValueError
         If it is no `WaveletExplanation`, or a sample rate is not positive, or not of signals.
+
+    Examples
+    --------
+    >>> from wam_xplique import WaveletExplanation
+    >>> bands = [np.ones((1, 8)), {"d": np.full((1, 8), 3.0)}]
+    >>> importance = WaveletExplanation(bands, "haar", "periodization", (1, 16), 1)
+    >>> ax = plot_scale_importance(importance, sample_rate=8000)
+    >>> [text.get_text() for text in [*ax.get_yticklabels(), *ax.texts]]
+    ['< 2 kHz', '2-4 kHz', '25%', '75%']
     """
-    check_wavelets(explanation)
-    kept = slice(first_drawn(explanation), None)
-    labels = scale_labels(explanation, sample_rate)[kept]
-    shares, interval = shares_of(
-        explanation.scale_importance(), explanation.scale_interval(), index
-    )
-    shares, places = shares[kept], np.arange(len(labels))
-    ends = shares
-    ax = new_axes() if ax is None else ax
-    ax.barh(labels, shares, color=BAR_COLOR)
+    drawing.check_wavelets(explanation)
+    kept = slice(drawing.first_drawn(explanation), None)
+    labels = drawing.scale_labels(explanation, sample_rate)[kept]
+    shares = drawing.one_or_mean(explanation.scale_importance(), index)[kept]
+    interval = drawing.one_or_mean(explanation.scale_interval(), index)
+    places, ends = np.arange(len(labels)), shares
+    ax = drawing.new_axes() if ax is None else ax
+    ax.barh(labels, shares, color=drawing.BAR_COLOR)
     if interval is not None:
         low, high = interval[kept].T
         ends = np.maximum(shares, high)
         # About its middle, since a percentile interval need not hold the estimate.
-        ax.errorbar((low + high) / 2, places, xerr=(high - low) / 2, **_WHISKERS)
+        middle, half = (low + high) / 2, (high - low) / 2
+        ax.errorbar(middle, places, xerr=half, fmt="none", **_WHISKERS)
     for share, end, place in zip(shares, ends, places, strict=True):
         ax.annotate(f"{share:.0%}", (end, place), (4, 0), **_SHARE)
     if explanation.ndim > 1:
         ax.invert_yaxis()
     ax.set_xlim(0, max(1.3 * ends.max(), 1e-6))
     ax.set_xticks([])
-    name_left_out(ax, explanation, sample_rate)
+    ax.set_xlabel(drawing.left_out(explanation, sample_rate), **drawing.ASIDE)
     ax.tick_params(labelsize=8, length=0)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     return ax
 
 
-@as_written
+@drawing.as_written
 def plot_explanation(
     explanation: WaveletExplanation,
     inputs: np.ndarray,
@@ -268,7 +212,7 @@ def plot_explanation(
     signed: bool = False,
 ) -> Figure:
     """
-    Draw all views of one explained input.
+    Draw a figure of all views of one explained input.
 
     Of an image: itself, mosaic, scales, pixels and shares. Of a signal: waveform, scalogram and
     shares. Of a volume: slices, projections and shares.
@@ -280,29 +224,40 @@ def plot_explanation(
     inputs
         What is explained: an image (H, W), (H, W, 1) or (H, W, 3), a signal (T,) or (T, W), or a
         volume (D, H, W) or (D, H, W, C).
-    title
-        Title of the figure.
-    sample_rate
-        Samples a second of signals, for axes in seconds and Hz.
+    title, sample_rate
+        Title of the figure; samples a second of signals, for axes in seconds and Hz.
     signed
         Whether the maps tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    figure
-        The figure.
 
     Raises
     ------
     ValueError
         If it is no `WaveletExplanation`, the input does not fit it, or a sample rate is not
         positive, or not of signals.
+
+    Examples
+    --------
+    >>> from wam_xplique import WaveletExplanation
+    >>> bands = [np.ones((1, 8, 8)), {key: np.ones((1, 8, 8)) for key in ("da", "ad", "dd")}]
+    >>> importance = WaveletExplanation(bands, "haar", "periodization", (1, 16, 16, 1), 2)
+    >>> [ax.get_title() for ax in plot_explanation(importance, np.eye(16)).axes]
+    ['input', 'wavelet coefficients', '1-2 px', 'all scales', 'importance']
     """
-    check_wavelets(explanation)
-    scale_labels(explanation, sample_rate)
+    drawing.check_wavelets(explanation)
+    drawing.scale_labels(explanation, sample_rate)
     figure = plt.figure(layout="constrained")
     if explanation.ndim == 1:
-        _draw_signal(figure, explanation, inputs, index, sample_rate, signed)
+        figure.set_size_inches(9, 4.5)
+        (above, beside), (below, bars) = figure.subplots(2, 2, width_ratios=(3.5, 1))
+        beside.remove()
+        plot_waveform(explanation, inputs, sample_rate, index, above, signed=signed)
+        above.set_title("input and its importance", fontsize=9)
+        plot_scalogram(explanation, sample_rate, index, below, signed=signed)
+        below.set_title("scales", fontsize=9)
+        plot_scale_importance(explanation, index, bars, sample_rate)
+        bars.set_title("importance", fontsize=9)
+        bars.set_ylim(below.get_ylim())  # each bar beside its level
+        bars.tick_params(labelleft=False)
     elif explanation.ndim == 2:
         count = explanation.level + 4
         figure.set_size_inches(2.3 * count, 2.6)
@@ -321,24 +276,19 @@ def draw_row(
     signed: bool = False,
 ) -> None:
     """Draw the views of an image by `plot_explanation` on ``explanation.level + 4`` axes."""
-    draw_image(axes[0], image)
+    drawing.draw_image(axes[0], image)
     axes[0].set_title("input", fontsize=9)
     plot_mosaic(explanation, index, axes[1])
     axes[1].set_title("wavelet coefficients", fontsize=9)
     plot_scales(explanation, image, index, axes[2:-2], signed=signed)
     plot_pixels(explanation, image, index, axes[-2], signed=signed)
     axes[-2].set_title("all scales" + ", red for, blue against" * signed, fontsize=9)
-    _draw_bars(axes[-1], explanation, index)
+    plot_scale_importance(explanation, index, axes[-1]).set_title("importance", fontsize=9)
 
 
 _GRID: dict[str, Any] = {"color": "0.55", "linewidth": 0.6}
 _SHARE: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8}
-_WHISKERS: dict[str, Any] = {
-    "fmt": "none",
-    "ecolor": WHISKER_COLOR,
-    "elinewidth": 1.2,
-    "capsize": 3,
-}
+_WHISKERS: dict[str, Any] = {"ecolor": drawing.WHISKER_COLOR, "elinewidth": 1.2, "capsize": 3}
 # Readable on dark and on bright coefficients alike.
 _LABEL: dict[str, Any] = {
     "color": "white",
@@ -348,53 +298,25 @@ _LABEL: dict[str, Any] = {
 }
 
 
-def _draw_signal(
-    figure: Figure,
-    explanation: WaveletExplanation,
-    signal: np.ndarray,
-    index: int,
-    sample_rate: float | None,
-    signed: bool,
-) -> None:
-    """Draw the waveform, the scalogram beneath, and beside each level of it its bar."""
-    figure.set_size_inches(9, 4.5)
-    (above, beside), (below, bars) = figure.subplots(2, 2, width_ratios=(3.5, 1))
-    beside.remove()
-    plot_waveform(explanation, signal, sample_rate, index, above, signed=signed)
-    above.set_title("input and its importance", fontsize=9)
-    plot_scalogram(explanation, sample_rate, index, below, signed=signed)
-    below.set_title("scales", fontsize=9)
-    _draw_bars(bars, explanation, index, sample_rate)
-    bars.set_ylim(below.get_ylim())
-    bars.tick_params(labelleft=False)
-
-
 def _draw_volume(
     figure: Figure, explanation: WaveletExplanation, volume: np.ndarray, index: int, signed: bool
 ) -> None:
     """Draw slices across each axis, the levels projected along it, and the bars."""
-    count = explanation.level + 1 - first_drawn(explanation)
-    figure.set_size_inches(2.1 * (count + 2), 6)
-    grid = figure.add_gridspec(3, count + 2)
-    places = [[grid[row, column] for column in range(count + 1)] for row in range(3)]
+    columns = explanation.level + 2 - drawing.first_drawn(explanation)
+    figure.set_size_inches(2.1 * (columns + 1), 6)
+    grid = figure.add_gridspec(3, columns + 1)
+    places = [[grid[row, column] for column in range(columns)] for row in range(3)]
     axes = np.array([[figure.add_subplot(place) for place in row] for row in places])
     plot_slices(explanation, volume, index, axes=list(axes[:, 0]), signed=signed)
     plot_projections(explanation, index, axes[:, 1:], signed=signed)
-    _draw_bars(figure.add_subplot(grid[:, -1]), explanation, index)
+    bars = plot_scale_importance(explanation, index, figure.add_subplot(grid[:, -1]))
+    bars.set_title("importance", fontsize=9)
 
 
-def _draw_bars(
-    ax: Axes, explanation: WaveletExplanation, index: int, sample_rate: float | None = None
-) -> None:
-    plot_scale_importance(explanation, index, ax, sample_rate)
-    ax.set_title("importance", fontsize=9)
-
-
-def _draw_level_grid(ax: Axes, explanation: WaveletExplanation) -> None:
+def _draw_level_grid(ax: Axes, explanation: WaveletExplanation, side: int) -> None:
     """Draw the borders of the levels; write the orientations of the bands, and the scales."""
     approximation, *details = explanation.coefficients
     row, column = approximation.shape[1:3]
-    side = max(explanation.mosaic().shape[1:3])
     if min(row, column) >= LETTER_ROOM * side:
         _write(ax, "a", 0, 0)
     for level, scale in zip(details, explanation.scales[1:], strict=True):
@@ -415,33 +337,26 @@ def _write(ax: Axes, letter: str, row: int, column: int) -> None:
     ax.annotate(letter, (column - 0.5, row - 0.5), (1.5, -1), ha="left", va="top", **_LABEL)
 
 
-def _by_level(values: Coefficients) -> Coefficients:
-    """Values divided by the largest magnitude of their level."""
-    tops = [top_of(np.abs(np.stack(list(bands.values())))) for bands in levels(values, 2)]
-    shown: Coefficients = [_part(values[0], tops[0])]
-    for level, top in zip(values[1:], tops[1:], strict=True):
-        shown.append({key: _part(band, top) for key, band in level.items()})
+def _relative(bands: Coefficients, signed: bool) -> Coefficients:
+    """Magnitudes (or values) of one image, of its channels the mean, as parts of the level's."""
+
+    def plain(band: np.ndarray) -> np.ndarray:
+        band = band if signed else np.abs(band)
+        return band.mean(axis=-1) if band.ndim == 3 else band
+
+    first, *details = map_bands(plain, bands)
+    shown: Coefficients = [drawing.unit(first, drawing.top_of(first))]
+    for level in details:
+        top = drawing.top_of(np.stack(list(level.values())))
+        shown.append({key: drawing.unit(band, top) for key, band in level.items()})
     return shown
 
 
-def _part(band: np.ndarray, top: float) -> np.ndarray:
-    """A band as parts of the top, with its signs."""
-    return np.sign(band) * unit(np.abs(band), top)
-
-
-def _held(explanation: WaveletExplanation, chosen: Coefficients) -> np.ndarray:
+def _held(explanation: WaveletExplanation) -> np.ndarray:
     """Where the mosaic has coefficients that were held or left out, or none at all."""
     if explanation.sobol is not None:
         taken = map_bands(lambda cells: cells + 1, explanation.sobol.cells)
     else:
-        taken = map_bands(lambda band: np.ones(band.shape[:2]), chosen)
+        taken = map_bands(lambda band: np.ones(band.shape[1:3]), explanation.coefficients)
         taken[0] = taken[0] * explanation.includes_approximation
     return pack(taken, axes=(0, 1)) == 0
-
-
-def _magnitude(band: np.ndarray) -> np.ndarray:
-    return _mean(np.abs(band))
-
-
-def _mean(band: np.ndarray) -> np.ndarray:
-    return band.mean(axis=-1) if band.ndim == 3 else band

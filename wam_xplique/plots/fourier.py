@@ -7,12 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from ..fourier import FourierExplanation
-from .drawing import BAR_COLOR, COLORMAP, brightest, draw_colorbar, new_axes, shares_of
+from .drawing import BAR_COLOR, COLORMAP, brightest, draw_colorbar, new_axes, one_or_mean
 
 TICKS = (-0.5, -0.25, 0, 0.25, 0.5)
-_FREQUENCY = {
-    ndim: f"frequency (cycles/{unit})" for ndim, unit in enumerate(("sample", "pixel", "voxel"), 1)
-}
+UNITS = ("sample", "pixel", "voxel")  # by their number of dimensions
 
 
 def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | None = None) -> Axes:
@@ -27,12 +25,7 @@ def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | No
     explanation, index
         Explanation of images or of signals, and which of them.
     ax
-        Axes to draw on; new ones by default, with a bar of colours.
-
-    Returns
-    -------
-    ax
-        The axes.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours.
 
     Raises
     ------
@@ -51,7 +44,9 @@ def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | No
     bounds = [size // 2 / size + 1 / (2 * size) for size in explanation.spatial_shape]
     if explanation.ndim == 1:
         ax = new_axes(4, 2.5) if ax is None else ax
-        _draw_signal(ax, spectrum, bounds[0])
+        edges = np.linspace(-bounds[0], bounds[0], len(spectrum) + 1)
+        _draw_steps(ax, spectrum, edges, "total Sobol index")
+        _label_frequencies(ax, "frequency (cycles/sample)")
         return ax
     given, ax = ax, new_axes(3.4, 3) if ax is None else ax
     bottom, right = bounds
@@ -63,7 +58,6 @@ def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | No
         extent=(-right, right, bottom, -bottom),
         interpolation="nearest",
     )
-    ax.set_xlim(-0.5, 0.5)
     ax.set_ylim(0.5, -0.5)
     ax.set_yticks(TICKS)
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -80,58 +74,43 @@ def plot_radial_importance(
     """
     Draw the share of each ring of frequencies in the sum of all total indices.
 
-    The band is the bootstrap interval, where there is one; that of the mean over all inputs has
-    the means of their bounds. It is about the error of the estimate, which all inputs share with
-    their design, and not about how the inputs differ.
+    The band is the bootstrap interval, where there is one, or the mean of its bounds over all
+    inputs. It is about the error of the estimate, which they share with their design, and not
+    about how the inputs differ.
 
     Parameters
     ----------
     explanation, index
-        Explanation of images, signals or volumes, and which input; the mean over all by default.
+        A `FourierExplanation` of any kind, else a ValueError, and which input; the mean over all
+        by default.
     ax
-        Axes to draw on; new ones by default.
-
-    Returns
-    -------
-    ax
-        The axes.
-
-    Raises
-    ------
-    ValueError
-        If it is no `FourierExplanation`.
+        Axes to draw on, which are returned; new ones by default.
     """
     _check(explanation)
     ax = new_axes(3.6, 2.5) if ax is None else ax
-    shares, interval = shares_of(
-        explanation.radial_importance(), explanation.sobol.importance_interval, index
-    )
+    shares = one_or_mean(explanation.radial_importance(), index)
+    interval = one_or_mean(explanation.sobol.importance_interval, index)
     edges = 2 * explanation.radii[0] * np.arange(len(shares) + 1)
     if interval is not None:
         low, high = interval.T
         ax.stairs(high, edges, baseline=low, fill=True, color=BAR_COLOR, alpha=0.3, linewidth=0)
-    ax.stairs(shares, edges, color=BAR_COLOR, linewidth=1.5, baseline=None)
+    _draw_steps(ax, shares, edges, "importance")
     ax.set_xlim(0, edges[-1])
-    ax.set_ylim(0)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set_xlabel(_FREQUENCY[explanation.ndim], fontsize=8)
-    ax.set_ylabel("importance", fontsize=8)
+    ax.set_xlabel(f"frequency (cycles/{UNITS[explanation.ndim - 1]})", fontsize=8)
     ax.tick_params(labelsize=7)
-    ax.spines[["top", "right"]].set_visible(False)
     return ax
 
 
-def _draw_signal(ax: Axes, spectrum: np.ndarray, bound: float) -> None:
-    edges = np.linspace(-bound, bound, len(spectrum) + 1)
-    ax.stairs(spectrum, edges, color=BAR_COLOR, linewidth=1.5, baseline=None)
-    ax.set_xlim(-0.5, 0.5)
+def _draw_steps(ax: Axes, values: np.ndarray, edges: np.ndarray, label: str) -> None:
+    ax.stairs(values, edges, color=BAR_COLOR, linewidth=1.5, baseline=None)
     ax.set_ylim(0)
-    ax.set_ylabel("total Sobol index", fontsize=8)
+    ax.set_ylabel(label, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
-    _label_frequencies(ax, _FREQUENCY[1])
 
 
 def _label_frequencies(ax: Axes, label: str) -> None:
+    ax.set_xlim(-0.5, 0.5)
     ax.set_xticks(TICKS)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.set_xlabel(label, fontsize=8)

@@ -9,9 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .drawing import as_written, bare, draw_image
+from .drawing import WAVE_COLOR, as_written, bare, draw_image
 
-WAVE_COLOR = "0.25"
 WIDTHS, HEIGHTS = {1: 4.5, 2: 2.3, 3: 2.3}, {1: 1.6, 2: 2.5, 3: 2.5}
 
 
@@ -36,19 +35,18 @@ def plot_gallery(
         rows, len(columns), squeeze=False, figsize=size, layout="constrained"
     )
     for column, (name, values) in enumerate(columns.items()):
-        for row in range(rows):
-            ax, lines = axes[row, column], (titles or {}).get(name)
+        lines = (titles or {}).get(name, [""] * rows)
+        for row, ax in enumerate(axes[:, column]):
             draw_input(ax, values[row], ndim)
-            heading = [name] if row == 0 else []
-            ax.set_title("\n".join([*heading, *(lines[row : row + 1] if lines else [])]), size=8)
+            ax.set_title(f"{name}\n{lines[row]}".strip() if row == 0 else lines[row], size=8)
     return figure
 
 
 def draw_input(ax: Axes, values: np.ndarray, ndim: int) -> None:
     """Draw a signal, an image or the middle slice of a volume."""
-    if ndim == 1:
-        ax.plot(values, linewidth=0.6, color=WAVE_COLOR if values.ndim == 1 else None)
-        ax.margins(x=0)
-        bare(ax)
+    if ndim > 1:
+        draw_image(ax, values if ndim == 2 else values[len(values) // 2])
         return
-    draw_image(ax, values if ndim == 2 else values[len(values) // 2])
+    ax.plot(values, linewidth=0.6, color=WAVE_COLOR if values.ndim == 1 else None)
+    ax.margins(x=0)
+    bare(ax)

@@ -13,23 +13,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from ..explanation import WaveletExplanation
-from .drawing import (
-    PLACES,
-    SIGNED_COLORMAP,
-    as_written,
-    check_kind,
-    draw_colorbar,
-    draw_image,
-    first_drawn,
-    maps_of,
-    name_left_out,
-    pixels_of,
-    scale_labels,
-    top_of,
-)
+from . import drawing
 from .explanation import plot_scale_importance
 
-COLORMAPS = {False: "inferno", True: SIGNED_COLORMAP}
+COLORMAPS = {False: "inferno", True: drawing.SIGNED_COLORMAP}
 """The colours by default, without signs and with them."""
 LABELS = {
     False: "importance, in each map relative",
@@ -37,7 +24,7 @@ LABELS = {
 }
 
 
-@as_written
+@drawing.as_written
 def plot_overlay(
     explanation: WaveletExplanation,
     images: Any,
@@ -50,6 +37,8 @@ def plot_overlay(
 ) -> Figure:
     """
     Draw images, and on each of them its explanation in colour: the more important, the opaquer.
+
+    The figure has a row for each image: itself, its explanation, and the scales.
 
     Parameters
     ----------
@@ -70,11 +59,6 @@ def plot_overlay(
         Whether to draw each scale beside, in colours of its own, and the share of each, which
         compares them.
 
-    Returns
-    -------
-    figure
-        One row an image: itself, its explanation, and the scales.
-
     Raises
     ------
     ValueError
@@ -89,32 +73,31 @@ def plot_overlay(
     >>> [ax.get_title() for ax in figure.axes]
     ['nothing (100%)', 'all scales']
     """
-    check_kind(explanation, "images", PLACES)
+    drawing.check_kind(explanation, "images", drawing.PLACES)
     photographs = _channels_last(images, explanation)
     if titles is not None and len(titles) != len(explanation):
         raise ValueError(f"titles must be {len(explanation)}, one an image, got {len(titles)}.")
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha must be in (0, 1], got {alpha!r}.")
-    first = first_drawn(explanation)
-    labels = scale_labels(explanation)[first:] if scales else []
+    first = drawing.first_drawn(explanation)
+    labels = drawing.scale_labels(explanation)[first:] if scales else []
     count, rows = 2 + len(labels) + scales, len(explanation)
     figure, axes = plt.subplots(
         rows, count, squeeze=False, figsize=(2.6 * count, 2.7 * rows), layout="constrained"
     )
     for index, (photograph, row) in enumerate(zip(photographs, axes, strict=True)):
-        draw_image(row[0], photograph)
+        drawing.draw_image(row[0], photograph)
         row[0].set_title(titles[index] if titles is not None else "", fontsize=10)
-        maps = maps_of(explanation, index, signed)[first:]
-        whole = pixels_of(explanation, index, signed)
-        views = [whole, *maps] if scales else [whole]
+        maps = drawing.maps_of(explanation, index, signed)
+        views = [maps.sum(axis=0), *maps[first:]]
         for ax, view, label in zip(row[1:], views, ["all scales", *labels], strict=False):
             shown = draw_overlay(ax, view, photograph, signed=signed, cmap=cmap, alpha=alpha)
             ax.set_title(label, fontsize=10)
-        name_left_out(row[1], explanation)
-        draw_colorbar(shown, ax, LABELS[signed])
+        row[1].set_xlabel(drawing.left_out(explanation), **drawing.ASIDE)
+        drawing.draw_colorbar(shown, ax, LABELS[signed])
         if scales:
-            plot_scale_importance(explanation, index, row[-1])
-            row[-1].set_title("share of each scale", fontsize=10)
+            bars = plot_scale_importance(explanation, index, row[-1])
+            bars.set_title("share of each scale", fontsize=10)
     return figure
 
 
@@ -132,11 +115,11 @@ def draw_overlay(
 
     `signed`, `cmap` and `alpha` are those of `plot_overlay`; 1 is nearly the largest of the map.
     """
-    relative = np.clip(values / (top_of(np.abs(values)) or 1.0), -1, 1)
-    shown = ScalarMappable(Normalize(-1 if signed else 0, 1), cmap or COLORMAPS[signed])
+    relative = drawing.unit(values, drawing.top_of(values))
+    shown = ScalarMappable(Normalize(-int(signed), 1), cmap or COLORMAPS[signed])
     color = shown.to_rgba(relative if signed else np.abs(relative))
     color[..., 3] = alpha * np.abs(relative)
-    draw_image(ax, image.mean(axis=-1) if signed and image.ndim == 3 else image)
+    drawing.draw_image(ax, image.mean(axis=-1) if signed and image.ndim == 3 else image)
     ax.imshow(color)
     return shown
 

@@ -24,12 +24,7 @@ def plot_randomization(
         What `cascading_randomization` found, or several of the same layers by the name of their
         method. Bands are the intervals of the means.
     ax
-        Axes to draw on; new ones by default.
-
-    Returns
-    -------
-    ax
-        The axes.
+        Axes to draw on, which are returned; new ones by default.
 
     Raises
     ------
@@ -47,15 +42,13 @@ def plot_randomization(
     (names,) = layers
     ax = new_axes(max(3.6, 0.4 * len(names)), 3) if ax is None else ax
     places = np.arange(len(names))
-    lines = []
     for one in found.values():
         (line,) = ax.plot(places, one.mean, "o:", markersize=4)
-        lines.append(line)
         ax.fill_between(places, *one.interval.T, color=line.get_color(), alpha=0.2, linewidth=0)
+    if isinstance(randomization, Mapping):
+        ax.legend(ax.lines[-len(found) :], [*found], frameon=False, fontsize=8)
     ax.set_xticks(places, names, rotation=60, ha="right", fontsize=8)
     ax.set_xlabel("randomized down to")
     ax.set_ylabel("rank correlation")
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    if isinstance(randomization, Mapping):
-        ax.legend(lines, [*found], frameon=False, fontsize=8)
     return ax

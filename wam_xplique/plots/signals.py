@@ -10,30 +10,13 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.image import AxesImage
 
 from ..explanation import WaveletExplanation
-from .drawing import (
-    BAR_COLOR,
-    COLORMAP,
-    PLACES,
-    SCALES,
-    check_kind,
-    check_rate,
-    color_scale,
-    draw_colorbar,
-    first_drawn,
-    importance_name,
-    maps_of,
-    new_axes,
-    scale_labels,
-    tell_left_out,
-    top_color,
-    top_of,
-    unit,
-)
+from . import drawing
 
-WAVE_COLOR = "0.25"
 MASK_COLOR = "0.85"
 # Lies over the waveform, which shows through where it matters most, too.
-VEIL = LinearSegmentedColormap.from_list("veil", [to_rgba(BAR_COLOR, 0), to_rgba(BAR_COLOR, 0.7)])
+VEIL = LinearSegmentedColormap.from_list(
+    "veil", [to_rgba(drawing.BAR_COLOR, 0), to_rgba(drawing.BAR_COLOR, 0.7)]
+)
 SIGNED_VEIL = LinearSegmentedColormap.from_list(
     "signed veil", [to_rgba("#2166ac", 0.7), to_rgba("white", 0), to_rgba("#b2182b", 0.7)]
 )
@@ -65,14 +48,9 @@ def plot_waveform(
     sample_rate
         Samples a second, for an axis in seconds; it counts samples by default.
     ax
-        Axes to draw on; new ones by default, with a bar of colours.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours.
     signed
         Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
@@ -80,27 +58,28 @@ def plot_waveform(
         If it is no explanation of signals, the signal is not of the shape of those explained,
         the sample rate is not positive, or signs are asked of a method that has none.
     """
-    check_kind(explanation, "signals", PLACES)
+    drawing.check_kind(explanation, "signals", drawing.PLACES)
     signal = _check_signal(explanation, signal)
     period = _period(sample_rate)
     importance = explanation[index].pixels(signed=signed)[0].reshape(signal.shape).T
-    top = top_color(explanation, np.abs(importance))
-    given, ax = ax, new_axes(7, 2.2) if ax is None else ax
+    top = drawing.top_color(explanation, importance)
+    given, ax = ax, drawing.new_axes(7, 2.2) if ax is None else ax
 
     low, high = float(signal.min()), float(signal.max())
     margin = 0.05 * (high - low) or 1.0
     low, height = low - margin, high - low + 2 * margin
     lanes = -height * np.arange(signal.shape[1])
-    ax.plot(period * np.arange(len(signal)), signal + lanes, color=WAVE_COLOR, linewidth=0.8)
+    times = period * np.arange(len(signal))
+    ax.plot(times, signal + lanes, color=drawing.WAVE_COLOR, linewidth=0.8)
     heights = (low + lanes[-1], low + height)
     look = {"cmap": SIGNED_VEIL if signed else VEIL, "vmin": -top if signed else 0, "vmax": top}
-    veil = _draw_rows(ax, importance, len(signal), period, heights, **look)
+    veil = _draw_rows(ax, importance, period, heights, **look)
     veil.set_zorder(3)
     _name_lanes(ax, lanes + low + height / 2)
     _label_time(ax, sample_rate)
     if given is None:
-        draw_colorbar(veil, ax, importance_name(explanation, signed), width=0.02)
-    tell_left_out(ax, explanation, sample_rate)
+        drawing.draw_colorbar(veil, ax, drawing.importance_name(explanation, signed), width=0.02)
+    ax.set_title(drawing.left_out(explanation, sample_rate), loc="right", **drawing.ASIDE)
     return ax
 
 
@@ -123,50 +102,41 @@ def plot_scalogram(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of signals, and which of them.
     sample_rate
         Samples a second, for an axis in seconds and levels in Hz; both are in samples by default.
-    ax
-        Axes to draw on; new ones by default, with a bar of colours.
     by_level
         Whether each level has its own scale of colours, so that those that matter little can be
-        seen as well; by default all levels may be compared.
-    signed
-        Whether colours tell the sign: red speaks for the class, blue against it.
+        seen as well; by default all levels may be compared. The others, and what is raised, are
+        as for `plot_waveform`.
 
-    Returns
-    -------
-    ax
-        The axes.
-
-    Raises
-    ------
-    ValueError
-        If it is no explanation of signals, the sample rate is not positive, or signs are asked of
-        a method that has none.
+    Examples
+    --------
+    >>> from wam_xplique import WaveletExplanation
+    >>> bands = [np.ones((1, 8)), {"d": np.ones((1, 8))}]
+    >>> importance = WaveletExplanation(bands, "haar", "periodization", (1, 16), 1)
+    >>> [label.get_text() for label in plot_scalogram(importance, 8000).get_yticklabels()]
+    ['< 2 kHz', '2-4 kHz']
     """
-    check_kind(explanation, "signals", SCALES)
+    drawing.check_kind(explanation, "signals", drawing.SCALES)
     period = _period(sample_rate)
-    first = first_drawn(explanation)
-    maps = maps_of(explanation, index, signed)[first:]
-    labels = scale_labels(explanation, sample_rate)[first:]
+    first = drawing.first_drawn(explanation)
+    maps = drawing.maps_of(explanation, index, signed)[first:]
+    labels = drawing.scale_labels(explanation, sample_rate)[first:]
     if by_level:
-        maps = np.stack([np.sign(row) * unit(np.abs(row), top_of(np.abs(row))) for row in maps])
-    colors = color_scale(1.0 if by_level else top_color(explanation, np.abs(maps)), signed)
-    given, ax = ax, new_axes(7, 0.8 + 0.3 * len(maps)) if ax is None else ax
+        maps = np.stack([drawing.unit(row, drawing.top_of(row)) for row in maps])
+    colors = drawing.color_scale(1.0 if by_level else drawing.top_color(explanation, maps), signed)
+    given, ax = ax, drawing.new_axes(7, 0.8 + 0.3 * len(maps)) if ax is None else ax
 
-    heights = (-0.5, len(maps) - 0.5)
-    look, length = {"cmap": colors.cmap, "norm": colors.norm}, explanation.spatial_shape[0]
-    picture = _draw_rows(ax, maps[::-1], length, period, heights, **look)
-    tell_left_out(ax, explanation, sample_rate)
+    look = {"cmap": colors.cmap, "norm": colors.norm}
+    picture = _draw_rows(ax, maps[::-1], period, (-0.5, len(maps) - 0.5), **look)
+    ax.set_title(drawing.left_out(explanation, sample_rate), loc="right", **drawing.ASIDE)
     ax.set_yticks(range(len(maps)), labels)
     ax.set_ylabel("scale" if sample_rate is None else "frequency", fontsize=8)
     ax.tick_params(axis="y", length=0)
     _label_time(ax, sample_rate)
     if given is None:
-        name = importance_name(explanation, signed)
-        draw_colorbar(picture, ax, f"{name}\nwithin the level" if by_level else name, width=0.02)
+        name = drawing.importance_name(explanation, signed) + "\nwithin the level" * by_level
+        drawing.draw_colorbar(picture, ax, name, width=0.02)
     return ax
 
 
@@ -193,34 +163,46 @@ def plot_spectrogram(
         Samples a second, and from one frame to the next: frame n stands at
         ``n * hop / sample_rate`` seconds, where a centred transform has its middle.
     ax
-        Axes to draw on; new ones by default, with a bar of colours.
+        Axes to draw on, which are returned; new ones by default, with a bar of colours.
     mask
         The fraction of the spectrogram that is masked, in [0, 1); what has no importance at all
         is masked in any case.
-
-    Returns
-    -------
-    ax
-        The axes.
 
     Raises
     ------
     ValueError
         If the sample rate or the hop is missing, the shapes are not (mels, frames), or the
         fraction is outside [0, 1).
+
+    Examples
+    --------
+    >>> plot_spectrogram(np.eye(4), importance=np.eye(4), sample_rate=8000, hop=256).get_xlabel()
+    'time (s)'
     """
     spectrogram = np.asarray(spectrogram, dtype=float)
     if spectrogram.ndim != 2:
         raise ValueError(f"spectrogram must be of shape (mels, frames), got {spectrogram.shape}.")
-    period = _frame_period(sample_rate, hop)
+    if sample_rate is None or hop is None:
+        raise ValueError(
+            "sample_rate and hop must be given for an axis in seconds, got "
+            f"sample_rate={sample_rate!r} and hop={hop!r}."
+        )
+    drawing.check_rate("hop", hop)
+    period = hop * _period(sample_rate)
     shown = np.ma.masked_array(spectrogram)
     if importance is not None:
-        shown.mask = ~_matters(importance, spectrogram.shape, mask)
-    given, ax = ax, new_axes(5, 2.6) if ax is None else ax
+        magnitude = np.abs(np.asarray(importance, dtype=float))
+        if magnitude.shape != shown.shape:
+            told = f"{shown.shape}, got {magnitude.shape}"
+            raise ValueError(f"importance must be of the spectrogram's shape {told}.")
+        if not 0 <= mask < 1:
+            raise ValueError(f"mask must be a fraction in [0, 1), got {mask!r}.")
+        shown.mask = ~((magnitude > 0) & (magnitude >= np.quantile(magnitude, mask)))
+    given, ax = ax, drawing.new_axes(5, 2.6) if ax is None else ax
     mels, frames = spectrogram.shape
     picture = ax.imshow(
         shown,
-        cmap=COLORMAP,
+        cmap=drawing.COLORMAP,
         vmin=spectrogram.min(),  # the same colours with the mask and without
         vmax=spectrogram.max(),
         origin="lower",
@@ -232,31 +214,21 @@ def plot_spectrogram(
     ax.set_ylabel("mel band", fontsize=8)
     _label_time(ax, sample_rate)
     if given is None:
-        draw_colorbar(picture, ax, "spectrogram", width=0.03)
+        drawing.draw_colorbar(picture, ax, "spectrogram", width=0.03)
     return ax
 
 
 def _draw_rows(
-    ax: Axes,
-    rows: np.ndarray,
-    length: int,
-    period: float,
-    heights: tuple[float, float],
-    **colors: Any,
+    ax: Axes, rows: np.ndarray, period: float, heights: tuple[float, float], **colors: Any
 ) -> AxesImage:
     """Draw rows (R, T) over time, the first at the top; of each column what is farthest from 0."""
+    count, length = rows.shape
     run = -(-length // MOST_COLUMNS)
-    high, low = (f.reduceat(rows, np.arange(0, length, run), 1) for f in (np.maximum, np.minimum))
-    peaks = np.where(high >= -low, high, low)
-    start, end = -0.5 * period, (length - 0.5) * period
-    picture = ax.imshow(
-        peaks,
-        aspect="auto",
-        interpolation="nearest",
-        extent=(start, start + peaks.shape[1] * run * period, *heights),
-        **colors,
-    )
-    ax.set_xlim(start, end)
+    filled = np.pad(rows, ((0, 0), (0, -length % run)), mode="edge")
+    peaks, start = drawing.farthest(filled.reshape(count, -1, run), axis=2), -0.5 * period
+    extent = (start, start + filled.shape[1] * period, *heights)
+    picture = ax.imshow(peaks, aspect="auto", interpolation="nearest", extent=extent, **colors)
+    ax.set_xlim(start, (length - 0.5) * period)
     ax.set_ylim(*heights)
     return picture
 
@@ -280,31 +252,8 @@ def _period(sample_rate: float | None) -> float:
     """What the axis of time counts from one sample to the next."""
     if sample_rate is None:
         return 1.0
-    check_rate("sample_rate", sample_rate)
+    drawing.check_rate("sample_rate", sample_rate)
     return 1 / sample_rate
-
-
-def _frame_period(sample_rate: float | None, hop: int | None) -> float:
-    """Seconds from one frame to the next."""
-    if sample_rate is None or hop is None:
-        raise ValueError(
-            "sample_rate and hop must be given for an axis in seconds, got "
-            f"sample_rate={sample_rate!r} and hop={hop!r}."
-        )
-    check_rate("hop", hop)
-    return hop * _period(sample_rate)
-
-
-def _matters(importance: np.ndarray, shape: tuple[int, ...], mask: float) -> np.ndarray:
-    """Where the magnitude of the importance reaches its quantile `mask`."""
-    magnitude = np.abs(np.asarray(importance, dtype=float))
-    if magnitude.shape != shape:
-        raise ValueError(
-            f"importance must be of the spectrogram's shape {shape}, got {magnitude.shape}."
-        )
-    if not 0 <= mask < 1:
-        raise ValueError(f"mask must be a fraction in [0, 1), got {mask!r}.")
-    return (magnitude > 0) & (magnitude >= np.quantile(magnitude, mask))
 
 
 def _check_signal(explanation: WaveletExplanation, signal: np.ndarray) -> np.ndarray:

@@ -10,25 +10,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..archive import write_text
 from ..explanation import WaveletExplanation
-from .drawing import (
-    COLORMAP,
-    PLACES,
-    SCALES,
-    check_kind,
-    draw_colorbar,
-    draw_map,
-    farthest,
-    first_drawn,
-    importance_name,
-    left_out,
-    maps_of,
-    name_left_out,
-    scale_labels,
-    tell_left_out,
-    top_color,
-    top_of,
-)
+from . import drawing
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -63,14 +47,9 @@ def plot_slices(
     centre
         The voxel (d, h, w); the most important one by default.
     axes
-        Three axes; new ones by default, with a bar of colours.
+        Three axes, which are returned; new ones by default, with a bar of colours.
     signed
         Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    axes
-        The axes.
 
     Raises
     ------
@@ -78,27 +57,26 @@ def plot_slices(
         If it is no explanation of volumes, it has no such level, the volume or the voxel does
         not fit it, or signs are asked of a method that has none.
     """
-    check_kind(explanation, "volumes", PLACES)
-    values = _map(explanation, index, level, signed)
-    grey = _grey(explanation, volume)
+    drawing.check_kind(explanation, "volumes", drawing.PLACES)
+    values, grey = _map(explanation, index, level, signed), _grey(explanation, volume)
     centre = _voxel(np.abs(values), centre)
     given = axes
     if axes is None:
         axes = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")[1]
-    top = top_color(explanation, np.abs(values))
+    top = drawing.top_color(explanation, values)
     span = None if grey is None else (float(grey.min()), float(grey.max()))
     for axis, (ax, place) in enumerate(zip(axes, centre, strict=True)):
         below = None if grey is None else grey.take(place, axis)
-        colors = draw_map(ax, values.take(place, axis), below, top, span, signed)
+        colors = drawing.draw_map(ax, values.take(place, axis), below, top, span, signed)
         vertical, horizontal = centre[:axis] + centre[axis + 1 :]
         ax.axhline(vertical, **_CROSS)
         ax.axvline(horizontal, **_CROSS)
         ax.set_title(f"slice {AXES[axis]} = {place}", fontsize=9)
         _name_axes(ax, axis)
     if level is None:
-        tell_left_out(axes[-1], explanation)
+        axes[-1].set_title(drawing.left_out(explanation), loc="right", **drawing.ASIDE)
     if given is None:
-        draw_colorbar(colors, axes[-1], importance_name(explanation, signed))
+        drawing.draw_colorbar(colors, axes[-1], drawing.importance_name(explanation, signed))
     return axes
 
 
@@ -118,39 +96,25 @@ def plot_projections(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of volumes, and which of them.
     axes
-        Array of axes: three rows, a column for each level that is drawn; new ones by default.
-    signed
-        Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Returns
-    -------
-    axes
-        The axes.
-
-    Raises
-    ------
-    ValueError
-        If it is no explanation of volumes, or signs are asked of a method that has none.
+        Array of axes, which are returned: three rows, a column for each level that is drawn; new
+        ones by default. The others, and what is raised, are as for `plot_slices`.
     """
-    check_kind(explanation, "volumes", SCALES)
-    first = first_drawn(explanation)
-    maps, labels = maps_of(explanation, index, signed)[first:], scale_labels(explanation)[first:]
+    drawing.check_kind(explanation, "volumes", drawing.SCALES)
+    first = drawing.first_drawn(explanation)
+    maps = drawing.maps_of(explanation, index, signed)[first:]
     if axes is None:
         size = (2.2 * len(maps) + 0.4, 6.6)
         axes = plt.subplots(3, len(maps), figsize=size, squeeze=False, layout="constrained")[1]
-    whole = None if explanation.sobol is None else top_color(explanation, maps)
+    tops = drawing.top_colors(explanation, maps)
     for axis, row in enumerate(axes):
-        for ax, values in zip(row, maps, strict=True):
-            top = top_of(np.abs(values)) if whole is None else whole
-            draw_map(ax, farthest(values, axis), None, top, signed=signed)
+        for ax, values, top in zip(row, maps, tops, strict=True):
+            drawing.draw_map(ax, drawing.farthest(values, axis), None, top, signed=signed)
         _name_axes(row[0], axis)
         row[0].set_ylabel(f"along {AXES[axis]}\n{row[0].get_ylabel()}", fontsize=8)
-    for ax, label in zip(axes[0], labels, strict=True):
+    for ax, label in zip(axes[0], explanation.scales[first:], strict=True):
         ax.set_title(label, fontsize=9)
-    name_left_out(axes[-1, -1], explanation)
+    axes[-1, -1].set_xlabel(drawing.left_out(explanation), **drawing.ASIDE)
     return axes
 
 
@@ -161,40 +125,25 @@ def interactive(
     level: int | None = None,
 ) -> Figure:
     """
-    Make a figure of an explanation in the volume, to be turned and zoomed in a browser.
+    Make a figure (Plotly's) of an explanation in the volume, to be turned in a browser.
 
     Surfaces of equal importance are drawn, and faintly one of the volume, midway between its
     least and its largest value. Of volumes with more than 48 voxels along an axis, the largest
     values within blocks are drawn, so that the figure has 48³ voxels at most.
 
-    Parameters
-    ----------
-    explanation, volume, index, level
-        As for `plot_slices`.
-
-    Returns
-    -------
-    figure
-        A figure of Plotly.
-
-    Raises
-    ------
-    ImportError
-        If Plotly is not installed.
-    ValueError
-        If it is no explanation of volumes, it has no such level, or the volume does not fit it.
+    The parameters, and what is raised, are as for `plot_slices`; without Plotly an ImportError.
     """
-    check_kind(explanation, "volumes", PLACES)
+    drawing.check_kind(explanation, "volumes", drawing.PLACES)
     try:
         from plotly import graph_objects
     except ImportError as error:
         raise ImportError(
             'An interactive figure needs Plotly: pip install "wam-xplique[interactive]".'
         ) from error
-    values = _map(explanation, index, level)
-    missing = "" if level is not None else left_out(explanation)
-    grey = _grey(explanation, volume)
-    top = top_color(explanation, values)
+    values, grey = _map(explanation, index, level), _grey(explanation, volume)
+    top, title = drawing.top_color(explanation, values), drawing.importance_name(explanation)
+    if level is None and not explanation.includes_approximation:
+        title += f" ({drawing.left_out(explanation)})"
     surfaces = [
         graph_objects.Isosurface(
             **_blocks(values),
@@ -204,8 +153,8 @@ def interactive(
             cmax=top,
             surface_count=4,
             opacity=0.4,
-            colorscale=COLORMAP,
-            colorbar_title_text=importance_name(explanation) + f" ({missing})" * bool(missing),
+            colorscale=drawing.COLORMAP,
+            colorbar_title_text=title,
             name="importance",
         )
     ]
@@ -230,19 +179,10 @@ def save_interactive(
     """
     Write the figure of `interactive` to a page that needs nothing else, not even a network.
 
-    Parameters
-    ----------
-    path
-        HTML file to write, of 5 to 10 MB.
-    explanation, volume, index, level
-        As for `plot_slices`.
-
-    Raises
-    ------
-    ImportError, ValueError
-        As for `interactive`.
+    The file at `path` has 5 to 10 MB. The other parameters are those of `interactive`.
     """
-    interactive(explanation, volume, index, level).write_html(path, include_plotlyjs=True)
+    page = interactive(explanation, volume, index, level).to_html(include_plotlyjs=True)
+    write_text(path, page)
 
 
 _CROSS: dict[str, Any] = {"color": "white", "linewidth": 0.5, "alpha": 0.5}
@@ -265,10 +205,8 @@ def _map(
             f"level must be from 1, the finest, to {explanation.level}, 0 for the approximation, "
             f"or None for all, got {level!r}."
         )
-    maps = maps_of(explanation, index, signed)
-    if level is None:
-        return maps.sum(axis=0)
-    return maps[0 if level == 0 else explanation.level + 1 - level]
+    maps = drawing.maps_of(explanation, index, signed)
+    return maps.sum(axis=0) if level is None else maps[-level]
 
 
 def _grey(explanation: WaveletExplanation, volume: np.ndarray | None) -> np.ndarray | None:

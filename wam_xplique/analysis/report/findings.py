@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...explanation import WaveletExplanation, has_importance, mean_share
-from ...plots.drawing import maps_of
+from ...plots.captioned import whole_name
+from ...plots.drawing import KINDS, maps_of
 from ..profile import ScaleProfile
 from ..sufficient import DecisiveImages
 
 FINE = 0.5  # share of the finest scale above which a prediction rests on it
 UNUSUAL, FAR = 2.0, 3.0  # standard deviations from a reference
-KINDS = ("signal", "image", "volume")  # by their number of axes
 CLOSE = 0.1  # probability between the first two classes below which a call is close
 
 
@@ -35,13 +35,6 @@ class Scale(NamedTuple):
     reference: tuple[float, float] | None  # mean and standard deviation
     note: str  # what is unusual about it
     interval: tuple[float, float] | None
-
-    @property
-    def usual(self) -> tuple[float, float]:
-        """What lies within a standard deviation of the reference."""
-        assert self.reference is not None
-        mean, std = self.reference
-        return max(mean - std, 0), min(mean + std, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +60,28 @@ class Findings:
         """Their intervals (N, level + 1, 2), where the method has any."""
         return self.explanation.scale_interval()
 
+    @functools.cached_property
+    def distances(self) -> np.ndarray:
+        """How many standard deviations they lie above the reference; 0 where it has none."""
+        if self.reference is None:
+            return np.zeros(self.shares.shape)
+        std = np.where(self.reference.std > 0, self.reference.std, np.inf)
+        return np.nan_to_num((self.shares - self.reference.mean) / std)
+
     @property
     def whole(self) -> str:
         """What the shares are shares of."""
-        return "importance" if self.explanation.includes_approximation else "details' importance"
+        return whole_name(self.explanation)
+
+    @property
+    def coarse(self) -> str:
+        """What the approximation is called."""
+        return f"what is coarse ({self.explanation.scales[0]})"
 
     @property
     def left_out(self) -> str:
         """What no share counts; empty where all is counted."""
-        if self.explanation.includes_approximation:
-            return ""
-        return f"what is coarse ({self.explanation.scales[0]}) is left out"
+        return "" if self.explanation.includes_approximation else f"{self.coarse} is left out"
 
     @functools.cached_property
     def box_shares(self) -> np.ndarray | None:
@@ -101,16 +105,13 @@ class Findings:
     def are_probabilities(self) -> bool:
         """Whether the outputs are probabilities of two or more classes."""
         sums = self.outputs.sum(axis=1)
-        return bool(
-            self.outputs.shape[1] > 1
-            and self.outputs.min() >= 0
-            and np.allclose(sums, 1, rtol=0, atol=1e-3)
-        )
+        are_shares = self.outputs.min() >= 0 and np.allclose(sums, 1, rtol=0, atol=1e-3)
+        return bool(self.outputs.shape[1] > 1 and are_shares)
 
     @property
     def kind(self) -> str:
         """What an input is called: a signal, an image or a volume."""
-        return KINDS[self.explanation.ndim - 1]
+        return KINDS[self.explanation.ndim - 1].removesuffix("s")
 
     @property
     def wrong(self) -> np.ndarray:
@@ -140,9 +141,8 @@ class Findings:
         title, told = self._main_scale(index)
         found[title] = f"{told}; {self.left_out}" if self.left_out else told
         if self.box_shares is not None and has_importance(self.shares[index]):
-            share, area = self.box_shares[index], self._area(index)
             name = f"{self.whole[0].upper()}{self.whole[1:]} in the box"
-            found[name] = f"{share:.0%}, in {area:.0%} of the {self.kind}"
+            found[name] = f"{self.box_shares[index]:.0%}, in {self._area(index)}"
         if self.sufficient is not None:
             found["Enough to predict it"] = self.enough(index)
         return found
@@ -150,55 +150,57 @@ class Findings:
     def enough(self, index: int) -> str:
         """How much of an input is enough for its prediction."""
         assert self.sufficient is not None
-        count, share = int(self.sufficient.count[index]), float(self.sufficient.share[index])
-        coarse = f"what is coarse ({self.explanation.scales[0]})"
+        share = float(self.sufficient.share[index])
         if not self.sufficient.found[index]:
             return "not found"
-        if not count:
-            return f"{coarse} by itself"
+        if not self.sufficient.count[index]:
+            return f"{self.coarse} by itself"
         percent = f"{share:.0%}" if share >= 0.1 else f"{100 * share:.2g}%"
-        return f"{percent} of the coefficients{f' and {coarse}' * self.sufficient.held}"
-
-    def box(self, index: int) -> np.ndarray | None:
-        """Where the object begins and ends along each axis, if that is known."""
-        return None if self.boxes is None else self.boxes[index]
+        return f"{percent} of the coefficients{f' and {self.coarse}' * self.sufficient.held}"
 
     def scales(self, index: int | None = None) -> list[Scale]:
         """The shares of one input, or the means over all that have importance."""
         shares = mean_share(self.shares) if index is None else self.shares[index]
         return [
             Scale(
-                self.explanation.scales[level],
+                label,
                 float(shares[level]),
                 self._usual(level),
                 "" if index is None else self._note(index, level),
                 None if index is None else self._interval(index, level),
             )
-            for level in range(len(shares))
+            for level, label in enumerate(self.explanation.scales)
         ]
+
+    def row(self, index: int) -> dict[str, Any]:
+        """The same in numbers."""
+        several = self.outputs.shape[1] > 1
+        named = (lambda n: int(n)) if self.class_names is None else self.class_name
+        scales, sufficient = self.explanation.scales, self.sufficient
+        found = {
+            "name": self.names[index],
+            "predicted": named(self.predicted[index]) if several else None,
+            "score": float(self.outputs[index, self.predicted[index]]),
+            "target": None if self.targets is None else named(self.targets[index]),
+            **dict(zip(scales, self.shares[index].tolist(), strict=True)),
+        }
+        if self.intervals is not None:
+            for scale, (low, high) in zip(scales, self.intervals[index].tolist(), strict=True):
+                found |= {f"{scale} low": low, f"{scale} high": high}
+        return {
+            **found,
+            "sufficient_share": np.nan if sufficient is None else float(sufficient.share[index]),
+            "box_share": np.nan if self.box_shares is None else float(self.box_shares[index]),
+            "warnings": " ".join(warned.text for warned in self.warnings(index)),
+        }
 
     def warnings(self, index: int) -> list[Warned]:
         """Reasons to look closer."""
-        return [*self._warnings(index)]
-
-    def _warnings(self, index: int) -> Iterator[Warned]:
-        yield from self._class_warnings(index)
-        if not has_importance(self.shares[index]):
-            told = "The explanation is empty: nothing in the input changes the score."
-            yield Warned("nothing matters", told)
-            return
-        yield from self._fine(index)
-        if self.box_shares is not None and self.box_shares[index] <= 0.5:
-            outside = 1 - self.box_shares[index]
-            yield Warned(
-                "outside of the box",
-                f"{'Half' if outside < 0.505 else f'{outside:.0%}'} of the {self.whole} lies "
-                f"outside of the object's box, which covers {self._area(index):.0%} of the "
-                f"{self.kind}.",
-            )
-        if self.sufficient is not None and not self.sufficient.found[index]:
-            told = "Even all of the coefficients together do not bring the prediction back."
-            yield Warned("nothing suffices", told)
+        found = [*self._class_warnings(index)]
+        if has_importance(self.shares[index]):
+            return [*found, *self._importance_warnings(index)]
+        told = "The explanation is empty: nothing in the input changes the score."
+        return [*found, Warned("nothing matters", told)]
 
     def _class_warnings(self, index: int) -> Iterator[Warned]:
         predicted, p = self.class_name(self.predicted[index]), self.outputs[index]
@@ -213,36 +215,24 @@ class Findings:
                 told = f"A close call: {predicted} has {p.max():.1%}, {other} {p[second]:.1%}."
                 yield Warned("close call", told)
 
-    def row(self, index: int) -> dict[str, Any]:
-        """The same in numbers."""
-        several = self.outputs.shape[1] > 1
-        named = (lambda n: int(n)) if self.class_names is None else self.class_name
-        return {
-            "name": self.names[index],
-            "predicted": named(self.predicted[index]) if several else None,
-            "score": float(self.outputs[index, self.predicted[index]]),
-            "target": None if self.targets is None else named(self.targets[index]),
-            **dict(zip(self.explanation.scales, self.shares[index].tolist(), strict=True)),
-            **self._bounds(index),
-            "sufficient_share": (
-                np.nan if self.sufficient is None else float(self.sufficient.share[index])
-            ),
-            "box_share": np.nan if self.box_shares is None else float(self.box_shares[index]),
-            "warnings": " ".join(warned.text for warned in self.warnings(index)),
-        }
-
-    def _fine(self, index: int) -> Iterator[Warned]:
-        """Whether the prediction rests on the finest scale."""
-        scale, share, usual = self.explanation.scales[-1], self.shares[index, -1], self._usual(-1)
-        far = usual is not None and self._distance(index, -1) >= FAR
-        interval = self._interval(index, -1)
+    def _importance_warnings(self, index: int) -> Iterator[Warned]:
+        share, usual, interval = self.shares[index, -1], self._usual(-1), self._interval(index, -1)
+        far = self.distances[index, -1] >= FAR
         surely = share if interval is None else min(share, interval[0])
         if self.explanation.level and (far or surely > FINE):
-            detail = f"{scale} detail".replace("samples", "sample")
+            detail = f"{self.explanation.scales[-1]} detail".replace("samples", "sample")
             told = f"The prediction rests on {detail}: {share:.0%} of the {self.whole} is there"
             more = f", far more than in the reference ({usual[0]:.0%})" if far and usual else ""
             left_out = f" ({self.left_out})" if self.left_out else ""
             yield Warned(detail, f"{told}{more}{left_out}.")
+        if self.box_shares is not None and self.box_shares[index] <= 0.5:
+            outside = 1 - self.box_shares[index]
+            part = "Half" if outside < 0.505 else f"{outside:.0%}"
+            told = f"{part} of the {self.whole} lies outside of the object's box, which covers"
+            yield Warned("outside of the box", f"{told} {self._area(index)}.")
+        if self.sufficient is not None and not self.sufficient.found[index]:
+            told = "Even all of the coefficients together do not bring the prediction back."
+            yield Warned("nothing suffices", told)
 
     def _main_scale(self, index: int) -> tuple[str, str]:
         """The scale of the largest share; those that may be it, where their intervals overlap."""
@@ -253,14 +243,14 @@ class Findings:
         found = [level]
         if self.intervals is not None:
             low, high = self.intervals[index].T
-            found = np.flatnonzero((high >= low[level]) | (np.arange(len(high)) == level)).tolist()
+            found = np.flatnonzero(high >= low[level]).tolist() or found
         told = " or ".join(self._told(index, level) for level in found)
         return (title, told) if len(found) == 1 else (f"{title}: not settled", told)
 
     def _told(self, index: int, level: int) -> str:
         """A scale, its share and its interval in words."""
         interval = self._interval(index, level)
-        more = "" if interval is None else f", {interval[0]:.0%} to {interval[1]:.0%}"
+        more = "" if interval is None else ", {:.0%} to {:.0%}".format(*interval)
         return f"{self.explanation.scales[level]} ({self.shares[index, level]:.0%}{more})"
 
     def _interval(self, index: int, level: int) -> tuple[float, float] | None:
@@ -270,21 +260,12 @@ class Findings:
         low, high = self.intervals[index, level]
         return float(low), float(high)
 
-    def _bounds(self, index: int) -> dict[str, float]:
-        """The intervals of the shares by the columns of a table; none where there are none."""
-        if self.intervals is None:
-            return {}
-        return {
-            f"{scale} {end}": float(bound)
-            for scale, bounds in zip(self.explanation.scales, self.intervals[index], strict=True)
-            for end, bound in zip(("low", "high"), bounds, strict=True)
-        }
-
-    def _area(self, index: int) -> float:
+    def _area(self, index: int) -> str:
         """The part of an input that its box covers."""
         assert self.boxes is not None
         begin, end = np.split(self.boxes[index], 2)
-        return float(np.prod((end - begin) / np.array(self.explanation.spatial_shape)))
+        area = np.prod((end - begin) / np.array(self.explanation.spatial_shape))
+        return f"{area:.0%} of the {self.kind}"
 
     def _usual(self, level: int) -> tuple[float, float] | None:
         """Mean and standard deviation of the reference; of one input there is no deviation."""
@@ -293,15 +274,8 @@ class Findings:
         mean, std = self.reference.mean[level], self.reference.std[level]
         return float(mean), float(np.nan_to_num(std))
 
-    def _distance(self, index: int, level: int) -> float:
-        """How many standard deviations a share lies above the reference; 0 if it has none."""
-        usual = self._usual(level)
-        if usual is None or not usual[1] > 0:
-            return 0.0
-        return float((self.shares[index, level] - usual[0]) / usual[1])
-
     def _note(self, index: int, level: int) -> str:
-        z = self._distance(index, level)
+        z = self.distances[index, level]
         if abs(z) < UNUSUAL:
             return ""
         return f"unusually {'high' if z > 0 else 'low'} ({z:+.1f} standard deviations)"

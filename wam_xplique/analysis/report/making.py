@@ -1,12 +1,14 @@
-"""Making a report: arguments checked, the model asked, each prediction explained and drawn."""
+"""Making a report: arguments checked, the model asked, each prediction explained, a page made."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
@@ -16,16 +18,15 @@ from ...attributions import WCAM, WaveletIntegratedGradients
 from ...batches import gather
 from ...checks import check_integer, check_seed
 from ...coefficients import default_level
-from ...explanation import WaveletExplanation
+from ...explanation import WaveletExplanation, share_as_text
 from ...inputs import Inputs, as_labels, weights_of
 from ...model import on_host
+from ...plots.captioned import Picture, picture_input, picture_sufficient
 from ...terminal import as_text
 from ..predictions import answers, ask, how_asked
 from ..profile import ScaleProfile, check_explainer
 from ..sufficient import sufficient_images
-from .findings import Findings
-from .page import render
-from .pictures import draw_pictures
+from .findings import FAR, FINE, UNUSUAL, Findings
 
 STEPS = 32
 WCAM_OPTIONS: dict[str, Any] = {"nb_design": 16, "partition": "subband", "refine": 0.03}
@@ -53,7 +54,7 @@ class Report:
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """
-        Write the page to a file, such as "report.html".
+        Write the page to a file, such as "report.html", whose path is returned.
 
         Parameters
         ----------
@@ -61,11 +62,6 @@ class Report:
             File to write.
         force
             Whether to replace a file that is there, which raises a FileExistsError otherwise.
-
-        Returns
-        -------
-        path
-            The file.
         """
         write_text(path, self.html, force)
         return Path(path)
@@ -102,7 +98,11 @@ def report(
     """
     Explain what a model predicts for each input, on a page that is read in a browser.
 
-    The class that is predicted is explained, be it right or wrong.
+    The class that is predicted is explained, be it right or wrong. Warnings are given where the
+    finest scale holds more than half of the importance, or lies 3 standard deviations above the
+    reference; where half of it or more lies outside of the box; where a prediction is wrong; and,
+    if the outputs are probabilities, where the first two classes are within 0.1. Shares that lie
+    2 standard deviations off the reference are marked.
 
     Parameters
     ----------
@@ -119,10 +119,8 @@ def report(
         An explainer in the wavelet domain, made of the model. By default
         `wam_xplique.WaveletIntegratedGradients` where the model has gradients, else
         `wam_xplique.WCAM`, refined.
-    names
-        What the inputs are called, such as their files.
-    class_names
-        What the classes are called, in the order of the model's outputs.
+    names, class_names
+        What the inputs are called, such as their files, and the classes in the outputs' order.
     reference
         Profile of the model over a data set, made with the same explainer: which shares are usual.
     boxes
@@ -134,32 +132,16 @@ def report(
         and of the inputs' size.
     front_end
         What stands between the inputs and the model; that of the explainer where it is given.
-    title
-        Title of the page.
     batch_size
         Most inputs, perturbed or not, at once; None for no limit. An explainer that is given has
         its own.
-    seed
-        Seed of the default explainer.
-    verbose
-        Whether to show the progress.
-
-    Returns
-    -------
-    report
-        The page, its table and the explanation.
+    title, seed, verbose
+        Title of the page, seed of the default explainer, and whether to show the progress.
 
     Raises
     ------
     ValueError, TypeError
         If an argument is not valid or does not fit the others; see the message.
-
-    Notes
-    -----
-    Warnings are given where the finest scale holds more than half of the importance, or lies 3
-    standard deviations above the reference; where half of it or more lies outside of the box;
-    where a prediction is wrong; and, if the outputs are probabilities, where the first two classes
-    are within 0.1. Shares that lie 2 standard deviations off the reference are marked.
     """
     check_integer("batch_size", batch_size, lowest=1, optional=True)
     check_seed(seed)
@@ -177,13 +159,17 @@ def report(
         options = {"batch_size": batch_size, "seed": seed, "verbose": verbose, **how}
         explainer = _default_explainer(model, asked, options)
     layout, x = asked.layout, asked.channels_last()
-    names = _names(names, len(x))
-    drawn = _pictures(pictures, x, layout.ndim)
-    boxes = _boxes(boxes, len(x), x.shape[1 : 1 + layout.ndim])
-    _check_reference(reference, explainer, x.shape[1 : 1 + layout.ndim])
+    count, sizes = len(x), x.shape[1 : 1 + layout.ndim]
+    names = [f"input {index}" for index in range(count)] if names is None else names
+    _check_each("names", names, count, f"the {count} inputs")
+    names = [as_text(str(name)) for name in names]
+    drawn = x if pictures is None else _pictures(pictures, x.shape, layout.ndim)
+    boxes = None if boxes is None else _boxes(boxes, count, sizes)
+    if reference is not None:
+        _check_reference(reference, explainer, sizes)
 
     outputs = answers(asked, batch_size)
-    labels = _labels(targets, outputs)
+    labels = None if targets is None else _labels(targets, outputs)
     if class_names is not None:
         classes = outputs.shape[1]
         _check_each("class_names", class_names, classes, f"the model's {classes} outputs")
@@ -192,37 +178,29 @@ def report(
     sufficient = None
     # No image suffices for a class where there is but one; metrics need the axis of the channels.
     if outputs.shape[1] > 1 and (layout.ndim == 1 or layout.channel_axis is not None):
-        asking: dict[str, Any] = {"batch_size": batch_size, "verbose": verbose, **how}
-        sufficient = sufficient_images(
-            model, inputs, explained, explanation, domain="wavelet", **asking
-        )
+        how |= {"domain": "wavelet", "batch_size": batch_size, "verbose": verbose}
+        sufficient = sufficient_images(model, inputs, explained, explanation, **how)
     findings = Findings(
         names, explanation, outputs, labels, class_names, sufficient, boxes, reference
     )
-    drawing = tqdm(drawn, desc="draw", unit="input", disable=not verbose)
-    shown = [draw_pictures(findings, index, picture) for index, picture in enumerate(drawing)]
-    html = render(title, _facts(model, explainer, findings), findings, shown)
-    return Report(html, tuple(map(findings.row, range(len(x)))), explanation)
+    progress = tqdm(drawn, desc="draw", unit="input", disable=not verbose)
+    shown = [_draw(findings, index, picture) for index, picture in enumerate(progress)]
+    facts = _facts(model, explainer, findings)
+    html = _page(title=title, facts=facts, findings=findings, pictures=shown)
+    return Report(html, tuple(map(findings.row, range(count))), explanation)
 
 
 def _default_explainer(model: Any, inputs: Inputs, options: dict[str, Any]) -> Any:
     """The default explainer of a model, for inputs such as these."""
     if inputs.model.framework != "numpy":
         return WaveletIntegratedGradients(model, steps=STEPS, **options)
-    layout = inputs.layout
-    sizes = [inputs.shape[axis] for axis in layout.spatial_axes]
+    ndim = inputs.layout.ndim
+    sizes = inputs.shape_channels_last[1 : 1 + ndim]
     level = default_level(sizes, "haar")
-    bands = level * (2**layout.ndim - 1)
-    side = min(CELLS[layout.ndim], *(-(-size // 2**level) for size in sizes))
-    grid_size = int(np.ceil(side * max(bands, 1) ** (1 / layout.ndim)))
+    bands = level * (2**ndim - 1)
+    side = min(CELLS[ndim], *(-(-size // 2**level) for size in sizes))
+    grid_size = int(np.ceil(side * max(bands, 1) ** (1 / ndim)))
     return WCAM(model, grid_size, **WCAM_OPTIONS, **options)
-
-
-def _names(names: Any, count: int) -> list[str]:
-    if names is None:
-        return [f"input {index}" for index in range(count)]
-    _check_each("names", names, count, f"the {count} inputs")
-    return [as_text(str(name)) for name in names]
 
 
 def _check_each(name: str, values: Any, count: int, whole: str) -> None:
@@ -230,14 +208,11 @@ def _check_each(name: str, values: Any, count: int, whole: str) -> None:
         raise ValueError(f"{name} must be one for each of {whole}, got {values!r}.")
 
 
-def _pictures(pictures: Any, x: np.ndarray, ndim: int) -> np.ndarray:
+def _pictures(pictures: Any, shape: tuple[int, ...], ndim: int) -> np.ndarray:
     """What is drawn as the inputs, channels last."""
-    if pictures is None:
-        return x
     found = on_host(pictures)
-    axes = None if ndim == 1 else 1 + ndim
-    if found.shape[:axes] != x.shape[:axes] or found.ndim > 2 + ndim:
-        size = x.shape[:axes]
+    size = shape if ndim == 1 else shape[: 1 + ndim]
+    if found.shape[: len(size)] != size or found.ndim > 2 + ndim:
         raise ValueError(
             f"pictures must be one for each input and of its size, {size}"
             f"{', with or without channels last' * (ndim > 1)}; got shape {found.shape}."
@@ -245,9 +220,8 @@ def _pictures(pictures: Any, x: np.ndarray, ndim: int) -> np.ndarray:
     return found
 
 
-def _boxes(boxes: Any, count: int, sizes: tuple[int, ...]) -> np.ndarray | None:
-    if boxes is None:
-        return None
+def _boxes(boxes: Any, count: int, sizes: tuple[int, ...]) -> np.ndarray:
+    """Where the objects begin and end along all axes, in whole numbers."""
     found = on_host(boxes)
     expected = (count, 2 * len(sizes))
     if found.shape != expected or found.dtype.kind not in "iuf":
@@ -256,8 +230,8 @@ def _boxes(boxes: Any, count: int, sizes: tuple[int, ...]) -> np.ndarray | None:
             f"shape {found.shape}."
         )
     begin, end = np.split(found, 2, axis=1)
-    whole = np.isfinite(found).all() and np.array_equal(found, np.round(found))
-    if not whole or (begin < 0).any() or (begin >= end).any() or (end > np.array(sizes)).any():
+    fit = (begin >= 0) & (begin < end) & (end <= np.array(sizes))  # what is NaN does not
+    if not fit.all() or (found % 1).any():
         raise ValueError(
             f"boxes must be whole numbers, begin before they end and lie within inputs of size "
             f"{sizes}; got {found.tolist()}."
@@ -266,8 +240,6 @@ def _boxes(boxes: Any, count: int, sizes: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _check_reference(reference: Any, explainer: Any, sizes: tuple[int, ...]) -> None:
-    if reference is None:
-        return
     if not isinstance(reference, ScaleProfile):
         raise TypeError(f"reference must be a ScaleProfile, got a {type(reference).__name__}.")
     level = explainer.level
@@ -283,10 +255,8 @@ def _check_reference(reference: Any, explainer: Any, sizes: tuple[int, ...]) -> 
         )
 
 
-def _labels(targets: Any, outputs: np.ndarray) -> np.ndarray | None:
-    """The numbers (N,) of the true classes, where they are known."""
-    if targets is None:
-        return None
+def _labels(targets: Any, outputs: np.ndarray) -> np.ndarray:
+    """The numbers (N,) of the true classes."""
     if outputs.shape[1] == 1:
         raise ValueError("targets must be None for a model of one output, which tells no class.")
     labels = as_labels(targets)
@@ -297,6 +267,17 @@ def _labels(targets: Any, outputs: np.ndarray) -> np.ndarray | None:
             f"shape {found.shape}."
         )
     return found.argmax(axis=1)
+
+
+def _draw(findings: Findings, index: int, shown: np.ndarray) -> list[Picture]:
+    """An input, what matters in it at which scale, and what suffices."""
+    explanation, name, sufficient = findings.explanation, findings.names[index], findings.sufficient
+    box = None if findings.boxes is None else findings.boxes[index]
+    pictures = [*picture_input(explanation, index, shown, name, box)]
+    if sufficient is not None and sufficient.found[index]:
+        image, told = sufficient.images[index], findings.enough(index)
+        pictures.append(picture_sufficient(image, explanation.ndim, name, told))
+    return pictures
 
 
 def _facts(model: Any, explainer: Any, findings: Findings) -> dict[str, str]:
@@ -316,3 +297,19 @@ def _facts(model: Any, explainer: Any, findings: Findings) -> dict[str, str]:
         name = findings.reference.name or "without a name"
         found["Reference"] = f"{name}, {findings.reference.count} inputs"
     return found
+
+
+def _page(**known: Any) -> str:
+    """A whole HTML document of what is known; any text is taken as text, and never as HTML."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        loader=jinja2.PackageLoader(__package__, "."),
+    )
+    environment.tests["nan"] = math.isnan
+    environment.filters["share"] = share_as_text
+    limits = {"fine": FINE, "far": FAR, "unusual": UNUSUAL}
+    return environment.get_template("page.html").render(**known, **limits)
