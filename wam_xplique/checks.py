@@ -11,6 +11,11 @@ import numpy as np
 
 from .backends.wavelets import as_wavelet, check_mode
 
+_PACKAGE = __name__.partition(".")[0] + "."
+
+MOST = 2**31 - 1
+"""The largest count: what is beyond fits no memory, and not the integers of the frameworks."""
+
 
 def warn(message: str) -> None:
     """Warn the user, at the line that called into the package."""
@@ -18,13 +23,6 @@ def warn(message: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         frame, depth = frame.f_back, depth + 1
     warnings.warn(message, stacklevel=depth)
-
-
-_PACKAGE = __name__.partition(".")[0] + "."
-
-
-MOST = 2**31 - 1
-"""The largest count: what is beyond fits no memory, and not the integers of the frameworks."""
 
 
 def is_number(value: Any) -> bool:
@@ -48,15 +46,17 @@ class Parameters:
     True`."""
 
     _made: bool = False
+    __dataclass_fields__: dict[str, Any]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not self._made or name not in self.__dataclass_fields__:  # type: ignore[attr-defined]
+        fields = self.__dataclass_fields__
+        if not self._made or name not in fields:
             super().__setattr__(name, value)
             return
         before = self.__dict__
-        fields = self.__dataclass_fields__  # type: ignore[attr-defined]
-        kept = {field: known for field, known in before.items() if field in fields}
-        self.__dict__ = {**kept, name: value}
+        self.__dict__ = {field: before[field] for field in fields if field in before} | {
+            name: value
+        }
         try:
             self.__post_init__()  # type: ignore[attr-defined]
         except BaseException:
@@ -141,7 +141,7 @@ def check_fraction(name: str, value: Any, optional: bool = True) -> None:
     """Check an argument that is a fraction (or None, where it is optional)."""
     if optional and value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, (float, np.floating)) or not 0 < value < 1:
+    if not is_number(value) or not 0 < value < 1:
         kind = "None or a number" if optional else "a number"
         raise ValueError(f"{name} must be {kind} between 0 and 1, got {value!r}.")
 
