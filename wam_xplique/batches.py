@@ -97,8 +97,8 @@ def _batch(inputs: Any, targets: Any) -> Batch:
     targets = targets if targets is None or hasattr(targets, "shape") else np.asarray(targets)
     if targets is not None and (not targets.shape or len(targets) != len(inputs)):
         raise ValueError(
-            "There must be as many targets as inputs, got shapes "
-            f"{tuple(targets.shape)} and {tuple(inputs.shape)}."
+            f"There must be as many targets as inputs, one for each of the {len(inputs)} inputs; "
+            f"got shape {tuple(targets.shape)}."
         )
     return inputs, targets
 

@@ -18,6 +18,7 @@ from .model import (
     Model,
     Structure,
     check_meeting,
+    fits,
     input_shape,
     is_keras,
     is_torch_tensor,
@@ -43,14 +44,13 @@ class Layout:
         """The layout of inputs (N, T), (N, T, W), (N, H, W, C) or (N, D, H, W, C). With `ndim`
         spatial axes given, images (N, H, W) and volumes (N, D, H, W) as well."""
         rank = len(shape)
-        if ndim is None:
-            if not 2 <= rank <= 5:
-                raise ValueError(
-                    "inputs must be signals (N, T) or (N, T, W), images (N, H, W, C) or volumes "
-                    f"(N, D, H, W, C), got shape {tuple(shape)}."
-                )
-            ndim = max(rank - 2, 1)
-        elif rank - ndim not in (1, 2):
+        if ndim is None and not 2 <= rank <= 5:
+            raise ValueError(
+                "inputs must be signals (N, T) or (N, T, W), images (N, H, W, C) or volumes "
+                f"(N, D, H, W, C), got shape {tuple(shape)}."
+            )
+        ndim = max(rank - 2, 1) if ndim is None else ndim
+        if rank - ndim not in (1, 2):
             raise ValueError(
                 f"inputs with ndim={ndim} must have {ndim + 1} axes, or {ndim + 2} with channels, "
                 f"got shape {tuple(shape)}."
@@ -87,17 +87,13 @@ class Layout:
 class Question:
     """What is asked of a model: the scores of inputs such as these, for their targets."""
 
+    model: Model
     inputs: Inputs  # all of them
     rows: slice  # which of them these are
     x: Tensor
     y: Tensor  # numbers (N,), which stand for targets and what is held
     targets: Tensor
     held: tuple[Tensor, ...]
-
-    @property
-    def model(self) -> Model:
-        """The model that is asked."""
-        return self.inputs.model
 
     @property
     def layout(self) -> Layout:
@@ -111,7 +107,7 @@ class Question:
 
     def asked(self, model: Model) -> Question:
         """The same, asked of another model."""
-        return replace(self, inputs=replace(self.inputs, model=model))
+        return replace(self, model=model)
 
     def scores(self, x: Tensor, y: Tensor) -> Tensor:
         """The scores (N,) of perturbed inputs, of the numbers y."""
@@ -172,7 +168,7 @@ class Inputs:
             own = as_numbers("targets", self.targets[rows])
             is_moved = len(own.shape) == len(x.shape)
             targets = self.model.native(_moved(own, self.move) if is_moved else own)
-        return Question(self, rows, x, numbers, targets, tuple(held))
+        return Question(self.model, self, rows, x, numbers, targets, tuple(held))
 
     def channels_last(self) -> np.ndarray:
         """All inputs as they are native, but in an array with the channels last."""
@@ -194,7 +190,19 @@ class Inputs:
                 if not get_backend(block).all_finite(block):
                     raise ValueError(f"{name} must be finite, got NaN or infinite values.")
                 if name == "targets" and self.model.weighs:
-                    _check_weights(on_host(block), start, self.model)
+                    self._check_weights(on_host(block), start)
+
+    def _check_weights(self, targets: np.ndarray, start: int) -> None:
+        empty = [i for i, target in enumerate(targets, start) if not target.any()]
+        if empty and self.model.of_outputs is semantic_segmentation:
+            raise ValueError(
+                f"targets must have a zone that is not zero; those at {empty} have none."
+            )
+        if empty:
+            raise ValueError(
+                f"targets must weigh at least one output; those at {empty} are zero everywhere. "
+                "Labels 0 and 1, as integers, are the two classes of a model with one output."
+            )
 
 
 def prepare(
@@ -273,8 +281,10 @@ def weights_of(labels: np.ndarray, classes: int) -> np.ndarray:
 def _several(inputs: Any, explained: Any) -> tuple[Any, tuple[Any, ...], Structure | None]:
     """The input that is explained, the others, and how the model is called with them."""
     keys = tuple(inputs) if isinstance(inputs, dict) else None
-    are_several = keys is not None or (isinstance(inputs, tuple) and any(map(np.ndim, inputs)))
-    if explained is None and (not are_several or _is_data(inputs)):
+    shapes = {np.shape(one) for one in inputs} if isinstance(inputs, tuple) else {()}
+    # A tuple may hold one input after another, all of one shape.
+    is_one = keys is None and len(shapes) <= 1 and all(len(shape) < 4 for shape in shapes)
+    if explained is None and is_one:
         return inputs, (), None
     known = keys or tuple(range(len(inputs)))
     if explained is None:
@@ -291,15 +301,6 @@ def _several(inputs: Any, explained: Any) -> tuple[Any, tuple[Any, ...], Structu
     return values.pop(place), tuple(values), Structure(keys, place)
 
 
-def _is_data(inputs: Any) -> bool:
-    """Whether a tuple holds one input after another, of one shape."""
-    return (
-        isinstance(inputs, tuple)
-        and len({np.shape(one) for one in inputs}) == 1
-        and all(np.ndim(one) < 4 for one in inputs)
-    )
-
-
 def _layout(
     shape: tuple[int, ...],
     is_torch: bool,
@@ -314,7 +315,7 @@ def _layout(
     first = channels == "first" if channels is not None else _are_first(shape, is_torch, told)
     move = (1, -1) if first else (-1, 1)
     moved = _moved_shape(shape, move)
-    if told.first in (None, first) or (told.shape is not None and not _fits(moved, told.shape)):
+    if told.first in (None, first) or (told.shape is not None and not fits(moved, told.shape)):
         return Layout.of(shape, first, layout.ndim), None
     return Layout.of(moved, not first, layout.ndim), move
 
@@ -349,17 +350,6 @@ def _moved_shape(shape: tuple[int, ...], move: tuple[int, int] | None) -> tuple[
 
 def _without_n(shape: tuple[int, ...]) -> str:
     return f"If {shape} is the shape of one input, add the axis N: inputs[np.newaxis]."
-
-
-def _check_weights(targets: np.ndarray, start: int, model: Model) -> None:
-    empty = [i for i, target in enumerate(targets, start) if not (target != 0).any()]
-    if empty and model.of_outputs is semantic_segmentation:
-        raise ValueError(f"targets must have a zone that is not zero; those at {empty} have none.")
-    if empty:
-        raise ValueError(
-            f"targets must weigh at least one output; those at {empty} are zero everywhere. Labels "
-            "0 and 1, as integers, are the two classes of a model with one output."
-        )
 
 
 def check_baselines(value: Any) -> None:
@@ -428,13 +418,10 @@ def as_given(pixels: np.ndarray, inputs: Any) -> Any:
 
 def gathered(inputs: Any, targets: Any, model: Model) -> tuple[Any, Any]:
     """Inputs and targets as they are, or in one batch those of what holds both."""
-    held = isinstance(inputs, (list, tuple, dict, str))
-    is_array = held or is_torch_tensor(inputs) or hasattr(inputs, "shape")
+    is_array = isinstance(inputs, (list, tuple, dict, str)) or hasattr(inputs, "shape")
     if isinstance(inputs, Iterable) and not is_array:
-        found = gather(inputs, targets, None, model.model)
-        if model.framework == "torch":
-            return found
-        return on_host(found[0]), on_host(found[1])
+        x, y = gather(inputs, targets, None, model.model)
+        return (x, y) if model.framework == "torch" else (on_host(x), on_host(y))
     if targets is None:
         raise ValueError("targets must be given: labels (N,), or one-hot classes (N, classes).")
     return inputs, targets
@@ -445,16 +432,11 @@ def check_shape(shape: tuple[int, ...], model: Any) -> None:
     taken, alike = input_shape(model), [shape]
     if is_keras(model):  # which adds a last axis of size 1, or takes it away
         alike += [(*shape, 1), *([shape[:-1]] if shape[-1] == 1 else [])]
-    if taken is not None and not any(_fits(one, taken) for one in alike):
+    if taken is not None and not any(fits(one, taken) for one in alike):
         raise ValueError(
             f"inputs of shape {shape} do not fit the model, which takes {('N', *taken[1:])}."
-            + (f" {_without_n(shape)}" if _fits((1, *shape), taken) else "")
+            + (f" {_without_n(shape)}" if fits((1, *shape), taken) else "")
         )
-
-
-def _fits(shape: tuple[int, ...], taken: tuple[int | None, ...]) -> bool:
-    pairs = zip(shape[1:], taken[1:], strict=False)
-    return len(shape) == len(taken) and all(size in (None, own) for own, size in pairs)
 
 
 def _kind_without_values(tensor: Any) -> str | None:

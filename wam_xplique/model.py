@@ -65,7 +65,6 @@ class Model:
         output: Output = None,
         activation: str | None = None,
         front_end: Callable[[Any], Any] | None = None,
-        structure: Structure | None = None,
         differentiable: bool = False,
     ):
         check_choice("activation", activation, ACTIVATIONS)
@@ -75,7 +74,7 @@ class Model:
         self.of_outputs = of_outputs(self.operator)
         self.output = output
         self.activation = activation
-        self.structure = structure
+        self.structure: Structure | None = None
         self.framework = _framework(model, self.operator, differentiable)
         self.wraps_channels_first: bool | None = None
         if self.framework == "torch" and isinstance(model, TorchWrapper):
@@ -193,41 +192,44 @@ class Model:
 
     def _compared(self, function: Callable[..., tuple[Tensor, ...]], *rows: Tensor) -> Any:
         """`_filled`; the first times, the scores are compared to that of the first row alone."""
-        found = self._filled(function, *rows)
         seen = min(len(rows[0]), 2)
         eager = self.framework != "tensorflow" or tf.executing_eagerly()
-        if seen > self._most_compared and eager:
-            self._most_compared = seen
-            self._compare(self.backend.to_numpy(found[0]), *rows)
+        if seen <= self._most_compared or not eager:
+            return self._filled(function, *rows)
+        first = self._alone(0, *rows)  # what does not fit shows before there is more work
+        found = self._filled(function, *rows)
+        self._most_compared = seen
+        self._warn_unless_steady(first, self.backend.to_numpy(found[0]), *rows)
         return found
 
-    def _compare(self, together: np.ndarray, *rows: Tensor) -> None:
+    def _alone(self, place: int, *rows: Tensor) -> float:
+        """The score of one row, without the others."""
+        part = (row[place : place + 1] for row in rows)
+        return float(self.backend.to_numpy(self._filled(self._scored, *part)[0])[0])
+
+    def _warn_unless_steady(self, alone: float, together: np.ndarray, *rows: Tensor) -> None:
         """Warn of scores that depend on chance or on the batch, unless a second look is steady."""
-
-        def alone(place: int) -> float:
-            part = (row[place : place + 1] for row in rows)
-            return float(self.backend.to_numpy(self._filled(self._scored, *part)[0])[0])
-
-        first, size = alone(0), np.abs(together).max()
         rounding = 1e-3 if self.half is None else 1e-2  # more is no rounding
-        finite = np.isfinite([first, *together]).all()
-        if not finite or abs(first - together[0]) <= rounding * size:
+        size, finite = np.abs(together).max(), np.isfinite([alone, *together]).all()
+        if not finite or abs(alone - together[0]) <= rounding * size:
             return
-        size = max(abs(first), size)
+        size = max(abs(alone), size)
         if self.of_outputs is not None:  # small scores may be differences of large outputs
             x, _, *held = (row[:1] for row in rows)
             size = max(size, np.abs(self.backend.to_numpy(self.outputs(x, *held))).max())
-        again, least = alone(0), rounding * size
-        if abs(again - first) > least:
+        again, least = self._alone(0, *rows), rounding * size
+        if abs(again - alone) > least:
             warn(
-                f"The model's scores depend on chance: asked twice, the same input has {first:.4g} "
+                f"The model's scores depend on chance: asked twice, the same input has {alone:.4g} "
                 f"and {again:.4g}. An explanation is that of one draw among many, and its noise; "
                 "turn off what draws, such as dropout."
             )
-        elif len(together) > 1 and all(abs(alone(i) - together[i]) > 10 * least for i in (0, 1)):
+        elif len(together) > 1 and all(
+            abs(self._alone(place, *rows) - together[place]) > 10 * least for place in (0, 1)
+        ):
             warn(
                 f"The model's scores depend on the rest of the batch: the same input has "
-                f"{first:.4g} alone and {together[0]:.4g} among {len(together)}. Let the model use "
+                f"{alone:.4g} alone and {together[0]:.4g} among {len(together)}. Let the model use "
                 "its running statistics, or explain with batch_size=1."
             )
 
@@ -302,14 +304,20 @@ class Model:
         if self.front_end is not None or self.structure is not None:
             return Channels()  # they are taken as they come
         if self.framework == "torch" and not is_keras(self.model):
-            convolutions = [m for m in _modules(self.model) if _convolves(m)]
-            first: bool | None = True if convolutions else None
-            if self.wraps_channels_first is not None:
-                first = self.wraps_channels_first
-            return Channels(first, getattr(next(iter(convolutions), None), "in_channels", None))
-        if isinstance(self.model, TorchWrapper):
-            return Channels(False)
-        return _channels_of_keras(self.model) if is_keras(self.model) else Channels()
+            convolution = next(filter(_convolves, _modules(self.model)), None)
+            first = self.wraps_channels_first
+            if first is None and convolution is not None:
+                first = True
+            return Channels(first, getattr(convolution, "in_channels", None))
+        if not is_keras(self.model):
+            return Channels(False if isinstance(self.model, TorchWrapper) else None)
+        shape = input_shape(self.model)
+        for layer in layers_of(self.model):
+            kernel = getattr(layer, "kernel", getattr(layer, "depthwise_kernel", None))
+            if getattr(layer, "data_format", None) is not None and kernel is not None:
+                taken = kernel.shape[-1 if "Transpose" in type(layer).__name__ else -2]
+                return Channels(layer.data_format == "channels_first", taken, shape)
+        return Channels(shape=shape)
 
 
 class _Net:
@@ -333,9 +341,10 @@ def pick_output(outputs: Any, output: Output) -> Any:
     """One of a model's outputs."""
     if callable(output):
         return output(outputs)
+    is_mapping, entries = isinstance(outputs, Mapping), _entries(outputs)
     if output is not None:
+        is_object = entries is None or (not is_mapping and hasattr(outputs, "_fields"))
         try:
-            is_object = hasattr(outputs, "_fields") or _entries(outputs) is None
             if isinstance(output, str) and is_object:
                 return getattr(outputs, output)
             return outputs[output]
@@ -343,14 +352,11 @@ def pick_output(outputs: Any, output: Output) -> Any:
             raise ValueError(
                 f"output={output!r} is not among the model's outputs, {_listed(outputs)}."
             ) from error
-    if isinstance(outputs, Mapping):
-        if "logits" in outputs:
-            return outputs["logits"]
-    elif hasattr(outputs, "shape") and hasattr(outputs, "dtype"):
+    if not is_mapping and hasattr(outputs, "shape") and hasattr(outputs, "dtype"):
         return outputs
-    elif getattr(outputs, "logits", None) is not None:
-        return outputs.logits
-    entries = _entries(outputs)
+    logits = outputs.get("logits") if is_mapping else getattr(outputs, "logits", None)
+    if logits is not None:
+        return logits
     if entries is None:
         raise TypeError(
             f"The model gives no tensor, but a {type(outputs).__name__}; output= picks one."
@@ -420,11 +426,11 @@ def _framework(model: Any, operator: Any, differentiable: bool) -> str:
     """What runs a model: its own framework, or else that in which its operator is written."""
     found, native = _own_framework(model), of_outputs(operator) is not None
     if found in ("numpy", None):
-        models = "a Keras model, a tf.Module, a TorchWrapper, a torch.nn.Module"
+        models = "a Keras model, tf.Module, TorchWrapper or torch.nn.Module"
         if native and differentiable:
             raise TypeError(
                 f"A white-box method needs gradients, which a {type(model).__name__} does not "
-                f"give: expected one of {models}."
+                f"give: expected {models}."
             )
         if native and found is None:
             raise TypeError(
@@ -564,23 +570,11 @@ def _convolves(module: Any) -> bool:
     torch = sys.modules["torch"]
     if isinstance(module, torch.fx.GraphModule):
         return any("conv" in str(node.target) for node in module.graph.nodes)
-    if isinstance(module, torch.jit.ScriptModule) and "Conv" not in module.original_name:
-        graph = getattr(module, "inlined_graph", None) if not list(module.children()) else None
-        return "conv" in str(graph)
-    is_scripted = "Conv" in getattr(module, "original_name", "")
-    return is_scripted or isinstance(module, torch.nn.modules.conv._ConvNd)
-
-
-def _channels_of_keras(model: Any) -> Channels:
-    """The data format of a Keras model's first convolution, and the channels that it takes."""
-    shape = getattr(model, "input_shape", None)
-    shape = shape if isinstance(shape, tuple) else None
-    for layer in layers_of(model):
-        kernel = getattr(layer, "kernel", getattr(layer, "depthwise_kernel", None))
-        if getattr(layer, "data_format", None) is not None and kernel is not None:
-            taken = kernel.shape[-1 if "Transpose" in type(layer).__name__ else -2]
-            return Channels(layer.data_format == "channels_first", taken, shape)
-    return Channels(shape=shape)
+    if "Conv" in getattr(module, "original_name", ""):
+        return True
+    if isinstance(module, torch.jit.ScriptModule):
+        return not list(module.children()) and "conv" in str(getattr(module, "inlined_graph", ""))
+    return isinstance(module, torch.nn.modules.conv._ConvNd)
 
 
 def layers_of(model: Any) -> Iterator[Any]:
@@ -589,14 +583,19 @@ def layers_of(model: Any) -> Iterator[Any]:
         yield from (layers_of(layer) if hasattr(layer, "layers") else (layer,))
 
 
+def fits(shape: Any, taken: Any) -> bool:
+    """Whether a shape is one that is taken, whatever N, as far as sizes are known."""
+    pairs = zip(shape[1:], taken[1:], strict=False)
+    return len(shape) == len(taken) and all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+
 def check_meeting(outputs: Any, targets: Any) -> None:
     """Check that targets weigh the outputs, one for one."""
-    found, given = tuple(outputs), tuple(targets)
-    pairs = zip(found, given, strict=False)
-    if len(found) != len(given) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+    if not fits((None, *targets), (None, *outputs)):  # N counts, too
         raise ValueError(
             "targets must be one-hot classes (or regression directions) of shape "
-            f"{('N', *found[1:])}, as the model's outputs, or labels (N,); got shape {given}."
+            f"{('N', *outputs[1:])}, as the model's outputs, or labels (N,); got shape "
+            f"{tuple(targets)}."
         )
 
 
@@ -611,17 +610,26 @@ def cut_at_layer(model: Any, output_layer: str | int | None) -> Any:
             "PyTorch, hand in a module that ends where you want."
         )
     name, _, rest = output_layer.partition("/") if isinstance(output_layer, str) else ("", "", "")
-    layer = _find_layer(model, name if rest else output_layer, output_layer)
-    nodes = _nodes_within(model, layer)
+    place: Any = name if rest else output_layer
+    try:
+        if isinstance(place, bool):
+            raise TypeError
+        by_name = isinstance(place, str)
+        layer = model.get_layer(place) if by_name else model.layers[operator_index(place)]
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        names = [layer.name for layer in getattr(model, "layers", ())]
+        raise ValueError(f"output_layer={output_layer!r} is not among {names}.") from error
+    # Of the calls of a layer, those that belong to a functional model, in their order.
+    by_depth = getattr(getattr(model, "_functional", None) or model, "_nodes_by_depth", None) or {}
+    within = {id(node) for nodes in by_depth.values() for node in nodes}
+    nodes = [node for node in getattr(layer, "_inbound_nodes", ()) if id(node) in within]
     if not nodes:
+        instead = "hand in a functional model, or one that ends where you want."
+        if type(model).__name__ == "Sequential":
+            instead = "call it on inputs first, or give it an Input."
         raise ValueError(
             f"output_layer={output_layer!r} cannot be reached: a {type(model).__name__} does not "
-            "tell what stands before its layers; "
-            + (
-                "call it on inputs first, or give it an Input."
-                if type(model).__name__ == "Sequential"
-                else "hand in a functional model, or one that ends where you want."
-            )
+            f"tell what stands before its layers; {instead}"
         )
     if len(nodes) > 1:
         warn(f"output_layer={output_layer!r} is used {len(nodes)} times; its last output is taken.")
@@ -629,23 +637,3 @@ def cut_at_layer(model: Any, output_layer: str | int | None) -> Any:
         return keras.Model(model.inputs, tf.nest.flatten(nodes[-1].output_tensors)[0])
     inner = cut_at_layer(layer, int(rest) if rest.lstrip("-").isdecimal() else rest)
     return keras.Model(model.inputs, inner(nodes[-1].input_tensors))
-
-
-def _find_layer(model: Any, name: Any, given: Any) -> Any:
-    try:
-        if isinstance(name, bool):
-            raise TypeError
-        return (
-            model.get_layer(name) if isinstance(name, str) else model.layers[operator_index(name)]
-        )
-    except (ValueError, IndexError, TypeError, AttributeError) as error:
-        names = [layer.name for layer in getattr(model, "layers", ())]
-        raise ValueError(f"output_layer={given!r} is not among {names}.") from error
-
-
-def _nodes_within(model: Any, layer: Any) -> list[Any]:
-    """The calls of a layer that belong to a functional model, in their order."""
-    graph = getattr(model, "_functional", None) or model
-    by_depth = getattr(graph, "_nodes_by_depth", None) or {}
-    of_model = {id(node) for nodes in by_depth.values() for node in nodes}
-    return [node for node in getattr(layer, "_inbound_nodes", ()) if id(node) in of_model]

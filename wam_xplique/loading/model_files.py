@@ -1,14 +1,13 @@
 """
-Models from files, as data wherever the format allows it.
-
-What a file can do when it is loaded differs by its format, and so does what is done about it:
+Models from files, as data wherever the format allows it. What a file can do when it is loaded
+differs by its format, and so does what is done about it:
 
 - Keras (``.keras``, ``.h5``) holds weights, and names of Keras' own layers. A Lambda layer holds
   Python code, and is refused. Keras before 3.14 has known holes, through which a file made for
   them runs code or writes files all the same, and loads none.
 - A SavedModel or a TorchScript file is a program of TensorFlow's or PyTorch's operators, some of
-  which run when it is loaded. Operators can read and write files: only those that inference needs
-  are let through (`allowed`).
+  which run when it is loaded, and can read and write files: only those that inference needs are
+  let through (`allowed`).
 - ``torch.export.load`` unpickles parts of the file and hands others to Python's ``eval``; a
   pickled model is code altogether. Both can do anything, and are refused.
 

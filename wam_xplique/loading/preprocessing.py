@@ -22,10 +22,6 @@ class Preprocess(str, Enum):
     standardize = "standardize"
 
 
-def _standardize(pixels: np.ndarray) -> np.ndarray:
-    return (pixels - pixels.mean()) / max(float(pixels.std()), 1e-6)
-
-
 def _imagenet(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[2:] != (3,):
         raise ValueError("--preprocess imagenet is for models of images with 3 channels.")
@@ -36,5 +32,7 @@ PREPROCESSING: dict[Preprocess, Prepare] = {
     Preprocess.none: lambda pixels: pixels,
     Preprocess.unit: lambda pixels: pixels / np.float32(255),
     Preprocess.imagenet: _imagenet,
-    Preprocess.standardize: _standardize,
+    Preprocess.standardize: lambda pixels: (
+        (pixels - pixels.mean()) / max(float(pixels.std()), 1e-6)
+    ),
 }
