@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from wam_xplique import WCAM, WaveletSaliency, attributions, metrics
+from wam_xplique import WCAM, WaveletExplanation, WaveletSaliency, attributions, metrics
 from wam_xplique.analysis import (
     corruption_effect,
     minimal_images,
@@ -40,20 +41,27 @@ def rough(x: Any) -> Any:
 
 
 class Net(nn.Module):
-    def __init__(self, begin: Callable[[Any], Any]):
+    """A small network of what `begin` makes of its inputs; `wrap` is what its outputs come in."""
+
+    def __init__(self, begin: Any = None, wrap: Any = None, classes: int = 3):
         super().__init__()
         torch.manual_seed(0)
-        self.begin = begin
+        self.begin, self.wrap = begin, wrap
         self.body = nn.Sequential(
-            nn.Conv2d(3, 4, 3), nn.Tanh(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+            nn.Conv2d(3, 4, 3),
+            nn.Tanh(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(4, classes),
         )
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.body(self.begin(x))
+    def forward(self, x: torch.Tensor) -> Any:
+        y = self.body(x if self.begin is None else self.begin(x))
+        return y if self.wrap is None else self.wrap(y, x)
 
 
 def module(begin: Callable[[Any], Any]) -> nn.Module:
-    return Net(begin).eval()
+    return Net(begin, classes=2).eval()
 
 
 def arrays(begin: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
@@ -69,49 +77,22 @@ def arrays(begin: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
 
 def values(found: Any) -> list[np.ndarray]:
     """All numbers in what an entry point gives."""
+    if isinstance(found, WaveletExplanation):
+        found = [found.coefficients[0], *found.coefficients[1].values()]
     if isinstance(found, (list, tuple)):
         return [value for part in found for value in values(part)]
     return [np.asarray(found, np.float64)]
 
 
-def wavelets(explanation: Any) -> list[Any]:
-    return [explanation.coefficients[0], *explanation.coefficients[1].values()]
-
-
-def explainer(cls: type, **options: Any) -> Callable[..., Any]:
+def explainer(cls: type) -> Callable[..., Any]:
     few = {"nb_samples": 2} if hasattr(cls, "nb_samples") else {}
     few = FEW if issubclass(cls, (attributions.WCAM, attributions.FAM)) else few
-    return lambda model, x, y: cls(model, **few, **options)(x, y)
+    return lambda model, x, y, **options: cls(model, **few, **options)(x, y)
 
 
-def metric(cls: type, **options: Any) -> Callable[..., Any]:
-    maps = np.random.default_rng(1).random((2, 16, 16), np.float32)
-    return lambda model, x, y: cls(model, x, y, **options).evaluate_samples(maps)
-
-
-def of_report(model: Any, x: Any, y: Any) -> Any:
-    made = report(model, x, y, explainer=WCAM(model, **FEW))
-    return [[row["score"] for row in made.rows], wavelets(made.explanation)]
-
-
-def of_minimal(model: Any, x: Any, y: Any) -> Any:
-    found = minimal_images(model, x, y, max_steps=3)
-    return [found.images, found.score, found.probability]
-
-
-def of_profile(model: Any, x: Any, y: Any) -> Any:
-    profile = scale_profile(WCAM(model, **FEW), x, "predicted")
-    return [profile.mean, profile.std]
-
-
-def of_corruption(model: Any, x: Any, y: Any) -> Any:
-    effect = corruption_effect(WCAM(model, **FEW), x, y, "contrast")
-    return [wavelets(effect.clean.explanation), wavelets(effect.corrupted.explanation)]
-
-
-def of_sound(model: Any, x: Any, y: Any) -> Any:
-    found = noise_experiment(WCAM(model, **FEW, level=2), x, y)
-    return [found.mixtures, wavelets(found.explanation)]
+def metric(cls: type, *where: int, **fixed: Any) -> Callable[..., Any]:
+    maps = np.random.default_rng(1).random(where or (2, 16, 16), np.float32)
+    return lambda model, x, y, **given: cls(model, x, y, **fixed, **given).evaluate_samples(maps)
 
 
 def decisive(find: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,8 +100,29 @@ def decisive(find: Callable[..., Any]) -> Callable[..., Any]:
     return lambda model, x, y: find(model, x, y, maps).images
 
 
-def of_randomization(model: Any, x: Any, y: Any) -> Any:
-    return metrics.cascading_randomization(model, WaveletSaliency, x, y).correlations
+def of_report(model: Any, x: Any, y: Any) -> Any:
+    made = report(model, x, y, explainer=WCAM(model, **FEW))
+    return [row["score"] for row in made.rows], made.explanation
+
+
+def of_minimal(model: Any, x: Any, y: Any, **options: Any) -> Any:
+    found = minimal_images(model, x, y, max_steps=3, **options)
+    return found.images, found.score, found.probability
+
+
+def of_profile(model: Any, x: Any, y: Any) -> Any:
+    profile = scale_profile(WCAM(model, **FEW), x, "predicted")
+    return profile.mean, profile.std
+
+
+def of_corruption(model: Any, x: Any, y: Any) -> Any:
+    effect = corruption_effect(WCAM(model, **FEW), x, y, "contrast")
+    return effect.clean.explanation, effect.corrupted.explanation
+
+
+def of_sound(model: Any, x: Any, y: Any) -> Any:
+    found = noise_experiment(WCAM(model, **FEW, level=2), x, y)
+    return found.mixtures, found.explanation
 
 
 ANY_MODEL: dict[str, Callable[..., Any]] = {
@@ -134,38 +136,34 @@ ANY_MODEL: dict[str, Callable[..., Any]] = {
     "sufficient_images": decisive(sufficient_images),
     "necessary_images": decisive(necessary_images),
 }
-# As above, but what overwrites its input stands before the model, or tells the baseline.
-BESIDE: dict[str, Callable[..., Any]] = {
-    "explainer": lambda begin, model, x: explainer(attributions.WCAM, front_end=begin)(model, x, Y),
-    "gradients": lambda begin, model, x: wavelets(
-        WaveletSaliency(model, front_end=begin).explain_wavelet(x, Y)
-    ),
-    "metric": lambda begin, model, x: metric(metrics.WaveletInsertion, front_end=begin)(
-        model, x, Y
-    ),
-    "spectra": lambda begin, model, x: metrics.FaithfulnessOnSpectra(
-        model, x, Y, front_end=begin, domain="front_end"
-    ).evaluate_samples(np.random.default_rng(1).random(x.shape, np.float32)),
-    "minimal": lambda begin, model, x: (
-        minimal_images(model, x, Y, max_steps=2, front_end=begin).images
-    ),
-    "predict": lambda begin, model, x: predict(model, x, front_end=begin),
-    "baseline": lambda begin, model, x: metric(metrics.WaveletDeletion, baseline_mode=begin)(
-        model, x, Y
-    ),
-}
 OF_IMAGES = {
     "robustness": lambda model, x, y: robustness(model, x, y, ("contrast",), (1, 5)).correct,
     "corruption_effect": of_corruption,
 }
 OF_GRADIENTS = {
-    **{
-        cls: explainer(getattr(attributions, cls))
-        for cls in attributions.__all__
-        if cls not in ANY_MODEL
-    },
+    **{c: explainer(getattr(attributions, c)) for c in attributions.__all__ if c not in ANY_MODEL},
     "minimal_images": of_minimal,
-    "cascading_randomization": of_randomization,
+    "cascading_randomization": lambda model, x, y: (
+        metrics.cascading_randomization(model, WaveletSaliency, x, y).correlations
+    ),
+}
+# What stands before the model, or tells the baseline, may overwrite its input as well.
+BESIDE: dict[str, Callable[..., Any]] = {
+    "explainer": explainer(attributions.WCAM),
+    "metric": metric(metrics.WaveletInsertion),
+    "predict": lambda model, x, y, **options: predict(model, x, **options),
+    "baseline": lambda model, x, y, front_end: metric(metrics.WaveletDeletion)(
+        model, x, y, baseline_mode=front_end
+    ),
+}
+OF_SPECTRA = partial(metric, metrics.FaithfulnessOnSpectra, domain="front_end")
+BESIDE_A_MODULE = {
+    **BESIDE,
+    "spectra": OF_SPECTRA(2, 3, 16, 16),
+    "gradients": lambda model, x, y, **options: WaveletSaliency(model, **options).explain_wavelet(
+        x, y
+    ),
+    "minimal": of_minimal,
 }
 FIRST = np.moveaxis(X, -1, 1).copy()
 WAVES = np.random.default_rng(0).standard_normal((2, 64)).astype(np.float32)
@@ -175,42 +173,33 @@ CASES = [
     *[(name, use, arrays, X) for name, use in (ANY_MODEL | OF_IMAGES).items()],
     ("noise_experiment", of_sound, arrays, WAVES),
 ]
+CASES_BESIDE = [
+    *[(name, use, module, torch.tensor(FIRST)) for name, use in BESIDE_A_MODULE.items()],
+    *[(name, use, arrays, X) for name, use in {**BESIDE, "spectra": OF_SPECTRA(*X.shape)}.items()],
+]
 
 
 def name_of(case: Any) -> str:
     return f"{case[0]}-{case[2].__name__}-{type(case[3]).__name__}"
 
 
+def agree(found: Any, want: Any, tolerance: float = 1e-4) -> None:
+    for one, other in zip(values(found), values(want), strict=True):
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore:The indices of inputs")
 @pytest.mark.parametrize(
-    ("use", "model", "x"), [case[1:] for case in CASES], ids=map(name_of, CASES)
+    ("use", "model", "x", "beside"),
+    [*[(*case[1:], False) for case in CASES], *[(*case[1:], True) for case in CASES_BESIDE]],
+    ids=map(name_of, (*CASES, *CASES_BESIDE)),
 )
-def test_a_model_may_overwrite_what_it_gets_but_nothing_of_the_users(use, model, x):
+def test_a_model_and_what_is_beside_it_may_overwrite_what_they_get(use, model, x, beside):
     kept, weights = np.array(x), Y.copy()
-    want = values(use(model(tidy), x, Y))
-    found = values(use(model(rough), x, Y))
+    want, found = (
+        use(model(lambda x: x), x, Y, front_end=begin) if beside else use(model(begin), x, Y)
+        for begin in (tidy, rough)
+    )
     np.testing.assert_array_equal(x, kept)
     np.testing.assert_array_equal(Y, weights)
-    for one, other in zip(found, want, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.filterwarnings("ignore:The indices of inputs")
-@pytest.mark.parametrize(
-    ("use", "kind"),
-    [
-        *[pytest.param(use, module, id=f"{name}-module") for name, use in BESIDE.items()],
-        *[
-            pytest.param(use, arrays, id=f"{name}-arrays")
-            for name, use in BESIDE.items()
-            if name not in ("gradients", "minimal")
-        ],
-    ],
-)
-def test_what_stands_beside_a_model_may_overwrite_what_it_gets(use, kind):
-    x = torch.tensor(FIRST) if kind is module else X.copy()
-    kept = np.array(x)
-    want, found = (values(use(begin, kind(lambda x: x), x)) for begin in (tidy, rough))
-    np.testing.assert_array_equal(x, kept)
-    for one, other in zip(found, want, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    agree(found, want)

@@ -16,7 +16,7 @@ from wam_xplique.coefficients import WaveletTransform
 from wam_xplique.metrics import MatchedFaithfulness, control
 from wam_xplique.per_input import joined
 
-from .test_in_place import CASES, Y, arrays, name_of, tidy, values
+from .test_in_place import CASES, Y, agree, arrays, name_of, tidy
 
 SIZE = 32
 
@@ -28,16 +28,15 @@ def narrow(x: Any) -> Any:
     return tidy(x)
 
 
+OF_ARRAYS = [case for case in CASES if isinstance(case[3], np.ndarray)]
+
+
 @pytest.mark.filterwarnings("ignore:The indices of inputs")
 @pytest.mark.parametrize(
-    ("use", "model", "x"),
-    [case[1:] for case in CASES if isinstance(case[3], np.ndarray)],
-    ids=[name_of(case) for case in CASES if isinstance(case[3], np.ndarray)],
+    ("use", "model", "x"), [case[1:] for case in OF_ARRAYS], ids=map(name_of, OF_ARRAYS)
 )
 def test_what_does_not_fit_is_done_one_by_one(use, model, x):
-    want, found = (values(use(model(begin), x, Y)) for begin in (tidy, narrow))
-    for one, other in zip(found, want, strict=True):
-        np.testing.assert_allclose(one, other, rtol=5e-3, atol=1e-6)
+    agree(use(model(narrow), x, Y), use(model(tidy), x, Y), 5e-3)
 
 
 def images(count: int) -> np.ndarray:
@@ -48,62 +47,38 @@ def explanation(count: int) -> WaveletExplanation:
     return control("random", images(count), WaveletTransform("haar", 3, "periodization", (1, 2)))
 
 
-def explained(count: int) -> Callable[[], Any]:
-    x, y = images(count), np.zeros(count, int)
-    return lambda: WCAM(arrays(tidy), 4, 4, batch_size=16).explain_wavelet(x, y)
-
-
-def maps(count: int) -> np.ndarray:
-    return np.random.default_rng(1).random((count, SIZE, SIZE), np.float32)
-
-
-def scored(count: int) -> Callable[[], Any]:
-    x, y, m = images(count), np.zeros(count, int), maps(count)
-    return lambda: MatchedFaithfulness(arrays(tidy), x, y, batch_size=16).evaluate_samples(m)
-
-
-def searched(count: int) -> Callable[[], Any]:
-    x, y, m = images(count), np.zeros(count, int), maps(count)
-    return lambda: sufficient_images(arrays(tidy), x, y, m, batch_size=16)
-
-
-def of_explanation(use: Callable[[WaveletExplanation, np.ndarray], Any]) -> Any:
-    def make(count: int) -> Callable[[], Any]:
-        found, x = explanation(count), images(count)
-        return lambda: use(found, x)
-
-    return make
+# What is made of as many images and maps, and of an explanation of them.
+USES: dict[str, Callable[..., Any]] = {
+    "WCAM": lambda x, y, m, e: WCAM(arrays(tidy), 4, 4, batch_size=16).explain_wavelet(x, y),
+    "MatchedFaithfulness": lambda x, y, m, e: MatchedFaithfulness(
+        arrays(tidy), x, y, batch_size=16
+    ).evaluate_samples(m),
+    "sufficient_images": lambda x, y, m, e: sufficient_images(arrays(tidy), x, y, m, batch_size=16),
+    "pixels": lambda x, y, m, e: e.pixels(),
+    "by_scale": lambda x, y, m, e: e.by_scale(),
+    "kept": lambda x, y, m, e: e.kept(0.1),
+    "reconstruct": lambda x, y, m, e: e.reconstruct(x, 0.1),
+    "scale_importance": lambda x, y, m, e: e.scale_importance(),
+    "control": lambda x, y, m, e: control("magnitude", x, e.transform),
+}
 
 
 @pytest.mark.filterwarnings("ignore:The indices of inputs")
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(explained, id="WCAM"),
-        pytest.param(scored, id="MatchedFaithfulness"),
-        pytest.param(searched, id="sufficient_images"),
-        pytest.param(of_explanation(lambda e, x: e.pixels()), id="pixels"),
-        pytest.param(of_explanation(lambda e, x: e.by_scale()), id="by_scale"),
-        pytest.param(of_explanation(lambda e, x: e.kept(0.1)), id="kept"),
-        pytest.param(of_explanation(lambda e, x: e.reconstruct(x, 0.1)), id="reconstruct"),
-        pytest.param(of_explanation(lambda e, x: e.scale_importance()), id="scale_importance"),
-        pytest.param(
-            of_explanation(lambda e, x: control("magnitude", x, e.transform)), id="control"
-        ),
-    ],
-)
-def test_no_more_is_held_beside_inputs_and_results_for_more_inputs(make):
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_no_more_is_held_beside_inputs_and_results_for_more_inputs(use):
     few, many = 64, 256
-    held = {count: peak(make(count)) for count in (few, many)}
+    held = {count: peak(use, count) for count in (few, many)}
     assert held[many] - held[few] <= 0.1 * (many - few) * images(1).nbytes
 
 
-def peak(call: Callable[[], Any]) -> int:
+def peak(use: Callable[..., Any], count: int) -> int:
     """Most bytes held while it runs, beyond what it gives."""
-    call()  # what is made once is made
+    maps = np.random.default_rng(1).random((count, SIZE, SIZE), np.float32)
+    given = images(count), np.zeros(count, int), maps, explanation(count)
+    use(*given)  # what is made once is made
     tracemalloc.start()
     try:
-        result = call()
+        result = use(*given)
         left, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -115,13 +90,9 @@ def test_parts_are_joined_whatever_they_hold():
     """Arrays, dicts, tuples and explanations, from blocks of other sizes."""
     whole = explanation(7)
     parts = [slice(0, 3), slice(3, 4), slice(4, 7)]
-    found = joined(
-        (
-            {"explanation": whole[rows], "more": (np.arange(7)[rows], None, "name")}
-            for rows in parts
-        ),
-        7,
-    )
+    more = ((np.arange(7)[rows], None, "name") for rows in parts)
+    pairs = zip(parts, more, strict=True)
+    found = joined(({"explanation": whole[rows], "more": one} for rows, one in pairs), 7)
     assert found["more"][0].tolist() == list(range(7))
     assert found["more"][1:] == (None, "name")
     assert found["explanation"].input_shape == whole.input_shape

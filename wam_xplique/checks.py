@@ -11,6 +11,11 @@ import numpy as np
 
 from .backends.wavelets import as_wavelet, check_mode
 
+_PACKAGE = __name__.partition(".")[0] + "."
+
+MOST = 2**31 - 1
+"""The largest count: what is beyond fits no memory, and not the integers of the frameworks."""
+
 
 def warn(message: str) -> None:
     """Warn the user, at the line that called into the package."""
@@ -18,13 +23,6 @@ def warn(message: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         frame, depth = frame.f_back, depth + 1
     warnings.warn(message, stacklevel=depth)
-
-
-_PACKAGE = __name__.partition(".")[0] + "."
-
-
-MOST = 2**31 - 1
-"""The largest count: what is beyond fits no memory, and not the integers of the frameworks."""
 
 
 def is_number(value: Any) -> bool:
@@ -48,15 +46,17 @@ class Parameters:
     True`."""
 
     _made: bool = False
+    __dataclass_fields__: dict[str, Any]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not self._made or name not in self.__dataclass_fields__:  # type: ignore[attr-defined]
+        fields = self.__dataclass_fields__
+        if not self._made or name not in fields:
             super().__setattr__(name, value)
             return
         before = self.__dict__
-        fields = self.__dataclass_fields__  # type: ignore[attr-defined]
-        kept = {field: known for field, known in before.items() if field in fields}
-        self.__dict__ = {**kept, name: value}
+        self.__dict__ = {field: before[field] for field in fields if field in before} | {
+            name: value
+        }
         try:
             self.__post_init__()  # type: ignore[attr-defined]
         except BaseException:
@@ -73,16 +73,21 @@ def check_whole(name: str, values: Any) -> None:
         raise TypeError(f"{name} must be numbers without gaps, got a masked array; fill it first.")
 
 
+def _must(ok: Any, name: str, be: str, value: Any) -> None:
+    if not ok:
+        raise ValueError(f"{name} must be {be}, got {value!r}.")
+
+
 def check_integer(
     name: str, value: Any, lowest: int, optional: bool = False, highest: int = MOST
 ) -> None:
     """Check an integer argument."""
     if optional and value is None:
         return
-    if not is_integer(value) or not lowest <= value <= highest:
-        kind = "None or an integer" if optional else "an integer"
-        most = f" and at most {highest}" if is_integer(value) and value > highest else ""
-        raise ValueError(f"{name} must be {kind} of at least {lowest}{most}, got {value!r}.")
+    kind = "None or an integer" if optional else "an integer"
+    most = f" and at most {highest}" if is_integer(value) and value > highest else ""
+    ok = is_integer(value) and lowest <= value <= highest
+    _must(ok, name, f"{kind} of at least {lowest}{most}", value)
 
 
 def check_seed(seed: Any, name: str = "seed") -> None:
@@ -98,37 +103,39 @@ def check_wavelet(wavelet: Any, mode: Any) -> None:
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...], optional: bool = True) -> None:
     """Check an argument that is one of a few names (or None, where it is optional)."""
-    if optional and value is None:
-        return
-    if not isinstance(value, str) or value not in choices:
-        kind = "None or one" if optional else "one"
-        raise ValueError(f"{name} must be {kind} of {choices}, got {value!r}.")
+    ok = (optional and value is None) or (isinstance(value, str) and value in choices)
+    _must(ok, name, f"{'None or one' if optional else 'one'} of {choices}", value)
 
 
 def check_number(name: str, value: Any, lowest: float) -> None:
     """Check a real argument."""
-    if not is_number(value) or value < lowest:
-        raise ValueError(f"{name} must be a finite number of at least {lowest}, got {value!r}.")
+    ok = is_number(value) and value >= lowest
+    _must(ok, name, f"a finite number of at least {lowest}", value)
 
 
 def check_share(name: str, value: Any) -> None:
     """Check an argument that is a share, of which something is left."""
-    if not is_number(value) or not 0 < value <= 1:
-        raise ValueError(f"{name} must be a number in (0, 1], got {value!r}.")
+    _must(is_number(value) and 0 < value <= 1, name, "a number in (0, 1]", value)
+
+
+def check_fraction(name: str, value: Any, optional: bool = True) -> None:
+    """Check an argument that is a fraction (or None, where it is optional)."""
+    ok = (optional and value is None) or (is_number(value) and 0 < value < 1)
+    _must(ok, name, f"{'None or a' if optional else 'a'} number between 0 and 1", value)
 
 
 def check_range(name: str, value: Any) -> tuple[float, float]:
     """The lowest and the highest value that an argument gives."""
     bounds = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else ()
-    if len(bounds) != 2 or not all(map(is_number, bounds)) or not bounds[0] < bounds[1]:
-        raise ValueError(f"{name} must be two finite numbers, the lower first, got {value!r}.")
+    ok = len(bounds) == 2 and all(map(is_number, bounds)) and bounds[0] < bounds[1]
+    _must(ok, name, "two finite numbers, the lower first", value)
     return float(bounds[0]), float(bounds[1])
 
 
 def check_ndim(ndim: Any, name: str = "ndim") -> None:
     """Check a number of spatial axes."""
-    if ndim is not None and not (is_integer(ndim) and 1 <= ndim <= 3):
-        raise ValueError(f"{name} must be None, 1, 2 or 3, got {ndim!r}.")
+    ok = ndim is None or (is_integer(ndim) and 1 <= ndim <= 3)
+    _must(ok, name, "None, 1, 2 or 3", ndim)
 
 
 def check_front_end(front_end: Any) -> None:
@@ -137,25 +144,15 @@ def check_front_end(front_end: Any) -> None:
         raise TypeError(f"front_end must be None or a callable, got {front_end!r}.")
 
 
-def check_fraction(name: str, value: Any, optional: bool = True) -> None:
-    """Check an argument that is a fraction (or None, where it is optional)."""
-    if optional and value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (float, np.floating)) or not 0 < value < 1:
-        kind = "None or a number" if optional else "a number"
-        raise ValueError(f"{name} must be {kind} between 0 and 1, got {value!r}.")
-
-
 def check_until(until: Any, targets: tuple[str, ...]) -> None:
     """Check the targets of what grows until one is met."""
     if until is None:
         return
-    if not isinstance(until, Mapping) or not until or not set(until) <= set(targets):
-        raise ValueError(f"until must be None or a dict with keys among {targets}, got {until!r}.")
+    ok = isinstance(until, Mapping) and until and set(until) <= set(targets)
+    _must(ok, "until", f"None or a dict with keys among {targets}", until)
     for name, value in until.items():
         check_number(f"until[{name!r}]", value, lowest=0)
-    if until.get("rank_correlation", 0) > 1:
-        raise ValueError(f"until['rank_correlation'] must be at most 1, got {until!r}.")
+    _must(until.get("rank_correlation", 0) <= 1, "until['rank_correlation']", "at most 1", until)
 
 
 def check_refine(refine: Any) -> None:

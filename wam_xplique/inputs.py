@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .backends import Backend, Tensor
+from .backends import Backend, Tensor, get_backend
 from .batches import gather
 from .checks import check_choice, check_ndim, check_whole
 from .model import (
@@ -18,6 +18,7 @@ from .model import (
     Model,
     Structure,
     check_meeting,
+    fits,
     input_shape,
     is_keras,
     is_torch_tensor,
@@ -37,30 +38,25 @@ class Layout:
 
     spatial_axes: tuple[int, ...]
     channel_axis: int | None  # None where there is none
-    moved: bool = False  # whether the channels were at the other end as they came
 
     @classmethod
     def of(cls, shape: tuple[int, ...], channels_first: bool, ndim: int | None = None) -> Layout:
         """The layout of inputs (N, T), (N, T, W), (N, H, W, C) or (N, D, H, W, C). With `ndim`
         spatial axes given, images (N, H, W) and volumes (N, D, H, W) as well."""
         rank = len(shape)
-        if ndim is None:
-            if not 2 <= rank <= 5:
-                raise ValueError(
-                    "inputs must be signals (N, T) or (N, T, W), images (N, H, W, C) or volumes "
-                    f"(N, D, H, W, C), got shape {tuple(shape)}."
-                )
-            ndim = max(rank - 2, 1)
-        elif rank - ndim not in (1, 2):
+        if ndim is None and not 2 <= rank <= 5:
+            raise ValueError(
+                "inputs must be signals (N, T) or (N, T, W), images (N, H, W, C) or volumes "
+                f"(N, D, H, W, C), got shape {tuple(shape)}."
+            )
+        ndim = max(rank - 2, 1) if ndim is None else ndim
+        if rank - ndim not in (1, 2):
             raise ValueError(
                 f"inputs with ndim={ndim} must have {ndim + 1} axes, or {ndim + 2} with channels, "
                 f"got shape {tuple(shape)}."
             )
-        if rank == 1 + ndim:
-            return cls(tuple(range(1, rank)), None)
-        if channels_first:
-            return cls(tuple(range(2, rank)), 1)
-        return cls(tuple(range(1, rank - 1)), rank - 1)
+        channel_axis = None if rank == 1 + ndim else 1 if channels_first else rank - 1
+        return cls(tuple(axis for axis in range(1, rank) if axis != channel_axis), channel_axis)
 
     @property
     def ndim(self) -> int:
@@ -91,17 +87,13 @@ class Layout:
 class Question:
     """What is asked of a model: the scores of inputs such as these, for their targets."""
 
+    model: Model
     inputs: Inputs  # all of them
     rows: slice  # which of them these are
     x: Tensor
     y: Tensor  # numbers (N,), which stand for targets and what is held
     targets: Tensor
     held: tuple[Tensor, ...]
-
-    @property
-    def model(self) -> Model:
-        """The model that is asked."""
-        return self.inputs.model
 
     @property
     def layout(self) -> Layout:
@@ -115,7 +107,7 @@ class Question:
 
     def asked(self, model: Model) -> Question:
         """The same, asked of another model."""
-        return replace(self, inputs=replace(self.inputs, model=model))
+        return replace(self, model=model)
 
     def scores(self, x: Tensor, y: Tensor) -> Tensor:
         """The scores (N,) of perturbed inputs, of the numbers y."""
@@ -168,15 +160,15 @@ class Inputs:
     def __getitem__(self, rows: slice) -> Question:
         """Some of the inputs and their targets as native tensors."""
         rows = slice(*rows.indices(len(self)))
-        x, *held = (value[rows] for value in self.given)
-        x, *held = (self._native("inputs", value) for value in (_moved(x, self.move), *held))
+        x, *held = (as_numbers("inputs", value[rows]) for value in self.given)
+        x, *held = map(self.model.native, (_moved(x, self.move), *held))
         numbers = self.backend.asindex(np.arange(len(x)), x)
         targets = numbers
         if self.targets is not None:
-            own = self.targets[rows]
+            own = as_numbers("targets", self.targets[rows])
             is_moved = len(own.shape) == len(x.shape)
-            targets = self._native("targets", _moved(own, self.move) if is_moved else own)
-        return Question(self, rows, x, numbers, targets, tuple(held))
+            targets = self.model.native(_moved(own, self.move) if is_moved else own)
+        return Question(self.model, self, rows, x, numbers, targets, tuple(held))
 
     def channels_last(self) -> np.ndarray:
         """All inputs as they are native, but in an array with the channels last."""
@@ -184,27 +176,33 @@ class Inputs:
 
     def value_range(self) -> tuple[float, float]:
         """The lowest and the highest value of all inputs."""
-        blocks = (on_host(self.given[0][i : i + BLOCK]) for i in range(0, len(self), BLOCK))
-        bounds = [(block.min(), block.max()) for block in blocks]
-        return float(min(low for low, _ in bounds)), float(max(high for _, high in bounds))
-
-    def _native(self, name: str, values: Any) -> Tensor:
-        values = as_numbers(name, values)
-        own = self.model.framework == "torch"
-        return self.model.native(values if own else on_host(values))
+        x = self.given[0]
+        return float(x.min()), float(x.max())
 
     def check(self) -> None:
-        """Check that all numbers are finite, and that targets weigh something."""
+        """Check, where they are, that all numbers are finite, and that targets weigh something."""
+        named = [("inputs", value) for value in self.given]
+        named += [] if self.targets is None else [("targets", self.targets)]
         for start in range(0, len(self), BLOCK):
-            question = self[start : start + BLOCK]
-            tensors = {"inputs": (question.x, *question.held)}
-            if self.targets is not None:
-                tensors["targets"] = (question.targets,)
-            for name, values in tensors.items():
-                if not all(map(self.backend.all_finite, values)):
+            for name, values in named:
+                block = as_numbers(name, values[start : start + BLOCK])
+                block = block.float() if is_torch_tensor(block) else block
+                if not get_backend(block).all_finite(block):
                     raise ValueError(f"{name} must be finite, got NaN or infinite values.")
-            if self.targets is not None and self.model.weighs:
-                _check_weights(self.backend.to_numpy(question.targets), start, self.model)
+                if name == "targets" and self.model.weighs:
+                    self._check_weights(on_host(block), start)
+
+    def _check_weights(self, targets: np.ndarray, start: int) -> None:
+        empty = [i for i, target in enumerate(targets, start) if not target.any()]
+        if empty and self.model.of_outputs is semantic_segmentation:
+            raise ValueError(
+                f"targets must have a zone that is not zero; those at {empty} have none."
+            )
+        if empty:
+            raise ValueError(
+                f"targets must weigh at least one output; those at {empty} are zero everywhere. "
+                "Labels 0 and 1, as integers, are the two classes of a model with one output."
+            )
 
 
 def prepare(
@@ -240,18 +238,21 @@ def _targets(inputs: Inputs, targets: Any) -> Any:
     """Targets, of which labels become one-hot."""
     model = inputs.model
     labels = as_labels(targets) if model.takes_labels else None
+    found = as_numbers("targets", targets, cast=False) if labels is None else labels
+    if not found.shape or len(found) != len(inputs):
+        raise ValueError(
+            f"targets must be one for each of the {len(inputs)} inputs, got shape "
+            f"{tuple(found.shape)}. {_without_n(inputs.shape)}"
+        )
     if labels is not None:
-        _check_count(labels, inputs)
         shape: Any = model.output_shape
         if shape is None:
             first = inputs[:1]
             shape = first.outputs(first.x, first.y).shape
         return weights_of(labels, shape[-1])
-    targets = as_numbers("targets", targets, cast=False)
-    _check_count(targets, inputs)
     if model.weighs and model.output_shape is not None:
-        check_meeting(model.output_shape, tuple(targets.shape))  # else where they meet
-    return targets
+        check_meeting(model.output_shape, found.shape)  # else where they meet
+    return found
 
 
 def as_labels(targets: Any) -> np.ndarray | None:
@@ -266,11 +267,11 @@ def as_labels(targets: Any) -> np.ndarray | None:
 
 def weights_of(labels: np.ndarray, classes: int) -> np.ndarray:
     """One-hot classes (N, classes) of labels; of one output, −1 and 1 for the labels 0 and 1."""
-    known = max(classes, 2)
-    if labels.min() < 0 or labels.max() >= known:
+    low, high, most = labels.min(), labels.max(), max(classes, 2) - 1
+    if low < 0 or high > most:
         raise ValueError(
-            f"targets must be labels from 0 to {known - 1}, as the model has {classes} outputs; "
-            f"got labels from {labels.min()} to {labels.max()}."
+            f"targets must be labels from 0 to {most}, as the model has {classes} outputs; got "
+            f"labels from {low} to {high}."
         )
     if classes == 1:
         return (2 * labels[:, np.newaxis] - 1).astype(np.float32)
@@ -280,33 +281,24 @@ def weights_of(labels: np.ndarray, classes: int) -> np.ndarray:
 def _several(inputs: Any, explained: Any) -> tuple[Any, tuple[Any, ...], Structure | None]:
     """The input that is explained, the others, and how the model is called with them."""
     keys = tuple(inputs) if isinstance(inputs, dict) else None
-    are_several = keys is not None or (isinstance(inputs, tuple) and any(map(np.ndim, inputs)))
-    if explained is None:
-        if are_several and not _is_data(inputs):
-            known = keys or tuple(range(len(inputs)))
-            raise ValueError(
-                f"inputs are several, {known}: explained= chooses the one that is explained."
-            )
+    shapes = {np.shape(one) for one in inputs} if isinstance(inputs, tuple) else {()}
+    # A tuple may hold one input after another, all of one shape.
+    is_one = keys is None and len(shapes) <= 1 and all(len(shape) < 4 for shape in shapes)
+    if explained is None and is_one:
         return inputs, (), None
-    values = list(inputs.values()) if keys is not None else list(inputs)
-    known = keys or tuple(range(len(values)))
+    known = keys or tuple(range(len(inputs)))
+    if explained is None:
+        raise ValueError(
+            f"inputs are several, {known}: explained= chooses the one that is explained."
+        )
     if explained not in known:
         raise ValueError(f"explained={explained!r} is not among the inputs, {known}.")
-    place = known.index(explained)
+    values = inputs if keys is None else inputs.values()
     values = [as_numbers("inputs", value, cast=False) for value in values]
     if len({len(value) for value in values}) > 1:
         raise ValueError(f"inputs must be as many of each, got {[len(v) for v in values]}.")
-    x = values.pop(place)
-    return x, tuple(values), Structure(keys, place)
-
-
-def _is_data(inputs: Any) -> bool:
-    """Whether a tuple holds one input after another, of one shape."""
-    return (
-        isinstance(inputs, tuple)
-        and len({np.shape(one) for one in inputs}) == 1
-        and all(np.ndim(one) < 4 for one in inputs)
-    )
+    place = known.index(explained)
+    return values.pop(place), tuple(values), Structure(keys, place)
 
 
 def _layout(
@@ -323,9 +315,9 @@ def _layout(
     first = channels == "first" if channels is not None else _are_first(shape, is_torch, told)
     move = (1, -1) if first else (-1, 1)
     moved = _moved_shape(shape, move)
-    if told.first in (None, first) or (told.shape is not None and not _fits(moved, told.shape)):
+    if told.first in (None, first) or (told.shape is not None and not fits(moved, told.shape)):
         return Layout.of(shape, first, layout.ndim), None
-    return replace(Layout.of(moved, not first, layout.ndim), moved=True), move
+    return Layout.of(moved, not first, layout.ndim), move
 
 
 def _are_first(shape: tuple[int, ...], is_torch: bool, told: Channels) -> bool:
@@ -356,27 +348,8 @@ def _moved_shape(shape: tuple[int, ...], move: tuple[int, int] | None) -> tuple[
     return _moved(np.broadcast_to(False, shape), move).shape
 
 
-def _check_count(targets: Any, inputs: Inputs) -> None:
-    if not targets.shape or len(targets) != len(inputs):
-        raise ValueError(
-            f"targets must be one for each of the {len(inputs)} inputs, got shape "
-            f"{tuple(targets.shape)}. {_without_n(inputs.shape)}"
-        )
-
-
 def _without_n(shape: tuple[int, ...]) -> str:
     return f"If {shape} is the shape of one input, add the axis N: inputs[np.newaxis]."
-
-
-def _check_weights(targets: np.ndarray, start: int, model: Model) -> None:
-    empty = [i for i, target in enumerate(targets, start) if not (target != 0).any()]
-    if empty and model.of_outputs is semantic_segmentation:
-        raise ValueError(f"targets must have a zone that is not zero; those at {empty} have none.")
-    if empty:
-        raise ValueError(
-            f"targets must weigh at least one output; those at {empty} are zero everywhere. Labels "
-            "0 and 1, as integers, are the two classes of a model with one output."
-        )
 
 
 def check_baselines(value: Any) -> None:
@@ -445,13 +418,10 @@ def as_given(pixels: np.ndarray, inputs: Any) -> Any:
 
 def gathered(inputs: Any, targets: Any, model: Model) -> tuple[Any, Any]:
     """Inputs and targets as they are, or in one batch those of what holds both."""
-    held = isinstance(inputs, (list, tuple, dict, str))
-    is_array = held or is_torch_tensor(inputs) or hasattr(inputs, "shape")
+    is_array = isinstance(inputs, (list, tuple, dict, str)) or hasattr(inputs, "shape")
     if isinstance(inputs, Iterable) and not is_array:
-        found = gather(inputs, targets, None, model.model)
-        if model.framework == "torch":
-            return found
-        return on_host(found[0]), on_host(found[1])
+        x, y = gather(inputs, targets, None, model.model)
+        return (x, y) if model.framework == "torch" else (on_host(x), on_host(y))
     if targets is None:
         raise ValueError("targets must be given: labels (N,), or one-hot classes (N, classes).")
     return inputs, targets
@@ -462,16 +432,11 @@ def check_shape(shape: tuple[int, ...], model: Any) -> None:
     taken, alike = input_shape(model), [shape]
     if is_keras(model):  # which adds a last axis of size 1, or takes it away
         alike += [(*shape, 1), *([shape[:-1]] if shape[-1] == 1 else [])]
-    if taken is not None and not any(_fits(one, taken) for one in alike):
+    if taken is not None and not any(fits(one, taken) for one in alike):
         raise ValueError(
             f"inputs of shape {shape} do not fit the model, which takes {('N', *taken[1:])}."
-            + (f" {_without_n(shape)}" if _fits((1, *shape), taken) else "")
+            + (f" {_without_n(shape)}" if fits((1, *shape), taken) else "")
         )
-
-
-def _fits(shape: tuple[int, ...], taken: tuple[int | None, ...]) -> bool:
-    pairs = zip(shape[1:], taken[1:], strict=False)
-    return len(shape) == len(taken) and all(size in (None, own) for own, size in pairs)
 
 
 def _kind_without_values(tensor: Any) -> str | None:

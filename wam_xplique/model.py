@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from operator import index as operator_index
 from typing import Any, NamedTuple
 
@@ -29,12 +27,17 @@ RESOLUTIONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 IN_SINGLE = "Score it in float32: model.float(), outside of autocast, without a mixed policy."
 
+_UNFIT = re.compile(
+    r"Expected \dD .* input to conv.*|Given groups=.* channels instead|"
+    r"mat1 and mat2 shapes .*|.*Kernel size can't be greater than actual input size"
+)
+"""What PyTorch says of inputs whose number of axes, or of channels, is another."""
+
 Output = str | int | Callable[[Any], Any] | None
 """Which output of a model with several: a key, an index, or what picks it."""
 
 
-@dataclass(frozen=True)
-class Structure:
+class Structure(NamedTuple):
     """How a model with several inputs is called."""
 
     keys: tuple[str, ...] | None  # of all inputs; None where they are told apart by places
@@ -62,7 +65,6 @@ class Model:
         output: Output = None,
         activation: str | None = None,
         front_end: Callable[[Any], Any] | None = None,
-        structure: Structure | None = None,
         differentiable: bool = False,
     ):
         check_choice("activation", activation, ACTIVATIONS)
@@ -72,37 +74,13 @@ class Model:
         self.of_outputs = of_outputs(self.operator)
         self.output = output
         self.activation = activation
-        self.structure = structure
-        native = self.of_outputs is not None
-        self.framework = _framework(model, native)
-        if self.framework in ("numpy", "none") and differentiable and native:
-            raise TypeError(
-                "A white-box method needs gradients, which a "
-                f"{type(model).__name__} does not give: "
-                "expected a Keras model, a tf.Module, a TorchWrapper or a torch.nn.Module."
-            )
-        if self.framework == "none" and native:
-            raise TypeError(
-                "model must be a Keras model, a tf.Module, a TorchWrapper, a torch.nn.Module, a "
-                "TFLite interpreter, an object with predict_proba or a callable, got "
-                f"{type(model).__name__}."
-            )
-        if self.framework in ("numpy", "none"):
-            self.framework = "tensorflow" if differentiable else "numpy"  # the operator runs it
+        self.structure: Structure | None = None
+        self.framework = _framework(model, self.operator, differentiable)
+        self.wraps_channels_first: bool | None = None
         if self.framework == "torch" and isinstance(model, TorchWrapper):
-            self.wraps_channels_first: bool | None = model.channel_first
-            model = model.model
-        else:
-            self.wraps_channels_first = None
-        home = getattr(self.operator, "__module__", "")
-        if self.framework == "torch" and not native and home.startswith("xplique."):
-            raise ValueError(
-                "This operator of Xplique is written in TensorFlow: hand in a TorchWrapper of the "
-                "module, or an operator g(model, inputs, targets) in PyTorch."
-            )
+            self.wraps_channels_first, model = model.channel_first, model.model
         self.model = model
         self._most_compared = 0
-        self._call = _Caller(model, self.framework)
         self._weight = _first_floating(model) if self.framework == "torch" else None
         self._runner = _runner(self.framework)(model, front_end)
 
@@ -164,7 +142,9 @@ class Model:
 
     def native(self, values: Any) -> Tensor:
         """Values as a tensor of at least single precision, where the model runs."""
-        if self.framework == "torch" and isinstance(values, np.ndarray):
+        if self.framework != "torch":
+            values = on_host(values)
+        elif isinstance(values, np.ndarray):
             values = np.require(values, requirements=["C", "W"])  # tensors share arrays
             values = values.copy() if min(values.strides, default=0) < 0 else values
         tensor = self.backend.asarray(values)
@@ -181,7 +161,6 @@ class Model:
 
     def scores(self, x: Tensor, y: Tensor, *held: Tensor) -> Tensor:
         """The scores (N,) of inputs, for their targets."""
-
         return self._compared(self._scored, x, y, *held)[0]
 
     def gradients(self, x: Tensor, y: Tensor, *held: Tensor) -> tuple[Tensor, ...]:
@@ -203,11 +182,8 @@ class Model:
 
     def outputs(self, x: Tensor, *held: Tensor) -> Tensor:
         """The outputs (N, ...) of inputs, of at least single precision."""
-
-        def alone(*rows: Tensor) -> tuple[Tensor, ...]:
-            return (self._runner.evaluate(self._outputs, *rows),)
-
-        return self._filled(alone, x, *held)[0]
+        evaluate = self._runner.evaluate
+        return self._filled(lambda *rows: (evaluate(self._outputs, *rows),), x, *held)[0]
 
     def _scored(self, *rows: Tensor) -> tuple[Tensor]:
         scores = self._runner.evaluate(self._score, *rows)
@@ -220,32 +196,28 @@ class Model:
         eager = self.framework != "tensorflow" or tf.executing_eagerly()
         if seen <= self._most_compared or not eager:
             return self._filled(function, *rows)
-        alone = self._score_alone(0, *rows)
+        first = self._alone(0, *rows)  # what does not fit shows before there is more work
         found = self._filled(function, *rows)
-        together = self.backend.to_numpy(found[0])
         self._most_compared = seen
-        finite = np.isfinite([alone, *together]).all()
-        if finite and abs(alone - together[0]) > self._tolerance * abs(together).max():
-            self._warn_unless_steady(alone, together, *rows)
+        self._warn_unless_steady(first, self.backend.to_numpy(found[0]), *rows)
         return found
 
-    def _score_alone(self, place: int, *rows: Tensor) -> float:
+    def _alone(self, place: int, *rows: Tensor) -> float:
         """The score of one row, without the others."""
         part = (row[place : place + 1] for row in rows)
         return float(self.backend.to_numpy(self._filled(self._scored, *part)[0])[0])
 
-    @property
-    def _tolerance(self) -> float:
-        """The part of their size by which scores differ without a doubt, and no rounding does."""
-        return 1e-3 if self.half is None else 1e-2
-
     def _warn_unless_steady(self, alone: float, together: np.ndarray, *rows: Tensor) -> None:
         """Warn of scores that depend on chance or on the batch, unless a second look is steady."""
-        size = max(abs(alone), np.abs(together).max())
+        rounding = 1e-3 if self.half is None else 1e-2  # more is no rounding
+        size, finite = np.abs(together).max(), np.isfinite([alone, *together]).all()
+        if not finite or abs(alone - together[0]) <= rounding * size:
+            return
+        size = max(abs(alone), size)
         if self.of_outputs is not None:  # small scores may be differences of large outputs
-            first = [row[:1] for row in (rows[0], *rows[2:])]
-            size = max(size, np.abs(self.backend.to_numpy(self.outputs(*first))).max())
-        again, least = self._score_alone(0, *rows), self._tolerance * size
+            x, _, *held = (row[:1] for row in rows)
+            size = max(size, np.abs(self.backend.to_numpy(self.outputs(x, *held))).max())
+        again, least = self._alone(0, *rows), rounding * size
         if abs(again - alone) > least:
             warn(
                 f"The model's scores depend on chance: asked twice, the same input has {alone:.4g} "
@@ -253,7 +225,7 @@ class Model:
                 "turn off what draws, such as dropout."
             )
         elif len(together) > 1 and all(
-            abs(self._score_alone(place, *rows) - together[place]) > 10 * least for place in (0, 1)
+            abs(self._alone(place, *rows) - together[place]) > 10 * least for place in (0, 1)
         ):
             warn(
                 f"The model's scores depend on the rest of the batch: the same input has "
@@ -290,11 +262,9 @@ class Model:
             from .backends.torch_runner import check_modes
 
             check_modes(self.model.model)
-        changed = self.output is not None or self.activation is not None or held
-        net = self.model
-        if changed or is_keras(self.model):
-            net = _Net(self, held, raw=self.output is None and self.activation is None)
-        scores = self.operator(net, seen, y)
+        raw = self.output is None and self.activation is None
+        is_bare = raw and not held and not is_keras(self.model)
+        scores = self.operator(self.model if is_bare else _Net(self, held, raw), seen, y)
         if not hasattr(scores, "shape") or is_torch_tensor(scores) != (self.framework == "torch"):
             raise TypeError(
                 f"operator must give one score for each input, as a tensor of {self.backend.name}; "
@@ -303,7 +273,7 @@ class Model:
         return scores
 
     def _outputs(self, seen: Tensor, *held: Tensor) -> Tensor:
-        outputs = self._widened(pick_output(self._call(*self._arguments(seen, held)), self.output))
+        outputs = self._widened(pick_output(self._call(seen, held), self.output))
         if len(outputs.shape) == 1:
             outputs = outputs[:, None]
         if self.activation is None:
@@ -313,29 +283,41 @@ class Model:
     def _widened(self, values: Any) -> Tensor:
         return self.backend.widened(on_host(values) if self.framework == "numpy" else values)
 
-    def _arguments(self, seen: Tensor, held: tuple[Tensor, ...]) -> Any:
-        """What the model is called with: its arguments, or a dict of them."""
-        if self.structure is None:
-            return (seen,)
-        values = [*held]
-        values.insert(self.structure.place, seen)
-        if self.structure.keys is None:
-            return (values,) if is_keras(self.model) else values
-        return (dict(zip(self.structure.keys, values, strict=True)),)
+    def _call(self, seen: Tensor, held: tuple[Tensor, ...]) -> Any:
+        """What the model gives for native tensors, in inference mode."""
+        model, values = self.model, [*held]
+        keys, place = self.structure or (None, 0)
+        values.insert(place, seen)
+        if is_keras(model):
+            several = values if keys is None else dict(zip(keys, values, strict=True))
+            return model(seen if self.structure is None else several, training=False)
+        if self.framework == "torch":
+            return _call_torch(model, values, keys)
+        if isinstance(model, tf.lite.Interpreter):
+            return _interpret(model, *values)
+        if keys is None and isinstance(model, tf.Module) and not isinstance(model, TorchWrapper):
+            values = _as_signed(model, values)
+        return _passed(getattr(model, "predict_proba", model), values, keys)
 
     def channels(self) -> Channels:
         """What the model tells of the channels that it takes."""
         if self.front_end is not None or self.structure is not None:
             return Channels()  # they are taken as they come
         if self.framework == "torch" and not is_keras(self.model):
-            convolutions = [m for m in _modules(self.model) if _convolves(m)]
-            first: bool | None = True if convolutions else None
-            if self.wraps_channels_first is not None:
-                first = self.wraps_channels_first
-            return Channels(first, getattr(next(iter(convolutions), None), "in_channels", None))
-        if isinstance(self.model, TorchWrapper):
-            return Channels(False)
-        return _channels_of_keras(self.model) if is_keras(self.model) else Channels()
+            convolution = next(filter(_convolves, _modules(self.model)), None)
+            first = self.wraps_channels_first
+            if first is None and convolution is not None:
+                first = True
+            return Channels(first, getattr(convolution, "in_channels", None))
+        if not is_keras(self.model):
+            return Channels(False if isinstance(self.model, TorchWrapper) else None)
+        shape = input_shape(self.model)
+        for layer in layers_of(self.model):
+            kernel = getattr(layer, "kernel", getattr(layer, "depthwise_kernel", None))
+            if getattr(layer, "data_format", None) is not None and kernel is not None:
+                taken = kernel.shape[-1 if "Transpose" in type(layer).__name__ else -2]
+                return Channels(layer.data_format == "channels_first", taken, shape)
+        return Channels(shape=shape)
 
 
 class _Net:
@@ -346,7 +328,7 @@ class _Net:
 
     def __call__(self, seen: Tensor) -> Any:
         if self._raw:
-            return self._owner._call(*self._owner._arguments(seen, self._held))
+            return self._owner._call(seen, self._held)
         return self._owner._outputs(seen, *self._held)
 
     def __getattr__(self, name: str) -> Any:
@@ -359,9 +341,10 @@ def pick_output(outputs: Any, output: Output) -> Any:
     """One of a model's outputs."""
     if callable(output):
         return output(outputs)
+    is_mapping, entries = isinstance(outputs, Mapping), _entries(outputs)
     if output is not None:
+        is_object = entries is None or (not is_mapping and hasattr(outputs, "_fields"))
         try:
-            is_object = hasattr(outputs, "_fields") or _entries(outputs) is None
             if isinstance(output, str) and is_object:
                 return getattr(outputs, output)
             return outputs[output]
@@ -369,14 +352,11 @@ def pick_output(outputs: Any, output: Output) -> Any:
             raise ValueError(
                 f"output={output!r} is not among the model's outputs, {_listed(outputs)}."
             ) from error
-    if isinstance(outputs, Mapping):
-        if "logits" in outputs:
-            return outputs["logits"]
-    elif hasattr(outputs, "shape") and hasattr(outputs, "dtype"):
+    if not is_mapping and hasattr(outputs, "shape") and hasattr(outputs, "dtype"):
         return outputs
-    elif getattr(outputs, "logits", None) is not None:
-        return outputs.logits
-    entries = _entries(outputs)
+    logits = outputs.get("logits") if is_mapping else getattr(outputs, "logits", None)
+    if logits is not None:
+        return logits
     if entries is None:
         raise TypeError(
             f"The model gives no tensor, but a {type(outputs).__name__}; output= picks one."
@@ -442,28 +422,53 @@ def is_keras(model: Any) -> bool:
     return keras_of(model) is not None
 
 
-def _framework(model: Any, any_framework: bool) -> str:
-    """What runs a model; "numpy" if it is a callable, "none" if it is no model. Xplique's own
-    operators have TensorFlow run a `TorchWrapper`."""
-    keras = keras_of(model)
-    if keras is not None and keras.__name__ == "keras" and keras.config.backend() != "tensorflow":
-        if keras.config.backend() != "torch":
+def _framework(model: Any, operator: Any, differentiable: bool) -> str:
+    """What runs a model: its own framework, or else that in which its operator is written."""
+    found, native = _own_framework(model), of_outputs(operator) is not None
+    if found in ("numpy", None):
+        models = "a Keras model, tf.Module, TorchWrapper or torch.nn.Module"
+        if native and differentiable:
             raise TypeError(
-                f"Keras runs this model on {keras.config.backend()}, which is not supported: set "
-                "KERAS_BACKEND to tensorflow or torch before keras is imported."
+                f"A white-box method needs gradients, which a {type(model).__name__} does not "
+                f"give: expected {models}."
             )
-        return "torch"
-    if isinstance(model, TorchWrapper):
-        return "torch" if any_framework else "tensorflow"
-    if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
+        if native and found is None:
+            raise TypeError(
+                f"model must be {models}, a TFLite interpreter, an object with predict_proba or a "
+                f"callable, got {type(model).__name__}."
+            )
+        return "tensorflow" if differentiable else "numpy"
+    if found == "torch" and not native:
+        if isinstance(model, TorchWrapper):
+            return "tensorflow"
+        if getattr(operator, "__module__", "").startswith("xplique."):
+            raise ValueError(
+                "This operator of Xplique is written in TensorFlow: hand in a TorchWrapper of the "
+                "module, or an operator g(model, inputs, targets) in PyTorch."
+            )
+    return str(found)
+
+
+def _own_framework(model: Any) -> str | None:
+    """The framework of a model; "numpy" for a callable, None for what is no model."""
+    keras = keras_of(model)
+    if keras is not None and keras.__name__ == "keras":
+        own = keras.config.backend()
+        if own not in ("tensorflow", "torch"):
+            raise TypeError(
+                f"Keras runs this model on {own}, which is not supported: set KERAS_BACKEND to "
+                "tensorflow or torch before keras is imported."
+            )
+        return own
+    is_module = "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module)
+    if is_module or isinstance(model, TorchWrapper):
         return "torch"
     if keras is not None or isinstance(model, tf.Module):
         return "tensorflow"
     if type(model).__name__ == "ExportedProgram":
         raise TypeError("model is an ExportedProgram, which does not run: hand in model.module().")
-    if isinstance(model, tf.lite.Interpreter) or callable(getattr(model, "predict_proba", model)):
-        return "numpy"
-    return "none"
+    is_lite = isinstance(model, tf.lite.Interpreter)
+    return "numpy" if is_lite or callable(getattr(model, "predict_proba", model)) else None
 
 
 def _runner(framework: str) -> type[Runner]:
@@ -478,58 +483,23 @@ def _runner(framework: str) -> type[Runner]:
     return ArrayRunner
 
 
-class _Caller:
-    """How a model is called with native tensors, in inference mode."""
-
-    def __init__(self, model: Any, framework: str):
-        self.model = model
-        self.framework = framework
-
-    def __call__(self, *arguments: Any) -> Any:
-        model = self.model
-        if is_keras(model):
-            return model(arguments[0], training=False)
-        if self.framework == "torch":
-            return self._of_torch(*arguments)
-        if isinstance(model, tf.lite.Interpreter):
-            return _interpret(model, *arguments)
-        if len(arguments) == 1 and isinstance(arguments[0], dict):
-            return model(**arguments[0])
-        if isinstance(model, tf.Module) and not isinstance(model, TorchWrapper):
-            return model(*_as_signed(model, arguments))
-        return getattr(model, "predict_proba", model)(*arguments)
-
-    def _of_torch(self, *arguments: Any) -> Any:
-        weight = _first_floating(self.model)
-        if weight is not None and weight.dtype.itemsize < 4:
-            arguments = tuple(map_tensors(lambda t: t.to(weight.dtype), arguments))
-        try:
-            if len(arguments) == 1 and isinstance(arguments[0], dict):
-                return self.model(**arguments[0])
-            return self.model(*arguments)
-        except RuntimeError as error:
-            unfit = _UNFIT.search(str(error))
-            if unfit is None:
-                raise
-            shapes = ", ".join(str(tuple(t.shape)) for t in arguments if hasattr(t, "shape"))
-            message = f"inputs of shape {shapes} do not fit the model: {unfit[0]}."
-            raise ValueError(message) from error
+def _passed(call: Callable[..., Any], values: list[Any], keys: tuple[str, ...] | None) -> Any:
+    return call(*values) if keys is None else call(**dict(zip(keys, values, strict=True)))
 
 
-_UNFIT = re.compile(
-    r"Expected \dD .* input to conv.*|Given groups=.* channels instead|"
-    r"mat1 and mat2 shapes .*|.*Kernel size can't be greater than actual input size"
-)
-"""What PyTorch says of inputs whose number of axes, or of channels, is another."""
-
-
-def map_tensors(function: Callable[[Any], Any], arguments: Any) -> Iterator[Any]:
-    """Arguments, or dicts of them, with a function of each floating tensor."""
-    for value in arguments:
-        if isinstance(value, dict):
-            yield dict(zip(value, map_tensors(function, value.values()), strict=True))
-        else:
-            yield function(value) if value.is_floating_point() else value
+def _call_torch(model: Any, values: list[Any], keys: tuple[str, ...] | None) -> Any:
+    weight = _first_floating(model)
+    if weight is not None and weight.dtype.itemsize < 4:
+        values = [t.to(weight.dtype) if t.is_floating_point() else t for t in values]
+    try:
+        return _passed(model, values, keys)
+    except RuntimeError as error:
+        unfit = _UNFIT.search(str(error))
+        if unfit is None:
+            raise
+        shapes = ", ".join(str(tuple(t.shape)) for t in values)
+        message = f"inputs of shape {shapes} do not fit the model: {unfit[0]}."
+        raise ValueError(message) from error
 
 
 def input_shape(model: Any) -> tuple[int | None, ...] | None:
@@ -566,7 +536,7 @@ def _interpret(interpreter: Any, x: np.ndarray) -> np.ndarray:
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
-def _as_signed(model: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+def _as_signed(model: Any, arguments: list[Any]) -> list[Any]:
     """Tensors in the types that a `tf.Module` with a signature takes."""
     call = model.__call__ if callable(model) else None
     signature = getattr(call, "input_signature", None)
@@ -576,18 +546,16 @@ def _as_signed(model: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         signature = inner if len(inner) == len(arguments) else None
     if signature is None:
         return arguments
-    return tuple(
+    return [
         tf.cast(value, getattr(spec, "dtype", value.dtype))
         for value, spec in zip(arguments, signature, strict=False)
-    )
+    ]
 
 
 def _first_floating(module: Any) -> Any:
     """A tensor of a PyTorch module's device and dtype; None if it holds none."""
-    parts = _modules(module)
-    parameters = (tensor for part in parts for tensor in part.parameters(recurse=False))
-    buffers = (tensor for part in parts for tensor in part.buffers(recurse=False))
-    tensors = itertools.chain(parameters, buffers)
+    parts, kinds = _modules(module), ("parameters", "buffers")
+    tensors = (t for kind in kinds for part in parts for t in getattr(part, kind)(recurse=False))
     return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
 
 
@@ -602,38 +570,32 @@ def _convolves(module: Any) -> bool:
     torch = sys.modules["torch"]
     if isinstance(module, torch.fx.GraphModule):
         return any("conv" in str(node.target) for node in module.graph.nodes)
-    if isinstance(module, torch.jit.ScriptModule) and "Conv" not in module.original_name:
-        graph = getattr(module, "inlined_graph", None) if not list(module.children()) else None
-        return "conv" in str(graph)
-    is_scripted = "Conv" in getattr(module, "original_name", "")
-    return is_scripted or isinstance(module, torch.nn.modules.conv._ConvNd)
+    if "Conv" in getattr(module, "original_name", ""):
+        return True
+    if isinstance(module, torch.jit.ScriptModule):
+        return not list(module.children()) and "conv" in str(getattr(module, "inlined_graph", ""))
+    return isinstance(module, torch.nn.modules.conv._ConvNd)
 
 
-def _channels_of_keras(model: Any) -> Channels:
-    """The data format of a Keras model's first convolution, and the channels that it takes."""
-    shape = getattr(model, "input_shape", None)
-    shape = shape if isinstance(shape, tuple) else None
-    for layer in _layers(model):
-        kernel = getattr(layer, "kernel", getattr(layer, "depthwise_kernel", None))
-        if getattr(layer, "data_format", None) is not None and kernel is not None:
-            taken = kernel.shape[-1 if "Transpose" in type(layer).__name__ else -2]
-            return Channels(layer.data_format == "channels_first", taken, shape)
-    return Channels(shape=shape)
-
-
-def _layers(model: Any) -> Iterator[Any]:
+def layers_of(model: Any) -> Iterator[Any]:
+    """The layers of a Keras model, and of the models in it."""
     for layer in getattr(model, "layers", ()):
-        yield from (_layers(layer) if hasattr(layer, "layers") else (layer,))
+        yield from (layers_of(layer) if hasattr(layer, "layers") else (layer,))
+
+
+def fits(shape: Any, taken: Any) -> bool:
+    """Whether a shape is one that is taken, whatever N, as far as sizes are known."""
+    pairs = zip(shape[1:], taken[1:], strict=False)
+    return len(shape) == len(taken) and all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def check_meeting(outputs: Any, targets: Any) -> None:
     """Check that targets weigh the outputs, one for one."""
-    found, given = tuple(outputs), tuple(targets)
-    pairs = zip(found, given, strict=False)
-    if len(found) != len(given) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+    if not fits((None, *targets), (None, *outputs)):  # N counts, too
         raise ValueError(
             "targets must be one-hot classes (or regression directions) of shape "
-            f"{('N', *found[1:])}, as the model's outputs, or labels (N,); got shape {given}."
+            f"{('N', *outputs[1:])}, as the model's outputs, or labels (N,); got shape "
+            f"{tuple(targets)}."
         )
 
 
@@ -648,17 +610,26 @@ def cut_at_layer(model: Any, output_layer: str | int | None) -> Any:
             "PyTorch, hand in a module that ends where you want."
         )
     name, _, rest = output_layer.partition("/") if isinstance(output_layer, str) else ("", "", "")
-    layer = _find_layer(model, name if rest else output_layer, output_layer)
-    nodes = _nodes_within(model, layer)
+    place: Any = name if rest else output_layer
+    try:
+        if isinstance(place, bool):
+            raise TypeError
+        by_name = isinstance(place, str)
+        layer = model.get_layer(place) if by_name else model.layers[operator_index(place)]
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        names = [layer.name for layer in getattr(model, "layers", ())]
+        raise ValueError(f"output_layer={output_layer!r} is not among {names}.") from error
+    # Of the calls of a layer, those that belong to a functional model, in their order.
+    by_depth = getattr(getattr(model, "_functional", None) or model, "_nodes_by_depth", None) or {}
+    within = {id(node) for nodes in by_depth.values() for node in nodes}
+    nodes = [node for node in getattr(layer, "_inbound_nodes", ()) if id(node) in within]
     if not nodes:
+        instead = "hand in a functional model, or one that ends where you want."
+        if type(model).__name__ == "Sequential":
+            instead = "call it on inputs first, or give it an Input."
         raise ValueError(
             f"output_layer={output_layer!r} cannot be reached: a {type(model).__name__} does not "
-            "tell what stands before its layers; "
-            + (
-                "call it on inputs first, or give it an Input."
-                if type(model).__name__ == "Sequential"
-                else "hand in a functional model, or one that ends where you want."
-            )
+            f"tell what stands before its layers; {instead}"
         )
     if len(nodes) > 1:
         warn(f"output_layer={output_layer!r} is used {len(nodes)} times; its last output is taken.")
@@ -666,23 +637,3 @@ def cut_at_layer(model: Any, output_layer: str | int | None) -> Any:
         return keras.Model(model.inputs, tf.nest.flatten(nodes[-1].output_tensors)[0])
     inner = cut_at_layer(layer, int(rest) if rest.lstrip("-").isdecimal() else rest)
     return keras.Model(model.inputs, inner(nodes[-1].input_tensors))
-
-
-def _find_layer(model: Any, name: Any, given: Any) -> Any:
-    try:
-        if isinstance(name, bool):
-            raise TypeError
-        return (
-            model.get_layer(name) if isinstance(name, str) else model.layers[operator_index(name)]
-        )
-    except (ValueError, IndexError, TypeError, AttributeError) as error:
-        names = [layer.name for layer in getattr(model, "layers", ())]
-        raise ValueError(f"output_layer={given!r} is not among {names}.") from error
-
-
-def _nodes_within(model: Any, layer: Any) -> list[Any]:
-    """The calls of a layer that belong to a functional model, in their order."""
-    graph = getattr(model, "_functional", None) or model
-    by_depth = getattr(graph, "_nodes_by_depth", None) or {}
-    of_model = {id(node) for nodes in by_depth.values() for node in nodes}
-    return [node for node in getattr(layer, "_inbound_nodes", ()) if id(node) in of_model]

@@ -15,14 +15,15 @@ OfOutputs = Callable[[Backend, Tensor, Tensor], Tensor]
 """``score(backend, outputs, targets)``: one score for each input, in any framework."""
 
 _NAMES = (
-    "classification",
-    "regression",
-    "semantic segmentation",
-    "object detection",
-    "object detection box position",
-    "object detection box proba",
-    "object detection box class",
+    *("classification", "regression", "semantic segmentation"),
+    *(f"object detection{part}" for part in ("", " box position", " box proba", " box class")),
 )
+
+_FAR = 1e4
+"""What is this far below the others adds nothing to their logsumexp."""
+
+NO_LOGITS = 1e8
+"""Beyond this lie no rivals but those of probabilities."""
 
 
 def predictions(backend: Backend, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -63,45 +64,35 @@ def predicted_class(backend: Backend, outputs: Tensor, targets: Tensor) -> Tenso
     return backend.asarray(backend.argmax(outputs), like=outputs)
 
 
-_FAR = 1e4
-"""What is this far below the others adds nothing to their logsumexp."""
-
-NO_LOGITS = 1e8
-"""Beyond this lie no rivals but those of probabilities."""
-
-NATIVE: dict[Any, OfOutputs] = {
-    predictions_operator: predictions,
-    semantic_segmentation_operator: semantic_segmentation,
-    rivals: rivals,
-    steady_predictions: steady_predictions,
-    predicted_class: predicted_class,
-}
+OF_OUTPUTS: tuple[tuple[Any, OfOutputs], ...] = (
+    (predictions_operator, predictions),
+    (semantic_segmentation_operator, semantic_segmentation),
+    *((own, own) for own in (rivals, steady_predictions, predicted_class)),
+)
 """Operators that see a model's outputs alone, as functions for all frameworks."""
-
-
-def of_outputs(operator: Any) -> OfOutputs | None:
-    """The function of the outputs alone that an operator is, none but this very one; or None."""
-    return next((found for own, found in NATIVE.items() if own is operator), None)
-
 
 WEIGH: tuple[OfOutputs, ...] = (predictions, semantic_segmentation)
 """Those whose targets weigh the outputs, one for one."""
 
 
+def of_outputs(operator: Any) -> OfOutputs | None:
+    """The function of the outputs alone that an operator is, none but this very one; or None."""
+    return next((found for own, found in OF_OUTPUTS if own is operator), None)
+
+
 def check_operator(operator: Any) -> Any:
     """Xplique's operator of a name, a task or a callable; None is the score of the target class."""
-    if operator is None:
-        return predictions_operator
+    operator = predictions_operator if operator is None else operator
+    if of_outputs(operator) is not None:
+        return operator
     if isinstance(operator, str) and operator not in _NAMES:
         raise ValueError(f"operator={operator!r} is unknown; expected one of {_NAMES}.")
+    # What has no hash, Python's own look at its arguments trips over.
+    has_hash = getattr(operator, "__hash__", None) is not None
     try:
-        if of_outputs(operator) is None:
-            # What has no hash, Python's own look at its arguments trips over.
-            hashed = getattr(operator, "__hash__", None) is not None
-            found = get_operator(operator if hashed else operator.__call__)
-            return found if hashed else operator
-        return operator
+        found = get_operator(operator if has_hash else operator.__call__)
     except (InvalidOperatorException, TypeError, AttributeError) as error:
         raise ValueError(
             f"operator must be a task or a callable g(model, inputs, targets), got {operator!r}."
         ) from error
+    return found if has_hash else operator

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import keras
 import numpy as np
 import pytest
@@ -49,11 +51,7 @@ def test_imagenet_weights_bring_the_names_of_the_classes(small_mobilenet, monkey
     assert small_mobilenet == ["imagenet"]
     assert classifier.label(7) == "some thing 7"
     assert classifier.index("some thing 12") == classifier.index("12") == 12
-
-    def offline(*_, **__):
-        raise Exception("URL fetch failure")
-
-    monkeypatch.setattr(module, "decode_predictions", offline)
+    monkeypatch.setattr(module, "decode_predictions", Mock(side_effect=Exception("no connection")))
     assert load_model("MobileNetV2").label(7) == "class 7"
 
 
@@ -68,15 +66,11 @@ def test_preprocessing_is_what_it_is_called(preprocess, picture):
     found = PREPROCESSING[preprocess](picture.copy())
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_preprocessing_of_grey_and_of_flat_pictures(picture):
-    grey = picture[..., :1]
-    np.testing.assert_allclose(PREPROCESSING[Preprocess.unit](grey), grey / 255)
-    with pytest.raises(ValueError, match=r"--preprocess imagenet is for models .* 3 channels"):
-        PREPROCESSING[Preprocess.imagenet](grey)
-    flat = np.full((4, 4, 3), 7, np.float32)
-    np.testing.assert_array_equal(PREPROCESSING[Preprocess.standardize](flat), 0)
+    if preprocess is Preprocess.imagenet:
+        with pytest.raises(ValueError, match=r"--preprocess imagenet is for models .* 3 channels"):
+            PREPROCESSING[preprocess](picture[..., :1])
+    if preprocess is Preprocess.standardize:
+        np.testing.assert_array_equal(PREPROCESSING[preprocess](np.full_like(picture, 7)), 0)
 
 
 def test_pixels_go_as_they_are_into_a_model_that_scales_them(tmp_path, picture):
@@ -100,9 +94,9 @@ def test_a_keras_model_of_channels_first_takes_pictures(tmp_path, picture):
 
 
 def test_classes_are_told_by_name_and_by_probability_or_score(model_files, tmp_path):
-    (tmp_path / "names.txt").write_text("ant\n bee \n\ncat\n", encoding="utf-8")
-    assert read_names(tmp_path / "names.txt") == ["ant", "bee", "cat"]
     names = tmp_path / "names.txt"
+    names.write_text("ant\n bee \n\ncat\n", encoding="utf-8")
+    assert read_names(names) == ["ant", "bee", "cat"]
     named = load_model(model_files["keras"], class_names=names)
     assert named.describe(np.array([0.2, 0.7, 0.1]), 1) == "bee (70.0%)"
     nameless = load_model(model_files["keras"])
@@ -116,15 +110,13 @@ def test_classes_are_told_by_name_and_by_probability_or_score(model_files, tmp_p
 
 
 def test_wrong_names_of_models_and_of_classes_are_told(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"--model nothing.keras is no file and no folder"):
-        load_model("nothing.keras")
-    with pytest.raises(FileNotFoundError, match="--model here/it is no file and no folder"):
-        load_model("here/it")
+    for name in ("nothing.keras", "here/it"):
+        with pytest.raises(FileNotFoundError, match=f"--model {name} is no file and no folder"):
+            load_model(name)
     with pytest.raises(ValueError, match=r"--model NoNet is not among keras.applications"):
         load_model("NoNet")
-    (tmp_path / "empty.txt").write_text("\n")
-    with pytest.raises(ValueError, match=r"empty.txt is empty"):
-        load_model("MobileNetV2", class_names=tmp_path / "empty.txt")
-    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match=r"bytes.txt is no text"):
-        read_names(tmp_path / "bytes.txt")
+    names = tmp_path / "names.txt"
+    for content, message in ((b"\n", "names.txt is empty"), (b"\xff\xfe\x00", "txt is no text")):
+        names.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            load_model("MobileNetV2", class_names=names)

@@ -4,73 +4,34 @@ from __future__ import annotations
 
 import ast
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from .loaded import Refused
+
+class Refused(Exception):
+    """A file can run code; the message says how, and goes on after "because it"."""
 
 
 def check_saved_model(path: Path) -> None:
-    """
-    Check that the operators of all functions are in `operators/tensorflow.txt`, initialisers' too.
-
-    Left out are the functions that only its own saver calls, which TensorFlow does not run.
-    """
-    allowed, found = _listed("tensorflow.txt"), set()
-    content = SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    graphs = content.meta_graphs
+    """Check that the operators of all functions are in `operators/tensorflow.txt`, initialisers'
+    too. Left out are the functions that only its own saver calls, which TensorFlow does not run."""
+    graphs = SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs
     if len(graphs) != 1 or not graphs[0].HasField("object_graph_def"):
         raise Refused("was saved by TensorFlow 1, whose whole graph runs when it is loaded")
     graph = graphs[0]
-    functions = {f.signature.name: f.node_def for f in graph.graph_def.library.function}
-    saver = {
-        graph.saver_def.save_tensor_name.partition(":")[0],
-        graph.saver_def.restore_op_name,
-    }
+    saver = {graph.saver_def.save_tensor_name.partition(":")[0], graph.saver_def.restore_op_name}
     nodes = [node for node in graph.graph_def.node if node.name not in saver]
-    calls = _called(node for node in graph.graph_def.node if node.name in saver)
-    only_saved = _reached(calls, functions) - _reached(
-        {*graph.object_graph_def.concrete_functions, *_called(nodes)}, functions
-    )
-    checked = functions.keys() - only_saved
-    for body in (nodes, *(functions[name] for name in checked)):
-        found |= {node.op for node in body} - allowed - checked
-    if found:
-        raise Refused(f"has operators that are not known to be harmless: {sorted(found)}")
-
-
-def check_torchscript(path: Path) -> None:
-    """Check that the code calls what `operators/torchscript.txt` lists, or the file defines."""
-    called, defined = set(), set()
-    with zipfile.ZipFile(path) as archive:
-        sources = [name for name in archive.namelist() if name.endswith(".py")]
-        for source in map(archive.read, sources):
-            nodes = list(ast.walk(ast.parse(source)))
-            named = {
-                target.id: node.value  # a function under another name
-                for node in nodes
-                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute)
-                for target in node.targets
-                if isinstance(target, ast.Name)
-            }
-            for node in nodes:
-                if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                    defined.add(node.name)
-                elif isinstance(node, ast.Call):
-                    called.add(_name(node.func, named))
-                elif isinstance(node, ast.Attribute) and node.attr == "classes":
-                    called.add("torch.classes")
-    if found := called - _listed("torchscript.txt") - (defined - _operators_of_torch()):
-        raise Refused(f"calls what is not known to be harmless: {sorted(found)}")
-
-
-def _listed(name: str) -> set[str]:
-    text = resources.files(__package__).joinpath("operators", name).read_text(encoding="utf-8")
-    return {line for line in text.splitlines() if not line.startswith("#")}
+    saving = _called(node for node in graph.graph_def.node if node.name in saver)
+    functions = {f.signature.name: f.node_def for f in graph.graph_def.library.function}
+    run = _reached({*graph.object_graph_def.concrete_functions, *_called(nodes)}, functions)
+    checked = functions.keys() - (_reached(saving, functions) - run)
+    bodies = (nodes, *(functions[name] for name in checked))
+    found = {node.op for body in bodies for node in body} - checked
+    _check(found, "tensorflow.txt", "has operators that are")
 
 
 def _called(nodes: Iterable[Any]) -> set[str]:
@@ -92,16 +53,37 @@ def _reached(names: Iterable[str], functions: dict[str, Any]) -> set[str]:
     return found
 
 
-def _name(function: ast.expr, named: dict[str, ast.Attribute]) -> str:
-    """What is called, by its last name."""
-    own = getattr(function, "id", "")
-    function = named.get(own, function)
-    return function.attr if isinstance(function, ast.Attribute) else own
-
-
-def _operators_of_torch() -> set[str]:
-    """All names that an operator has, which a function of the same name in a file would hide."""
+def check_torchscript(path: Path) -> None:
+    """Check that the code calls what `operators/torchscript.txt` lists, or the file defines."""
     import torch
 
-    schemas: Iterator[Any] = iter(torch._C._jit_get_all_schemas())
-    return {schema.name.partition("::")[2] for schema in schemas}
+    called, defined = set(), set()
+    with zipfile.ZipFile(path) as archive:
+        for source in (archive.read(name) for name in archive.namelist() if name.endswith(".py")):
+            nodes = list(ast.walk(ast.parse(source)))
+            aliases = [  # functions under another name, which may be that of several
+                (target.id, node.value.attr)
+                for node in nodes
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            ]
+            for node in nodes:
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                    defined.add(node.name)
+                elif isinstance(node, ast.Call):
+                    name = getattr(node.func, "id", "")
+                    named = {attr for alias, attr in aliases if alias == name}
+                    called |= named or {getattr(node.func, "attr", name)}
+                elif isinstance(node, ast.Attribute) and node.attr == "classes":
+                    called.add("torch.classes")
+    # No function of the file hides an operator of its name.
+    schemas: Iterable[Any] = torch._C._jit_get_all_schemas()
+    defined -= {schema.name.partition("::")[2] for schema in schemas}
+    _check(called - defined, "torchscript.txt", "calls what is")
+
+
+def _check(found: set[str], listed: str, fault: str) -> None:
+    text = resources.files(__package__).joinpath("operators", listed).read_text(encoding="utf-8")
+    if unknown := found - {line for line in text.splitlines() if not line.startswith("#")}:
+        raise Refused(f"{fault} not known to be harmless: {sorted(unknown)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from types import ModuleType
 from typing import Any
@@ -24,14 +23,12 @@ def load_application(name: str, weights: str | None = "imagenet") -> tuple[Modul
 
 def find_application(name: str) -> tuple[ModuleType, Any]:
     """The module that has the preprocessing of a model by its name, and what makes the model."""
-    constructor = getattr(keras.applications, name, None)
-    if not inspect.isfunction(constructor):
-        names = [n for n, f in vars(keras.applications).items() if inspect.isfunction(f)]
+    known = vars(keras.applications)
+    names = [one for one, found in known.items() if inspect.isfunction(found)]
+    if name not in names:
         raise ValueError(f"--model {name} is not among keras.applications: {', '.join(names)}.")
-    for module in vars(keras.applications).values():
-        if inspect.ismodule(module) and hasattr(module, name):
-            return importlib.import_module(module.__name__), constructor
-    raise ValueError(f"keras.applications has no preprocessing for {name}.")
+    modules = filter(inspect.ismodule, known.values())
+    return next(module for module in modules if hasattr(module, name)), known[name]
 
 
 def without_softmax(model: keras.Model) -> keras.Model:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..model import is_keras
 from .applications import load_application
-from .loaded import Shape
-from .model_files import load_file, of_keras
+from .model_files import Shape, load_file, of_keras
 from .preprocessing import PREPROCESSING, Prepare, Preprocess
 
 IMAGENET = "imagenet"
@@ -41,8 +40,7 @@ class Classifier:
 
     def label(self, index: int) -> str:
         """What a class is called."""
-        known = index < len(self.class_names)
-        return self.class_names[index] if known else f"class {index}"
+        return self.class_names[index] if index < len(self.class_names) else f"class {index}"
 
     def describe(self, outputs: np.ndarray, index: int) -> str:
         """What a class is called, and what the model's outputs (classes,) say of it."""
@@ -78,19 +76,27 @@ def load_model(
     trust: bool = False,
     class_names: Path | None = None,
 ) -> Classifier:
-    """
-    Load the classifier of a file or a folder, or of `keras.applications` by its name.
-
-    `weights` of the latter are "imagenet", "none" or a file; `trust` lets code in a file run.
-    """
-    names = () if class_names is None else read_names(class_names)
+    """The classifier of a file or a folder, or of `keras.applications` by its name. `weights` of
+    the latter are "imagenet", "none" or a file; `trust` lets code in a file run."""
+    names: Sequence[str] = () if class_names is None else read_names(class_names)
     path = Path(name)
     if not path.exists() and (path.suffix or len(path.parts) > 1):
         raise FileNotFoundError(f"--model {name} is no file and no folder.")
-    found = _of_file(path, trust) if path.exists() else _of_application(name, weights)
+    if path.exists():
+        found = load_file(path, trust)
+        prepare = PREPROCESSING[Preprocess.none if found.scales_itself else Preprocess.unit]
+        name = path.stem
+    else:
+        module, model = load_application(name, None if weights == "none" else weights)
+        found, prepare = of_keras(model), module.preprocess_input
+        if weights == IMAGENET and not names:
+            # Without a connection there are none: the names are downloaded too.
+            with contextlib.suppress(Exception):
+                decoded = module.decode_predictions(np.eye(1000), top=1)
+                names = [label.replace("_", " ") for ((_, label, _),) in decoded]
     if preprocess is not None:
-        found = replace(found, prepare=PREPROCESSING[preprocess])
-    return replace(found, class_names=names) if names else found
+        prepare = PREPROCESSING[preprocess]
+    return Classifier(name, *found[:4], prepare, names)
 
 
 def read_names(path: Path) -> list[str]:
@@ -103,23 +109,3 @@ def read_names(path: Path) -> list[str]:
     if not names:
         raise ValueError(f"--class-names {path} is empty.")
     return names
-
-
-def _of_file(path: Path, trust: bool) -> Classifier:
-    found = load_file(path, trust)
-    prepare = PREPROCESSING[Preprocess.none if found.scales_itself else Preprocess.unit]
-    return Classifier(path.stem, *found[:4], prepare)
-
-
-def _of_application(name: str, weights: str) -> Classifier:
-    module, model = load_application(name, None if weights == "none" else weights)
-    names = _imagenet_names(module) if weights == IMAGENET else ()
-    return Classifier(name, *of_keras(model)[:4], module.preprocess_input, names)
-
-
-def _imagenet_names(module: ModuleType) -> Sequence[str]:
-    try:
-        decoded = module.decode_predictions(np.eye(1000), top=1)
-    except Exception:  # the names are downloaded too
-        return ()
-    return [label.replace("_", " ") for ((_, label, _),) in decoded]

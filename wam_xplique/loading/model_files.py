@@ -1,14 +1,13 @@
 """
-Models from files, as data wherever the format allows it.
-
-What a file can do when it is loaded differs by its format, and so does what is done about it:
+Models from files, as data wherever the format allows it. What a file can do when it is loaded
+differs by its format, and so does what is done about it:
 
 - Keras (``.keras``, ``.h5``) holds weights, and names of Keras' own layers. A Lambda layer holds
   Python code, and is refused. Keras before 3.14 has known holes, through which a file made for
   them runs code or writes files all the same, and loads none.
 - A SavedModel or a TorchScript file is a program of TensorFlow's or PyTorch's operators, some of
-  which run when it is loaded. Operators can read and write files: only those that inference needs
-  are let through (`allowed`).
+  which run when it is loaded, and can read and write files: only those that inference needs are
+  let through (`allowed`).
 - ``torch.export.load`` unpickles parts of the file and hands others to Python's ``eval``; a
   pickled model is code altogether. Both can do anything, and are refused.
 
@@ -19,24 +18,37 @@ framework that runs it: none of this is a sandbox.
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import keras
 import tensorflow as tf
 
-from ..model import Model
+from ..model import Model, input_shape, layers_of
 from ..terminal import reason
-from .allowed import check_saved_model
+from .allowed import Refused, check_saved_model, check_torchscript
 from .applications import without_softmax
-from .loaded import Loaded, Refused
+
+Shape = tuple[int | None, ...]
 
 SERVING = "serving_default"
 SAFE_KERAS = (3, 14)
 """Before, files get past the `safe_mode` of Keras."""
+SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
+
+
+class Loaded(NamedTuple):
+    """What a file holds."""
+
+    model: Any  # Keras model, tf.Module or torch.nn.Module
+    logits: Any  # what is explained: without the softmax where that is known, else the model
+    shape: Shape | None = None  # of one input, None for sizes that are open; None if none is told
+    channels_first: bool = False
+    scales_itself: bool = False  # takes pixels between 0 and 255
 
 
 def load_file(path: Path, trust: bool = False) -> Loaded:
@@ -52,53 +64,34 @@ def load_file(path: Path, trust: bool = False) -> Loaded:
         raise ValueError(f"--model {path} cannot be loaded: {reason(error)}") from error
 
 
-def of_keras(model: keras.Model) -> Loaded:
-    """What is known of a Keras model, which must have one input."""
-    shape = getattr(model, "input_shape", None)
-    if isinstance(shape, (list, dict)):
-        raise ValueError(f"it has several inputs, {shape}; expected one")
-    taken = None if shape is None else shape[1:]
-    first = bool(Model(model).channels().first)
-    return Loaded(model, without_softmax(model), taken, first, _scales_itself(model))
-
-
 def _loader(path: Path) -> Callable[[Path, bool], Loaded]:
     if path.is_dir() and (path / "saved_model.pb").is_file():
         return _load_saved_model
-    if path.is_file():
-        with path.open("rb") as file:
-            start = file.read(8)
-        if zipfile.is_zipfile(path):
-            return _loader_of_archive(path)
-        if start == b"\x89HDF\r\n\x1a\n":
+    if path.is_file() and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            members = {name.rpartition("/")[2] for name in archive.namelist()}
+        if {"config.json", "metadata.json"} <= members:
             return _load_keras
-        if start[:1] == b"\x80":
+        if "constants.pkl" in members:
+            return _load_torchscript
+        if members & {"archive_format", "serialized_exported_program.json"}:
+            return _load_exported
+        if "data.pkl" in members:
             return _load_pickled
-    raise ValueError(_NO_MODEL.format(path))
-
-
-def _loader_of_archive(path: Path) -> Callable[[Path, bool], Loaded]:
-    with zipfile.ZipFile(path) as archive:
-        members = {name.rpartition("/")[2] for name in archive.namelist()}
-    if {"config.json", "metadata.json"} <= members:
-        return _load_keras
-    if "constants.pkl" in members:
-        return _load_torchscript
-    if members & {"archive_format", "serialized_exported_program.json"}:
-        return _load_exported
-    if "data.pkl" in members:
-        return _load_pickled
-    raise ValueError(_NO_MODEL.format(path))
-
-
-_NO_MODEL = (
-    "--model {} is none of a Keras file, a SavedModel folder, a TorchScript file, a file of "
-    "torch.export or a name of keras.applications."
-)
+    elif path.is_file():
+        if h5py.is_hdf5(path):
+            return _load_keras
+        with path.open("rb") as file:
+            if file.read(1) == b"\x80":
+                return _load_pickled
+    raise ValueError(
+        f"--model {path} is none of a Keras file, a SavedModel folder, a TorchScript file, a file "
+        "of torch.export or a name of keras.applications."
+    )
 
 
 def _load_keras(path: Path, trust: bool) -> Loaded:
-    if not trust and _has_lambda(_config(path)):
+    if not trust and any(map(_has_lambda, _configs(path))):
         raise Refused("has a Lambda layer, which holds Python code")
     if not trust and tuple(map(int, keras.__version__.split(".")[:2])) < SAFE_KERAS:
         raise Refused(
@@ -107,13 +100,14 @@ def _load_keras(path: Path, trust: bool) -> Loaded:
     return of_keras(keras.models.load_model(path, compile=False, safe_mode=not trust))
 
 
-def _config(path: Path) -> Any:
-    """The layers of a Keras file; older versions of Keras leave those of .h5 unchecked."""
+def _configs(path: Path) -> Iterator[Any]:
+    """The layers of a Keras file, which may be of both kinds; its suffix tells Keras which."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("config.json"))
-    with h5py.File(path) as file:
-        return json.loads(file.attrs.get("model_config", "{}"))
+            yield json.loads(archive.read("config.json"))
+    if h5py.is_hdf5(path):
+        with h5py.File(path) as file:
+            yield json.loads(file.attrs.get("model_config", "{}"))
 
 
 def _has_lambda(config: Any) -> bool:
@@ -122,16 +116,17 @@ def _has_lambda(config: Any) -> bool:
     return isinstance(config, list) and any(map(_has_lambda, config))
 
 
-def _scales_itself(model: keras.Model) -> bool:
-    """Whether pixels are scaled before the first layer with weights."""
-    for layer in model.layers:
-        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
-            return True
-        if isinstance(layer, keras.Model) and _scales_itself(layer):
-            return True
-        if layer.weights:
-            return False
-    return False
+def of_keras(model: keras.Model) -> Loaded:
+    """What is known of a Keras model, which must have one input."""
+    shape = getattr(model, "input_shape", None)
+    if isinstance(shape, (list, dict)):
+        raise ValueError(f"it has several inputs, {shape}; expected one")
+    taken = None if shape is None else shape[1:]
+    first = bool(Model(model).channels().first)
+    # Pixels are scaled before the first layer with weights, or not at all.
+    telling = (layer for layer in layers_of(model) if isinstance(layer, SCALING) or layer.weights)
+    scales = isinstance(next(telling, None), SCALING)
+    return Loaded(model, without_softmax(model), taken, first, scales)
 
 
 class Served(tf.Module):
@@ -148,9 +143,9 @@ class Served(tf.Module):
                 f"its signature {signature!r} has the inputs {[*inputs]} and the outputs "
                 f"{[*outputs]}; expected one of each"
             )
-        self._input, self.spec = next(iter(inputs.items()))
+        ((self._input, self.spec),) = inputs.items()
+        (self._output,) = outputs
         self.input_signature = [self.spec]
-        self._output = next(iter(outputs))
         if not (self.spec.dtype.is_floating or self.spec.dtype.is_integer):
             raise ValueError(f"it takes {self.spec.dtype.name}; expected numbers")
 
@@ -167,24 +162,34 @@ def _load_saved_model(path: Path, trust: bool) -> Loaded:
     if SERVING not in names and len(names) != 1:
         raise ValueError(f"it has the signatures {names}; expected {SERVING!r}, or only one")
     served = Served(loaded, SERVING if SERVING in names else names[0])
-    if served.spec.shape.rank is None:
-        return Loaded(served, served, None)
-    shape = tuple(served.spec.shape.as_list())
-    return Loaded(served, served, shape[1:], scales_itself=served.spec.dtype.is_integer)
+    shape = input_shape(served)
+    pixels = served.spec.dtype.is_integer
+    return Loaded(served, served, shape and shape[1:], scales_itself=pixels)
 
 
 def _load_torchscript(path: Path, trust: bool) -> Loaded:
-    from .torch_files import load_torchscript
+    import torch
 
-    return load_torchscript(path, trust)
+    if not trust:
+        check_torchscript(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript as a whole
+        module = torch.jit.load(str(path), map_location="cpu").eval()
+    return Loaded(module, module, channels_first=True)
 
 
 def _load_exported(path: Path, trust: bool) -> Loaded:
     if not trust:
         raise Refused("is a file of torch.export, of which loading runs pickles and expressions")
-    from .torch_files import load_exported
+    import torch
 
-    return load_exported(path)
+    program = torch.export.load(str(path))
+    names = program.graph_signature.user_inputs
+    if len(names) != 1:
+        raise ValueError(f"it has the inputs {[*names]}; expected one")
+    module = program.module()
+    shape = input_shape(module)
+    return Loaded(module, module, shape and shape[1:], channels_first=True)
 
 
 def _load_pickled(path: Path, trust: bool) -> Loaded:
@@ -192,6 +197,11 @@ def _load_pickled(path: Path, trust: bool) -> Loaded:
         raise Refused(
             "is a pickle, which is code; torch.jit.save writes models that hold no Python"
         )
-    from .torch_files import load_pickled
+    import torch
 
-    return load_pickled(path)
+    module = torch.load(path, map_location="cpu", weights_only=False)
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(
+            f"it holds a {type(module).__name__} and no model; weights alone tell no architecture"
+        )
+    return Loaded(module.eval(), module, channels_first=True)

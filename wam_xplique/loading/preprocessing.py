@@ -22,23 +22,17 @@ class Preprocess(str, Enum):
     standardize = "standardize"
 
 
-def _unit(pixels: np.ndarray) -> np.ndarray:
-    return pixels / np.float32(255)
-
-
-def _standardize(pixels: np.ndarray) -> np.ndarray:
-    return (pixels - pixels.mean()) / max(float(pixels.std()), 1e-6)
-
-
 def _imagenet(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[2:] != (3,):
         raise ValueError("--preprocess imagenet is for models of images with 3 channels.")
-    return (_unit(pixels) - _MEAN) / _DEVIATION
+    return (pixels / np.float32(255) - _MEAN) / _DEVIATION
 
 
 PREPROCESSING: dict[Preprocess, Prepare] = {
     Preprocess.none: lambda pixels: pixels,
-    Preprocess.unit: _unit,
+    Preprocess.unit: lambda pixels: pixels / np.float32(255),
     Preprocess.imagenet: _imagenet,
-    Preprocess.standardize: _standardize,
+    Preprocess.standardize: lambda pixels: (
+        (pixels - pixels.mean()) / max(float(pixels.std()), 1e-6)
+    ),
 }
