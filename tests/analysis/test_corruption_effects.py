@@ -353,7 +353,7 @@ def test_signals_have_an_effect_and_no_picture():
 @pytest.mark.parametrize(
     ("changed", "error", "told"),
     [
-        ({"explainer": 3}, TypeError, "must have a model and explain_wavelet, got a int"),
+        ({"explainer": 3}, TypeError, "with model and explain_wavelet, got 3"),
         ({"corruption": "snow"}, ValueError, "name must be one of"),
         ({"severity": 9}, ValueError, r"severity must be one of \(1, 2, 3, 4, 5\)"),
         ({"corruption": lambda x: x[:1]}, ValueError, "of the shape of these"),
@@ -486,5 +486,5 @@ def test_bad_arguments_of_robustness_are_told(images, changed, error, told):
 
 def test_an_explainer_without_a_model_is_refused(images, targets):
     explainer = SimpleNamespace(explain_wavelet=None)
-    with pytest.raises(TypeError, match="must have a model"):
+    with pytest.raises(TypeError, match="with model and explain"):
         corruption_effect(explainer, images, targets, "fog")

@@ -18,7 +18,7 @@ from scipy import stats
 
 from wam_xplique import WCAM, WaveletExplanation, WaveletGradientInput
 from wam_xplique.analysis import ProfileComparison, ScaleProfile, compare_profiles, scale_profile
-from wam_xplique.analysis.moments import Moments
+from wam_xplique.analysis.profile import Moments
 
 from ..metrics.helpers import Network, each_framework, noise
 from ..metrics.helpers import given as given_to

@@ -19,7 +19,7 @@ from ..batches import gather
 from ..checks import check_integer, warn
 from ..explanation import WaveletExplanation, has_importance, mean_share
 from .figures import as_pixels, draw_coefficients
-from .predictions import how_asked, one_hot
+from .predictions import as_explained
 
 STEPS = 16
 MOST_IMAGES = 3
@@ -166,8 +166,7 @@ class ScaleProfileCallback(keras.callbacks.Callback):
     def _explain(self) -> WaveletExplanation:
         assert self._batch is not None
         inputs, targets = self._batch
-        size = getattr(self._explainer, "batch_size", None)
-        classes = one_hot(targets, self.model, inputs, size, **how_asked(self._explainer))
+        classes = as_explained(targets, self._explainer, inputs)
         return self._explainer.explain_wavelet(inputs, classes)
 
     def _write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,7 @@ from ..batches import batches
 from ..checks import check_fraction, check_integer, warn
 from ..explanation import WaveletExplanation, has_importance
 from ..intervals import student
-from .moments import Moments
-from .predictions import how_asked, one_hot
+from .predictions import as_explained, how_asked
 from .profile_plots import draw_comparison, draw_profile
 
 ALL = "all"
@@ -72,12 +71,12 @@ class ScaleProfile:
 
         They hold for inputs drawn at random. Of one input nothing is known: they are 0 to 1.
         """
-        return self._interval(self.mean, self.std)
+        return self._intervals[: len(self.scales)]
 
     @property
     def band_interval(self) -> np.ndarray:
         """The same intervals (B, 2) for the bands."""
-        return self._interval(self.band_mean, self.band_std)
+        return self._intervals[len(self.scales) :]
 
     def plot(self) -> Figure:
         """
@@ -95,13 +94,9 @@ class ScaleProfile:
         `left_out`, what was left out of the explanations has rows as well, of NaN.
         """
         keys = [*((scale, ALL) for scale in self.scales), *self.bands]
-        low, high = np.concatenate([self.interval, self.band_interval]).T
+        (mean, std), (low, high) = self._moments, self._intervals.T
         table = pd.DataFrame(keys, columns=["scale", "orientation"]).assign(
-            mean=np.concatenate([self.mean, self.band_mean]),
-            std=np.concatenate([self.std, self.band_std]),
-            low=low,
-            high=high,
-            count=self.count,
+            mean=mean, std=std, low=low, high=high, count=self.count
         )
         return table if left_out else _measured(table)
 
@@ -135,7 +130,14 @@ class ScaleProfile:
 
         return read(path, build, "a ScaleProfile")
 
-    def _interval(self, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    @property
+    def _moments(self) -> np.ndarray:
+        """Means and deviations (2, level + 1 + B), of the scales, then of the bands."""
+        return np.hstack([[self.mean, self.std], [self.band_mean, self.band_std]])
+
+    @property
+    def _intervals(self) -> np.ndarray:
+        mean, std = self._moments
         if self.count < 2:
             return np.where(np.isnan(mean)[:, np.newaxis], np.nan, [0.0, 1.0])
         error = std / np.sqrt(self.count)
@@ -159,11 +161,8 @@ def scale_profile(
     Explain a model over a data set, and take the mean importance of each scale and orientation.
 
     The data are gone through once, batch by batch. Neither inputs nor explanations are kept, so
-    that the memory needed does not grow with the data set.
-
-    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-    (2025), figure 10. Kasmi & al., Assessment of the Reliability of a Model's Decision by
-    Generalizing Attribution to the Wavelet Domain (2023), figure 13 and tables 1, 4 and 5.
+    that the memory needed does not grow with the data set (WAM figure 10; WCAM figure 13 and
+    tables 1, 4 and 5).
 
     Parameters
     ----------
@@ -189,8 +188,7 @@ def scale_profile(
     Returns
     -------
     profile
-        Means and standard deviations of the shares; inputs in which nothing has importance count
-        for none of them. A warning tells their number.
+        Means and deviations of the shares, of the inputs in which anything has importance.
 
     Raises
     ------
@@ -204,15 +202,16 @@ def scale_profile(
         If the data end before `count` inputs, or inputs have no importance.
     """
     check_integer("count", count, lowest=1, optional=True)
-    if confidence is None:
-        raise ValueError("confidence must be a number between 0 and 1, got None.")
-    check_fraction("confidence", confidence)
+    check_fraction("confidence", confidence, optional=False)
     check_explainer(explainer)
     moments, seen, explanation = Moments(), 0, None
     levels: set[int] = set()
     total = len(data) if hasattr(data, "shape") else count
+    model = explainer.model if how_asked(explainer)["front_end"] is None else None
+    parts = batches(data, targets, count, getattr(explainer, "batch_size", None), model)
     with tqdm(total=total, desc="profile", unit="input", disable=not verbose) as progress:
-        for inputs, classes in _batches(explainer, data, targets, count):
+        for inputs, classes in parts:
+            classes = as_explained(classes, explainer, inputs)
             explanation = explainer.explain_wavelet(inputs, classes)
             levels.add(explanation.level)
             if len(levels) > 1:
@@ -227,7 +226,64 @@ def scale_profile(
         raise ValueError("data must not be empty, got no inputs.")
     if count is not None and seen < count:
         warn(f"The data ended after {seen} of {count} inputs; the profile is of these.")
-    return _profile(explainer, explanation, moments, seen - moments.count, confidence, name)
+    if not moments.count:
+        raise ValueError(f"None of the {seen} inputs has any importance: there are no shares.")
+    empty = seen - moments.count
+    if empty:
+        warn(f"In {empty} of {seen} inputs nothing has importance; the profile is of the others.")
+    ends = [len(explanation.scales)]
+    (mean, band_mean), (std, band_std) = (np.split(m, ends) for m in (moments.mean, moments.std))
+    return ScaleProfile(
+        scales=tuple(explanation.scales),
+        bands=tuple(explanation.band_importance()),
+        mean=mean,
+        std=std,
+        band_mean=band_mean,
+        band_std=band_std,
+        count=moments.count,
+        empty=empty,
+        method=type(explainer).__name__,
+        wavelet=str(explanation.wavelet),
+        confidence=confidence,
+        name=name,
+    )
+
+
+class Moments:
+    """
+    Running mean and variance of rows, which are not kept.
+
+    Ref. Chan, Golub & LeVeque, Algorithms for Computing the Sample Variance (1983), eq. 2.1.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: np.ndarray = np.zeros(())
+        self._squares: np.ndarray = np.zeros(())
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take in more rows (N, K), of any N."""
+        if not len(rows):
+            return
+        mean = rows.mean(axis=0)
+        total = self.count + len(rows)
+        shift = mean - self.mean
+        between = shift**2 * (self.count * len(rows) / total)
+        self._squares = self._squares + ((rows - mean) ** 2).sum(axis=0) + between
+        self.mean = self.mean + shift * (len(rows) / total)
+        self.count = total
+
+    @property
+    def std(self) -> np.ndarray:
+        """The standard deviation (K,), with count − 1 in the denominator; NaN for one row."""
+        return np.sqrt(self._squares / (self.count - 1 or np.nan))
+
+
+def _informative(explanation: WaveletExplanation) -> np.ndarray:
+    """The shares (N, level + 1 + B) of scales and bands, of inputs that have any importance."""
+    scales, bands = explanation.scale_importance(), explanation.band_importance().values()
+    rows = np.concatenate([scales, np.stack(list(bands), axis=-1)], axis=1)
+    return rows[has_importance(scales)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,13 +312,11 @@ class ProfileComparison:
         first one's confidence level, cut to differences of shares (-1 to 1). They are missing
         for the first model itself.
         """
-        tables = {
-            name: profile.to_dataframe(left_out=True) for name, profile in self.profiles.items()
-        }
-        first, *others = self.profiles
-        for name in others:
-            differences = _welch(self.profiles[first], self.profiles[name])
-            tables[name] = tables[name].assign(**differences)
+        first = next(iter(self.profiles.values()))
+        tables: dict[str, pd.DataFrame] = {}
+        for name, profile in self.profiles.items():
+            differences = _welch(first, profile) if tables else {}
+            tables[name] = profile.to_dataframe(left_out=True).assign(**differences)
         table = pd.concat(tables, names=["model"]).reset_index("model").reset_index(drop=True)
         return table if left_out else _measured(table)
 
@@ -272,9 +326,7 @@ def _measured(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["mean"].notna()].reset_index(drop=True)
 
 
-def compare_profiles(
-    *profiles: ScaleProfile | Mapping[str, ScaleProfile],
-) -> ProfileComparison:
+def compare_profiles(*profiles: ScaleProfile | Mapping[str, ScaleProfile]) -> ProfileComparison:
     """
     Set the profiles of two or more models beside each other, and compare them with the first.
 
@@ -314,72 +366,18 @@ def compare_profiles(
 
 def check_explainer(explainer: Any) -> None:
     """Check that an explainer is one in the wavelet domain, and not a class of these."""
-    if isinstance(explainer, type) or not hasattr(explainer, "explain_wavelet"):
+    needed = all(hasattr(explainer, name) for name in ("model", "explain_wavelet"))
+    if isinstance(explainer, type) or not needed:
         raise TypeError(
-            "explainer must be an explainer in the wavelet domain, with explain_wavelet, got "
-            f"{explainer!r}."
+            "explainer must be an explainer in the wavelet domain, with model and "
+            f"explain_wavelet, got {explainer!r}."
         )
-
-
-def _batches(
-    explainer: Any, data: Any, targets: Any, count: int | None
-) -> Iterator[tuple[Any, Any]]:
-    """Inputs, and targets as the explainer takes them."""
-    model, how = explainer.model, how_asked(explainer)
-    size = getattr(explainer, "batch_size", None)
-    seen = model if how["front_end"] is None else None
-    for inputs, classes in batches(data, targets, count, size, seen):
-        yield inputs, one_hot(classes, model, inputs, size, **how)
-
-
-def _informative(explanation: WaveletExplanation) -> np.ndarray:
-    """The shares (N, level + 1 + B) of scales and bands, of inputs that have any importance."""
-    scales, bands = explanation.scale_importance(), explanation.band_importance().values()
-    rows = np.concatenate([scales, np.stack(list(bands), axis=-1)], axis=1)
-    return rows[has_importance(scales)]
-
-
-def _profile(
-    explainer: Any,
-    explanation: WaveletExplanation,
-    moments: Moments,
-    empty: int,
-    confidence: float,
-    name: str | None,
-) -> ScaleProfile:
-    if not moments.count:
-        raise ValueError(f"None of the {empty} inputs has any importance: there are no shares.")
-    if empty:
-        warn(
-            f"In {empty} of {empty + moments.count} inputs nothing has importance; the profile is "
-            "of the others."
-        )
-    ends = [len(explanation.scales)]
-    (mean, band_mean), (std, band_std) = (
-        np.split(values, ends) for values in (moments.mean, moments.std)
-    )
-    return ScaleProfile(
-        scales=tuple(explanation.scales),
-        bands=tuple(explanation.band_importance()),
-        mean=mean,
-        std=std,
-        band_mean=band_mean,
-        band_std=band_std,
-        count=moments.count,
-        empty=empty,
-        method=type(explainer).__name__,
-        wavelet=str(explanation.wavelet),
-        confidence=confidence,
-        name=name,
-    )
 
 
 def _welch(first: ScaleProfile, other: ScaleProfile) -> dict[str, np.ndarray]:
     """The difference of the other's means from the first's, and Welch's interval of it."""
-    both = (first, other)
-    means = [np.concatenate([profile.mean, profile.band_mean]) for profile in both]
-    stds = [np.concatenate([profile.std, profile.band_std]) for profile in both]
-    counts = np.array([[profile.count] for profile in both])
+    means, stds = np.stack([first._moments, other._moments], axis=1)
+    counts = np.array([[first.count], [other.count]])
     difference = means[1] - means[0]
     if counts.min() < 2:
         interval = difference[:, np.newaxis] + [-np.inf, np.inf]
