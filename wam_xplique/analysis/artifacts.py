@@ -64,8 +64,7 @@ def conciseness_preciseness(
     Parameters
     ----------
     probability
-        Probabilities (N, 2) of the explained class, of the inputs (above 0) and of the
-        explanations.
+        Probabilities (N, 2) of the explained class, of the inputs (above 0) and explanations.
     original, explanation, information
         As for `retained_information`, as are the errors.
 

@@ -45,10 +45,8 @@ class Explained:
 
     Parameters
     ----------
-    images
-        Images as they are before preprocessing, channels last.
-    explanation
-        The explanation of the targets' scores.
+    images, explanation
+        Images before preprocessing, channels last, and the explanation of the targets' scores.
     classes, scores
         The classes (N,) predicted, and the model's outputs (N,) for the targets.
     """
@@ -74,11 +72,9 @@ class CorruptionEffect:
         The classes (N,) whose scores are explained.
     clean, corrupted
         The images, predictions and explanations.
-    distances
-        How far the importance moved.
-    floor
-        How far it moves on the clean images with another seed, None if not asked for: what lies
-        below is the explainer's noise.
+    distances, floor
+        How far the importance moved, and how far it moves on the clean images with another seed
+        (None if not asked for): what lies below is the explainer's noise.
     """
 
     corruption: str
@@ -133,10 +129,8 @@ class CorruptionEffect:
 
         Parameters
         ----------
-        index
-            Which image.
-        classes
-            Names of the classes.
+        index, classes
+            Which image, and names of the classes.
 
         Raises
         ------
@@ -265,11 +259,9 @@ def corruption_effect(
 
     Raises
     ------
-    TypeError
-        If images are PyTorch's, or the explainer has no `explain_wavelet` or no model.
-    ValueError
-        If images, corruption, targets and model do not fit together, or a floor is asked for but
-        the explainer has no seed.
+    TypeError, ValueError
+        If images are PyTorch's, the explainer has no model or no `explain_wavelet`, arguments do
+        not fit together, or a floor is asked for but the explainer has no seed.
     """
     check_explainer(explainer)
     other = _with_next_seed(explainer) if floor else None
@@ -292,7 +284,7 @@ def corruption_effect(
 
 
 def _with_next_seed(explainer: Any) -> Any:
-    """The same explainer with another seed."""
+    """The same explainer with another seed, its sampler's too where that has one of its own."""
     other = copy.copy(explainer)
     seeded = [other]
     if hasattr(other, "sampler") and not getattr(other.sampler, "of_explainer", False):
@@ -300,9 +292,8 @@ def _with_next_seed(explainer: Any) -> Any:
         seeded.append(other.sampler)
     for holder in seeded:
         if not hasattr(holder, "seed"):
-            raise ValueError(
-                f"floor=True needs a seed to change, which a {type(holder).__name__} has not."
-            )
+            name = type(holder).__name__
+            raise ValueError(f"floor=True needs a seed to change, which a {name} has not.")
         holder.seed += 1
     return other
 
@@ -316,12 +307,11 @@ def _corrupted(
         return f"{corruption.replace('_', ' ')} {severity}", made
     name = getattr(corruption, "__name__", "corrupted").replace("_", " ")
     made = np.asarray(corruption(images.copy()) if callable(corruption) else corruption)
+    must = "corruption must give"
     if made.shape != images.shape:
-        raise ValueError(
-            f"corruption must give images of the shape of these, {images.shape}, got {made.shape}."
-        )
+        raise ValueError(f"{must} images of the shape of these, {images.shape}, got {made.shape}.")
     if made.dtype.kind not in "biuf" or not np.isfinite(made).all():
-        raise ValueError(f"corruption must give finite numbers, got NaN or {made.dtype}.")
+        raise ValueError(f"{must} finite numbers, got NaN or {made.dtype}.")
     return name, made.astype(np.float32)
 
 

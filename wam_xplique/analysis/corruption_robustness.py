@@ -100,17 +100,16 @@ def robustness(
     corruptions, severities
         Names among `wam_xplique.datasets.CORRUPTIONS`, and severities from 1 to 5.
     batch_size
-        Most corrupted images at once; None for no limit. It is halved where the device has too
-        little memory.
+        Most corrupted images at once; None for no limit. Halved where the device has too little
+        memory.
     verbose
         Whether to show the progress.
 
     Raises
     ------
-    TypeError
-        If images are PyTorch's, or `model` is no model.
-    ValueError
-        If model, images and targets do not fit together, or a corruption or severity is unknown.
+    TypeError, ValueError
+        If images are PyTorch's, `model` is none, model, images and targets do not fit together, or
+        a corruption or severity is unknown.
     """
     check_integer("batch_size", batch_size, lowest=1, optional=True)
     corruptions = _some("corruptions", corruptions, CORRUPTIONS)
@@ -222,8 +221,7 @@ def depth_robustness(models: Mapping[str, tuple[DecisiveImages, Robustness]]) ->
     Raises
     ------
     ValueError
-        If there is no model, images are not sufficient ones, or not as many as the inputs whose
-        robustness is given.
+        If there is no model, or the images are not sufficient ones of these inputs.
     """
     if not models:
         raise ValueError("models must hold one or more models, got none.")

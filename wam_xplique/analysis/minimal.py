@@ -185,7 +185,8 @@ class ParetoFront:
         figure, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
         x, y = self.sparsity.mean(axis=1), self.score.mean(axis=1)
         errors = standard_error(self.score), standard_error(self.sparsity)
-        ax.errorbar(x, y, *errors, color=BAR_COLOR, marker="o", markersize=4, **_WHISKERS)
+        look: dict[str, Any] = {"color": BAR_COLOR, "ecolor": WHISKER_COLOR, "capsize": 2}
+        ax.errorbar(x, y, *errors, fmt="o-", markersize=4, elinewidth=1, **look)
         name, values = self._named
         for value, place in zip(values, zip(x, y, strict=True), strict=True):
             text = f"{'α' if name == 'alpha' else name} = {value:g}"
@@ -209,9 +210,6 @@ class ParetoFront:
     @property
     def _named(self) -> tuple[str, np.ndarray]:
         return ("keep", self.keeps) if self.alphas is None else ("alpha", self.alphas)
-
-
-_WHISKERS: dict[str, Any] = {"ecolor": WHISKER_COLOR, "elinewidth": 1, "capsize": 2}
 
 
 def minimal_images(
@@ -310,25 +308,16 @@ def minimal_images(
     model = Model(cut_at_layer(model, output_layer), operator, front_end=front_end, **how)
     inputs, targets = gathered(inputs, targets, model)
     found = prepare(model, inputs, targets, ndim=ndim, channels=channels, explained=explained)
-    backend, layout = found.backend, found.layout
-    seen = front_end
-    if value_range is not None:
-        low, high = value_range = _checked_range(value_range, found)
-
-        def seen(x: Any) -> Any:
-            x = backend.clip(x, low, high)
-            return x if front_end is None else front_end(x)
+    layout, axes = found.layout, found.layout.spatial_axes
+    seen = front_end if value_range is None else _clipped(value_range, found, front_end)
 
     def asked(operator: Any) -> Model:
-        return Model(model.model, operator, front_end=seen, **how).called_with(
-            found.model.structure
-        )
+        asking = Model(model.model, operator, front_end=seen, **how)
+        return asking.called_with(found.model.structure)
 
     size, progress = BatchSize(batch_size), Progress("step", verbose)
     options = {
-        "transform": WaveletTransform.fitting(
-            found.shape, wavelet, level, mode, layout.spatial_axes
-        ),
+        "transform": WaveletTransform.fitting(found.shape, wavelet, level, mode, axes),
         "keep": float(keep),
         "alpha": None if alpha is None else float(alpha),
         "channel_axis": None if per_channel else layout.channel_axis,
@@ -345,13 +334,13 @@ def minimal_images(
     def of_block(rows: slice) -> MinimalImages:
         return _minimal(found[rows], scored, steady, value_range, options)
 
-    minimal: MinimalImages = by_blocks(len(found), of_block, size, backend, progress)
+    minimal: MinimalImages = by_blocks(len(found), of_block, size, found.backend, progress)
     length = 1 + int(minimal.steps.max())
     curves = {name: getattr(minimal, name)[:, :length] for name in ("scores", "norms", "alphas")}
-    unmoved = np.flatnonzero(minimal.best == 0)
-    if len(unmoved):
+    unmoved = np.flatnonzero(minimal.best == 0).tolist()
+    if unmoved:
         warn(
-            f"The minimal images of inputs {unmoved.tolist()} are these inputs themselves: no step "
+            f"The minimal images of inputs {unmoved} are these inputs themselves: no step "
             "led to a better mask. A saturated model, that gives no gradient, does this (explain "
             "its logits), values beyond the range it knows, a learning_rate or max_steps too small."
         )
@@ -390,7 +379,9 @@ def _minimal(
         rivals = np.stack([backend.to_numpy(r) for r in (before, scores(steady[1], left))], axis=1)
         is_logit = rivals < operators.NO_LOGITS
         probability = np.where(is_logit, scipy.special.expit(kept - rivals), kept)
-    images = found.images if value_range is None else np.clip(found.images, *value_range)
+    images = found.images
+    if value_range is not None:
+        images = np.clip(images, *map(float, value_range))
     return MinimalImages(
         layout.to_channels_last(backend.to_numpy(x)),
         layout.to_channels_last(images),
@@ -411,16 +402,21 @@ def _is_classification(inputs: Inputs) -> bool:
     return inputs.model.takes_labels and one_hot and bool((rows.sum(1) == 1).all())
 
 
-def _checked_range(value_range: Any, inputs: Inputs) -> tuple[float, float]:
-    """The lowest and the highest value of an input, which the inputs keep to."""
+def _clipped(
+    value_range: Any, inputs: Inputs, front_end: Callable[[Any], Any] | None
+) -> Callable[[Any], Any]:
+    """What brings values into a range, which the inputs keep to, and stands before a front end."""
     low, high = check_range("value_range", value_range)
     slack, (least, most) = 1e-5 * (high - low), inputs.value_range()
     if least < low - slack or most > high + slack:
-        raise ValueError(
-            f"value_range={value_range!r} must hold all inputs, which go from {least:g} to "
-            f"{most:g}."
-        )
-    return low, high
+        told = f"value_range={value_range!r} must hold all inputs"
+        raise ValueError(f"{told}, which go from {least:g} to {most:g}.")
+
+    def clipped(x: Any) -> Any:
+        x = inputs.backend.clip(x, low, high)
+        return x if front_end is None else front_end(x)
+
+    return clipped
 
 
 def pareto_front(

@@ -63,20 +63,16 @@ def as_explained(targets: Any, explainer: Any, inputs: Any) -> Any:
         return targets
     outputs = predict_as(explainer, inputs)
     if outputs.shape[1] < 2:
-        raise ValueError(
-            "The model must have at least two classes to predict one of them, got outputs of "
-            f"shape {outputs.shape}; give targets."
-        )
+        must = "The model must have at least two classes to predict one of them"
+        raise ValueError(f"{must}, got outputs of shape {outputs.shape}; give targets.")
     return weights_of(outputs.argmax(axis=1), outputs.shape[1])
 
 
 def _checked(outputs: np.ndarray, count: int) -> np.ndarray:
     outputs = outputs[:, np.newaxis] if outputs.shape == (count,) else outputs
     if outputs.ndim != 2 or len(outputs) != count:
-        raise ValueError(
-            f"The model must give scores (N, classes), got outputs of shape {outputs.shape} for "
-            f"{count} inputs."
-        )
+        told = f"got outputs of shape {outputs.shape} for {count} inputs"
+        raise ValueError(f"The model must give scores (N, classes), {told}.")
     if not np.isfinite(outputs).all():
         raise ValueError("The model gives NaN or infinite outputs.")
     return outputs

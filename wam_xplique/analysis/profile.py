@@ -20,8 +20,6 @@ from ..intervals import student
 from .predictions import as_explained, how_asked
 from .profile_plots import draw_comparison, draw_profile
 
-ALL = "all"
-
 
 @dataclass(frozen=True, eq=False)
 class ScaleProfile:
@@ -33,8 +31,7 @@ class ScaleProfile:
     scales
         The scales (level + 1), approximation first, then coarse to fine.
     bands
-        Scale and orientation of each of the B bands, such as ``("2-4 px", "da")``, in the same
-        order.
+        Scale and orientation of each of the B bands in this order, such as ``("2-4 px", "da")``.
     mean, std
         Mean and standard deviation (level + 1,) of the scales' shares over the inputs; the
         deviation is NaN for one input.
@@ -93,12 +90,12 @@ class ScaleProfile:
         Columns scale, orientation, mean, std, low, high (of the interval) and count; with
         `left_out`, what was left out of the explanations has rows as well, of NaN.
         """
-        keys = [*((scale, ALL) for scale in self.scales), *self.bands]
+        keys = [*((scale, "all") for scale in self.scales), *self.bands]
         (mean, std), (low, high) = self._moments, self._intervals.T
         table = pd.DataFrame(keys, columns=["scale", "orientation"]).assign(
             mean=mean, std=std, low=low, high=high, count=self.count
         )
-        return table if left_out else _measured(table)
+        return table if left_out else table.dropna(subset="mean", ignore_index=True)
 
     def check(self) -> None:
         """Raise a ValueError if the arrays do not fit the scales and bands, or are no shares."""
@@ -169,13 +166,12 @@ def scale_profile(
     explainer
         Any explainer of the package that has `explain_wavelet`.
     data
-        An array or tensor; or a `tf.data.Dataset`, batched or not, a PyTorch `DataLoader`, or any
-        iterable of batches ``(inputs, targets, ...)``, or with "predicted" of inputs alone.
-        Inputs are as for the explainer: PyTorch tensors have channels first.
+        An array or tensor, or what holds batches ``(inputs, targets, ...)``: a `tf.data.Dataset`,
+        batched or not, a PyTorch `DataLoader`, any iterable; with "predicted" also of inputs
+        alone. Inputs are as for the explainer: PyTorch tensors have channels first.
     targets
         What is explained: one-hot classes or integer labels of an array or tensor; None where the
-        data hold them; "predicted" for the classes that the model predicts, whatever the data
-        hold.
+        data hold them; "predicted" for the classes that the model predicts in any case.
     count
         Most inputs to explain, those that come first; all by default.
     confidence
@@ -185,16 +181,11 @@ def scale_profile(
     verbose
         Whether to show the progress.
 
-    Returns
-    -------
-    profile
-        Means and deviations of the shares, of the inputs in which anything has importance.
-
     Raises
     ------
     TypeError, ValueError
         If `explainer` or `data` are none of these, the data are empty, no input has any importance,
-        their sizes have different numbers of levels, or an argument is not valid.
+        sizes have different numbers of levels, or an argument is not valid.
 
     Warns
     -----
@@ -318,12 +309,7 @@ class ProfileComparison:
             differences = _welch(first, profile) if tables else {}
             tables[name] = profile.to_dataframe(left_out=True).assign(**differences)
         table = pd.concat(tables, names=["model"]).reset_index("model").reset_index(drop=True)
-        return table if left_out else _measured(table)
-
-
-def _measured(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of what was not left out."""
-    return table[table["mean"].notna()].reset_index(drop=True)
+        return table if left_out else table.dropna(subset="mean", ignore_index=True)
 
 
 def compare_profiles(*profiles: ScaleProfile | Mapping[str, ScaleProfile]) -> ProfileComparison:
@@ -333,14 +319,12 @@ def compare_profiles(*profiles: ScaleProfile | Mapping[str, ScaleProfile]) -> Pr
     Parameters
     ----------
     profiles
-        The profiles one by one, which have names of their own, or one mapping of profiles by their
-        names.
+        The profiles one by one, which have names of their own, or a mapping of them by their names.
 
     Raises
     ------
     TypeError, ValueError
-        If they are no profiles, fewer than two, their names are missing or the same, or they are of
-        other scales or wavelets.
+        If they are no profiles, fewer than two, without names or of the same, or of other scales.
     """
     given: list[tuple[Any, Any]] = [(getattr(p, "name", None), p) for p in profiles]
     if len(profiles) == 1 and isinstance(profiles[0], Mapping):
@@ -353,13 +337,13 @@ def compare_profiles(*profiles: ScaleProfile | Mapping[str, ScaleProfile]) -> Pr
     names = [name for name, _ in given]
     if len(given) < 2 or len(set(names)) < len(names):
         raise ValueError(f"profiles must be two or more of different names, got {names}.")
-    kinds = [(profile.scales, profile.bands, profile.wavelet) for _, profile in given]
-    for name, kind in zip(names, kinds, strict=True):
-        if kind != kinds[0]:
+    first, *others = [(p.scales, p.bands, p.wavelet) for _, p in given]
+    for name, other in zip(names[1:], others, strict=True):
+        if other != first:
             raise ValueError(
-                f"profiles must be of the same scales, orientations and wavelet: {names[0]!r} has "
-                f"{list(kinds[0][0])} of {kinds[0][2]!r}, but {name!r} has {list(kind[0])} of "
-                f"{kind[2]!r}."
+                "profiles must be of the same scales, orientations and wavelet: "
+                f"{names[0]!r} has {list(first[0])} of {first[2]!r}, but {name!r} has "
+                f"{list(other[0])} of {other[2]!r}."
             )
     return ProfileComparison(dict(given))
 

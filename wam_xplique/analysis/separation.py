@@ -16,8 +16,7 @@ from ..inputs import as_numbers
 from ..model import on_host
 from ..plots.gallery import plot_gallery
 
-LOUDEST = 120
-"""dB between what single precision still adds up."""
+LOUDEST = 120  # dB between what single precision still adds up
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,11 +163,10 @@ def mix(
     given = {"waveforms": waveforms, "others": others}
     arrays = {name: on_host(as_numbers(name, array)) for name, array in given.items()}
     for name, array in arrays.items():
-        if array.ndim != 2 or array.shape != arrays["waveforms"].shape:
-            raise ValueError(
-                f"{name} must be of one shape (N, T), got {array.shape} beside "
-                f"{arrays['waveforms'].shape}."
-            )
+        shapes = array.shape, arrays["waveforms"].shape
+        if array.ndim != 2 or shapes[0] != shapes[1]:
+            told = f"got {shapes[0]} beside {shapes[1]}"
+            raise ValueError(f"{name} must be of one shape (N, T), {told}.")
         bad = np.flatnonzero(~np.isfinite(array).all(axis=1) | ~array.any(axis=1)).tolist()
         if bad:
             raise ValueError(f"{name} must be finite and not silent; those at {bad} are not.")

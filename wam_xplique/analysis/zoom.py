@@ -49,8 +49,8 @@ class ZoomConsistency:
         """
         Draw the shares of the scales, as they were and zoomed in (WCAM table 1).
 
-        Two bars for each scale in the scene, and one for the new one: means over the inputs, with
-        standard deviations. The approximation is left out where it takes no part.
+        Means over the inputs, with standard deviations. The approximation is left out where it
+        takes no part.
         """
         table = self.to_dataframe()
         table = table[int(not table.loc[0, ["regular", "zoomed"]].sum()) :]
@@ -101,8 +101,7 @@ def zoom_views(
     Raises
     ------
     TypeError, FileNotFoundError, ValueError
-        If an image is neither a file nor an array of bytes, there is none, a file is not there or
-        cannot be read, or an argument is not as above.
+        If there is no image, one is neither file nor bytes, or a file is not there or not read.
     """
     check_integer("size", size, lowest=1)
     check_integer("resize", resize, lowest=size)
@@ -130,9 +129,9 @@ def zoom_consistency(regular: WaveletExplanation, zoomed: WaveletExplanation) ->
     Parameters
     ----------
     regular, zoomed
-        Explanation of the inputs, and of their middles magnified twice (from finer originals, or
-        there is nothing new to see; `zoom_views` makes both), by the same method with one more
-        level.
+        Explanations of the inputs, and of their middles magnified twice (from finer originals, or
+        there is nothing new to see; `zoom_views` makes both), by the same method, the latter with
+        one more level.
 
     Raises
     ------
