@@ -295,7 +295,7 @@ def test_the_picture_of_an_effect(keras_model, images, targets):
     top = max(side.explanation.mosaic()[2].max() for side in (found.clean, found.corrupted))
     for ax in (mosaic, other):
         assert ax.images[0].get_clim() == (0, pytest.approx(top))
-    drawn = [patch.get_width() for patch in scales.patches]
+    drawn = [patch.get_height() for patch in scales.patches]
     shares = [e.explanation.scale_importance()[2, 1:] for e in (found.clean, found.corrupted)]
     np.testing.assert_allclose(drawn, np.concatenate(shares))
     changes = [patch.get_width() / 100 for patch in bands.patches]

@@ -40,6 +40,11 @@ def retained_information(original: Any, explanation: Any, information: str = "l1
     ------
     ValueError
         If `information` is unknown, or the shapes differ.
+
+    Examples
+    --------
+    >>> retained_information(np.ones((1, 4)), np.array([[1, 1, 0, 0]]))
+    array([0.5])
     """
     check_choice("information", information, INFORMATION, optional=False)
     rows = [_rows(values) for values in (original, explanation)]
@@ -108,6 +113,12 @@ def hallucination_score(original: Any, explanation: Any, threshold: float = 0.1)
     ------
     ValueError
         If both are not images of the same shape, or leave [0, 1].
+
+    Examples
+    --------
+    >>> square = np.pad(np.ones((1, 8, 8)), [(0, 0), (8, 8), (8, 8)])
+    >>> hallucination_score(square, square)
+    array([0.])
     """
     check_number("threshold", threshold, lowest=0)
     images = [np.asarray(values, float) for values in (original, explanation)]

@@ -31,6 +31,7 @@ from ..plots.explanation import ORIENTATIONS
 from .distances import Distances, importance_distances
 from .predictions import predict_as
 from .profile import check_explainer
+from .profile_plots import draw_groups
 
 Corruption = str | Callable[[np.ndarray], np.ndarray] | np.ndarray
 
@@ -189,19 +190,11 @@ class CorruptionEffect:
 
     def _draw_scales(self, ax: Axes, index: int) -> None:
         first = first_drawn(self.clean.explanation)
-        labels = self.clean.explanation.scales[first:]
-        places = np.arange(len(labels))
-        looks = (-0.2, CLEAN_COLOR), (0.2, BAR_COLOR)
-        for (name, side), (shift, color) in zip(self._sides, looks, strict=True):
+        groups = []
+        for (name, side), color in zip(self._sides, (CLEAN_COLOR, BAR_COLOR), strict=True):
             shares = side.explanation.scale_importance()[index, first:]
-            bars = ax.barh(places + shift, shares, 0.38, color=color, label=name)
-            ax.bar_label(bars, fmt="{:.0%}", padding=3, fontsize=7)
-        ax.set_yticks(places, labels, fontsize=8)
-        ax.tick_params(length=0)
-        ax.invert_yaxis()
-        ax.margins(x=0.2)
-        ax.set_xticks([])
-        ax.spines[["top", "right", "bottom"]].set_visible(False)
+            groups.append((shares, None, {"color": color, "label": name}))
+        draw_groups(ax, self.clean.explanation.scales[first:], groups)
         ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
 
     def _draw_bands(self, ax: Axes, index: int) -> None:

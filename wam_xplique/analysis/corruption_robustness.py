@@ -110,6 +110,13 @@ def robustness(
     TypeError, ValueError
         If images are PyTorch's, `model` is none, model, images and targets do not fit together, or
         a corruption or severity is unknown.
+
+    Examples
+    --------
+    >>> def is_bright(x):
+    ...     return np.stack([x.mean(axis=(1, 2)), 0 * x[:, 0, 0] + 0.5], axis=1)
+    >>> robustness(is_bright, np.full((1, 8, 8), 0.9), np.eye(2)[:1], ["contrast"]).share
+    array([1.])
     """
     check_integer("batch_size", batch_size, lowest=1, optional=True)
     corruptions = _some("corruptions", corruptions, CORRUPTIONS)

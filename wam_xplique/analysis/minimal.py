@@ -141,20 +141,12 @@ class MinimalImages(PerInput):
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each input: sparsity, strength, scores, if kept, multiplier, steps."""
-        pairs = () if self.probability is None else self.probability.T
-        names = ("probability before", "probability")[: len(pairs)]
-        return pd.DataFrame(
-            {
-                "sparsity": self.sparsity,
-                "strength": self.strength,
-                "original": self.original,
-                "score": self.score,
-                **dict(zip(names, pairs, strict=True)),
-                "kept": self.kept,
-                "multiplier": self.multiplier,
-                "steps": self.steps,
-            }
-        ).rename_axis("input")
+        names = ("sparsity", "strength", "original", "score", "kept", "multiplier", "steps")
+        table = pd.DataFrame({name: getattr(self, name) for name in names}).rename_axis("input")
+        if self.probability is not None:
+            for place, name in enumerate(("probability before", "probability")):
+                table.insert(4 + place, name, self.probability[:, place])
+        return table
 
 
 @dataclass(frozen=True, eq=False)

@@ -121,9 +121,8 @@ class ScaleProfile:
         """Read a profile that `save` wrote; a ValueError is raised for any other file."""
 
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> ScaleProfile:
-            header["scales"] = tuple(header["scales"])
-            header["bands"] = tuple((scale, key) for scale, key in header["bands"])
-            return cls(**{**header, **arrays})
+            names = {"scales": tuple(header["scales"]), "bands": tuple(map(tuple, header["bands"]))}
+            return cls(**{**header, **names, **arrays})
 
         return read(path, build, "a ScaleProfile")
 

@@ -159,6 +159,12 @@ def mix(
     ------
     ValueError
         If shapes differ, or a waveform is silent, not finite, or not (N, T).
+
+    Examples
+    --------
+    >>> mixtures, added = mix(np.ones((1, 4)), np.array([[1.0, -1, 1, -1]]))
+    >>> mixtures
+    array([[2., 0., 2., 0.]], dtype=float32)
     """
     given = {"waveforms": waveforms, "others": others}
     arrays = {name: on_host(as_numbers(name, array)) for name, array in given.items()}

@@ -122,6 +122,14 @@ def sufficient_images(
     ------
     ValueError, TypeError
         If model, inputs, targets and explanations do not fit together; see the message.
+
+    Examples
+    --------
+    >>> def model(x):
+    ...     return np.stack([x.sum(axis=1), 0 * x[:, 0] + 2.5], axis=1)
+    >>> x = np.ones((1, 8), np.float32)
+    >>> sufficient_images(model, x, np.eye(2)[:1], x, level=0).count
+    array([3])
     """
     options["include_approximation"] = include_approximation
     found = _Predictions(model, inputs, targets, **options)
@@ -150,7 +158,7 @@ def necessary_images(
 
 
 # What counts the coefficients, and what is left for the model then.
-DECIDE = {
+_DECIDE = {
     "sufficient": (sufficient_counts, keep_first),
     "necessary": (necessary_counts, remove_first),
 }
@@ -161,7 +169,7 @@ class _Predictions(InputFidelity):
 
     def decisive(self, kind: str, explanations: Any, tries: int) -> DecisiveImages:
         check_integer("tries", tries, lowest=1)
-        search, left = DECIDE[kind]
+        search, left = _DECIDE[kind]
         inputs, removal = self._inputs, self._removal_of(explanations)
         layout, backend = inputs.layout, inputs.backend
         labels = as_labels(self.targets)
