@@ -138,8 +138,8 @@ def hallucination_score(original: Any, explanation: Any, threshold: float = 0.1)
 
 def _edges(images: np.ndarray, threshold: float) -> np.ndarray:
     grey = images.mean(axis=-1) if images.ndim == 4 else images
-    slopes = [[scipy.ndimage.sobel(x, axis, mode="nearest") for x in grey] for axis in (0, 1)]
-    return np.hypot(*slopes) / 8 > threshold
+    down, along = ([scipy.ndimage.sobel(x, axis, mode="nearest") for x in grey] for axis in (0, 1))
+    return np.hypot(down, along) / 8 > threshold
 
 
 def _rows(values: Coefficients | np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ class Robustness:
             ax.text(column, row, f"{share:.0%}", ha="center", va="center", size=7, color=color)
         names = [name.replace("_", " ") for name in self.corruptions]
         ax.set_yticks(range(len(names)), names, fontsize=8)
-        ax.set_xticks(range(len(self.severities)), self.severities, fontsize=8)
+        ax.set_xticks(range(len(self.severities)), map(str, self.severities), fontsize=8)
         ax.tick_params(length=0)
         ax.set_xlabel("severity", fontsize=8)
         ax.set_title("predicted as their targets", fontsize=9)

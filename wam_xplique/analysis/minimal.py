@@ -200,7 +200,7 @@ class ParetoFront:
         return pd.DataFrame({"sparsity": self.sparsity.ravel(), **scores}, rows).reset_index()
 
     @property
-    def _named(self) -> tuple[str, np.ndarray]:
+    def _named(self) -> tuple[str, Any]:
         return ("keep", self.keeps) if self.alphas is None else ("alpha", self.alphas)
 
 
@@ -373,7 +373,8 @@ def _minimal(
         probability = np.where(is_logit, scipy.special.expit(kept - rivals), kept)
     images = found.images
     if value_range is not None:
-        images = np.clip(images, *map(float, value_range))
+        low, high = map(float, value_range)
+        images = np.clip(images, low, high)
     return MinimalImages(
         layout.to_channels_last(backend.to_numpy(x)),
         layout.to_channels_last(images),
