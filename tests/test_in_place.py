@@ -22,7 +22,7 @@ from wam_xplique.analysis import (
     scale_profile,
     sufficient_images,
 )
-from wam_xplique.analysis.predictions import one_hot, predict
+from wam_xplique.analysis.predictions import predict
 
 X = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
 Y = np.eye(2, dtype=np.float32)
@@ -131,7 +131,6 @@ ANY_MODEL: dict[str, Callable[..., Any]] = {
     **{cls: metric(getattr(metrics, cls)) for cls in metrics.__all__ if cls[0].isupper()},
     "report": of_report,
     "predict": lambda model, x, y: predict(model, x),
-    "one_hot": lambda model, x, y: one_hot(None, model, x),
     "scale_profile": of_profile,
     "sufficient_images": decisive(sufficient_images),
     "necessary_images": decisive(necessary_images),

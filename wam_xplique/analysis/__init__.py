@@ -3,8 +3,7 @@
 from .artifacts import conciseness_preciseness, hallucination_score, retained_information
 from .callback import ScaleProfileCallback
 from .corruption_effects import CorruptionEffect, Explained, corruption_effect
-from .corruption_robustness import Robustness, robustness
-from .depth import DepthRobustness, depth_robustness
+from .corruption_robustness import DepthRobustness, Robustness, depth_robustness, robustness
 from .distances import Distances, importance_distances
 from .minimal import MinimalImages, ParetoFront, minimal_images, pareto_front
 from .profile import ProfileComparison, ScaleProfile, compare_profiles, scale_profile

@@ -19,7 +19,7 @@ from ..batches import gather
 from ..checks import check_integer, warn
 from ..explanation import WaveletExplanation, has_importance, mean_share
 from .figures import as_pixels, draw_coefficients
-from .predictions import how_asked, one_hot
+from .predictions import as_explained
 
 STEPS = 16
 MOST_IMAGES = 3
@@ -50,9 +50,8 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         classes that the model predicts at the time.
     explainer
         What makes an explainer of the model: a class of explainers, or a function such as
-        ``lambda model: WCAM(model, grid_size=8)``. By default
-        `wam_xplique.WaveletIntegratedGradients` with 16 steps, the quickest of the methods that
-        tell the scale.
+        ``lambda model: WCAM(model, grid_size=8)``. By default `WaveletIntegratedGradients` with 16
+        steps, the quickest of the methods that tell the scale.
     every
         Epochs from one explanation to the next.
     count
@@ -68,11 +67,9 @@ class ScaleProfileCallback(keras.callbacks.Callback):
 
     Raises
     ------
-    ValueError
-        If an argument is not valid; when training begins, if the data end before `count` inputs,
-        they do not fit the model, or the CSV file has other columns.
-    TypeError
-        If `explainer` is not callable; when training begins, if the inputs are no data.
+    ValueError, TypeError
+        If an argument is not valid; when training begins, if the inputs are no data or end before
+        `count`, they do not fit the model, or the CSV file has other columns.
     """
 
     def __init__(
@@ -95,20 +92,14 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         if explainer is None:
             explainer = functools.partial(WaveletIntegratedGradients, steps=STEPS)
         if not callable(explainer):
-            raise TypeError(
-                "explainer must be a class of explainers or a function that makes one of a model, "
-                f"got {explainer!r}."
-            )
+            told = "explainer must be a class of explainers or a function that makes one of a model"
+            raise TypeError(f"{told}, got {explainer!r}.")
         if keras.backend.backend() != "tensorflow":
             raise ValueError(
                 f"The models must run in TensorFlow, but Keras runs in {keras.backend.backend()!r}."
             )
-        self.explainer = explainer
-        self.every = every
-        self.count = count
-        self.log_dir = log_dir
-        self.csv = csv
-        self.verbose = verbose
+        self.explainer, self.every, self.count = explainer, every, count
+        self.log_dir, self.csv, self.verbose = log_dir, csv, verbose
         self.seconds: float | None = None
         self._data = inputs, targets
         self._batch: tuple[Any, Any] | None = None
@@ -147,13 +138,11 @@ class ScaleProfileCallback(keras.callbacks.Callback):
                 told = f"{type(self._explainer).__name__} of {len(explanation)} inputs"
                 print(f"ScaleProfileCallback: {told} takes {self.seconds:.2g} s each time.")
         shares = explanation.scale_importance()
-        important = has_importance(shares)
-        if not important.all():
-            warn(
-                f"In {np.sum(~important)} of {len(shares)} inputs nothing has importance; "
-                "the shares are of the others."
-            )
-        if important.any():
+        empty = np.sum(~has_importance(shares))
+        if empty:
+            told = f"In {empty} of {len(shares)} inputs nothing has importance"
+            warn(f"{told}; the shares are of the others.")
+        if empty < len(shares):
             mean = mean_share(shares)
             found = {name: float(mean[index]) for index, name in self._scales.items()}
             self._write(epoch, found, explanation, {} if logs is None else logs)
@@ -166,8 +155,7 @@ class ScaleProfileCallback(keras.callbacks.Callback):
     def _explain(self) -> WaveletExplanation:
         assert self._batch is not None
         inputs, targets = self._batch
-        size = getattr(self._explainer, "batch_size", None)
-        classes = one_hot(targets, self.model, inputs, size, **how_asked(self._explainer))
+        classes = as_explained(targets, self._explainer, inputs)
         return self._explainer.explain_wavelet(inputs, classes)
 
     def _write(

@@ -29,8 +29,9 @@ from ..plots.drawing import (
 )
 from ..plots.explanation import ORIENTATIONS
 from .distances import Distances, importance_distances
-from .predictions import how_asked, predict
-from .separation import Explainer
+from .predictions import predict_as
+from .profile import check_explainer
+from .profile_plots import draw_groups
 
 Corruption = str | Callable[[np.ndarray], np.ndarray] | np.ndarray
 
@@ -45,10 +46,8 @@ class Explained:
 
     Parameters
     ----------
-    images
-        Images as they are before preprocessing, channels last.
-    explanation
-        The explanation of the targets' scores.
+    images, explanation
+        Images before preprocessing, channels last, and the explanation of the targets' scores.
     classes, scores
         The classes (N,) predicted, and the model's outputs (N,) for the targets.
     """
@@ -74,11 +73,9 @@ class CorruptionEffect:
         The classes (N,) whose scores are explained.
     clean, corrupted
         The images, predictions and explanations.
-    distances
-        How far the importance moved.
-    floor
-        How far it moves on the clean images with another seed, None if not asked for: what lies
-        below is the explainer's noise.
+    distances, floor
+        How far the importance moved, and how far it moves on the clean images with another seed
+        (None if not asked for): what lies below is the explainer's noise.
     """
 
     corruption: str
@@ -91,12 +88,12 @@ class CorruptionEffect:
 
     @property
     def scale_distance(self) -> np.ndarray:
-        """How far importance moved across scales, (N,): see `importance_distances`."""
+        """How far importance moved across scales, (N,)."""
         return self.distances.scale
 
     @property
     def place_distance(self) -> np.ndarray:
-        """How far importance moved across places, (N,): see `importance_distances`."""
+        """How far importance moved across places, (N,)."""
         return self.distances.place
 
     def bands(self, index: int | None = None) -> pd.DataFrame:
@@ -133,10 +130,8 @@ class CorruptionEffect:
 
         Parameters
         ----------
-        index
-            Which image.
-        classes
-            Names of the classes.
+        index, classes
+            Which image, and names of the classes.
 
         Raises
         ------
@@ -151,26 +146,25 @@ class CorruptionEffect:
         def named(number: int) -> str:
             return str(number) if classes is None else classes[number]
 
-        both = {"clean": self.clean, self.corruption: self.corrupted}
-        for (above, below), (name, explained) in zip(axes.T[:2], both.items(), strict=True):
-            _draw_image(above, explained.images[index], self.value_range)
-            predicted = named(int(explained.classes[index]))
-            above.set_title(f"{name}\npredicted: {predicted}", fontsize=9)
+        low, high = self.value_range
+        for (above, below), (name, explained) in zip(axes.T[:2], self._sides, strict=True):
+            # By one scale of grey, so that brightness and contrast can be compared.
+            shown = (np.asarray(explained.images[index], float) - low) / (high - low)
+            bare(above).imshow(np.clip(shown, 0, 1), cmap="gray", vmin=0, vmax=1)
+            above.set_title(f"{name}\npredicted: {named(explained.classes[index])}", fontsize=9)
             plot_mosaic(explained.explanation, index, below)
         if self.clean.explanation.sobol is not None:
             mosaics = [ax.images[0] for ax in axes[1, :2]]
             top = max(picture.get_clim()[1] for picture in mosaics)
             for picture in mosaics:
                 picture.set_clim(0, top)
-            draw_colorbar(axes[1, 1].images[0], axes[1, 1], "total Sobol index", 0.04)
-        axes[1, 0].set_ylabel(f"importance for {named(int(self.targets[index]))}", fontsize=9)
+            draw_colorbar(mosaics[1], axes[1, 1], "total Sobol index", 0.04)
+        axes[1, 0].set_ylabel(f"importance for {named(self.targets[index])}", fontsize=9)
         self._draw_scales(axes[0, 2], index)
         self._draw_bands(axes[1, 2], index)
-        figure.suptitle(
-            f"importance moved by {self.scale_distance[index]:.2f} across scales, by "
-            f"{self.place_distance[index]:.2f} across places",
-            fontsize=10,
-        )
+        scale, place = self.scale_distance[index], self.place_distance[index]
+        told = f"importance moved by {scale:.2f} across scales, by {place:.2f} across places"
+        figure.suptitle(told, fontsize=10)
         return figure
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -190,45 +184,35 @@ class CorruptionEffect:
             table["scale floor"], table["place floor"] = self.floor
         return table
 
+    @property
+    def _sides(self) -> tuple[tuple[str, Explained], ...]:
+        return ("clean", self.clean), (self.corruption, self.corrupted)
+
     def _draw_scales(self, ax: Axes, index: int) -> None:
-        shares = [e.explanation.scale_importance()[index] for e in (self.clean, self.corrupted)]
         first = first_drawn(self.clean.explanation)
-        labels = self.clean.explanation.scales[first:]
-        places = np.arange(len(labels))
-        for share, shift, color, name in zip(
-            shares, (-0.2, 0.2), (CLEAN_COLOR, BAR_COLOR), ("clean", self.corruption), strict=True
-        ):
-            bars = ax.barh(places + shift, share[first:], 0.38, color=color, label=name)
-            ax.bar_label(bars, fmt="{:.0%}", padding=3, fontsize=7)
-        ax.set_yticks(places, labels, fontsize=8)
-        ax.tick_params(length=0)
-        ax.invert_yaxis()
-        ax.set_xlim(0, 1.2 * max(np.nanmax(shares), 1e-6))
-        ax.set_xticks([])
-        ax.spines[["top", "right", "bottom"]].set_visible(False)
+        groups = []
+        for (name, side), color in zip(self._sides, (CLEAN_COLOR, BAR_COLOR), strict=True):
+            shares = side.explanation.scale_importance()[index, first:]
+            groups.append((shares, None, {"color": color, "label": name}))
+        draw_groups(ax, self.clean.explanation.scales[first:], groups)
         ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
 
     def _draw_bands(self, ax: Axes, index: int) -> None:
         moved = self.bands(index)
         moved = moved[moved["clean"] + moved["corrupted"] > 0]
-        largest = moved["change"].abs().sort_values(ascending=False).index[:BANDS_DRAWN]
-        moved = moved[moved.index.isin(largest)]
-        labels = [
-            f"{scale} {ORIENTATIONS.get(key, '')}"
-            for scale, key in zip(moved["scale"], moved["orientation"], strict=True)
-        ]
-        ax.barh(np.arange(len(labels)), 100 * moved["change"], 0.7, color=BAR_COLOR)
+        moved = moved.loc[moved["change"].abs().nlargest(BANDS_DRAWN).index.sort_values()]
+        names = moved["scale"] + " " + moved["orientation"].map(ORIENTATIONS).fillna("")
+        ax.barh(names, 100 * moved["change"], 0.7, color=BAR_COLOR)
         ax.axvline(0, color="0.3", linewidth=0.8)
-        ax.set_yticks(np.arange(len(labels)), labels, fontsize=8)
         ax.invert_yaxis()
         ax.tick_params(axis="x", labelsize=7)
-        ax.tick_params(axis="y", length=0)
+        ax.tick_params(axis="y", labelsize=8, length=0)
         ax.set_xlabel("change of a band's share (points)", fontsize=8)
         ax.spines[["top", "right", "left"]].set_visible(False)
 
 
 def corruption_effect(
-    explainer: Explainer,
+    explainer: Any,
     images: np.ndarray,
     targets: Any,
     corruption: Corruption,
@@ -266,57 +250,34 @@ def corruption_effect(
         Whether to explain the clean images once more, with the next seed, to see how far the
         importance moves by the explainer's draws alone.
 
-    Returns
-    -------
-    effect
-        Both explanations and predictions, and how far the importance moved.
-
     Raises
     ------
-    TypeError
-        If images are PyTorch's, or the explainer has no `explain_wavelet` or no model.
-    ValueError
-        If images, corruption, targets and model do not fit together, or a floor is asked for but
-        the explainer has no seed.
+    TypeError, ValueError
+        If images are PyTorch's, the explainer has no model or no `explain_wavelet`, arguments do
+        not fit together, or a floor is asked for but the explainer has no seed.
     """
-    model = getattr(explainer, "model", None)
-    if model is None or not hasattr(explainer, "explain_wavelet"):
-        raise TypeError(
-            f"explainer must have a model and explain_wavelet, got a {type(explainer).__name__}."
-        )
+    check_explainer(explainer)
     other = _with_next_seed(explainer) if floor else None
     images = as_images(images)
     y = directions(images, targets)
     name, changed = _corrupted(images, corruption, severity, value_range, seed)
 
-    batch_size, how = getattr(explainer, "batch_size", None), how_asked(explainer)
-
     def explained(shown: np.ndarray) -> Explained:
         inputs = preprocessed(preprocess, shown)
-        outputs = predict(model, inputs, batch_size, **how)
+        outputs = predict_as(explainer, inputs)
         explanation = explainer.explain_wavelet(inputs, targets)
         return Explained(shown, explanation, outputs.argmax(axis=-1), (outputs * y).sum(axis=-1))
 
-    clean, corrupted = explained(images), explained(changed)
-    again = None
+    clean, corrupted, again = explained(images), explained(changed), None
     if other is not None:
-        again = importance_distances(
-            clean.explanation,
-            other.explain_wavelet(preprocessed(preprocess, images), targets),
-        )
-    return CorruptionEffect(
-        name,
-        value_range,
-        y.argmax(axis=-1),
-        clean,
-        corrupted,
-        importance_distances(clean.explanation, corrupted.explanation),
-        again,
-    )
+        second = other.explain_wavelet(preprocessed(preprocess, images), targets)
+        again = importance_distances(clean.explanation, second)
+    moved = importance_distances(clean.explanation, corrupted.explanation)
+    return CorruptionEffect(name, value_range, y.argmax(axis=-1), clean, corrupted, moved, again)
 
 
 def _with_next_seed(explainer: Any) -> Any:
-    """The same explainer with another seed."""
+    """The same explainer with another seed, its sampler's too where that has one of its own."""
     other = copy.copy(explainer)
     seeded = [other]
     if hasattr(other, "sampler") and not getattr(other.sampler, "of_explainer", False):
@@ -324,9 +285,8 @@ def _with_next_seed(explainer: Any) -> Any:
         seeded.append(other.sampler)
     for holder in seeded:
         if not hasattr(holder, "seed"):
-            raise ValueError(
-                f"floor=True needs a seed to change, which a {type(holder).__name__} has not."
-            )
+            name = type(holder).__name__
+            raise ValueError(f"floor=True needs a seed to change, which a {name} has not.")
         holder.seed += 1
     return other
 
@@ -340,12 +300,11 @@ def _corrupted(
         return f"{corruption.replace('_', ' ')} {severity}", made
     name = getattr(corruption, "__name__", "corrupted").replace("_", " ")
     made = np.asarray(corruption(images.copy()) if callable(corruption) else corruption)
+    must = "corruption must give"
     if made.shape != images.shape:
-        raise ValueError(
-            f"corruption must give images of the shape of these, {images.shape}, got {made.shape}."
-        )
+        raise ValueError(f"{must} images of the shape of these, {images.shape}, got {made.shape}.")
     if made.dtype.kind not in "biuf" or not np.isfinite(made).all():
-        raise ValueError(f"corruption must give finite numbers, got NaN or {made.dtype}.")
+        raise ValueError(f"{must} finite numbers, got NaN or {made.dtype}.")
     return name, made.astype(np.float32)
 
 
@@ -361,10 +320,11 @@ def as_images(images: Any) -> np.ndarray:
 def directions(images: np.ndarray, targets: Any) -> np.ndarray:
     """One-hot targets, as an array."""
     y = on_host(as_numbers("targets", targets))
-    if len(y) != len(images):
-        raise ValueError(f"targets must be one for each of the {len(images)} images, got {len(y)}.")
-    if y.ndim != 2:
-        raise ValueError(f"targets must be one-hot classes (N, classes), got shape {y.shape}.")
+    if y.ndim != 2 or len(y) != len(images):
+        raise ValueError(
+            f"targets must be one for each of the {len(images)} images, one-hot classes "
+            f"(N, classes), got shape {y.shape}."
+        )
     return y
 
 
@@ -377,10 +337,3 @@ def preprocessed(preprocess: Callable[[np.ndarray], Any] | None, images: np.ndar
             f"preprocess must give as many inputs as it gets, {len(images)}, got {len(inputs)}."
         )
     return inputs
-
-
-def _draw_image(ax: Axes, image: np.ndarray, value_range: tuple[float, float]) -> None:
-    """Draw an image by one scale of grey, so that brightness and contrast can be compared."""
-    low, high = value_range
-    shown = np.clip((np.asarray(image, float) - low) / (high - low), 0, 1)
-    bare(ax).imshow(shown, cmap="gray", vmin=0, vmax=1)

@@ -1,15 +1,16 @@
-"""How many corrupted versions of an image are still recognised."""
+"""How many corrupted versions of an image are still recognised, and what that goes with."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import scipy.stats
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
@@ -18,9 +19,11 @@ from ..algorithms.batching import BatchSize, in_batches
 from ..checks import check_integer
 from ..datasets import CORRUPTIONS, SEVERITIES, corrupt
 from ..inputs import prepare
+from ..intervals import standard_error
 from ..model import Model
 from ..plots.drawing import as_written
 from .corruption_effects import as_images, directions, preprocessed
+from .sufficient import DecisiveImages
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +59,8 @@ class Robustness:
             color = "white" if share < 0.6 else "black"
             ax.text(column, row, f"{share:.0%}", ha="center", va="center", size=7, color=color)
         names = [name.replace("_", " ") for name in self.corruptions]
-        ax.set_yticks(np.arange(len(names)), names, fontsize=8)
-        ax.set_xticks(np.arange(len(self.severities)), map(str, self.severities), fontsize=8)
+        ax.set_yticks(range(len(names)), names, fontsize=8)
+        ax.set_xticks(range(len(self.severities)), map(str, self.severities), fontsize=8)
         ax.tick_params(length=0)
         ax.set_xlabel("severity", fontsize=8)
         ax.set_title("predicted as their targets", fontsize=9)
@@ -86,9 +89,7 @@ def robustness(
     """
     Tell how many corrupted versions of images are still predicted as their targets.
 
-    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-    Attribution to the Wavelet Domain (2023), section 4.2 and appendix B.3: the robustness of a
-    prediction.
+    This is the robustness of a prediction (WCAM section 4.2 and appendix B.3).
 
     Parameters
     ----------
@@ -99,32 +100,30 @@ def robustness(
     corruptions, severities
         Names among `wam_xplique.datasets.CORRUPTIONS`, and severities from 1 to 5.
     batch_size
-        Most corrupted images at once; None for no limit. It is halved where the device has too
-        little memory.
+        Most corrupted images at once; None for no limit. Halved where the device has too little
+        memory.
     verbose
         Whether to show the progress.
 
-    Returns
-    -------
-    robustness
-        What is predicted as its target, and what is not.
-
     Raises
     ------
-    TypeError
-        If images are PyTorch's, or `model` is no model.
-    ValueError
-        If model, images and targets do not fit together, or a corruption or severity is unknown.
+    TypeError, ValueError
+        If images are PyTorch's, `model` is none, model, images and targets do not fit together, or
+        a corruption or severity is unknown.
+
+    Examples
+    --------
+    >>> def is_bright(x):
+    ...     return np.stack([x.mean(axis=(1, 2)), 0 * x[:, 0, 0] + 0.5], axis=1)
+    >>> robustness(is_bright, np.full((1, 8, 8), 0.9), np.eye(2)[:1], ["contrast"]).share
+    array([1.])
     """
-    corruptions, severities = tuple(corruptions), tuple(severities)
     check_integer("batch_size", batch_size, lowest=1, optional=True)
-    _check_some("corruptions", corruptions, CORRUPTIONS)
-    _check_some("severities", severities, SEVERITIES)
+    corruptions = _some("corruptions", corruptions, CORRUPTIONS)
+    severities = _some("severities", severities, SEVERITIES)
     images = as_images(images)
     y = directions(images, targets)
-
     asked = Model(model, operators.predicted_class)
-    backend = asked.backend
 
     def predicted(batch: list[tuple[int, str, int]]) -> np.ndarray:
         versions = [
@@ -133,16 +132,116 @@ def robustness(
         ]
         inputs = preprocessed(preprocess, np.concatenate(versions))
         question = prepare(asked, inputs, y[[i for i, _, _ in batch]])[:]
-        return backend.to_numpy(question.scores(question.x, question.y))
+        return asked.backend.to_numpy(question.scores(question.x, question.y))
 
     items = list(itertools.product(range(len(images)), corruptions, severities))
     progress = iter(tqdm(items, desc="corrupt", unit="image", disable=not verbose))
-    batches = in_batches(progress, predicted, BatchSize(batch_size), backend)
+    batches = in_batches(progress, predicted, BatchSize(batch_size), asked.backend)
     found = np.concatenate([*batches]).reshape(len(images), len(corruptions), len(severities))
     correct = found == y.argmax(axis=-1)[:, np.newaxis, np.newaxis]
     return Robustness(correct, corruptions, severities)
 
 
-def _check_some(name: str, values: tuple[Any, ...], known: tuple[Any, ...]) -> None:
+def _some(name: str, values: Sequence[Any], known: tuple[Any, ...]) -> tuple[Any, ...]:
+    values = tuple(values)
     if not values or len(set(values)) < len(values) or not set(values) <= set(known):
         raise ValueError(f"{name} must be some of {known}, each once, got {values}.")
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class DepthRobustness:
+    """
+    Reconstruction depth beside robustness, for the inputs of one or more models.
+
+    Parameters
+    ----------
+    depth
+        By model, the shares (N,) of the coefficients that its sufficient images take; NaN where
+        none suffice.
+    robustness
+        By model, the shares (N,) of the corrupted versions that are still recognised.
+    """
+
+    depth: dict[str, np.ndarray]
+    robustness: dict[str, np.ndarray]
+
+    def correlations(self) -> pd.DataFrame:
+        """
+        Spearman's correlation of depth and robustness, a row for each model.
+
+        Columns inputs, correlation, and p-value, the probability of one as large without any
+        relation; NaN where one of both does not vary.
+        """
+        rows: dict[str, tuple[Any, ...]] = {}
+        for name in self.depth:
+            depth, robustness = self._pairs(name)
+            varies = len(depth) > 2 and np.ptp(depth) > 0 and np.ptp(robustness) > 0
+            found = scipy.stats.spearmanr(depth, robustness) if varies else (np.nan, np.nan)
+            rows[name] = len(depth), *found
+        columns = ["inputs", "correlation", "p-value"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("model")
+
+    @as_written
+    def plot(self) -> Figure:
+        """Robustness over depth: inputs as dots, means as squares with their standard errors."""
+        figure, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
+        told: dict[str, Any] = {}
+        for number, (name, row) in enumerate(self.correlations().iterrows()):
+            depth, robustness = self._pairs(str(name))
+            look: dict[str, Any] = {"color": f"C{number}"}
+            ax.scatter(depth, robustness, s=12, alpha=0.5, linewidths=0, **look)
+            errors = standard_error(robustness), standard_error(depth)
+            look |= {"fmt": "s", "markeredgecolor": "black", "capsize": 2}
+            drawn = ax.errorbar(depth.mean(), robustness.mean(), *errors, **look)
+            told[f"{name} (ρ = {row['correlation']:.2f})"] = drawn
+        ax.set_xlabel("reconstruction depth (share of the coefficients)")
+        ax.set_ylabel("robustness (share recognised)")
+        ax.set_ylim(-0.05, 1.05)
+        ax.legend(told.values(), [*told], fontsize=8)
+        return figure
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row for each model and input: its depth and its robustness."""
+        tables = {
+            name: pd.DataFrame({"depth": depth, "robustness": self.robustness[name]})
+            for name, depth in self.depth.items()
+        }
+        return pd.concat(tables, names=["model", "input"]).reset_index()
+
+    def _pairs(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Depth and robustness of the inputs that have a depth."""
+        found = ~np.isnan(self.depth[name])
+        return self.depth[name][found], self.robustness[name][found]
+
+
+def depth_robustness(models: Mapping[str, tuple[DecisiveImages, Robustness]]) -> DepthRobustness:
+    """
+    Relate the reconstruction depth of predictions to their robustness (WCAM, figure 22).
+
+    Parameters
+    ----------
+    models
+        For each model by its name, the sufficient images of some inputs, and the robustness of the
+        same inputs.
+
+    Raises
+    ------
+    ValueError
+        If there is no model, or the images are not sufficient ones of these inputs.
+    """
+    if not models:
+        raise ValueError("models must hold one or more models, got none.")
+    for name, (sufficient, robust) in models.items():
+        must, counts = f"models[{name!r}] must hold", (len(sufficient.count), len(robust.share))
+        if sufficient.kind != "sufficient":
+            raise ValueError(f"{must} sufficient images, got {sufficient.kind}.")
+        if counts[0] != counts[1]:
+            raise ValueError(
+                f"{must} as many sufficient images as robustness has inputs, {counts[1]}; got "
+                f"{counts[0]}."
+            )
+    return DepthRobustness(
+        {name: sufficient.share for name, (sufficient, _) in models.items()},
+        {name: robust.share for name, (_, robust) in models.items()},
+    )

@@ -29,21 +29,17 @@ def importance_distances(first: WaveletExplanation, second: WaveletExplanation) 
     end to the other. What is moved twice as far counts twice, and a finer division changes little,
     so that the two may be compared. They forget how much importance there is in all.
 
+    Scale is the distance between the shares of the levels, which lie an octave apart, over the
+    octaves from the coarsest to the finest. The approximation counts as a level, an octave beyond
+    the coarsest, unless it was left out or has no importance in either. Place is that between the
+    sums of `WaveletExplanation.pixels` over the cells of a grid (8×8 for images, 64 for signals,
+    4×4×4 for volumes), by the distance in pixels of their middles, over that of opposite corners.
+    Both are NaN, with a warning, where an explanation has no importance at all.
+
     Parameters
     ----------
     first, second
         Explanations of as many inputs, of one size and by as many levels.
-
-    Returns
-    -------
-    distances
-        Scale: between the shares of the levels, which lie an octave apart; over the octaves from
-        the coarsest to the finest level. The approximation counts as a level, an octave beyond
-        the coarsest, unless it was left out or has no importance in either. Place: between the
-        sums of `WaveletExplanation.pixels` over the cells of a grid (8×8 for images, 64 for
-        signals, 4×4×4 for volumes) by the Euclidean distance in pixels of their middles; over
-        that of opposite corners. NaN, with a warning, where an explanation has no importance at
-        all.
 
     Raises
     ------
@@ -52,19 +48,15 @@ def importance_distances(first: WaveletExplanation, second: WaveletExplanation) 
     """
     sizes = [(len(e), e.level, tuple(e.spatial_shape)) for e in (first, second)]
     if sizes[0] != sizes[1]:
-        raise ValueError(
-            "Explanations must be of as many inputs, by as many levels and of one size, got "
-            f"{sizes[0]} and {sizes[1]}."
-        )
+        must = "Explanations must be of as many inputs, by as many levels and of one size"
+        raise ValueError(f"{must}, got {sizes[0]} and {sizes[1]}.")
     if first.includes_approximation != second.includes_approximation:
         raise ValueError("Explanations must both include the approximation, or both leave it out.")
     shares = np.stack([e.scale_importance() for e in (first, second)])
     empty = ~np.all(has_importance(shares), axis=0)
     if empty.any():
-        warn(
-            f"Explanations of the inputs {np.flatnonzero(empty).tolist()} have no importance; "
-            "their distances are NaN."
-        )
+        told = f"Explanations of the inputs {np.flatnonzero(empty).tolist()} have no importance"
+        warn(f"{told}; their distances are NaN.")
     scale = _distance_of_levels(shares)
     place = _distance_of_places(first, second, ~empty)
     return Distances(np.where(empty, np.nan, scale), np.where(empty, np.nan, place))

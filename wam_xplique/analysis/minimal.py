@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,9 +21,8 @@ from tqdm.auto import tqdm
 from .. import operators
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.mask_search import MinimalProblem, minimize, threshold
-from ..backends import Backend
 from ..checks import check_integer, check_number, check_range, check_wavelet, is_number, warn
-from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, pack
+from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands, pack
 from ..inputs import Inputs, Question, gathered, prepare
 from ..intervals import standard_error
 from ..model import Model, Output, cut_at_layer, on_host
@@ -50,23 +49,18 @@ class MinimalImages(PerInput):
         The scores (N,) of the minimal images.
     probability
         The target classes' softmax (N, 2) before and after; None where it is not kept besides.
-    scores
-        What is kept (N, S + 1) of the masked inputs, before the first and after each step: the
-        scores, less what the logsumexp of the other classes gained where the probability is kept
-        besides. An input that is done keeps its last one.
-    norms
-        Means (N, S + 1) of the masks, likewise.
-    alphas
-        Weights (N, S + 1) of the mean of the mask, in units of the score, likewise: all equal
-        where `alpha` was given.
+    scores, norms, alphas
+        Curves (N, S + 1), before the first and after each step: what is kept of the masked inputs
+        (the scores, less what the logsumexp of the other classes gained where the probability is
+        kept besides), the means of the masks, and their weights in units of the score, all equal
+        where `alpha` was given. An input that is done keeps its last ones.
     best
         The step (N,) after which the best mask was met; 0 is the input as it was.
     steps
         Steps (N,) until the best mask hardly became better, or all of them.
-    keep
-        The share of the score to keep; None where `alpha` was given.
-    alpha
-        Weight of the mean of the mask; None where it was found.
+    keep, alpha
+        The share of the score to keep, and the weight of the mean of the mask: the one that was
+        not given is None.
     ndim
         Number of spatial axes.
     """
@@ -109,13 +103,14 @@ class MinimalImages(PerInput):
     @property
     def sparsity(self) -> np.ndarray:
         """The shares (N,) of the coefficients that are masked out, to exactly zero."""
-        return self._count(lambda band: band == 0) / self._count(lambda band: band >= 0)
+        return np.mean(as_rows(flatten(self.mask)) == 0, axis=1)
 
     @property
     def strength(self) -> np.ndarray:
         """The means (N,) of the masks where they are not zero; NaN where nothing is left."""
-        left = self._count(lambda band: band > 0)
-        total = self._count(lambda band: band)
+        rows = as_rows(flatten(self.mask))
+        left = np.count_nonzero(rows, axis=1)
+        total = rows.sum(axis=1, dtype=float)
         return np.divide(total, left, out=np.full(len(left), np.nan), where=left > 0)
 
     @property
@@ -123,58 +118,35 @@ class MinimalImages(PerInput):
         """What is minimised (N, S + 1): the mask's mean, or −score + α · mean where α was given."""
         return self.norms if self.alpha is None else self.alphas * self.norms - self.scores
 
-    @property
-    def _probabilities(self) -> dict[str, np.ndarray]:
-        if self.probability is None:
-            return {}
-        return dict(zip(("probability before", "probability"), self.probability.T, strict=True))
-
-    def _count(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Sums (N,) over all coefficients' masks."""
-        bands = flatten(self.mask).values()
-        return np.array([sum(of(b[i]).sum() for b in bands) for i in range(len(self))], float)
-
     def _at_best(self, curves: np.ndarray) -> np.ndarray:
         return curves[np.arange(len(curves)), self.best]
 
     def plot(self, most: int = 6) -> Figure:
         """Draw at `most` so many inputs, their minimal images and, but for volumes, the masks."""
-        columns = {"input": self.inputs, "minimal image": self.images}
-        lines = {
-            "input": [f"score {score:.3g}" for score in self.original],
-            "minimal image": [
-                f"score {score:.3g}" + ("" if kept else ", not kept")
-                for score, kept in zip(self.score, self.kept, strict=True)
-            ],
-            "mask": [f"{share:.1%} are zero" for share in self.sparsity],
-        }
+        shown = self[:most]
+        zeros = [f"{share:.1%} are zero" for share in shown.sparsity]
+        scores = [
+            f"score {score:.3g}" + ", not kept" * (not kept)
+            for score, kept in zip(shown.score, shown.kept, strict=True)
+        ]
+        lines = {"input": [f"score {score:.3g}" for score in shown.original]}
+        columns = {"input": shown.inputs, "minimal image": shown.images}
         if self.ndim < 3:
-            first = map_bands(lambda band: band[:most], self.mask)
-            packed = pack(first, tuple(range(1, 1 + self.ndim)))
-            has_channels = packed.ndim > 1 + self.ndim
-            columns = {name: values[:most] for name, values in columns.items()}
-            columns["mask"] = packed.mean(axis=-1) if has_channels else packed
+            packed = pack(shown.mask, tuple(range(1, 1 + self.ndim)))
+            columns["mask"] = packed.mean(axis=-1) if packed.ndim > 1 + self.ndim else packed
+            lines |= {"minimal image": scores, "mask": zeros}
         else:
-            lines["minimal image"] = [
-                f"{score}, {zero}"
-                for score, zero in zip(lines["minimal image"], lines.pop("mask"), strict=True)
-            ]
+            lines["minimal image"] = [", ".join(told) for told in zip(scores, zeros, strict=True)]
         return plot_gallery(columns, self.ndim, lines, most)
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each input: sparsity, strength, scores, if kept, multiplier, steps."""
-        return pd.DataFrame(
-            {
-                "sparsity": self.sparsity,
-                "strength": self.strength,
-                "original": self.original,
-                "score": self.score,
-                **self._probabilities,
-                "kept": self.kept,
-                "multiplier": self.multiplier,
-                "steps": self.steps,
-            }
-        ).rename_axis("input")
+        names = ("sparsity", "strength", "original", "score", "kept", "multiplier", "steps")
+        table = pd.DataFrame({name: getattr(self, name) for name in names}).rename_axis("input")
+        if self.probability is not None:
+            for place, name in enumerate(("probability before", "probability")):
+                table.insert(4 + place, name, self.probability[:, place])
+        return table
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,16 +156,14 @@ class ParetoFront:
 
     Parameters
     ----------
-    alphas
-        Weights (A,), rising; None where `keeps` tell.
+    alphas, keeps
+        Weights, or shares of the scores to keep, (A,), rising; the other one is None.
     sparsity
         Shares (A, N) of the coefficients that are masked out.
     score
         Scores (A, N) of the minimal images.
     original
         Scores (N,) of the inputs.
-    keeps
-        Shares (A,) of the scores to keep, rising; None where `alphas` tell.
     """
 
     alphas: np.ndarray | None
@@ -202,27 +172,16 @@ class ParetoFront:
     original: np.ndarray
     keeps: np.ndarray | None = None
 
-    @property
-    def _named(self) -> tuple[str, str, np.ndarray]:
-        if self.keeps is None:
-            return "alpha", "α", np.asarray(self.alphas)
-        return "keep", "keep", self.keeps
-
     def plot(self) -> Figure:
         """Draw the mean score at the mean sparsity of each weight, with their standard errors."""
         figure, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
         x, y = self.sparsity.mean(axis=1), self.score.mean(axis=1)
         errors = standard_error(self.score), standard_error(self.sparsity)
-        look: dict[str, Any] = {
-            "color": BAR_COLOR,
-            "ecolor": WHISKER_COLOR,
-            "elinewidth": 1,
-            "capsize": 2,
-        }
-        ax.errorbar(x, y, *errors, marker="o", markersize=4, **look)
-        _, symbol, values = self._named
-        for value, place in zip(values.tolist(), zip(x, y, strict=True), strict=True):
-            text = f"{symbol} = {value:g}"
+        look: dict[str, Any] = {"color": BAR_COLOR, "ecolor": WHISKER_COLOR, "capsize": 2}
+        ax.errorbar(x, y, *errors, fmt="o-", markersize=4, elinewidth=1, **look)
+        name, values = self._named
+        for value, place in zip(values, zip(x, y, strict=True), strict=True):
+            text = f"{'α' if name == 'alpha' else name} = {value:g}"
             ax.annotate(text, place, xytext=(4, 5), textcoords="offset points", fontsize=7)
         ax.axhline(self.original.mean(), color="0.5", linestyle="--", linewidth=1)
         corner = (0, self.original.mean()), (4, 3), ("axes fraction", "data"), "offset points"
@@ -234,31 +193,15 @@ class ParetoFront:
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each weight, or share that is kept, and input."""
-        count = len(self.original)
-        name, _, values = self._named
-        return pd.DataFrame(
-            {
-                name: np.repeat(values, count),
-                "input": np.tile(np.arange(count), len(values)),
-                "sparsity": self.sparsity.ravel(),
-                "original": np.tile(self.original, len(values)),
-                "score": self.score.ravel(),
-            }
-        )
+        (name, values), count = self._named, len(self.original)
+        rows = pd.MultiIndex.from_product([values, range(count)], names=[name, "input"])
+        originals = np.tile(self.original, len(values))
+        scores = {"original": originals, "score": self.score.ravel()}
+        return pd.DataFrame({"sparsity": self.sparsity.ravel(), **scores}, rows).reset_index()
 
-
-@dataclass(frozen=True)
-class _Clipped:
-    """What stands before the model: values brought into a range, then the front end."""
-
-    backend: Backend
-    low: float
-    high: float
-    front_end: Callable[[Any], Any] | None
-
-    def __call__(self, x: Any) -> Any:
-        x = self.backend.clip(x, self.low, self.high)
-        return x if self.front_end is None else self.front_end(x)
+    @property
+    def _named(self) -> tuple[str, Any]:
+        return ("keep", self.keeps) if self.alphas is None else ("alpha", self.alphas)
 
 
 def minimal_images(
@@ -316,9 +259,9 @@ def minimal_images(
         left alone then.
     keep_probability
         Whether the softmax of the target class is kept besides its logit: its log-odds may lose no
-        more than the score may. It matters for one-hot targets of two or more outputs
-        without an operator and where `alpha` is None, unless the outputs are probabilities
-        already. Turn it off for a regression, or outputs that are no logits of a softmax.
+        more than the score may. It matters for one-hot targets of two or more outputs without an
+        operator and where `alpha` is None, unless the outputs are probabilities already. Turn it
+        off for a regression, or outputs that are no logits of a softmax.
     value_range
         Lowest and highest value of an input; what a mask leaves is clipped to it, before the
         model and in the result. A value beyond has no gradient.
@@ -340,11 +283,6 @@ def minimal_images(
     operator, output_layer, front_end, ndim, channels, output, explained, verbose
         As for the explainers.
 
-    Returns
-    -------
-    minimal
-        Masks, images, sparsity, scores, whether they are kept, multipliers, and the curves.
-
     Raises
     ------
     ValueError, TypeError
@@ -358,94 +296,85 @@ def minimal_images(
     numbers = {"keep": keep, "learning_rate": learning_rate, "tolerance": tolerance}
     for name, value in (numbers if alpha is None else {**numbers, "alpha": alpha}).items():
         check_number(name, value, lowest=0)
-    model = Model(
-        cut_at_layer(model, output_layer),
-        operator,
-        front_end=front_end,
-        differentiable=True,
-        output=output,
-    )
+    how: dict[str, Any] = {"differentiable": True, "output": output}
+    model = Model(cut_at_layer(model, output_layer), operator, front_end=front_end, **how)
     inputs, targets = gathered(inputs, targets, model)
     found = prepare(model, inputs, targets, ndim=ndim, channels=channels, explained=explained)
-    seen = front_end
-    if value_range is not None:
-        value_range = _checked_range(value_range, found)
-        seen = _Clipped(found.backend, *value_range, front_end)
+    layout, axes = found.layout, found.layout.spatial_axes
+    seen = front_end if value_range is None else _clipped(value_range, found, front_end)
 
     def asked(operator: Any) -> Model:
-        asking = Model(model.model, operator, front_end=seen, differentiable=True, output=output)
+        asking = Model(model.model, operator, front_end=seen, **how)
         return asking.called_with(found.model.structure)
 
     size, progress = BatchSize(batch_size), Progress("step", verbose)
     options = {
-        "transform": WaveletTransform.fitting(
-            found.shape, wavelet, level, mode, found.layout.spatial_axes
-        ),
+        "transform": WaveletTransform.fitting(found.shape, wavelet, level, mode, axes),
         "keep": float(keep),
         "alpha": None if alpha is None else float(alpha),
-        "channel_axis": None if per_channel else found.layout.channel_axis,
+        "channel_axis": None if per_channel else layout.channel_axis,
         "learning_rate": float(learning_rate),
         "max_steps": max_steps,
         "tolerance": tolerance,
         "batch_size": size,
         "progress": progress,
     }
-    steady = keep_probability and alpha is None and _is_classification(found)
-    scored = asked(operator)
-    search = _Search(
-        scored,
-        asked(operators.steady_predictions) if steady else scored,
-        asked(operators.rivals) if steady else None,
-        value_range,
-    )
+    scored, steady = asked(operator), None
+    if keep_probability and alpha is None and _is_classification(found):
+        steady = asked(operators.steady_predictions), asked(operators.rivals)
 
     def of_block(rows: slice) -> MinimalImages:
-        return _minimal(found[rows], search, {**options, "start": rows.start})
+        return _minimal(found[rows], scored, steady, value_range, options)
 
     minimal: MinimalImages = by_blocks(len(found), of_block, size, found.backend, progress)
     length = 1 + int(minimal.steps.max())
     curves = {name: getattr(minimal, name)[:, :length] for name in ("scores", "norms", "alphas")}
-    unmoved = np.flatnonzero(minimal.best == 0)
-    if len(unmoved):
+    unmoved = np.flatnonzero(minimal.best == 0).tolist()
+    if unmoved:
         warn(
-            f"The minimal images of inputs {unmoved.tolist()} are these inputs themselves: no step "
+            f"The minimal images of inputs {unmoved} are these inputs themselves: no step "
             "led to a better mask. A saturated model, that gives no gradient, does this (explain "
             "its logits), values beyond the range it knows, a learning_rate or max_steps too small."
         )
     return replace(minimal, **curves)
 
 
-class _Search(NamedTuple):
-    """The models that a search for minimal images asks, and to what the images are clipped."""
+def _minimal(
+    question: Question,
+    scored: Model,
+    steady: tuple[Model, Model] | None,
+    value_range: tuple[float, float] | None,
+    options: dict[str, Any],
+) -> MinimalImages:
+    """
+    The minimal images of some inputs, by the options of a `MinimalProblem`.
 
-    scored: Model  # scores the minimal images
-    posed: Model  # what is kept
-    rivals: Model | None  # scores the other classes; None where the probability is not kept
-    value_range: tuple[float, float] | None
-
-
-def _minimal(question: Question, search: _Search, options: dict[str, Any]) -> MinimalImages:
-    """The minimal images of some inputs, by the options of a `MinimalProblem`."""
+    `scored` scores them. `steady` are, where the probability is kept besides, the model whose
+    score is kept in its place, and the one that scores the other classes.
+    """
     backend, layout, x, y = question.backend, question.layout, question.x, question.y
 
-    def of(model: Model, x: Any) -> Any:
+    def scores(model: Model, x: Any) -> Any:
         return options["batch_size"].apply(question.asked(model).scores, backend, x, y)
 
-    posed = question.asked(search.posed)
-    if search.rivals is not None:
-        before = backend.asarray(of(search.rivals, x), like=question.targets)
+    posed = question.asked(scored)
+    if steady is not None:
+        before = backend.asarray(scores(steady[1], x), like=question.targets)
         weights = backend.concat([question.targets, before[:, None]], 1)
-        posed = replace(posed, targets=weights)
-    found = minimize(MinimalProblem(backend, posed.scores_and_gradients, x, y, **options))
+        posed = replace(question.asked(steady[0]), targets=weights)
+    start, both = question.rows.start, posed.scores_and_gradients
+    found = minimize(MinimalProblem(backend, both, x, y, start=start, **options))
     left = backend.asarray(found.images, like=x)
-    score, probability = backend.to_numpy(of(search.scored, left)), None
-    if search.rivals is not None:
-        rivals = backend.to_numpy(before), backend.to_numpy(of(search.rivals, left))
-        pairs = zip((found.scores[:, 0], score), rivals, strict=True)
-        probability = np.stack([_probability(*pair) for pair in pairs], axis=1)
-    images = (
-        found.images if search.value_range is None else np.clip(found.images, *search.value_range)
-    )
+    score, probability = backend.to_numpy(scores(scored, left)), None
+    if steady is not None:
+        kept = np.stack([found.scores[:, 0], score], axis=1)
+        rivals = np.stack([backend.to_numpy(r) for r in (before, scores(steady[1], left))], axis=1)
+        is_logit = rivals < operators.NO_LOGITS
+        probability = np.where(is_logit, scipy.special.expit(kept - rivals), kept)
+    images = found.images
+    if value_range is not None:
+        low, high = map(float, value_range)
+        images = np.clip(images, low, high)
     return MinimalImages(
         layout.to_channels_last(backend.to_numpy(x)),
         layout.to_channels_last(images),
@@ -466,22 +395,21 @@ def _is_classification(inputs: Inputs) -> bool:
     return inputs.model.takes_labels and one_hot and bool((rows.sum(1) == 1).all())
 
 
-def _probability(score: np.ndarray, rivals: np.ndarray) -> np.ndarray:
-    """The softmax of scores among their rivals; what is a probability already stays."""
-    is_logit = rivals < operators.NO_LOGITS
-    return np.where(is_logit, scipy.special.expit(score - rivals), score)
-
-
-def _checked_range(value_range: Any, inputs: Inputs) -> tuple[float, float]:
-    """The lowest and the highest value of an input, which the inputs keep to."""
+def _clipped(
+    value_range: Any, inputs: Inputs, front_end: Callable[[Any], Any] | None
+) -> Callable[[Any], Any]:
+    """What brings values into a range, which the inputs keep to, and stands before a front end."""
     low, high = check_range("value_range", value_range)
     slack, (least, most) = 1e-5 * (high - low), inputs.value_range()
     if least < low - slack or most > high + slack:
-        raise ValueError(
-            f"value_range={value_range!r} must hold all inputs, which go from {least:g} to "
-            f"{most:g}."
-        )
-    return low, high
+        told = f"value_range={value_range!r} must hold all inputs"
+        raise ValueError(f"{told}, which go from {least:g} to {most:g}.")
+
+    def clipped(x: Any) -> Any:
+        x = inputs.backend.clip(x, low, high)
+        return x if front_end is None else front_end(x)
+
+    return clipped
 
 
 def pareto_front(
@@ -509,11 +437,6 @@ def pareto_front(
         Whether to show the progress over the weights.
     **options
         Further arguments of `minimal_images`.
-
-    Returns
-    -------
-    front
-        Sparsity and score of each input under each weight.
 
     Raises
     ------

@@ -11,13 +11,11 @@ from ..batches import SIZE
 from ..inputs import Inputs, as_labels, prepare, weights_of
 from ..model import Model
 
-HOW = ("front_end", "ndim", "channels", "output")
-"""What an explainer knows of how its model is asked."""
-
 
 def how_asked(explainer: Any) -> dict[str, Any]:
     """How an explainer asks its model, so that others ask it likewise."""
-    return {name: getattr(explainer, name, None) for name in HOW}
+    names = ("front_end", "ndim", "channels", "output")
+    return {name: getattr(explainer, name, None) for name in names}
 
 
 def ask(
@@ -50,31 +48,31 @@ def predict(model: Any, inputs: Any, batch_size: int | None = SIZE, **how: Any) 
     return answers(ask(model, inputs, **how), batch_size)
 
 
-def one_hot(
-    targets: Any, model: Any, inputs: Any, batch_size: int | None = SIZE, **how: Any
-) -> Any:
-    """Targets as an explainer takes them."""
-    if targets is None:
-        outputs = predict(model, inputs, batch_size, **how)
-        if outputs.shape[1] < 2:
-            raise ValueError(
-                "The model must have at least two classes to predict one of them, got outputs of "
-                f"shape {outputs.shape}; give targets."
-            )
-        return weights_of(outputs.argmax(axis=1), outputs.shape[1])
+def predict_as(explainer: Any, inputs: Any) -> np.ndarray:
+    """The outputs of the model that an explainer explains, as it asks it."""
+    size = getattr(explainer, "batch_size", None)
+    return predict(explainer.model, inputs, size, **how_asked(explainer))
+
+
+def as_explained(targets: Any, explainer: Any, inputs: Any) -> Any:
+    """Targets as an explainer takes them: labels one-hot, those predicted in place of None."""
     labels = as_labels(targets)
-    if labels is None:
+    if labels is not None:
+        return weights_of(labels, predict_as(explainer, inputs[:1]).shape[1])
+    if targets is not None:
         return targets
-    return weights_of(labels, predict(model, inputs[:1], batch_size, **how).shape[1])
+    outputs = predict_as(explainer, inputs)
+    if outputs.shape[1] < 2:
+        must = "The model must have at least two classes to predict one of them"
+        raise ValueError(f"{must}, got outputs of shape {outputs.shape}; give targets.")
+    return weights_of(outputs.argmax(axis=1), outputs.shape[1])
 
 
 def _checked(outputs: np.ndarray, count: int) -> np.ndarray:
     outputs = outputs[:, np.newaxis] if outputs.shape == (count,) else outputs
     if outputs.ndim != 2 or len(outputs) != count:
-        raise ValueError(
-            f"The model must give scores (N, classes), got outputs of shape {outputs.shape} for "
-            f"{count} inputs."
-        )
+        told = f"got outputs of shape {outputs.shape} for {count} inputs"
+        raise ValueError(f"The model must give scores (N, classes), {told}.")
     if not np.isfinite(outputs).all():
         raise ValueError("The model gives NaN or infinite outputs.")
     return outputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,8 @@ from ..batches import batches
 from ..checks import check_fraction, check_integer, warn
 from ..explanation import WaveletExplanation, has_importance
 from ..intervals import student
-from .moments import Moments
-from .predictions import how_asked, one_hot
+from .predictions import as_explained, how_asked
 from .profile_plots import draw_comparison, draw_profile
-
-ALL = "all"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +31,7 @@ class ScaleProfile:
     scales
         The scales (level + 1), approximation first, then coarse to fine.
     bands
-        Scale and orientation of each of the B bands, such as ``("2-4 px", "da")``, in the same
-        order.
+        Scale and orientation of each of the B bands in this order, such as ``("2-4 px", "da")``.
     mean, std
         Mean and standard deviation (level + 1,) of the scales' shares over the inputs; the
         deviation is NaN for one input.
@@ -72,12 +68,12 @@ class ScaleProfile:
 
         They hold for inputs drawn at random. Of one input nothing is known: they are 0 to 1.
         """
-        return self._interval(self.mean, self.std)
+        return self._intervals[: len(self.scales)]
 
     @property
     def band_interval(self) -> np.ndarray:
         """The same intervals (B, 2) for the bands."""
-        return self._interval(self.band_mean, self.band_std)
+        return self._intervals[len(self.scales) :]
 
     def plot(self) -> Figure:
         """
@@ -94,16 +90,12 @@ class ScaleProfile:
         Columns scale, orientation, mean, std, low, high (of the interval) and count; with
         `left_out`, what was left out of the explanations has rows as well, of NaN.
         """
-        keys = [*((scale, ALL) for scale in self.scales), *self.bands]
-        low, high = np.concatenate([self.interval, self.band_interval]).T
+        keys = [*((scale, "all") for scale in self.scales), *self.bands]
+        (mean, std), (low, high) = self._moments, self._intervals.T
         table = pd.DataFrame(keys, columns=["scale", "orientation"]).assign(
-            mean=np.concatenate([self.mean, self.band_mean]),
-            std=np.concatenate([self.std, self.band_std]),
-            low=low,
-            high=high,
-            count=self.count,
+            mean=mean, std=std, low=low, high=high, count=self.count
         )
-        return table if left_out else _measured(table)
+        return table if left_out else table.dropna(subset="mean", ignore_index=True)
 
     def check(self) -> None:
         """Raise a ValueError if the arrays do not fit the scales and bands, or are no shares."""
@@ -129,13 +121,19 @@ class ScaleProfile:
         """Read a profile that `save` wrote; a ValueError is raised for any other file."""
 
         def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> ScaleProfile:
-            header["scales"] = tuple(header["scales"])
-            header["bands"] = tuple((scale, key) for scale, key in header["bands"])
-            return cls(**{**header, **arrays})
+            names = {"scales": tuple(header["scales"]), "bands": tuple(map(tuple, header["bands"]))}
+            return cls(**{**header, **names, **arrays})
 
         return read(path, build, "a ScaleProfile")
 
-    def _interval(self, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    @property
+    def _moments(self) -> np.ndarray:
+        """Means and deviations (2, level + 1 + B), of the scales, then of the bands."""
+        return np.hstack([[self.mean, self.std], [self.band_mean, self.band_std]])
+
+    @property
+    def _intervals(self) -> np.ndarray:
+        mean, std = self._moments
         if self.count < 2:
             return np.where(np.isnan(mean)[:, np.newaxis], np.nan, [0.0, 1.0])
         error = std / np.sqrt(self.count)
@@ -159,24 +157,20 @@ def scale_profile(
     Explain a model over a data set, and take the mean importance of each scale and orientation.
 
     The data are gone through once, batch by batch. Neither inputs nor explanations are kept, so
-    that the memory needed does not grow with the data set.
-
-    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-    (2025), figure 10. Kasmi & al., Assessment of the Reliability of a Model's Decision by
-    Generalizing Attribution to the Wavelet Domain (2023), figure 13 and tables 1, 4 and 5.
+    that the memory needed does not grow with the data set (WAM figure 10; WCAM figure 13 and
+    tables 1, 4 and 5).
 
     Parameters
     ----------
     explainer
         Any explainer of the package that has `explain_wavelet`.
     data
-        An array or tensor; or a `tf.data.Dataset`, batched or not, a PyTorch `DataLoader`, or any
-        iterable of batches ``(inputs, targets, ...)``, or with "predicted" of inputs alone.
-        Inputs are as for the explainer: PyTorch tensors have channels first.
+        An array or tensor, or what holds batches ``(inputs, targets, ...)``: a `tf.data.Dataset`,
+        batched or not, a PyTorch `DataLoader`, any iterable; with "predicted" also of inputs
+        alone. Inputs are as for the explainer: PyTorch tensors have channels first.
     targets
         What is explained: one-hot classes or integer labels of an array or tensor; None where the
-        data hold them; "predicted" for the classes that the model predicts, whatever the data
-        hold.
+        data hold them; "predicted" for the classes that the model predicts in any case.
     count
         Most inputs to explain, those that come first; all by default.
     confidence
@@ -186,17 +180,11 @@ def scale_profile(
     verbose
         Whether to show the progress.
 
-    Returns
-    -------
-    profile
-        Means and standard deviations of the shares; inputs in which nothing has importance count
-        for none of them. A warning tells their number.
-
     Raises
     ------
     TypeError, ValueError
         If `explainer` or `data` are none of these, the data are empty, no input has any importance,
-        their sizes have different numbers of levels, or an argument is not valid.
+        sizes have different numbers of levels, or an argument is not valid.
 
     Warns
     -----
@@ -204,15 +192,16 @@ def scale_profile(
         If the data end before `count` inputs, or inputs have no importance.
     """
     check_integer("count", count, lowest=1, optional=True)
-    if confidence is None:
-        raise ValueError("confidence must be a number between 0 and 1, got None.")
-    check_fraction("confidence", confidence)
+    check_fraction("confidence", confidence, optional=False)
     check_explainer(explainer)
     moments, seen, explanation = Moments(), 0, None
     levels: set[int] = set()
     total = len(data) if hasattr(data, "shape") else count
+    model = explainer.model if how_asked(explainer)["front_end"] is None else None
+    parts = batches(data, targets, count, getattr(explainer, "batch_size", None), model)
     with tqdm(total=total, desc="profile", unit="input", disable=not verbose) as progress:
-        for inputs, classes in _batches(explainer, data, targets, count):
+        for inputs, classes in parts:
+            classes = as_explained(classes, explainer, inputs)
             explanation = explainer.explain_wavelet(inputs, classes)
             levels.add(explanation.level)
             if len(levels) > 1:
@@ -227,7 +216,64 @@ def scale_profile(
         raise ValueError("data must not be empty, got no inputs.")
     if count is not None and seen < count:
         warn(f"The data ended after {seen} of {count} inputs; the profile is of these.")
-    return _profile(explainer, explanation, moments, seen - moments.count, confidence, name)
+    if not moments.count:
+        raise ValueError(f"None of the {seen} inputs has any importance: there are no shares.")
+    empty = seen - moments.count
+    if empty:
+        warn(f"In {empty} of {seen} inputs nothing has importance; the profile is of the others.")
+    ends = [len(explanation.scales)]
+    (mean, band_mean), (std, band_std) = (np.split(m, ends) for m in (moments.mean, moments.std))
+    return ScaleProfile(
+        scales=tuple(explanation.scales),
+        bands=tuple(explanation.band_importance()),
+        mean=mean,
+        std=std,
+        band_mean=band_mean,
+        band_std=band_std,
+        count=moments.count,
+        empty=empty,
+        method=type(explainer).__name__,
+        wavelet=str(explanation.wavelet),
+        confidence=confidence,
+        name=name,
+    )
+
+
+class Moments:
+    """
+    Running mean and variance of rows, which are not kept.
+
+    Ref. Chan, Golub & LeVeque, Algorithms for Computing the Sample Variance (1983), eq. 2.1.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: np.ndarray = np.zeros(())
+        self._squares: np.ndarray = np.zeros(())
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take in more rows (N, K), of any N."""
+        if not len(rows):
+            return
+        mean = rows.mean(axis=0)
+        total = self.count + len(rows)
+        shift = mean - self.mean
+        between = shift**2 * (self.count * len(rows) / total)
+        self._squares = self._squares + ((rows - mean) ** 2).sum(axis=0) + between
+        self.mean = self.mean + shift * (len(rows) / total)
+        self.count = total
+
+    @property
+    def std(self) -> np.ndarray:
+        """The standard deviation (K,), with count − 1 in the denominator; NaN for one row."""
+        return np.sqrt(self._squares / (self.count - 1 or np.nan))
+
+
+def _informative(explanation: WaveletExplanation) -> np.ndarray:
+    """The shares (N, level + 1 + B) of scales and bands, of inputs that have any importance."""
+    scales, bands = explanation.scale_importance(), explanation.band_importance().values()
+    rows = np.concatenate([scales, np.stack(list(bands), axis=-1)], axis=1)
+    return rows[has_importance(scales)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,39 +302,28 @@ class ProfileComparison:
         first one's confidence level, cut to differences of shares (-1 to 1). They are missing
         for the first model itself.
         """
-        tables = {
-            name: profile.to_dataframe(left_out=True) for name, profile in self.profiles.items()
-        }
-        first, *others = self.profiles
-        for name in others:
-            differences = _welch(self.profiles[first], self.profiles[name])
-            tables[name] = tables[name].assign(**differences)
+        first = next(iter(self.profiles.values()))
+        tables: dict[str, pd.DataFrame] = {}
+        for name, profile in self.profiles.items():
+            differences = _welch(first, profile) if tables else {}
+            tables[name] = profile.to_dataframe(left_out=True).assign(**differences)
         table = pd.concat(tables, names=["model"]).reset_index("model").reset_index(drop=True)
-        return table if left_out else _measured(table)
+        return table if left_out else table.dropna(subset="mean", ignore_index=True)
 
 
-def _measured(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of what was not left out."""
-    return table[table["mean"].notna()].reset_index(drop=True)
-
-
-def compare_profiles(
-    *profiles: ScaleProfile | Mapping[str, ScaleProfile],
-) -> ProfileComparison:
+def compare_profiles(*profiles: ScaleProfile | Mapping[str, ScaleProfile]) -> ProfileComparison:
     """
     Set the profiles of two or more models beside each other, and compare them with the first.
 
     Parameters
     ----------
     profiles
-        The profiles one by one, which have names of their own, or one mapping of profiles by their
-        names.
+        The profiles one by one, which have names of their own, or a mapping of them by their names.
 
     Raises
     ------
     TypeError, ValueError
-        If they are no profiles, fewer than two, their names are missing or the same, or they are of
-        other scales or wavelets.
+        If they are no profiles, fewer than two, without names or of the same, or of other scales.
     """
     given: list[tuple[Any, Any]] = [(getattr(p, "name", None), p) for p in profiles]
     if len(profiles) == 1 and isinstance(profiles[0], Mapping):
@@ -301,85 +336,31 @@ def compare_profiles(
     names = [name for name, _ in given]
     if len(given) < 2 or len(set(names)) < len(names):
         raise ValueError(f"profiles must be two or more of different names, got {names}.")
-    kinds = [(profile.scales, profile.bands, profile.wavelet) for _, profile in given]
-    for name, kind in zip(names, kinds, strict=True):
-        if kind != kinds[0]:
+    first, *others = [(p.scales, p.bands, p.wavelet) for _, p in given]
+    for name, other in zip(names[1:], others, strict=True):
+        if other != first:
             raise ValueError(
-                f"profiles must be of the same scales, orientations and wavelet: {names[0]!r} has "
-                f"{list(kinds[0][0])} of {kinds[0][2]!r}, but {name!r} has {list(kind[0])} of "
-                f"{kind[2]!r}."
+                "profiles must be of the same scales, orientations and wavelet: "
+                f"{names[0]!r} has {list(first[0])} of {first[2]!r}, but {name!r} has "
+                f"{list(other[0])} of {other[2]!r}."
             )
     return ProfileComparison(dict(given))
 
 
 def check_explainer(explainer: Any) -> None:
     """Check that an explainer is one in the wavelet domain, and not a class of these."""
-    if isinstance(explainer, type) or not hasattr(explainer, "explain_wavelet"):
+    needed = all(hasattr(explainer, name) for name in ("model", "explain_wavelet"))
+    if isinstance(explainer, type) or not needed:
         raise TypeError(
-            "explainer must be an explainer in the wavelet domain, with explain_wavelet, got "
-            f"{explainer!r}."
+            "explainer must be an explainer in the wavelet domain, with model and "
+            f"explain_wavelet, got {explainer!r}."
         )
-
-
-def _batches(
-    explainer: Any, data: Any, targets: Any, count: int | None
-) -> Iterator[tuple[Any, Any]]:
-    """Inputs, and targets as the explainer takes them."""
-    model, how = explainer.model, how_asked(explainer)
-    size = getattr(explainer, "batch_size", None)
-    seen = model if how["front_end"] is None else None
-    for inputs, classes in batches(data, targets, count, size, seen):
-        yield inputs, one_hot(classes, model, inputs, size, **how)
-
-
-def _informative(explanation: WaveletExplanation) -> np.ndarray:
-    """The shares (N, level + 1 + B) of scales and bands, of inputs that have any importance."""
-    scales, bands = explanation.scale_importance(), explanation.band_importance().values()
-    rows = np.concatenate([scales, np.stack(list(bands), axis=-1)], axis=1)
-    return rows[has_importance(scales)]
-
-
-def _profile(
-    explainer: Any,
-    explanation: WaveletExplanation,
-    moments: Moments,
-    empty: int,
-    confidence: float,
-    name: str | None,
-) -> ScaleProfile:
-    if not moments.count:
-        raise ValueError(f"None of the {empty} inputs has any importance: there are no shares.")
-    if empty:
-        warn(
-            f"In {empty} of {empty + moments.count} inputs nothing has importance; the profile is "
-            "of the others."
-        )
-    ends = [len(explanation.scales)]
-    (mean, band_mean), (std, band_std) = (
-        np.split(values, ends) for values in (moments.mean, moments.std)
-    )
-    return ScaleProfile(
-        scales=tuple(explanation.scales),
-        bands=tuple(explanation.band_importance()),
-        mean=mean,
-        std=std,
-        band_mean=band_mean,
-        band_std=band_std,
-        count=moments.count,
-        empty=empty,
-        method=type(explainer).__name__,
-        wavelet=str(explanation.wavelet),
-        confidence=confidence,
-        name=name,
-    )
 
 
 def _welch(first: ScaleProfile, other: ScaleProfile) -> dict[str, np.ndarray]:
     """The difference of the other's means from the first's, and Welch's interval of it."""
-    both = (first, other)
-    means = [np.concatenate([profile.mean, profile.band_mean]) for profile in both]
-    stds = [np.concatenate([profile.std, profile.band_std]) for profile in both]
-    counts = np.array([[profile.count] for profile in both])
+    means, stds = np.stack([first._moments, other._moments], axis=1)
+    counts = np.array([[first.count], [other.count]])
     difference = means[1] - means[0]
     if counts.min() < 2:
         interval = difference[:, np.newaxis] + [-np.inf, np.inf]

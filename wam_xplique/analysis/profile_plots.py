@@ -1,14 +1,15 @@
-"""Pictures of scale profiles: bars for each scale, with the intervals of the means."""
+"""Pictures of shares by scale: bars, stacked or beside each other, and how sure they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps, patheffects
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -20,19 +21,18 @@ HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "|||")
 APPROXIMATION_COLOR = "0.75"
 WIDTH = 0.72
 
-
 Profile = Any  # a `ScaleProfile`, which draws itself by this module
 
 
 @as_written
 def draw_profile(profile: Profile) -> Figure:
     """Draw the scales of a profile as bars, stacked by orientation where there are several."""
-    kept = _drawn([profile])
-    scales = [profile.scales[index] for index in kept]
+    drawn = _drawn([profile])
+    scales = profile.scales[drawn]
     keys = list(dict.fromkeys(key for scale, key in profile.bands if scale in scales))
     details = [key for key in keys if "d" in key]
     looks = {key: _look(number, len(details)) for number, key in enumerate(details)}
-    figure, ax = _new(2 + 0.9 * len(scales))
+    figure, ax = new_bars(len(scales), 0.9)
     floor = np.zeros(len(scales))
     for key in keys:
         shares = [
@@ -45,11 +45,11 @@ def draw_profile(profile: Profile) -> Figure:
         ax.bar(places, heights, WIDTH, floor[places], **{"label": EDGES.get(key, key), **look})
         floor[places] += heights
     ax.set_xticks(range(len(scales)), scales)
-    _draw_whiskers(ax, np.arange(len(scales)), profile, kept)
+    ax.errorbar(range(len(scales)), profile.mean[drawn], _ends(profile, drawn), **_WHISKERS)
     if len(keys) > 1:
         title = "details (d) along D, H, W" if len(keys[0]) == 3 else None
         ax.legend(title=title, reverse=True, **_LEGEND)
-    _finish(ax, [profile])
+    _finish(ax)
     told = f"{profile.count} input{'s' * (profile.count > 1)}, {profile.confidence:.0%} interval"
     ax.set_title(f"{profile.name}\n{told}" if profile.name else told, fontsize=9)
     return figure
@@ -58,20 +58,35 @@ def draw_profile(profile: Profile) -> Figure:
 @as_written
 def draw_comparison(profiles: Mapping[str, Profile]) -> Figure:
     """Draw the scales of several profiles as groups of bars."""
-    kept = _drawn(profiles.values())
-    first, *_ = profiles.values()
-    places, width = np.arange(len(kept)), 0.84 / len(profiles)
-    figure, ax = _new(2 + max(0.9, 0.3 * len(profiles) + 0.3) * len(kept))
-    bars = []
-    for number, profile in enumerate(profiles.values()):
-        shifted = places + (number - (len(profiles) - 1) / 2) * width
-        look = _look(number, len(profiles))
-        bars.append(ax.bar(shifted, profile.mean[kept], width, **look))
-        _draw_whiskers(ax, shifted, profile, kept)
-    ax.set_xticks(places, [first.scales[index] for index in kept])
+    drawn = _drawn(profiles.values())
+    scales = next(iter(profiles.values())).scales[drawn]
+    figure, ax = new_bars(len(scales), max(0.9, 0.3 * len(profiles) + 0.3))
+    groups = [
+        (profile.mean[drawn], _ends(profile, drawn), _look(number, len(profiles)))
+        for number, profile in enumerate(profiles.values())
+    ]
+    bars = draw_groups(ax, scales, groups)
     ax.legend(bars, [*profiles], **_LEGEND)  # by itself, a legend leaves out what begins with "_"
-    _finish(ax, profiles.values())
     return figure
+
+
+def new_bars(scales: int, width: float) -> tuple[Figure, Axes]:
+    """A figure for bars of so many scales."""
+    return plt.subplots(figsize=(2 + width * scales, 3.2), layout="constrained")
+
+
+def draw_groups(
+    ax: Axes, scales: Sequence[str], groups: Sequence[tuple[Any, Any, dict[str, Any]]]
+) -> list[BarContainer]:
+    """Draw bars beside each other at each scale: of each group heights, whiskers and look."""
+    places, width, bars = np.arange(len(scales)), 0.84 / len(groups), []
+    for number, (heights, ends, look) in enumerate(groups):
+        shifted = places + (number - (len(groups) - 1) / 2) * width
+        bars.append(ax.bar(shifted, heights, width, **look))
+        ax.errorbar(shifted, heights, ends, **_WHISKERS)
+    ax.set_xticks(places, scales)
+    _finish(ax)
+    return bars
 
 
 _LEGEND: dict[str, Any] = {
@@ -92,14 +107,10 @@ _WHISKERS: dict[str, Any] = {
 }
 
 
-def _new(width: float) -> tuple[Figure, Axes]:
-    return plt.subplots(figsize=(width, 3.2), layout="constrained")
-
-
-def _drawn(profiles: Iterable[Profile]) -> list[int]:
+def _drawn(profiles: Iterable[Profile]) -> slice:
     """The levels that are drawn: all but an approximation of which no profile has a share."""
     approximation, *details = np.stack([profile.mean for profile in profiles]).T
-    return list(range(int(bool(details) and not np.nansum(approximation)), 1 + len(details)))
+    return slice(int(bool(details) and not np.nansum(approximation)), None)
 
 
 def _look(number: int, count: int) -> dict[str, Any]:
@@ -110,20 +121,14 @@ def _look(number: int, count: int) -> dict[str, Any]:
     return {"color": color, "hatch": HATCHES[number % len(HATCHES)], "edgecolor": "white"}
 
 
-def _draw_whiskers(ax: Axes, places: np.ndarray, profile: Profile, kept: list[int]) -> None:
-    if profile.count < 2:
-        return
-    low, high = profile.interval[kept].T
-    mean = profile.mean[kept]
-    ends = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
-    ax.errorbar(places, mean, ends, **_WHISKERS)
+def _ends(profile: Profile, drawn: slice) -> np.ndarray | None:
+    """How far the intervals reach below and above the means; None where one input tells none."""
+    mean, (low, high) = profile.mean[drawn], profile.interval[drawn].T
+    return np.maximum([mean - low, high - mean], 0) if profile.count > 1 else None
 
 
-def _finish(ax: Axes, profiles: Iterable[Profile]) -> None:
-    highest = max(
-        max(np.nanmax(p.mean), np.nanmax(p.interval[:, 1]) * (p.count > 1)) for p in profiles
-    )
-    ax.set_ylim(0, max(min(1.05 * highest, 1.02), 1e-3))
+def _finish(ax: Axes) -> None:
+    ax.set_ylim(0, max(min(ax.get_ylim()[1], 1.02), 1e-3))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_ylabel("share of the importance", fontsize=8)
     ax.set_xlabel("scale, from coarse to fine", fontsize=8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,16 +16,7 @@ from ..inputs import as_numbers
 from ..model import on_host
 from ..plots.gallery import plot_gallery
 
-LOUDEST = 120
-"""dB between what single precision still adds up."""
-
-
-class Explainer(Protocol):
-    """An explainer in the wavelet domain."""
-
-    def explain_wavelet(self, inputs: Any, targets: Any) -> WaveletExplanation:
-        """Explain the model's scores of `targets` for `inputs`."""
-        ...
+LOUDEST = 120  # dB between what single precision still adds up
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +35,8 @@ class Separation:
         Signal-to-noise ratio of both, in dB, (N,): the energy of the target over that of the
         difference from it.
     kept_share
-        Of the energy of the coefficients kept, the share that is the target's, (N,). Over all
-        coefficients of a mixture at 0 dB it is about one half.
+        The target's share of the energy of the coefficients kept, (N,). Over all coefficients of
+        a mixture at 0 dB it is about one half.
     """
 
     mixtures: np.ndarray
@@ -69,18 +60,12 @@ class Separation:
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row for each mixture: both ratios and their difference in dB, the share kept."""
-        return pd.DataFrame(
-            {
-                "snr_before": self.snr_before,
-                "snr_after": self.snr_after,
-                "improvement": self.improvement,
-                "kept_share": self.kept_share,
-            }
-        ).rename_axis("input")
+        names = ("snr_before", "snr_after", "improvement", "kept_share")
+        return pd.DataFrame({name: getattr(self, name) for name in names}).rename_axis("input")
 
 
 def noise_experiment(
-    explainer: Explainer,
+    explainer: Any,
     waveforms: np.ndarray,
     targets: Any,
     *,
@@ -108,7 +93,7 @@ def noise_experiment(
 
 
 def overlap_experiment(
-    explainer: Explainer,
+    explainer: Any,
     waveforms: np.ndarray,
     others: np.ndarray,
     targets: Any,
@@ -132,11 +117,6 @@ def overlap_experiment(
         Energy of the targets over that of the others in the mixtures, in dB.
     keep, per_level
         The coefficients that are kept, as for `WaveletExplanation.kept`.
-
-    Returns
-    -------
-    separation
-        The mixtures, what is left of them, and how near to the targets it is.
 
     Raises
     ------
@@ -179,15 +159,20 @@ def mix(
     ------
     ValueError
         If shapes differ, or a waveform is silent, not finite, or not (N, T).
+
+    Examples
+    --------
+    >>> mixtures, added = mix(np.ones((1, 4)), np.array([[1.0, -1, 1, -1]]))
+    >>> mixtures
+    array([[2., 0., 2., 0.]], dtype=float32)
     """
     given = {"waveforms": waveforms, "others": others}
     arrays = {name: on_host(as_numbers(name, array)) for name, array in given.items()}
     for name, array in arrays.items():
-        if array.ndim != 2 or array.shape != arrays["waveforms"].shape:
-            raise ValueError(
-                f"{name} must be of one shape (N, T), got {array.shape} beside "
-                f"{arrays['waveforms'].shape}."
-            )
+        shapes = array.shape, arrays["waveforms"].shape
+        if array.ndim != 2 or shapes[0] != shapes[1]:
+            told = f"got {shapes[0]} beside {shapes[1]}"
+            raise ValueError(f"{name} must be of one shape (N, T), {told}.")
         bad = np.flatnonzero(~np.isfinite(array).all(axis=1) | ~array.any(axis=1)).tolist()
         if bad:
             raise ValueError(f"{name} must be finite and not silent; those at {bad} are not.")

@@ -19,12 +19,6 @@ from ..metrics import InputFidelity
 from ..model import on_host
 from ..plots.gallery import plot_gallery
 
-DECISIVE = {
-    "sufficient": (sufficient_counts, keep_first),
-    "necessary": (necessary_counts, remove_first),
-}
-"""By kind, how many coefficients are, and what is left for the model then."""
-
 
 @dataclass(frozen=True, eq=False)
 class DecisiveImages:
@@ -36,8 +30,8 @@ class DecisiveImages:
     kind
         "sufficient" or "necessary".
     inputs, images
-        The inputs, channels last, and: sufficient, what the coefficients make by themselves;
-        necessary, what is left without them. Where none were found, what all of them make or leave.
+        The inputs, channels last, and what the coefficients make by themselves (sufficient) or
+        leave (necessary). Where none were found, what all of them make or leave.
     count, features
         Numbers (N,) of coefficients (the reconstruction depth, for sufficient images), and of all
         that are ranked.
@@ -69,9 +63,9 @@ class DecisiveImages:
 
     def plot(self, most: int = 6) -> Figure:
         """Draw at `most` so many inputs, and what their decisive coefficients make or leave."""
-        sufficient = self.kind == "sufficient"
-        name = "sufficient" if sufficient else "without what is necessary"
-        sign = ("approximation + " if self.held else "") if sufficient else "all but "
+        name, sign = "without what is necessary", "all but "
+        if self.kind == "sufficient":
+            name, sign = "sufficient", "approximation + " * self.held
         lines = [
             f"{sign}{count:,} of {self.features:,}" if found else "not found"
             for count, found in zip(self.count.tolist(), self.found, strict=True)
@@ -100,7 +94,9 @@ def sufficient_images(
     Find the fewest of the most important coefficients that are predicted as the target class.
 
     These are the static minimal images of WAM (appendix C.2) and the sufficient images of WCAM
-    (section 4.2), whose number of coefficients is the reconstruction depth (appendix B.3).
+    (section 4.2), whose number of coefficients is the reconstruction depth (appendix B.3). A
+    prediction may come and go as coefficients are added: found is a number at which it is there
+    and, with one coefficient less, is not; a smaller one may lie between two tried.
 
     Parameters
     ----------
@@ -113,9 +109,8 @@ def sufficient_images(
     explanations
         A `WaveletExplanation` of the inputs, or maps of them by any explainer of Xplique.
     tries
-        Numbers of coefficients that are tried at once for each input. With 1 the search is a
-        plain bisection, of the fewest forwards; more see more of a prediction that comes and goes
-        as coefficients are added.
+        Numbers of coefficients that are tried at once for each input: 1 is a plain bisection, of
+        the fewest forwards; more see more of a prediction that comes and goes.
     include_approximation
         Whether the approximation is among the coefficients; it is held at its value if not. By
         default it is if the explanations give it any importance.
@@ -123,26 +118,22 @@ def sufficient_images(
         As for `wam_xplique.metrics.InputFidelity`: `batch_size`, `baseline_mode`, `front_end`,
         `verbose`, and for maps of pixels `wavelet`, `level` and `mode`.
 
-    Returns
-    -------
-    sufficient
-        The images and their numbers of coefficients.
-
     Raises
     ------
     ValueError, TypeError
         If model, inputs, targets and explanations do not fit together; see the message.
 
-    Notes
-    -----
-    A prediction may come and go as coefficients are added. What is found is a number at which it
-    is there and, with one coefficient less, is not; a smaller one may lie between two tried.
+    Examples
+    --------
+    >>> def model(x):
+    ...     return np.stack([x.sum(axis=1), 0 * x[:, 0] + 2.5], axis=1)
+    >>> x = np.ones((1, 8), np.float32)
+    >>> sufficient_images(model, x, np.eye(2)[:1], x, level=0).count
+    array([3])
     """
-    check_integer("tries", tries, lowest=1)
     options["include_approximation"] = include_approximation
-    return _Predictions(model, inputs, targets, **options).decisive(
-        "sufficient", explanations, tries
-    )
+    found = _Predictions(model, inputs, targets, **options)
+    return found.decisive("sufficient", explanations, tries)
 
 
 def necessary_images(
@@ -158,28 +149,31 @@ def necessary_images(
     """
     Find the fewest of the most important coefficients without which the target class is lost.
 
-    Parameters and errors are those of `sufficient_images`.
-
-    Returns
-    -------
-    necessary
-        The images that are left, and the numbers of coefficients that were removed: 0 where the
-        target class is not the one predicted in the first place.
+    The images are what is left without them. Where the target class is not the one predicted in
+    the first place, their number is 0. Parameters and errors are those of `sufficient_images`.
     """
-    check_integer("tries", tries, lowest=1)
     options["include_approximation"] = include_approximation
-    return _Predictions(model, inputs, targets, **options).decisive(
-        "necessary", explanations, tries
-    )
+    found = _Predictions(model, inputs, targets, **options)
+    return found.decisive("necessary", explanations, tries)
+
+
+# What counts the coefficients, and what is left for the model then.
+_DECIDE = {
+    "sufficient": (sufficient_counts, keep_first),
+    "necessary": (necessary_counts, remove_first),
+}
 
 
 class _Predictions(InputFidelity):
     """Inputs without some of their coefficients, and the classes that are predicted for them."""
 
     def decisive(self, kind: str, explanations: Any, tries: int) -> DecisiveImages:
-        search, left = DECISIVE[kind]
-        inputs, removal, classes = self._inputs, self._removal_of(explanations), self._classes()
+        check_integer("tries", tries, lowest=1)
+        search, left = _DECIDE[kind]
+        inputs, removal = self._inputs, self._removal_of(explanations)
         layout, backend = inputs.layout, inputs.backend
+        labels = as_labels(self.targets)
+        classes = on_host(inputs.targets).argmax(axis=-1) if labels is None else labels
         progress = Progress("input", self.verbose)
 
         def of_block(rows: slice) -> tuple[np.ndarray, ...]:
@@ -194,8 +188,3 @@ class _Predictions(InputFidelity):
         x, images, count, found = by_blocks(len(inputs), of_block, size, backend, progress)
         held, features = bool(np.all(removal.cells[0] == HELD)), count_cells(removal.cells)
         return DecisiveImages(kind, x, images, count, features, found, held, classes, layout.ndim)
-
-    def _classes(self) -> np.ndarray:
-        """The numbers (N,) of the target classes."""
-        labels = as_labels(self.targets)
-        return on_host(self._inputs.targets).argmax(axis=-1) if labels is None else labels

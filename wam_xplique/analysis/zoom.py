@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,7 +14,8 @@ from PIL import Image
 from ..checks import check_integer, warn
 from ..datasets.images import load_image, middle
 from ..explanation import WaveletExplanation
-from ..plots.drawing import BAR_COLOR, WHISKER_COLOR
+from ..plots.drawing import BAR_COLOR
+from .profile_plots import draw_groups, new_bars
 
 REGULAR_COLOR = "0.6"
 
@@ -49,28 +49,21 @@ class ZoomConsistency:
         """
         Draw the shares of the scales, as they were and zoomed in (WCAM table 1).
 
-        Two bars for each scale in the scene, and one for the new one: means over the inputs, with
-        standard deviations. The approximation is left out where it takes no part.
+        Means over the inputs, with standard deviations. The approximation is left out where it
+        takes no part.
         """
-        figure, ax = plt.subplots(figsize=(1.6 + 0.9 * len(self.scales), 3.2), layout="constrained")
         table = self.to_dataframe()
         table = table[int(not table.loc[0, ["regular", "zoomed"]].sum()) :]
-        places = np.arange(len(table))
-        for name, shift, color in (("regular", -0.2, REGULAR_COLOR), ("zoomed", 0.2, BAR_COLOR)):
-            means, deviations = table[name], table[f"{name} sd"]
-            ax.bar(places + shift, means, 0.38, color=color, label=name)
-            ax.errorbar(
-                places + shift, means, deviations, fmt="none", ecolor=WHISKER_COLOR, elinewidth=1
-            )
-        ax.set_ylim(0, None)
-        ax.axvspan(places[-1] - 0.5, places[-1] + 0.5, color="0.93", zorder=0)
-        ax.set_xlim(-0.5, places[-1] + 0.5)
-        ax.set_xticks(places, [*table["scale"][:-1], f"{self.scales[-1]}\n(new)"], fontsize=8)
-        ax.tick_params(axis="x", length=0)
-        ax.tick_params(axis="y", labelsize=8)
-        ax.set_ylabel("share of the importance", fontsize=9)
-        ax.set_xlabel("scale in the regular view", fontsize=9)
-        ax.spines[["top", "right"]].set_visible(False)
+        figure, ax = new_bars(len(table), 0.9)
+        colors = {"regular": REGULAR_COLOR, "zoomed": BAR_COLOR}
+        groups = [
+            (table[name], table[f"{name} sd"], {"color": color, "label": name})
+            for name, color in colors.items()
+        ]
+        draw_groups(ax, [*table["scale"][:-1], f"{self.scales[-1]}\n(new)"], groups)
+        ax.axvspan(len(table) - 1.5, len(table) - 0.5, color="0.93", zorder=0)
+        ax.set_xlim(-0.5, len(table) - 0.5)
+        ax.set_xlabel("scale in the regular view", fontsize=8)
         ax.legend(frameon=False, fontsize=8)
         return figure
 
@@ -108,8 +101,7 @@ def zoom_views(
     Raises
     ------
     TypeError, FileNotFoundError, ValueError
-        If an image is neither a file nor an array of bytes, there is none, a file is not there or
-        cannot be read, or an argument is not as above.
+        If there is no image, one is neither file nor bytes, or a file is not there or not read.
     """
     check_integer("size", size, lowest=1)
     check_integer("resize", resize, lowest=size)
@@ -137,28 +129,23 @@ def zoom_consistency(regular: WaveletExplanation, zoomed: WaveletExplanation) ->
     Parameters
     ----------
     regular, zoomed
-        Explanation of the inputs, and of their middles magnified twice (from finer originals, or
-        there is nothing new to see; `zoom_views` makes both), by the same method with one more
-        level.
-
-    Returns
-    -------
-    consistency
-        The shares of the levels.
+        Explanations of the inputs, and of their middles magnified twice (from finer originals, or
+        there is nothing new to see; `zoom_views` makes both), by the same method, the latter with
+        one more level.
 
     Raises
     ------
     ValueError
         If the explanations do not fit each other.
     """
-    counts, levels = (len(regular), len(zoomed)), (regular.level, zoomed.level)
-    if counts[0] != counts[1]:
+    if len(zoomed) != len(regular):
         raise ValueError(
-            f"zoomed must explain as many inputs as regular, {counts[0]}; got {counts[1]}."
+            f"zoomed must explain as many inputs as regular, {len(regular)}; got {len(zoomed)}."
         )
-    if levels[1] != levels[0] + 1:
+    if zoomed.level != regular.level + 1:
         raise ValueError(
-            f"zoomed must have one level more than regular, which has {levels[0]}; got {levels[1]}."
+            f"zoomed must have one level more than regular, which has {regular.level}; "
+            f"got {zoomed.level}."
         )
     unit = regular.scales[-1].split()[-1]
     scales = (*regular.scales, f"0.5-1 {unit}")
@@ -173,10 +160,8 @@ def _as_image(original: np.ndarray | str | Path) -> Image.Image:
             "originals must be files or arrays of bytes (uint8), got a "
             f"{type(original).__name__} of {getattr(original, 'dtype', 'no dtype')}."
         )
-    fits = original.ndim == 2 or (original.ndim == 3 and original.shape[-1] in (1, 3))
-    if not fits or not original.size:
-        raise ValueError(
-            f"originals must have shape (H, W), (H, W, 1) or (H, W, 3), got {original.shape}."
-        )
-    plain = original[..., 0] if original.shape[2:] == (1,) else original
+    shape = original.shape
+    if len(shape) < 2 or shape[2:] not in ((), (1,), (3,)) or not original.size:
+        raise ValueError(f"originals must have shape (H, W), (H, W, 1) or (H, W, 3), got {shape}.")
+    plain = original[..., 0] if shape[2:] == (1,) else original
     return Image.fromarray(plain).convert("RGB")
