@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..checks import check_choice
 from .folders import package_folder
-
-SPLITS = ("train", "test")
 
 
 class TimeSeries(NamedTuple):
@@ -37,11 +36,6 @@ def time_series(source: str | Path, split: str = "train") -> TimeSeries:
     split
         "train" or "test"; of a file, which holds one of them, it says nothing.
 
-    Returns
-    -------
-    series
-        The series, their classes, and the names of these.
-
     Raises
     ------
     ImportError, FileNotFoundError, ValueError
@@ -54,8 +48,7 @@ def time_series(source: str | Path, split: str = "train") -> TimeSeries:
     >>> series.values.shape, series.names
     ((40, 100, 6), ('Standing', 'Running', 'Walking', 'Badminton'))
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {SPLITS}, got {split!r}.")
+    check_choice("split", split, ("train", "test"), optional=False)
     path = Path(source)
     if path.suffix != ".ts":
         path = _carried(str(source), split)
@@ -66,13 +59,14 @@ def time_series(source: str | Path, split: str = "train") -> TimeSeries:
     rows = [_row(path, number, line, names) for number, line in lines]
     if not rows:
         raise ValueError(f"source {path} holds no series.")
-    shapes = [values.shape for values, _ in rows]
-    if len(set(shapes)) > 1:
-        other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
-        raise ValueError(
-            f"source {path} must hold series of one length and as many variables each: (variables, "
-            f"length) are {shapes[0]} for the first one, {shapes[other]} for number {other + 1}."
-        )
+    first = rows[0][0].shape
+    for number, (values, _) in enumerate(rows, start=1):
+        if values.shape != first:
+            raise ValueError(
+                f"source {path} must hold series of one length and as many variables each: "
+                f"(variables, length) are {first} for the first one, {values.shape} for number "
+                f"{number}."
+            )
     values = np.stack([values.T for values, _ in rows])
     labels = np.array([label for _, label in rows])
     return TimeSeries(values if values.shape[2] > 1 else values[..., 0], labels, names)
