@@ -1,8 +1,8 @@
 """The demo: images, sounds and volumes, explained in Keras and in PyTorch."""
 
 from . import audio, photographs, textures, volume
-from .imagenet import explain_photograph
-from .sounds import DemoError
+from .data import DemoError
+from .photographs import explain_photograph
 
 RUNS = {
     "image": photographs.run,

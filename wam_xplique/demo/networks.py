@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from tqdm.auto import trange
 
-from .sounds import SAMPLE_RATE
+from .data import SAMPLE_RATE
 
 WIDTHS = (16, 32, 64)
 EPOCHS = 8
@@ -26,10 +27,15 @@ class Architecture(NamedTuple):
     kernels: tuple[int, ...] = (3, 3, 3)
     strides: tuple[int, ...] = (1, 1, 1)
     pool: int = 2  # how many positions a pooling makes one of
-    summary: str = "average"  # or "max": of a feature, over all positions
+    summary: str = "Avg"  # or "Max": of a feature, over all positions
     rescale: bool = False  # the inputs to unit variance first
     batch_size: int = 32
     learning_rate: float = 3e-3
+
+    @property
+    def convolutions(self) -> Iterable[tuple[int, int, int]]:
+        """Features, width of the kernel and stride of each."""
+        return zip(WIDTHS, self.kernels, self.strides, strict=True)
 
 
 # A sample tells less than a pixel, so that signals need wider kernels; with one axis or three,
@@ -41,17 +47,12 @@ ARCHITECTURES = {1: SIGNALS, 2: IMAGES, 3: VOLUMES}  # by the number of spatial 
 
 # What tells a sound may be short, and an average would dilute it in the silence around. Waveforms
 # are small numbers, from which a network learns slowly.
-WAVEFORMS = SIGNALS._replace(summary="max", rescale=True, learning_rate=4e-3)
-SPECTROGRAMS = IMAGES._replace(summary="max")
-
-TORCH_SUMMARIES = {"average": "Avg", "max": "Max"}
+WAVEFORMS = SIGNALS._replace(summary="Max", rescale=True, learning_rate=4e-3)
+SPECTROGRAMS = IMAGES._replace(summary="Max")
 
 
 def train_keras(
-    inputs: np.ndarray,
-    labels: np.ndarray,
-    seed: int = 0,
-    architecture: Architecture | None = None,
+    inputs: np.ndarray, labels: np.ndarray, seed: int = 0, architecture: Architecture | None = None
 ) -> keras.Model:
     """
     Train a fully convolutional classifier that gives logits, for inputs of any size.
@@ -60,20 +61,18 @@ def train_keras(
     float32; labels one-hot classes (N, classes), float32. The `seed` is that of the weights and of
     the order of the inputs; the architecture by default that of signals, images or volumes.
     """
-    rank = _rank(inputs, labels)
-    kinds, architecture = vars(keras.layers), architecture or ARCHITECTURES[rank]
+    rank, kinds = _rank(inputs, labels), vars(keras.layers)
+    architecture = architecture or ARCHITECTURES[rank]
     keras.utils.set_random_seed(seed)
     layers: list[Any] = [keras.layers.Input((*[None] * rank, inputs.shape[-1]))]
     if architecture.rescale:
         layers.append(keras.layers.Rescaling(_gain(inputs)))
-    for width, kernel, stride in zip(
-        WIDTHS, architecture.kernels, architecture.strides, strict=True
-    ):
+    for width, kernel, stride in architecture.convolutions:
         layers += [
             kinds[f"Conv{rank}D"](width, kernel, stride, padding="same", activation="relu"),
-            kinds[f"MaxPooling{rank}D"](architecture.pool),
+            kinds[f"MaxPool{rank}D"](architecture.pool),
         ]
-    summary = kinds[f"Global{architecture.summary.title()}Pooling{rank}D"]()
+    summary = kinds[f"Global{architecture.summary}Pool{rank}D"]()
     model = keras.Sequential([*layers, summary, keras.layers.Dense(labels.shape[-1])])
     model.compile(
         keras.optimizers.Adam(architecture.learning_rate),
@@ -85,10 +84,7 @@ def train_keras(
 
 
 def train_torch(
-    inputs: np.ndarray,
-    labels: np.ndarray,
-    seed: int = 0,
-    architecture: Architecture | None = None,
+    inputs: np.ndarray, labels: np.ndarray, seed: int = 0, architecture: Architecture | None = None
 ) -> Any:
     """
     Train the same classifier in PyTorch, on the same arrays, channels last.
@@ -99,18 +95,16 @@ def train_torch(
     import torch
     from torch import nn
 
-    rank = _rank(inputs, labels)
-    kinds, architecture = vars(nn), architecture or ARCHITECTURES[rank]
+    rank, kinds = _rank(inputs, labels), vars(nn)
+    architecture = architecture or ARCHITECTURES[rank]
     torch.manual_seed(seed)
     layers: list[nn.Module] = [_rescaling_torch(_gain(inputs))] if architecture.rescale else []
     before = inputs.shape[-1]
-    for width, kernel, stride in zip(
-        WIDTHS, architecture.kernels, architecture.strides, strict=True
-    ):
+    for width, kernel, stride in architecture.convolutions:
         convolution = kinds[f"Conv{rank}d"](before, width, kernel, stride, padding=kernel // 2)
         layers += [convolution, nn.ReLU(), kinds[f"MaxPool{rank}d"](architecture.pool)]
         before = width
-    summary = kinds[f"Adaptive{TORCH_SUMMARIES[architecture.summary]}Pool{rank}d"](1)
+    summary = kinds[f"Adaptive{architecture.summary}Pool{rank}d"](1)
     model = nn.Sequential(*layers, summary, nn.Flatten(), nn.Linear(before, labels.shape[-1]))
     optimizer = torch.optim.Adam(model.parameters(), architecture.learning_rate)
     x, y = torch.tensor(np.moveaxis(inputs, -1, 1).copy()), torch.tensor(labels)
