@@ -13,6 +13,7 @@ from ..coefficients import WaveletTransform, default_level
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
 from .input_files import Inputs
+from .options import Options
 
 WAM_IG, WCAM = "WaveletIntegratedGradients", "WCAM"
 NAMES = {
@@ -29,6 +30,9 @@ NAMES = {
 
 DEFAULTS = {"relative_noise": 0.1}
 """Parameters in place of a class's own: the range of inputs is not known beforehand."""
+
+SHARED = ("wavelet", "level", "mode", "batch_size", "seed")
+"""Parameters that are options of their own."""
 
 OURS = {"front_end", "model", "ndim", "operator", "sampler", "estimator", "self", "verbose"}
 """Parameters that the command line gives itself, or cannot give."""
@@ -52,17 +56,12 @@ class Method:
         return cls(classifier.logits, **given, ndim=inputs.ndim, verbose=verbose)
 
 
-def find_method(
-    name: str | None, settings: Sequence[str] | None, scales: bool = False, **given: Any
-) -> Method:
-    """
-    Find a method by its short name or its class, and check that it takes the parameters.
-
-    Settings are NAME=VALUE, with JSON or else text; of those given, None is left out. `scales` is
-    whether it has to tell of scales.
-    """
+def find_method(options: Options, scales: bool = False) -> Method:
+    """The method that options name, checked to take their parameters, and to tell of `scales`."""
+    given = {name: getattr(options, name) for name in SHARED}
     parameters = {key: value for key, value in given.items() if value is not None}
-    parameters |= dict(map(_setting, settings or ()))
+    parameters |= dict(map(_setting, options.parameters or ()))
+    name = options.method
     classes = {cls.lower(): cls for cls in NAMES.values()} | NAMES
     if name is not None and name.lower() not in classes:
         raise ValueError(f"--method must be one of {', '.join(NAMES)}, got {name!r}.")

@@ -15,8 +15,8 @@ from ..backends import get_backend
 from ..loading.classifiers import Classifier
 from ..terminal import as_text
 from .file_names import Problems, check_free, expand, names_of
-from .input_files import Inputs, Reading, read_files
-from .methods import Method, check_fit
+from .input_files import Inputs, read_files
+from .methods import Method, check_fit, find_method
 from .options import Options
 
 
@@ -29,14 +29,14 @@ def report_files(
     options: Options,
 ) -> Problems:
     """Write a page on what is in files; what is wrong with some of them."""
-    reading, method = options.reading(), options.find_method(scales=True)
+    method = find_method(options, scales=True)
     paths, problems = expand(files)
     check_free([out], options.force, paths)
     usual = None if reference is None else ScaleProfile.load(reference)
     if paths:
         classifier = options.load(model, class_names)
         shown = {path: as_text(name) for path, name in names_of(paths).items()}
-        page = make_page(classifier, method, shown, reading, usual, problems)
+        page = make_page(classifier, method, shown, options, usual, problems)
         if page is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             page.save(out, options.force)
@@ -49,7 +49,7 @@ def make_page(
     classifier: Classifier,
     method: Method,
     names: Mapping[Path, str],
-    reading: Reading,
+    options: Options,
     usual: ScaleProfile | None,
     problems: Problems,
 ) -> Report | None:
@@ -57,16 +57,16 @@ def make_page(
     explainers: list[Any] = []
     found: dict[Path, Inputs] = {}
 
-    def check(inputs: Inputs) -> None:
+    def use(_: Path, inputs: Inputs) -> Inputs:
         if not explainers:
             explainers.append(method.explainer(classifier, inputs, verbose=True))
         check_fit(explainers[0], classifier, inputs)
         shapes = [tuple(other.x.shape[1:]) for other in (inputs, *found.values())]
         if shapes[0] != shapes[-1]:
             raise ValueError(f"it has the shape {shapes[0]}, the others {shapes[-1]}; see --size")
+        return inputs
 
-    for path, inputs in read_files([*names], classifier, reading, problems, check):
-        found[path] = inputs
+    found.update(read_files([*names], classifier, options, problems, use))
     if not found:
         return None
     return make_report(
