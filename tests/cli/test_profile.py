@@ -102,7 +102,6 @@ def test_files_that_are_too_small_are_left_out(model_files, tmp_path, capsys):
     [
         (["--method", "fam"], "--method fam tells of frequencies"),
         (["--model", "MODEL"], "--model must name different models"),
-        (["--model", "nothing.keras"], "nothing.keras is no file"),
         (["--level", "9"], "the highest level possible is 4"),
     ],
 )

@@ -57,9 +57,10 @@ def read_inputs(path: Path, classifier: Classifier, options: Options) -> Inputs:
     for values, shown, ndim, sample_rate in arrange(path, classifier, options):
         x = classifier.native(values, ndim)
         try:
-            outputs = _predict(classifier, x, ndim)
-        except ValueError as error:
-            errors.append(str(error))
+            outputs = predict(classifier.model, x, ndim=ndim)
+        except Exception as error:  # the frameworks raise errors of many kinds
+            shape = tuple(x.shape)
+            errors.append(f"the model does not take inputs of shape {shape}: {reason(error)}")
             continue
         classifier.check_names(outputs.shape[1])
         return Inputs(x, shown, ndim, outputs, sample_rate)
@@ -74,8 +75,7 @@ def read_files(
     use: Callable[[Path, Inputs], T],
 ) -> Iterator[tuple[Path, T]]:
     """Read files one by one, and what is made of them; what raises an error becomes a problem."""
-    alone = len(paths) == 1
-    for path in tqdm(paths, desc=classifier.name, unit="file", disable=alone or None):
+    for path in tqdm(paths, classifier.name, unit="file", disable=len(paths) == 1 or None):
         try:
             made = use(path, read_inputs(path, classifier, options))
         except Exception as error:  # of whatever is in the file, or the model makes of it
@@ -164,21 +164,11 @@ def _load_array(path: Path, key: str | None) -> np.ndarray:
 
 def _key(names: Sequence[str], key: str | None) -> str:
     wanted = KEYS if key is None else (key,)
-    found = [name for name in wanted if name in names]
-    if not found and key is None and len(names) == 1:
-        found = list(names)
+    only = list(names) if key is None and len(names) == 1 else []
+    found = [name for name in wanted if name in names] or only
     if not found:
         raise ValueError(f"expected one of {wanted}, it holds {list(names)}; --key names another")
     return found[0]
-
-
-def _predict(classifier: Classifier, x: Any, ndim: int) -> np.ndarray:
-    """What the model says of inputs (N, classes)."""
-    try:
-        return predict(classifier.model, x, ndim=ndim)
-    except Exception as error:  # the frameworks raise errors of many kinds
-        told = f"the model does not take inputs of shape {tuple(x.shape)}: {reason(error)}"
-        raise ValueError(told) from error
 
 
 def _fits(shape: tuple[int, ...], taken: Sequence[int | None]) -> bool:

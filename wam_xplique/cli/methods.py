@@ -28,8 +28,8 @@ NAMES = {
 }
 """Classes of `wam_xplique.attributions`, by short names."""
 
-DEFAULTS = {"relative_noise": 0.1}
-"""Parameters in place of a class's own: the range of inputs is not known beforehand."""
+NOISE = 0.1
+"""A share of the inputs' range, in place of the classes' own noise: it is not known beforehand."""
 
 SHARED = ("wavelet", "level", "mode", "batch_size", "seed")
 """Parameters that are options of their own."""
@@ -48,12 +48,11 @@ class Method:
     def explainer(self, classifier: Classifier, inputs: Inputs, verbose: bool = False) -> Any:
         """The explainer of a model, for inputs such as these."""
         name = self.name or (WAM_IG if gives_gradients(classifier, inputs) else WCAM)
-        cls, known = getattr(attributions, name), parameters_of(name)
-        defaults = {key: value for key, value in DEFAULTS.items() if key in known}
-        given = defaults | dict(self.parameters)
-        if "noise" in self.parameters and "relative_noise" not in self.parameters:
-            del given["relative_noise"]
-        return cls(classifier.logits, **given, ndim=inputs.ndim, verbose=verbose)
+        given = dict(self.parameters)
+        if "relative_noise" in parameters_of(name) and "noise" not in given:
+            given.setdefault("relative_noise", NOISE)
+        make = getattr(attributions, name)
+        return make(classifier.logits, **given, ndim=inputs.ndim, verbose=verbose)
 
 
 def find_method(options: Options, scales: bool = False) -> Method:

@@ -33,33 +33,23 @@ def profile_files(
     written = [out / f"{name}.npz" for name in names.values()]
     paths, problems = expand(files, out)
     check_free([out / "profile.csv", out / "profile.png", *written], options.force, paths)
-    if paths:
-        classifiers = [replace(options.load(str(p)), name=name) for p, name in names.items()]
-        if found := profiles(classifiers, method, paths, options, problems):
-            write_profiles(found, out)
-    return problems
-
-
-def profiles(
-    classifiers: Sequence[Classifier],
-    method: Method,
-    paths: Sequence[Path],
-    options: Options,
-    problems: Problems,
-) -> list[ScaleProfile]:
-    """Profiles, one a model, all by the same method; none at all if no file fits one of them."""
+    if not paths:
+        return problems
     pairs = []
-    for classifier in classifiers:
+    for classifier in [replace(options.load(str(p)), name=name) for p, name in names.items()]:
         read = read_files(paths, classifier, options, problems, lambda _, inputs: inputs)
         pairs += [(classifier, inputs) for _, inputs in islice(read, 1)]
-    if len(pairs) < len(classifiers):
-        return []
+    if len(pairs) < len(names):  # no file fits one of the models
+        return problems
     if method.name is None:
         name = WAM_IG if all(gives_gradients(*pair) for pair in pairs) else WCAM
         method = replace(method, name=name)
     method = with_one_level(method, pairs)
     found = [_profile(method, *pair, paths, options, problems) for pair in pairs]
-    return [profile for profile in found if profile is not None]
+    profiles = [profile for profile in found if profile is not None]
+    if len(profiles) == len(found):
+        write_profiles(profiles, out)
+    return problems
 
 
 def _profile(

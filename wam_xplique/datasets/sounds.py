@@ -282,11 +282,7 @@ def _select(rows: list[dict[str, str]], folds: Iterable[int]) -> list[dict[str, 
 
 
 def _read_all(
-    paths: list[Path],
-    sample_rate: int | None,
-    duration: float | None,
-    mono: bool,
-    verbose: bool,
+    paths: list[Path], sample_rate: int | None, duration: float | None, mono: bool, verbose: bool
 ) -> tuple[np.ndarray, int]:
     """Sounds (N, T) of one sample rate and one length, and the rate."""
     check_integer("sample_rate", sample_rate, lowest=1, optional=True)
