@@ -77,17 +77,14 @@ def test_rows_stand_by_input_then_method_then_framework():
     assert tuple(figure.get_size_inches()) == (6, 4.25)
 
 
-def test_the_first_of_each_name_wanted_is_found():
+def test_words_of_tables_files_and_rows():
+    text = pipeline.table(["name", "share"], [["a", "100%"], ["longer", "5%"]], labels=1)
+    assert text.splitlines() == ["name    share", "a        100%", "longer     5%"]
+    shares = {("a", "b"): np.array([np.nan, 0.5])}
+    text = pipeline.table_of_shares(["1", "2"], ["coarse", "fine"], shares)
+    assert text.splitlines() == ["1  2    coarse  fine", "a  b  left out   50%"]
+    assert pipeline.file_name("sound", "PyTorch", "mel", "WAM-IG") == "sound_torch_mel_wam_ig"
+    assert pipeline.file_name("Keras", "WCAM") == "keras_wcam"
     names = ["one", "two", "three", "two"]
     assert pipeline.first_of(["two", "four", "one"], names) == [1, 0]
     assert pipeline.first_of(["four"], names) == [0]
-
-
-def test_names_of_files():
-    assert pipeline.file_name("sound", "PyTorch", "mel", "WAM-IG") == "sound_torch_mel_wam_ig"
-    assert pipeline.file_name("Keras", "WCAM") == "keras_wcam"
-
-
-def test_words_of_a_table_begin_and_numbers_end_together():
-    text = pipeline.table(["name", "share"], [["a", "100%"], ["longer", "5%"]], labels=1)
-    assert text.splitlines() == ["name    share", "a        100%", "longer     5%"]

@@ -135,7 +135,7 @@ def voxelize(
     return (grid > 0 if occupancy else grid).astype(np.float32)
 
 
-def _cube(cloud: np.ndarray) -> np.ndarray:
+def _cube(cloud: np.ndarray) -> Any:
     """The bounds (3, 2) of a cube around a cloud (P, 3)."""
     low, high = cloud.min(axis=0), cloud.max(axis=0)
     middle, half = (low + high) / 2, (high - low).max() / 2
@@ -144,7 +144,8 @@ def _cube(cloud: np.ndarray) -> np.ndarray:
     return np.stack([middle - half, middle + half], axis=1)
 
 
-def _as_bounds(bounds: Any) -> np.ndarray:
+def _as_bounds(bounds: Any) -> Any:
+    """The bounds (3, 2), checked."""
     try:
         array = np.asarray(bounds, dtype=float)
     except (TypeError, ValueError, OverflowError):

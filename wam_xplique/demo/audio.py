@@ -18,21 +18,8 @@ from ..datasets import save_wav
 from ..explanation import WaveletExplanation
 from ..plots import plot_scalogram, plot_spectrogram, plot_waveform
 from ..plots.drawing import save_figure, scale_labels
-from . import networks
+from . import networks, pipeline
 from .data import DIGITS, SAMPLE_RATE, SOUNDS, Data, sounds, spoken_digits
-from .pipeline import (
-    Found,
-    accuracy,
-    draw_rows,
-    explain,
-    file_name,
-    first_of,
-    frameworks,
-    installed,
-    table,
-    table_of_shares,
-    train,
-)
 
 # Sounds of each class: digits, or synthetic sounds, of which there are fewer classes.
 DIGITS_TRAINING, DIGITS_HELD_OUT = 100, 20
@@ -64,34 +51,31 @@ def run(out: Path, samples: int) -> None:
     x, y = (values[:samples] for values in held_out)
     names = [classes[label] for label in y.argmax(-1)]
     accuracies, shares, drawn, bands = [], {}, {}, []
-    for framework in frameworks():
+    for framework in pipeline.frameworks():
         for kind in KINDS:
-            model = train(
-                f"{framework}, {kind}",
-                TRAINERS[framework, kind],
-                *((_inputs(kind, values), labels) for values, labels in (training, held_out)),
-                "sounds",
-            )
-            words, seen = ("sound", framework, kind), _inputs(kind, x)
-            found = explain(out, words, x=seen, y=y, **_parts(kind, model), **OPTIONS)
+            first, later = ((_inputs(kind, v), labels) for v, labels in (training, held_out))
+            trainer, name = TRAINERS[framework, kind], f"{framework}, {kind}"
+            model = pipeline.train(name, trainer, first, later, "sounds")
+            words, seen = ("sound", framework, kind), later[0][:samples]
+            found = pipeline.explain(out, words, x=seen, y=y, **_parts(kind, model), **OPTIONS)
             accuracies.append((framework, kind, _accuracies(model, seen, y, found)))
             for method, explanation in found.items():
                 bands = scale_labels(explanation, SAMPLE_RATE)
                 shares[framework, kind, method] = explanation.scale_importance().mean(axis=0)
                 if kind == "mel":
                     drawn[method, framework] = explanation
-    shown = first_of(SHOWN, names)
+    shown = pipeline.first_of(SHOWN, names)
     _draw(x, names, shown, drawn, out)
-    if installed("soundfile", "soundfile", "wav files are", "audio"):
+    if pipeline.installed("soundfile", "soundfile", "wav files are", "audio"):
         _write(x, names, shown, drawn, out)
     print(
         f"\nAccuracy on {len(x)} held-out sounds: whole, and from {KEEP:.0%} of the coefficients,"
     )
     print("the most important by each method, the largest, or random ones")
     rows = [[*words, *(f"{share:.0%}" for share in found.values())] for *words, found in accuracies]
-    print(table(["framework", "model", *accuracies[0][-1]], rows, labels=2))
+    print(pipeline.table(["framework", "model", *accuracies[0][-1]], rows, labels=2))
     print("\nShare of each frequency band in the explanations")
-    print(table_of_shares(("framework", "model", "method"), bands, shares))
+    print(pipeline.table_of_shares(("framework", "model", "method"), bands, shares))
     print(f"\nFigure, explanations and sounds are in {out}/")
 
 
@@ -131,15 +115,13 @@ def _accuracies(
         "largest": map_bands(np.abs, bands),
         "random": map_bands(lambda band: generator.random(band.shape), bands),
     }
-    choices = found | {
-        name: replace(one, coefficients=values, front_end=None) for name, values in blind.items()
-    }
-    kept = {n: accuracy(model, e.reconstruct(x, KEEP), y) for n, e in choices.items()}
-    return {"whole": accuracy(model, x, y), **kept}
+    blindly = {n: replace(one, coefficients=z, front_end=None) for n, z in blind.items()}
+    kept = {name: e.reconstruct(x, KEEP) for name, e in (found | blindly).items()}
+    return {n: pipeline.accuracy(model, left, y) for n, left in {"whole": x, **kept}.items()}
 
 
 def _draw(
-    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: Found, out: Path
+    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: pipeline.Found, out: Path
 ) -> None:
     """One row a sound, a method and a framework; both sides of the front end (WAM figure 4)."""
     spectrograms = np.asarray(networks.mel_keras()(x))[..., 0]
@@ -154,7 +136,8 @@ def _draw(
             ax.set_yticks(networks.mel_places(HERTZ), [str(hertz) for hertz in HERTZ])
             ax.set_ylabel("frequency (Hz)", fontsize=8)
 
-    figure, axes = draw_rows(shown, names, found, draw, len(TITLES), (13, 1.5), 0.4, sharex=True)
+    grid = len(TITLES), (13, 1.5), 0.4
+    figure, axes = pipeline.draw_rows(shown, names, found, draw, *grid, sharex=True)
     for ax, title in zip(axes[0], TITLES, strict=True):
         ax.set_title(title, fontsize=10)
     for ax in axes[:-1].ravel():
@@ -163,11 +146,11 @@ def _draw(
 
 
 def _write(
-    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: Found, out: Path
+    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: pipeline.Found, out: Path
 ) -> None:
     """Write the sounds that are drawn, and what their most important coefficients say."""
     heard = {("input",): x} | {k: e.reconstruct(x, KEEP) for k, e in found.items()}
     for key, waveforms in heard.items():
         for index in shown:
-            path = out / f"{file_name('sound', names[index], *reversed(key))}.wav"
+            path = out / f"{pipeline.file_name('sound', names[index], *reversed(key))}.wav"
             save_wav(path, waveforms[index], SAMPLE_RATE)

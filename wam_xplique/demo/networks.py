@@ -86,12 +86,7 @@ def train_keras(
 def train_torch(
     inputs: np.ndarray, labels: np.ndarray, seed: int = 0, architecture: Architecture | None = None
 ) -> Any:
-    """
-    Train the same classifier in PyTorch, on the same arrays, channels last.
-
-    The `torch.nn.Module` in evaluation mode takes its channels first: (N, 1, T), (N, C, H, W) or
-    (N, C, D, H, W).
-    """
+    """Train the same, in PyTorch, on the same arrays; it takes its channels first: (N, C, ...)."""
     import torch
     from torch import nn
 
@@ -118,10 +113,9 @@ def train_torch(
 
 def mel_keras(sample_rate: int = SAMPLE_RATE) -> keras.Model:
     """
-    Mel spectrograms in Keras, a front end to the classifiers of images.
+    Mel spectrograms (N, 32, frames, 1) of waveforms (N, T), in bels above silence, which is 0.
 
-    Waveforms (N, T) become spectrograms (N, 32, frames, 1), in bels above silence: 0 is silence.
-    No spectrogram depends on the others of its batch.
+    It is a front end to the classifiers of images. None depends on the others of its batch.
     """
     window, hop = _window_and_hop(sample_rate)
     return keras.Sequential(
@@ -170,23 +164,16 @@ def mel_torch(sample_rate: int = SAMPLE_RATE) -> Any:
 
 
 def mel_places(hertz: Any, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """
-    Where frequencies in hertz lie among the bands of a mel spectrogram, on HTK's mel scale.
-
-    0 is the middle of the lowest band; fractions are between two.
-    """
-    lowest, highest = _mel(LOWEST_FREQUENCY), _mel(sample_rate / 2)
-    return (_mel(hertz) - lowest) / (highest - lowest) * (MEL_BANDS + 1) - 1
+    """Where frequencies lie among the bands of mel spectrograms, counted from their middles."""
+    frequencies = (LOWEST_FREQUENCY, sample_rate / 2, hertz)
+    lowest, highest, mels = (1127 * np.log1p(np.asarray(f) / 700) for f in frequencies)
+    return (mels - lowest) / (highest - lowest) * (MEL_BANDS + 1) - 1
 
 
 def train_mel_keras(
     waveforms: np.ndarray, labels: np.ndarray, sample_rate: int = SAMPLE_RATE, seed: int = 0
 ) -> keras.Model:
-    """
-    Train the classifier of images on mel spectrograms of waveforms (N, T).
-
-    Of the model's two layers, the first is the front end, the second the classifier.
-    """
+    """Train the classifier of images on spectrograms of waveforms (N, T); its layers are both."""
     _check_waveforms(waveforms)
     front_end = mel_keras(sample_rate)
     spectrograms = front_end.predict(waveforms, verbose=0)
@@ -251,7 +238,3 @@ def _mel_filters(window: int, sample_rate: int) -> np.ndarray:
     places = mel_places(np.fft.rfftfreq(window, 1 / sample_rate), sample_rate)
     away = np.abs(places - np.arange(MEL_BANDS)[:, np.newaxis])
     return np.maximum(0, 1 - away).astype(np.float32)
-
-
-def _mel(hertz: Any) -> Any:
-    return 1127 * np.log1p(np.asarray(hertz) / 700)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.special
@@ -42,13 +41,7 @@ PACKAGES = (
 )
 LABELLED = {"dog": "imagenet_00_243.jpg", "car": "imagenet_07_609.jpg"}  # of the package foolbox
 SIZE, NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 224, 16, 0.25, 96, 16
-SOBOL: dict[str, Any] = {
-    "grid_size": 14,
-    "nb_design": 8,
-    "partition": "subband",
-    "refine": 0.05,
-    "include_approximation": True,
-}
+SOBOL: dict[str, Any] = {"grid_size": 14, "nb_design": 8, "partition": "subband", "refine": 0.05}
 OURS, THEIRS = ("WAM-IG", "WAM-SG", "WCAM"), ("IntegratedGradients", "SmoothGrad", "GradCAM")
 TWICE = ("WAM-IG", "WAM-SG")  # in both frameworks
 LAST_CONVOLUTION = "head_relu"
@@ -58,15 +51,8 @@ Faithfulness in wavelets, in probabilities; higher is better. M: the more import
 among coefficients of like magnitude, less the other halves. F: insertion less deletion. Controls
 look at no model. Three photographs are no benchmark; python -m benchmarks.real is one."""
 
-Found = Any
-"""A `WaveletExplanation`, or maps (N, H, W, 1)."""
-
-
 Network = tuple[Any, Any, Any]
 """A classifier, the photographs as it takes them, and the classes it sees."""
-
-Seen = tuple[np.ndarray, np.ndarray, keras.Model, str]
-"""The pixels that a model sees, its input, its logits, and what it sees in words."""
 
 
 def run(out: Path, samples: int) -> None:
@@ -90,9 +76,19 @@ def explain_photograph(
     """Explain the top class on a photograph, by a model of keras.applications or the default."""
     picture = load_image(path)
     if model_name is None and not missing():
-        pixels, x, logits, title = _see_by_lite0(picture)
+        from ..benchmarks.real.networks import load_keras, preprocess
+
+        logits, pixels = load_keras(), middle(picture, SIZE, 0.875)
+        x = preprocess(pixels[np.newaxis])
+        title = f"EfficientNet-Lite0 sees {_words(_probabilities(logits(x))[0], 1)}"
     else:
-        pixels, x, logits, title = _see(picture, model_name or "MobileNetV2", weights)
+        model_name = model_name or "MobileNetV2"
+        classifier = load_model(model_name, weights)
+        logits = classifier.logits
+        pixels = np.asarray(picture.resize(classifier.model.input_shape[2:0:-1]), np.float32)
+        x = classifier.prepare(pixels[np.newaxis].copy())
+        outputs = classifier.model.predict(x, verbose=0)[0]
+        title = f"{model_name} sees {classifier.describe(outputs, outputs.argmax())}"
     print(title)
     scores = np.asarray(logits(x))
     target = np.eye(scores.shape[-1], dtype=np.float32)[scores.argmax(-1)]
@@ -139,25 +135,6 @@ def photographs() -> dict[str, tuple[np.ndarray, str]]:
     return {"dog": dog, "cat": cat, "car": car}
 
 
-def _see(picture: Image.Image, name: str, weights: str) -> Seen:
-    """By a model of `keras.applications`, the whole picture."""
-    classifier = load_model(name, weights)
-    pixels = np.asarray(picture.resize(classifier.model.input_shape[2:0:-1]), np.float32)
-    x = classifier.prepare(pixels[np.newaxis].copy())
-    outputs = classifier.model.predict(x, verbose=0)[0]
-    seen = classifier.describe(outputs, outputs.argmax())
-    return pixels, x, classifier.logits, f"{name} sees {seen}"
-
-
-def _see_by_lite0(picture: Image.Image) -> Seen:
-    """By EfficientNet-Lite0, the square in the middle of the picture."""
-    from ..benchmarks.real.networks import load_keras, preprocess
-
-    model, pixels = load_keras(), middle(picture, SIZE, 0.875)
-    x = preprocess(pixels[np.newaxis])
-    return pixels, x, model, f"EfficientNet-Lite0 sees {_words(_probabilities(model(x))[0], 1)}"
-
-
 def _probabilities(logits: Any) -> np.ndarray:
     """The softmax (N, classes) of logits."""
     found: np.ndarray = scipy.special.softmax(np.asarray(logits, np.float64), axis=-1)
@@ -185,7 +162,10 @@ def _run(out: Path, samples: int) -> None:
     for (framework, method), explanation in found.items():
         if isinstance(explanation, WaveletExplanation):
             explanation.save(out / f"{file_name(framework, method)}.npz")
-    print(_agreement(found))
+    # Where no noise is drawn, which each framework draws in its own way.
+    ours, theirs = (found[name, "WAM-IG"].mosaic().ravel() for name in networks)
+    agreement = np.corrcoef(ours, theirs)[0, 1]
+    print(f"WAM-IG in Keras and in PyTorch: correlation {agreement:.4f}")
     print("\nThe share of each scale in WAM-IG, nothing left out:")
     explanation = found["Keras", "WAM-IG"]
     by_name = dict(zip(((name,) for name in names), explanation.scale_importance(), strict=True))
@@ -215,7 +195,7 @@ def _load(images: np.ndarray) -> tuple[dict[str, Network], np.ndarray]:
     return {"Keras": (model, x, y), "PyTorch": (module, first, y)}, shares
 
 
-def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Found]:
+def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Any]:
     """What every method finds, by framework and method."""
     model, x, _ = networks["Keras"]
     batch: dict[str, Any] = {"batch_size": BATCH_SIZE}
@@ -229,12 +209,12 @@ def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Found]:
     make = {
         "WAM-IG": lambda of: WaveletIntegratedGradients(of, steps=STEPS, **whole),
         "WAM-SG": lambda of: WaveletSmoothGrad(of, **noisy, **whole),
-        "WCAM": lambda of: WCAM(of, **SOBOL),
+        "WCAM": lambda of: WCAM(of, include_approximation=True, **SOBOL),
         "IntegratedGradients": lambda _: IntegratedGradients(model, steps=STEPS, **batch),
         "SmoothGrad": lambda _: SmoothGrad(model, nb_samples=NB_SAMPLES, noise=deviation, **batch),
         "GradCAM": lambda _: GradCAM(model, conv_layer=LAST_CONVOLUTION, **batch),
     }
-    found: dict[tuple[str, str], Found] = {}
+    found: dict[tuple[str, str], Any] = {}
     for framework, method in tqdm(plan, desc="explain", unit="method"):
         explained, *asked = networks[framework]
         explainer = make[method](explained)
@@ -243,14 +223,8 @@ def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Found]:
     return found
 
 
-def _agreement(found: dict[tuple[str, str], Found]) -> str:
-    """How well the frameworks agree where no noise is drawn, which each draws in its own way."""
-    ours, theirs = (found[name, "WAM-IG"].mosaic().ravel() for name in ("Keras", "PyTorch"))
-    return f"WAM-IG in Keras and in PyTorch: correlation {np.corrcoef(ours, theirs)[0, 1]:.4f}"
-
-
 def _scores_table(
-    networks: dict[str, Network], found: dict[tuple[str, str], Found], names: Sequence[str]
+    networks: dict[str, Network], found: dict[tuple[str, str], Any], names: Sequence[str]
 ) -> str:
     """How faithful every method is, and the controls, which look at no model."""
     network = networks["Keras"]
@@ -269,7 +243,7 @@ def _scores_table(
 
 
 def _draw(
-    found: dict[tuple[str, str], Found],
+    found: dict[tuple[str, str], Any],
     image: np.ndarray,
     index: int,
     shares: np.ndarray,
@@ -296,7 +270,7 @@ def _draw(
     return figure
 
 
-def _map(found: Found, index: int) -> np.ndarray:
+def _map(found: Any, index: int) -> np.ndarray:
     """A map of one photograph."""
     if isinstance(found, WaveletExplanation):
         return maps_of(found, index).sum(axis=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,12 @@ def accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
 
 def outputs(model: Any, x: np.ndarray) -> np.ndarray:
     """What a classifier makes (N, classes) of inputs (N, T) or (N, ..., C), batch by batch."""
-    if not isinstance(model, keras.Model):
-        import torch
+    if isinstance(model, keras.Model):
+        return predict(model, x, BATCH_SIZE)
+    import torch
 
-        x = torch.tensor((np.moveaxis(x, -1, 1) if x.ndim > 2 else x).copy())
-    return predict(model, x, BATCH_SIZE)
+    first = np.moveaxis(x, -1, 1) if x.ndim > 2 else x
+    return predict(model, torch.tensor(first.copy()), BATCH_SIZE)
 
 
 def explain(
@@ -93,11 +94,7 @@ def draw_rows(
     margin: float = 0.0,
     **options: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """
-    A figure whose rows are inputs, then methods, then frameworks; `draw` fills a row.
-
-    The `size` is the width of all and the height of a row, beside which there is a margin.
-    """
+    """A figure, of some width and height a row: rows by input, method and framework, by `draw`."""
     methods = dict.fromkeys(method for method, _ in found)
     keys = [key for method in methods for key in found if key[0] == method]
     rows = [(index, key) for index in shown for key in keys]
@@ -127,7 +124,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], labels: int) ->
 
 
 def table_of_shares(
-    labels: Sequence[str], scales: Sequence[str], rows: dict[tuple[str, ...], np.ndarray]
+    labels: Sequence[str], scales: Sequence[str], rows: Mapping[Any, np.ndarray]
 ) -> str:
     """The shares of scales, by words under `labels`."""
     cells = [[*words, *map(share_as_text, shares)] for words, shares in rows.items()]

@@ -42,6 +42,8 @@ COARSE: dict[str, Any] = {"grid_size": 8, "nb_design": 8, "partition": "subband"
 FINE: dict[str, Any] = {"grid_size": 16, "nb_design": 16}
 RINGS: dict[str, Any] = {"grid_size": 16, "nb_design": 64}
 PHOTOGRAPH = "brick"
+WHOLE: dict[str, Any] = {"grid_size": 9, "nb_design": 32, "partition": "subband", "refine": 0.03}
+
 TITLES = (
     "input",
     "WCAM",
@@ -50,16 +52,13 @@ TITLES = (
     "FAM",
     "importance of frequencies",
 )
-WHOLE: dict[str, Any] = {"grid_size": 9, "nb_design": 32, "partition": "subband", "refine": 0.03}
 
 METHODS: dict[str, Callable[[Any], Any]] = {
     "WAM-SG": lambda model: WaveletSmoothGrad(model, batch_size=BATCH_SIZE, **NOISY),
     "WAM-IG": lambda model: WaveletIntegratedGradients(model, batch_size=BATCH_SIZE, steps=STEPS),
     "WCAM": lambda model: WCAM(model, batch_size=BATCH_SIZE, **COARSE),
     "SmoothGrad": lambda model: SmoothGrad(model, batch_size=BATCH_SIZE, **NOISY),
-    "IntegratedGradients": lambda model: IntegratedGradients(
-        model, batch_size=BATCH_SIZE, steps=STEPS
-    ),
+    "IntegratedGradients": lambda m: IntegratedGradients(m, batch_size=BATCH_SIZE, steps=STEPS),
 }
 
 
@@ -137,10 +136,8 @@ def _draw_sobol(
     x: np.ndarray, wcam: WaveletExplanation, fam: FourierExplanation, out: Path
 ) -> None:
     """One row a crop: what the Sobol indices of its wavelets and of its frequencies tell."""
-    size = (2.7 * len(TITLES), 2.5 * len(wcam))
-    figure, axes = plt.subplots(
-        len(wcam), len(TITLES), figsize=size, layout="constrained", squeeze=False
-    )
+    count, size = len(TITLES), (2.7 * len(TITLES), 2.5 * len(wcam))
+    figure, axes = plt.subplots(len(wcam), count, figsize=size, layout="constrained", squeeze=False)
     for index, row in enumerate(axes):
         draw_image(row[0], x[index])
         row[0].set_ylabel(CLASSES[index], fontsize=10)
