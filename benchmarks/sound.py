@@ -31,7 +31,7 @@ from wam_xplique.attributions import (
     WaveletSmoothGrad,
 )
 from wam_xplique.coefficients import WaveletTransform
-from wam_xplique.demo import networks, sounds
+from wam_xplique.demo import data, networks
 
 from . import timing
 from .methods import Blind
@@ -86,9 +86,9 @@ def run(settings: Settings) -> timing.Report:
     """Train, mix, explain and measure."""
     report = timing.Report("sound", asdict(settings))
     front_end = networks.mel_keras()
-    x, y = sounds.sounds(settings.training, settings.seed)
+    x, y = data.sounds(settings.training, settings.seed)
     model = networks.train_keras(_spectrograms(front_end, x), y, settings.seed)
-    x, y = (v[: settings.sounds] for v in sounds.sounds(settings.sounds, settings.seed + 1))
+    x, y = (v[: settings.sounds] for v in data.sounds(settings.sounds, settings.seed + 1))
     others = np.roll(x, 1, axis=0)  # the classes come in turn: each is mixed with another one
 
     def in_noise(explainer: Any, keep: float) -> Separation:

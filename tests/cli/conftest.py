@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
+from wam_xplique.cli import main
+
 from ..conftest import make_torch
 
+mpl.use("Agg")
 SIZE, CLASSES = 16, 3
+FEW = ("--set", "steps=2")
 
 
 class Black(nn.Module):
@@ -23,6 +30,18 @@ class Black(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.module(x).detach()
+
+
+@pytest.fixture
+def tells(capsys) -> Callable[..., str]:
+    """A function that runs a command line, and gives what it tells: an error if it fails."""
+
+    def run(*arguments: object, fails: bool = False) -> str:
+        assert main([str(argument) for argument in arguments]) == fails
+        told = capsys.readouterr()
+        return told.err if fails else told.out
+
+    return run
 
 
 @pytest.fixture(scope="session")

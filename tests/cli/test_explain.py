@@ -11,17 +11,22 @@ import pytest
 import torch
 from PIL import Image
 
-from wam_xplique import WCAM, WaveletExplanation, WaveletIntegratedGradients, WaveletSmoothGrad
+from wam_xplique import (
+    FAM,
+    WCAM,
+    WaveletExplanation,
+    WaveletIntegratedGradients,
+    WaveletSmoothGrad,
+)
 from wam_xplique.cli import explain, main
 from wam_xplique.cli.options import Options
 from wam_xplique.coefficients import flatten
+from wam_xplique.datasets import save_wav
 from wam_xplique.fourier import FourierExplanation
 from wam_xplique.loading.applications import without_softmax
 
-from .conftest import CLASSES, SIZE
-
-mpl.use("Agg")
-FEW = ["--set", "steps=2"]
+from .conftest import CLASSES, FEW, SIZE
+from .test_input_files import convolutions
 
 
 @pytest.fixture
@@ -54,7 +59,7 @@ def test_each_file_is_explained_as_in_python_and_broken_ones_are_told(
     assert len(told.out.splitlines()) == 3
     assert f"{out / 'deep_a.png'}" in told.out
     assert "nothing.png: there is no such file" in told.err
-    assert "broken.jpg: path " in told.err
+    assert "broken.jpg: network: path " in told.err
     assert "notes.txt" not in told.err
 
     x = pixels.astype(np.float32) / 255
@@ -76,14 +81,16 @@ def test_each_file_is_explained_as_in_python_and_broken_ones_are_told(
 @pytest.mark.parametrize(
     "kind", ["h5", "SavedModel", "TorchScript", "trace", "torch.export", "pickle"]
 )
-def test_models_of_every_format_are_explained(kind, model_files, module, pixels, titles, tmp_path):
+def test_models_of_every_format_are_explained(
+    kind, model_files, module, pixels, titles, tells, tmp_path
+):
     array = pixels.astype(np.float32) / 255
     x = torch.tensor(np.moveaxis(array, -1, 1).copy())
     in_keras = kind in ("h5", "SavedModel")
     np.save(tmp_path / "x.npy", array if in_keras else x)
-    arguments = [str(tmp_path / "x.npy"), "--model", model_files[kind], "--out", str(tmp_path)]
-    arguments += ["--method", "WAM-SG", "--set", "nb_samples=3", "--seed", "5", "--target", "2"]
-    assert main(["explain", *arguments, "--trust"]) == 0
+    given = [tmp_path / "x.npy", "--model", model_files[kind], "--out", tmp_path, "--trust"]
+    few = ["--method", "WAM-SG", "--set", "nb_samples=3", "--seed", "5", "--target", "2"]
+    tells("explain", *given, *few)
     found = WaveletExplanation.load(tmp_path / "x.npz")
     assert names_in(tmp_path / "x") == {"0.png", "1.png", "2.png"}
     assert [index for _, index, *_ in titles] == [0, 1, 2]
@@ -97,11 +104,11 @@ def test_models_of_every_format_are_explained(kind, model_files, module, pixels,
 
 
 def test_models_without_gradients_are_explained_by_wcam(
-    photos, model_files, module, pixels, titles, tmp_path
+    photos, model_files, module, pixels, titles, tells, tmp_path
 ):
-    arguments = ["--model", model_files["TorchScript without gradients"], "--out", str(tmp_path)]
+    given = [photos / "a.png", "--model", model_files["TorchScript without gradients"]]
     few = ["--set", "grid_size=4", "--set", "nb_design=4", "--set", "confidence=null"]
-    assert main(["explain", str(photos / "a.png"), *arguments, *few]) == 0
+    tells("explain", *given, "--out", tmp_path, *few)
     assert titles[0][0].endswith("WCAM")
     x = torch.tensor(np.moveaxis(pixels[:1], -1, 1) / np.float32(255))
     classes = np.eye(CLASSES)[module(x).argmax(1).numpy()]
@@ -110,10 +117,9 @@ def test_models_without_gradients_are_explained_by_wcam(
     np.testing.assert_allclose(found.sobol.total, expected.sobol.total, rtol=1e-3, atol=1e-4)
 
 
-def test_frequencies_are_explained_and_drawn(photos, model_files, tmp_path):
-    arguments = ["--model", model_files["keras"], "--out", str(tmp_path), "--method", "fam"]
-    few = ["--set", "grid_size=4", "--set", "nb_design=4"]
-    assert main(["explain", str(photos / "a.png"), *arguments, *few]) == 0
+def test_frequencies_are_explained_and_drawn(photos, model_files, tells, tmp_path):
+    given = [photos / "a.png", "--model", model_files["keras"], "--out", tmp_path]
+    tells("explain", *given, "--method", "fam", "--set", "grid_size=4", "--set", "nb_design=4")
     assert FourierExplanation.load(tmp_path / "a.npz").sobol.total.shape == (1, 4)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (1100, 330)
@@ -121,10 +127,7 @@ def test_frequencies_are_explained_and_drawn(photos, model_files, tmp_path):
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_pictures_of_frequencies(ndim):
-    from wam_xplique import FAM
-
-    shape = (16, 16, 16)[:ndim]
-    x = np.random.default_rng(0).random((2, *shape, 1), np.float32)
+    x = np.random.default_rng(0).random((2, *(16, 16, 16)[:ndim], 1), np.float32)
 
     def model(x):
         return np.asarray(x).reshape(len(x), -1)[:, :2]
@@ -137,57 +140,48 @@ def test_pictures_of_frequencies(ndim):
     mpl.pyplot.close(figure)
 
 
-def test_sounds_are_drawn_in_seconds(tmp_path, titles):
+def test_sounds_are_drawn_in_seconds(tmp_path, titles, tells):
     pytest.importorskip("soundfile")
-    from wam_xplique.datasets import save_wav
-
-    from .test_input_files import convolutions
-
-    module = torch.jit.script(convolutions(1, 1).eval())
-    torch.jit.save(module, tmp_path / "sounds.pt")
+    torch.jit.save(torch.jit.script(convolutions(1, 1).eval()), tmp_path / "sounds.pt")
     save_wav(tmp_path / "noise.wav", np.random.default_rng(0).uniform(-1, 1, 400), 400)
-    arguments = ["--model", str(tmp_path / "sounds.pt"), "--out", str(tmp_path / "out"), *FEW]
-    sounds = [str(tmp_path / "noise.wav"), "--sample-rate", "800"]
-    assert main(["explain", *sounds, *arguments]) == 0
+    model = ["--model", tmp_path / "sounds.pt", "--sample-rate", "800", *FEW]
+    tells("explain", tmp_path / "noise.wav", *model, "--out", tmp_path / "out")
     assert WaveletExplanation.load(tmp_path / "out" / "noise.npz").input_shape == (1, 800, 1)
     assert titles[0][2:] == ((800, 1), 800)
 
 
 def test_nothing_is_overwritten_and_that_is_known_before_any_work(
-    photos, model_files, titles, tmp_path, monkeypatch, capsys
+    photos, model_files, titles, tells, tmp_path, monkeypatch
 ):
-    model, out = ["--model", model_files["keras"], *FEW], tmp_path / "out"
-    first = ["explain", str(photos / "a.png"), *model, "--out", str(out)]
-    assert main(first) == 0
+    out = tmp_path / "out"
+    more = ["--model", model_files["keras"], *FEW, "--out", out]
+    tells("explain", photos / "a.png", *more)
     written = (out / "a.npz").stat().st_mtime_ns
     with monkeypatch.context() as patch:
         patch.setattr(Options, "load", lambda *_: pytest.fail("heavy work"))
-        assert main(["explain", str(photos), *model, "--out", str(out)]) == 1
-        assert "a.npz and 1 more is there already; --force" in capsys.readouterr().err
+        told = tells("explain", photos, *more, fails=True)
+        assert "a.npz and 1 more is there already; --force" in told
         (out / "x").mkdir()
         np.save(tmp_path / "x.npy", np.zeros((2, SIZE, SIZE, 3)))
-        assert main(["explain", str(tmp_path / "x.npy"), *model, "--out", str(out)]) == 1
-        assert f"{out / 'x'} is there already" in capsys.readouterr().err
-    assert main([*first, "--force"]) == 0
+        told = tells("explain", tmp_path / "x.npy", *more, fails=True)
+        assert f"{out / 'x'} is there already" in told
+    tells("explain", photos / "a.png", *more, "--force")
     assert (out / "a.npz").stat().st_mtime_ns > written
 
 
-def test_an_input_is_not_overwritten_even_by_force(model_files, tmp_path, capsys):
+def test_an_input_is_not_overwritten_even_by_force(model_files, tells, tmp_path):
     np.savez(tmp_path / "x.npz", x=np.zeros((SIZE, SIZE, 3)))
-    arguments = [str(tmp_path / "x.npz"), "--model", model_files["keras"], "--out", str(tmp_path)]
-    assert main(["explain", *arguments, "--force"]) == 1
-    assert "x.npz is an input; take another --out" in capsys.readouterr().err
+    given = [tmp_path / "x.npz", "--model", model_files["keras"], "--out", tmp_path, "--force"]
+    assert "x.npz is an input; take another --out" in tells("explain", *given, fails=True)
     assert np.load(tmp_path / "x.npz")["x"].shape == (SIZE, SIZE, 3)
 
 
-def test_what_was_written_into_a_folder_of_inputs_is_no_input(
-    photos, model_files, titles, tmp_path
-):
+def test_what_was_written_into_a_folder_of_inputs_is_no_input(photos, model_files, titles, tells):
     (photos / "broken.jpg").unlink()
-    arguments = ["explain", str(photos), "--model", model_files["keras"], *FEW, "--force"]
     for _ in range(2):
         titles.clear()
-        assert main([*arguments, "--out", str(photos / "out")]) == 0
+        model = ["--model", model_files["keras"], *FEW]
+        tells("explain", photos, *model, "--force", "--out", photos / "out")
         assert len(titles) == 3
 
 
@@ -195,18 +189,11 @@ def test_what_was_written_into_a_folder_of_inputs_is_no_input(
     ("arguments", "message"),
     [
         (["--level", "5"], "the highest level possible is 4"),
-        (["--wavelet", "db20"], "the highest level possible is 0"),
         (["--wavelet", "cat"], "wavelet"),
-        (["--mode", "cat"], "mode"),
         (["--target", "3"], "--target must be a class from 0 to 2, got 3"),
         (["--target", "dog"], "--target must be a class, got 'dog'"),
-        (["--batch-size", "0"], "batch_size must be None or an integer of at least 1, got 0"),
-        (["--set", "steps=0"], "steps must be an integer of at least 1, got 0"),
         (["--set", "stops=1"], "has no parameter stops"),
-        (["--method", "lime"], "--method must be one of"),
         (["--model", "NoNet"], "NoNet is not among keras.applications"),
-        (["--model", "nothing.keras"], "nothing.keras is no file"),
-        (["--class-names", "nothing.txt"], "nothing.txt"),
         (["--class-names", "four.txt"], "must be one for each of the model's 3 outputs, got 4"),
         (["--size", "-5"], "--size must be None or an integer of at least 1, got -5"),
         (["--sample-rate", "0"], "--sample-rate must be None or an integer of at least 1, got 0"),
@@ -215,30 +202,19 @@ def test_what_was_written_into_a_folder_of_inputs_is_no_input(
     ],
 )
 def test_what_cannot_be_done_is_told(
-    arguments, message, photos, model_files, tmp_path, capsys, monkeypatch
+    arguments, message, photos, model_files, tells, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     Path("four.txt").write_text("a\nb\nc\nd\n")
-    out = tmp_path / "out"
     model = [] if "--model" in arguments else ["--model", model_files["keras"]]
-    given = ["explain", str(photos / "a.png"), *model, *arguments, "--out", str(out)]
-    assert main(given) == 1
-    assert message in capsys.readouterr().err
-    assert not out.exists()
-
-
-@pytest.mark.parametrize("arguments", [[], ["--model", "x"], ["a.png"], ["a.png", "--modle", "x"]])
-def test_wrong_usage_exits_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as error:
-        main(["explain", *arguments])
-    assert error.value.code == 2
-    assert "Usage: wam-xplique explain" in capsys.readouterr().err
+    given = [photos / "a.png", *model, *arguments, "--out", "out"]
+    assert message in tells("explain", *given, fails=True)
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize("command", ["explain", "report", "profile", "benchmark", "demo"])
-def test_help_has_examples_that_can_be_copied(command, capsys):
-    assert main([command, "--help"]) == 0
-    _, _, examples = capsys.readouterr().out.partition("Examples:")
+def test_help_has_examples_that_can_be_copied(command, tells):
+    _, _, examples = tells(command, "--help").partition("Examples:")
     lines = [line.strip() for line in examples.splitlines() if line.strip()]
     assert len(lines) >= 3
     assert all(line.startswith(f"wam-xplique {command}") for line in lines)

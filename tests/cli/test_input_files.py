@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
-from wam_xplique.cli.input_files import Reading, read_files, read_inputs
+from wam_xplique.cli.input_files import Inputs, read_files, read_inputs
+from wam_xplique.cli.options import Options
 from wam_xplique.loading.classifiers import PREPROCESSING, Classifier, load_model
 from wam_xplique.loading.preprocessing import Preprocess
 
 from .conftest import SIZE
+
+
+def archive(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+ARCHIVE = archive(x=np.random.default_rng(0).random(1000))
 
 
 def keras_like(shape: tuple[int | None, ...] | None, classes: int = 2) -> Classifier:
@@ -32,13 +45,18 @@ def torch_like(module: nn.Module, shape: tuple[int | None, ...] | None = None) -
 
 def convolutions(ndim: int, channels: int) -> nn.Module:
     """A classifier of inputs of any size with some channels."""
-    convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[ndim - 1](channels, 4, 3)
-    return nn.Sequential(
-        convolution,
-        (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)[ndim - 1](1),
-        nn.Flatten(),
-        nn.Linear(4, 2),
-    )
+    convolution, pooling = (
+        (nn.Conv1d, nn.AdaptiveAvgPool1d),
+        (nn.Conv2d, nn.AdaptiveAvgPool2d),
+        (nn.Conv3d, nn.AdaptiveAvgPool3d),
+    )[ndim - 1]
+    return nn.Sequential(convolution(channels, 4, 3), pooling(1), nn.Flatten(), nn.Linear(4, 2))
+
+
+def read(path: Path, model: Classifier | tuple[int | None, ...] | None, **options) -> Inputs:
+    """A file as a classifier takes it, or one of arrays of some shape."""
+    classifier = model if isinstance(model, Classifier) else keras_like(model)
+    return read_inputs(path, classifier, Options(**options))
 
 
 @pytest.fixture
@@ -53,12 +71,14 @@ def gradient(tmp_path):
 
 def test_images_take_the_size_of_the_model(gradient):
     path, pixels = gradient
-    inputs = read_inputs(path, keras_like((12, 20, 3)), Reading(size=7))
+    inputs = read(path, (12, 20, 3), size=7)
     assert inputs.x.shape == inputs.shown.shape == (1, 12, 20, 3)
     halves = pixels.reshape(12, 2, 20, 2, 3).mean((1, 3))
     np.testing.assert_allclose(inputs.shown[0], halves, atol=2)
     np.testing.assert_allclose(inputs.x, inputs.shown / 255, rtol=1e-6)
     assert (inputs.x.dtype, inputs.ndim, inputs.sample_rate) == (np.float32, 2, None)
+    grey = np.asarray(Image.fromarray(pixels).convert("L"))
+    np.testing.assert_array_equal(read(path, (24, 40)).shown[0], grey)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +94,7 @@ def test_images_take_the_size_of_the_model(gradient):
     ],
 )
 def test_what_the_model_leaves_open_is_the_images_or_the_users(shape, size, expected, gradient):
-    path, pixels = gradient
-    inputs = read_inputs(path, keras_like(shape), Reading(size))
-    assert inputs.x.shape == (1, *expected)
-    if expected == (24, 40):
-        grey = np.asarray(Image.fromarray(pixels).convert("L"))
-        np.testing.assert_array_equal(inputs.shown[0], grey)
+    assert read(gradient[0], shape, size=size).x.shape == (1, *expected)
 
 
 @pytest.mark.parametrize("channels", [3, 1])
@@ -87,7 +102,7 @@ def test_pytorch_takes_channels_first_and_tells_by_itself_how_many(channels, gra
     path, pixels = gradient
     module = convolutions(2, channels)
     for classifier in (torch_like(module), torch_like(module, (channels, None, None))):
-        inputs = read_inputs(path, classifier, Reading())
+        inputs = read(path, classifier)
         assert inputs.x.shape == (1, channels, 24, 40)
         assert inputs.shown.shape == (1, 24, 40, channels)
         with torch.no_grad():
@@ -101,7 +116,7 @@ def test_photographs_are_turned_as_the_camera_says(gradient, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the top of the scene is at the right
     Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
-    inputs = read_inputs(tmp_path / "turned.png", keras_like((None, None, 3)), Reading())
+    inputs = read(tmp_path / "turned.png", (None, None, 3))
     np.testing.assert_array_equal(inputs.shown[0], np.rot90(pixels, -1))
 
 
@@ -127,7 +142,7 @@ def chirp(tmp_path):
 )
 def test_sounds_are_mixed_down_and_cut_or_filled_up(shape, expected, chirp):
     path, mean = chirp
-    inputs = read_inputs(path, keras_like(shape), Reading())
+    inputs = read(path, shape)
     assert inputs.x.shape == (1, *expected)
     length = min(4000, expected[0])
     np.testing.assert_allclose(inputs.x.ravel()[:length], mean[:length], atol=1e-6)
@@ -137,17 +152,16 @@ def test_sounds_are_mixed_down_and_cut_or_filled_up(shape, expected, chirp):
 
 def test_sounds_are_resampled(chirp):
     path, mean = chirp
-    inputs = read_inputs(path, keras_like((None,)), Reading(sample_rate=8000))
+    inputs = read(path, (None,), sample_rate=8000)
     assert (inputs.x.shape, inputs.sample_rate) == ((1, 8000), 8000)
     np.testing.assert_allclose(inputs.x[0, 200:-200:2], mean[100:-100], atol=2e-3)
 
 
-@pytest.mark.parametrize("shape", [None, (1, None), (1, 500)])
-def test_sounds_for_pytorch_with_a_channel_and_without(shape, chirp):
+def test_sounds_for_pytorch_with_a_channel_and_without(chirp):
     path, _ = chirp
-    inputs = read_inputs(path, torch_like(convolutions(1, 1), shape), Reading())
-    assert inputs.x.shape == (1, 1, 500 if shape == (1, 500) else 4000)
-    assert inputs.shown.shape == (1, inputs.x.shape[-1], 1)
+    for shape, length in ((None, 4000), ((1, None), 4000), ((1, 500), 500)):
+        inputs = read(path, torch_like(convolutions(1, 1), shape))
+        assert (inputs.x.shape, inputs.shown.shape) == ((1, 1, length), (1, length, 1))
 
     class Flat(nn.Module):
         """Takes (N, T) alone."""
@@ -156,7 +170,7 @@ def test_sounds_for_pytorch_with_a_channel_and_without(shape, chirp):
             batch, _ = x.shape
             return x.reshape(batch, 2, -1).mean(-1)
 
-    inputs = read_inputs(path, torch_like(Flat()), Reading())
+    inputs = read(path, torch_like(Flat()))
     assert inputs.x.shape == inputs.shown.shape == (1, 4000)
 
 
@@ -166,7 +180,7 @@ def test_an_array_is_one_input_or_several(suffix, count, tmp_path):
     x = np.random.default_rng(0).random(((count,) if count else ()) + (6, 5, 2))
     path = tmp_path / f"x{suffix}"
     np.save(path, x) if suffix == ".npy" else np.savez(path, x=x, y=np.arange(3))
-    inputs = read_inputs(path, keras_like((6, None, 2)), Reading())
+    inputs = read(path, (6, None, 2))
     np.testing.assert_array_equal(inputs.x, x.reshape(-1, 6, 5, 2).astype(np.float32))
     assert inputs.shown.shape == inputs.x.shape
     assert inputs.outputs.shape == (count or 1, 2)
@@ -180,9 +194,7 @@ def test_arrays_for_pytorch_have_their_channels_first(ndim, count, tmp_path):
     x = np.random.default_rng(0).random(((count,) if count else ()) + (2, *sizes), np.float32)
     np.save(tmp_path / "x.npy", x)
     for shape in (None, (2, *sizes)):
-        inputs = read_inputs(
-            tmp_path / "x.npy", torch_like(convolutions(ndim, 2), shape), Reading()
-        )
+        inputs = read(tmp_path / "x.npy", torch_like(convolutions(ndim, 2), shape))
         np.testing.assert_array_equal(inputs.x, x.reshape(-1, 2, *sizes))
         np.testing.assert_array_equal(inputs.shown, np.moveaxis(inputs.x.numpy(), 1, -1))
         assert inputs.ndim == ndim
@@ -190,9 +202,12 @@ def test_arrays_for_pytorch_have_their_channels_first(ndim, count, tmp_path):
 
 def test_arrays_without_channels_need_their_number_of_axes(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((6, 5)))
-    assert read_inputs(tmp_path / "x.npy", keras_like((6, 5)), Reading()).ndim == 1
-    inputs = read_inputs(tmp_path / "x.npy", keras_like((6, 5)), Reading(ndim=2))
+    assert read(tmp_path / "x.npy", (6, 5)).ndim == 1
+    inputs = read(tmp_path / "x.npy", (6, 5), ndim=2)
     assert (inputs.ndim, inputs.shown.shape) == (2, (1, 6, 5))
+    np.save(tmp_path / "x.npy", np.zeros((2,) * 6))
+    with pytest.raises(ValueError, match=r"got shape \(2, 2, 2, 2, 2, 2\)"):
+        read(tmp_path / "x.npy", None)
 
 
 @pytest.mark.parametrize(
@@ -207,38 +222,30 @@ def test_arrays_without_channels_need_their_number_of_axes(tmp_path):
 )
 def test_the_array_in_an_archive(arrays, key, found, tmp_path):
     np.savez(tmp_path / "x.npz", **{name: np.full(4, value) for name, value in arrays.items()})
-    inputs = read_inputs(tmp_path / "x.npz", keras_like((4,)), Reading(key=key))
+    inputs = read(tmp_path / "x.npz", (4,), key=key)
     np.testing.assert_array_equal(inputs.x, np.full((1, 4), found))
 
 
 @pytest.mark.parametrize(
-    ("content", "reading", "message"),
+    ("content", "key", "message"),
     [
-        ({"a": np.zeros(4), "b": np.zeros(4)}, Reading(), r"it holds \['a', 'b'\]; --key names"),
-        ({"x": np.zeros(4)}, Reading(key="y"), r"expected one of \('y',\)"),
-        ({"x": np.zeros((3, 5))}, Reading(), r"shape \(3, 5\); the model takes .* \(4\), one or"),
-        ({"x": np.array(["text"])}, Reading(), "must hold real numbers, got dtype <U4"),
-        ({"x": np.array([{}], object)}, Reading(), "allow_pickle=False"),
-        ({"x": np.zeros(4, complex)}, Reading(), "must hold real numbers"),
-        ({"x": np.array([1, np.nan, 1, 1])}, Reading(), "finite"),
-        (b"no archive", Reading(), "it cannot be read as an array"),
+        ({"a": np.zeros(4), "b": np.zeros(4)}, None, r"it holds \['a', 'b'\]; --key names"),
+        ({"x": np.zeros(4)}, "y", r"expected one of \('y',\)"),
+        ({"x": np.zeros((3, 5))}, None, r"shape \(3, 5\); the model takes .* \(4\), one or"),
+        ({"x": np.array(["text"])}, None, "must hold real numbers, got dtype <U4"),
+        ({"x": np.array([{}], object)}, None, "allow_pickle=False"),
+        ({"x": np.zeros(4, complex)}, None, "must hold real numbers"),
+        ({"x": np.array([1, np.nan, 1, 1])}, None, "finite"),
+        (b"no archive", None, "it cannot be read as an array"),
+        (ARCHIVE[:3000], None, "it cannot be read as an array"),
+        (ARCHIVE[:200] + bytes(100) + ARCHIVE[300:], None, "it cannot be read as an array"),
     ],
 )
-def test_arrays_that_do_not_fit_are_told(content, reading, message, tmp_path):
+def test_arrays_that_do_not_fit_are_told(content, key, message, tmp_path):
     path = tmp_path / "x.npz"
-    path.write_bytes(content) if isinstance(content, bytes) else np.savez(path, **content)
+    path.write_bytes(content if isinstance(content, bytes) else archive(**content))
     with pytest.raises(ValueError, match=message):
-        read_inputs(path, keras_like((4,)), reading)
-
-
-def test_an_archive_that_was_cut_off_is_told(tmp_path):
-    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).random(1000))
-    content = (tmp_path / "x.npz").read_bytes()
-    damaged = content[:200] + bytes(100) + content[300:]
-    for broken in (content[:3000], damaged):
-        (tmp_path / "x.npz").write_bytes(broken)
-        with pytest.raises(ValueError, match="it cannot be read as an array"):
-            read_inputs(tmp_path / "x.npz", keras_like((1000,)), Reading())
+        read(path, (4,), key=key)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +261,7 @@ def test_files_of_another_kind_than_the_model_takes_are_told(
     name, shape, message, gradient, chirp, tmp_path
 ):
     with pytest.raises(ValueError, match=message):
-        read_inputs(tmp_path / name, keras_like(shape), Reading())
+        read(tmp_path / name, shape)
 
 
 @pytest.mark.parametrize("kind", ["TorchScript", "torch.export", "SavedModel"])
@@ -263,11 +270,11 @@ def test_what_the_framework_does_not_take_is_told(kind, model_files, gradient, t
     classifier = load_model(model_files[kind], trust=True)
     if kind == "TorchScript":  # it does not tell its size
         with pytest.raises(ValueError, match=r"not take inputs of shape \(1, 3, 24, 40\): "):
-            read_inputs(path, classifier, Reading())
-        assert read_inputs(path, classifier, Reading(SIZE)).x.shape == (1, 3, SIZE, SIZE)
+            read(path, classifier)
+        assert read(path, classifier, size=SIZE).x.shape == (1, 3, SIZE, SIZE)
     np.save(tmp_path / "x.npy", np.zeros((5, 5)))
     with pytest.raises(ValueError, match=r"inputs of shape"):
-        read_inputs(tmp_path / "x.npy", classifier, Reading())
+        read(tmp_path / "x.npy", classifier)
 
 
 def test_outputs_that_are_no_classes_are_told(tmp_path):
@@ -275,7 +282,7 @@ def test_outputs_that_are_no_classes_are_told(tmp_path):
     for model in (lambda x: np.zeros((len(x), 2, 2)), lambda x: np.full((len(x), 2), np.nan)):
         classifier = Classifier("model", model, model, (4, 4), False, lambda x: x)
         with pytest.raises(ValueError, match=r"outputs of shape \(1, 2, 2\)|NaN or infinite"):
-            read_inputs(tmp_path / "x.npy", classifier, Reading())
+            read(tmp_path / "x.npy", classifier)
 
 
 def test_files_that_fail_are_left_out_and_told(tmp_path):
@@ -283,19 +290,12 @@ def test_files_that_fail_are_left_out_and_told(tmp_path):
         np.save(tmp_path / f"{name}.npy", np.zeros(size))
     paths, problems = sorted(tmp_path.iterdir()), {}
 
-    def check(inputs):
-        if len(read) == 1:
-            raise KeyError("the second")
+    def use(path, inputs):
+        if path == paths[2]:
+            raise KeyError("the third")
+        return inputs.x.shape
 
-    read = []
-    for path, _ in read_files(paths, keras_like((4,)), Reading(), problems, check):
-        read.append(path.stem)
-    assert read == ["a"]
+    found = list(read_files(paths, keras_like((4,)), Options(), problems, use))
+    assert found == [(paths[0], (1, 4))]
     assert [*problems] == [str(path) for path in paths[1:]]
-    assert problems[str(paths[2])] == "model: 'the second'"
-
-
-def test_arrays_of_too_many_axes_are_told(tmp_path):
-    np.save(tmp_path / "x.npy", np.zeros((2,) * 6))
-    with pytest.raises(ValueError, match=r"got shape \(2, 2, 2, 2, 2, 2\)"):
-        read_inputs(tmp_path / "x.npy", keras_like(None), Reading())
+    assert problems[str(paths[2])] == "model: 'the third'"

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
-import torch
 
 from wam_xplique import attributions
 from wam_xplique.cli.input_files import Inputs
-from wam_xplique.cli.methods import NAMES, check_fit, find_method, gives_gradients
+from wam_xplique.cli.methods import NAMES, Method, check_fit, find_method, gives_gradients
+from wam_xplique.cli.options import Options
 from wam_xplique.loading.classifiers import load_model
 
-from .conftest import CLASSES, SIZE
+from .conftest import CLASSES
+
+
+def find(name: str | None, settings: Sequence[str] = (), scales: bool = False, **given) -> Method:
+    return find_method(Options(name, parameters=list(settings), **given), scales)
 
 
 @pytest.fixture
@@ -21,23 +28,18 @@ def inputs(pixels):
     return Inputs(x, x, 2, np.eye(CLASSES, dtype=np.float32))
 
 
-def in_torch(inputs: Inputs) -> Inputs:
-    x = torch.tensor(np.moveaxis(inputs.x, -1, 1).copy())
-    return Inputs(x, inputs.shown, 2, inputs.outputs)
-
-
 def test_every_method_has_a_short_name():
     assert set(NAMES.values()) == set(attributions.__all__)
 
 
 @pytest.mark.parametrize("name", [*NAMES, *NAMES.values(), "WAM-SG", "wcam", "waveletsaliency"])
 def test_methods_by_short_names_and_by_classes(name):
-    assert find_method(name, []).name in attributions.__all__
+    assert find(name).name in attributions.__all__
 
 
 def test_parameters_are_read_as_json_or_as_text(model_files, inputs):
     settings = ["steps=7", "include-approximation=true", "reducer=max", "baseline_value=-1.5"]
-    method = find_method("wam-ig", settings, wavelet="db2", level=None, batch_size=5)
+    method = find("wam-ig", settings, wavelet="db2", level=None, batch_size=5)
     explainer = method.explainer(load_model(model_files["keras"]), inputs)
     assert type(explainer) is attributions.WaveletIntegratedGradients
     assert (explainer.steps, explainer.include_approximation, explainer.reducer) == (7, True, "max")
@@ -47,18 +49,16 @@ def test_parameters_are_read_as_json_or_as_text(model_files, inputs):
 
 def test_noise_is_a_share_of_the_range_unless_it_is_told(model_files, inputs):
     classifier = load_model(model_files["keras"])
-    made = find_method("wam-sg", []).explainer(classifier, inputs)
-    assert made.relative_noise == 0.1
-    made = find_method("wam-sg", ["noise=3"]).explainer(classifier, inputs)
-    assert (made.noise, made.relative_noise) == (3, None)
-    made = find_method("wam-sg", ["relative_noise=0.5"]).explainer(classifier, inputs)
-    assert made.relative_noise == 0.5
+    for settings, relative in (([], 0.1), (["noise=3"], None), (["relative_noise=0.5"], 0.5)):
+        made = find("wam-sg", settings).explainer(classifier, inputs)
+        assert made.relative_noise == relative
+        assert (made.noise == 3) == (relative is None)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gradcam", []), "--method must be one of saliency, gradient-input, .*, got 'gradcam'"),
+        (("gradcam",), "--method must be one of saliency, gradient-input, .*, got 'gradcam'"),
         (("wam-ig", ["nb_samples=3"]), "WaveletIntegratedGradients has no parameter nb_samples"),
         (("fam", ["wavelet=haar"]), "FAM has no parameter wavelet; it takes batch_size, "),
         ((None, ["grid=3"]), "The default method has no parameter grid"),
@@ -70,7 +70,7 @@ def test_noise_is_a_share_of_the_range_unless_it_is_told(model_files, inputs):
 )
 def test_unknown_methods_and_parameters_are_told(arguments, message):
     with pytest.raises(ValueError, match=message):
-        find_method(*arguments)
+        find(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -85,20 +85,17 @@ def test_unknown_methods_and_parameters_are_told(arguments, message):
 )
 def test_gradients_decide_on_the_default(kind, expected, model_files, inputs):
     classifier = load_model(model_files[kind], trust=True)
-    fitting = in_torch(inputs) if classifier.channels_first else inputs
+    fitting = replace(inputs, x=classifier.native(inputs.x, 2))
     assert gives_gradients(classifier, fitting) == expected
-    explainer = find_method(None, ["batch_size=8"]).explainer(classifier, fitting)
+    explainer = find(None, ["batch_size=8"]).explainer(classifier, fitting)
     assert type(explainer).__name__ == ("WaveletIntegratedGradients" if expected else "WCAM")
 
 
 def test_inputs_that_are_too_small_or_of_other_axes_do_not_fit(model_files, inputs):
     classifier = load_model(model_files["keras"])
-    explainer = find_method("saliency", [], level=4).explainer(classifier, inputs)
+    explainer = find("saliency", level=4).explainer(classifier, inputs)
     check_fit(explainer, classifier, inputs)
-    small = Inputs(inputs.x[:, :8, :8], inputs.shown, 2, inputs.outputs)
     with pytest.raises(ValueError, match=r"sizes? \(8, 8\) .*highest level possible is 3"):
-        check_fit(explainer, classifier, small)
-    signal = Inputs(inputs.x[..., 0, 0], inputs.shown, 1, inputs.outputs)
+        check_fit(explainer, classifier, replace(inputs, x=inputs.x[:, :8, :8]))
     with pytest.raises(ValueError, match="1 axes of space or time, the others 2"):
-        check_fit(explainer, classifier, signal)
-    assert inputs.x.shape[1] == SIZE
+        check_fit(explainer, classifier, replace(inputs, x=inputs.x[..., 0, 0], ndim=1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,10 +15,8 @@ from wam_xplique.analysis import ScaleProfile
 from wam_xplique.cli import main
 from wam_xplique.loading.applications import without_softmax
 
-from .conftest import CLASSES, SIZE
-
-mpl.use("Agg")
-FEW = ["--set", "steps=2"]
+from .conftest import CLASSES, FEW, SIZE
+from .test_input_files import convolutions
 
 
 def expected_shares(explainer, network, x: np.ndarray) -> np.ndarray:
@@ -56,13 +53,14 @@ def test_models_are_compared_over_files_and_broken_ones_are_told(
 
 
 @pytest.mark.parametrize("kind", ["keras", "torch.export", "SavedModel"])
-def test_one_model_over_an_array(kind, model_files, pixels, network, tmp_path):
+def test_one_model_over_an_array(kind, model_files, pixels, network, tells, tmp_path):
     x = pixels.astype(np.float32) / 255
     in_torch = kind == "torch.export"
     np.savez(tmp_path / "x.npz", x=np.moveaxis(x, -1, 1) if in_torch else x)
     out = tmp_path / "out"
-    arguments = ["--model", model_files[kind], "--out", str(out), "--trust", *FEW]
-    assert main(["profile", str(tmp_path / "x.npz"), *arguments]) == 0
+    tells(
+        "profile", tmp_path / "x.npz", "--model", model_files[kind], "--out", out, "--trust", *FEW
+    )
     model = without_softmax(network) if kind == "keras" else network
     shares = expected_shares(WaveletIntegratedGradients(model, steps=2), network, x)
     profile = ScaleProfile.load(out / f"{Path(model_files[kind]).stem}.npz")
@@ -71,14 +69,14 @@ def test_one_model_over_an_array(kind, model_files, pixels, network, tmp_path):
 
 
 def test_all_models_are_explained_by_the_same_method(
-    photos, model_files, module, pixels, tmp_path, capsys
+    photos, model_files, module, pixels, tells, tmp_path
 ):
     """One of these models has no gradients."""
     kinds = ("TorchScript", "TorchScript without gradients")
     models = [argument for kind in kinds for argument in ("--model", model_files[kind])]
     few = ["--set", "grid_size=4", "--set", "nb_design=4", "--set", "confidence=null"]
-    assert main(["profile", str(photos / "a.png"), *models, "--out", str(tmp_path), *few]) == 0
-    assert capsys.readouterr().out.count("(WCAM, inputs: 1)") == 2
+    told = tells("profile", photos / "a.png", *models, "--out", tmp_path, *few)
+    assert told.count("(WCAM, inputs: 1)") == 2
     x = torch.tensor(np.moveaxis(pixels[:1], -1, 1) / np.float32(255))
     classes = np.eye(CLASSES)[module(x).argmax(1).numpy()]
     expected = WCAM(module, 4, 4, confidence=None).explain_wavelet(x, classes)
@@ -87,8 +85,6 @@ def test_all_models_are_explained_by_the_same_method(
 
 
 def test_files_that_are_too_small_are_left_out(model_files, tmp_path, capsys):
-    from .test_input_files import convolutions
-
     torch.jit.save(torch.jit.script(convolutions(2, 3).eval()), tmp_path / "any.pt")
     for name, size in (("a", 4), ("b", 32), ("c", 32), ("d", 6)):
         np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).random((3, size, size)))
@@ -106,30 +102,26 @@ def test_files_that_are_too_small_are_left_out(model_files, tmp_path, capsys):
     [
         (["--method", "fam"], "--method fam tells of frequencies"),
         (["--model", "MODEL"], "--model must name different models"),
-        (["--model", "nothing.keras"], "nothing.keras is no file"),
         (["--level", "9"], "the highest level possible is 4"),
     ],
 )
-def test_what_cannot_be_done_is_told(arguments, message, photos, model_files, tmp_path, capsys):
+def test_what_cannot_be_done_is_told(arguments, message, photos, model_files, tells, tmp_path):
     out, model = tmp_path / "out", model_files["keras"]
     arguments = [model if argument == "MODEL" else argument for argument in arguments]
-    given = ["profile", str(photos / "a.png"), "--model", model, *arguments, "--out", str(out)]
-    assert main(given) == 1
-    assert message in capsys.readouterr().err
+    given = [photos / "a.png", "--model", model, *arguments, "--out", out]
+    assert message in tells("profile", *given, fails=True)
     assert not out.exists()
 
 
-def test_nothing_is_overwritten(photos, model_files, tmp_path, capsys):
+def test_nothing_is_overwritten(photos, model_files, tells, tmp_path):
     (tmp_path / "network.npz").touch()
-    given = ["profile", str(photos / "a.png"), "--model", model_files["keras"], *FEW]
-    assert main([*given, "--out", str(tmp_path)]) == 1
-    assert "network.npz is there already" in capsys.readouterr().err
-    assert main([*given, "--out", str(tmp_path), "--force"]) == 0
+    given = [photos / "a.png", "--model", model_files["keras"], *FEW, "--out", tmp_path]
+    assert "network.npz is there already" in tells("profile", *given, fails=True)
+    tells("profile", *given, "--force")
     assert ScaleProfile.load(tmp_path / "network.npz").count == 1
 
 
-def test_no_file_that_can_be_used_is_told(photos, model_files, tmp_path, capsys):
-    given = ["profile", str(photos / "broken.jpg"), "--model", model_files["keras"]]
-    assert main([*given, "--out", str(tmp_path / "out")]) == 1
-    assert "cannot be read as an image" in capsys.readouterr().err
+def test_no_file_that_can_be_used_is_told(photos, model_files, tells, tmp_path):
+    given = [photos / "broken.jpg", "--model", model_files["keras"], "--out", tmp_path / "out"]
+    assert "cannot be read as an image" in tells("profile", *given, fails=True)
     assert not (tmp_path / "out").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -13,10 +12,8 @@ from wam_xplique.cli import main
 from wam_xplique.cli import report as command
 from wam_xplique.cli.options import Options
 
-from .conftest import CLASSES, SIZE
-
-mpl.use("Agg")
-FEW = ["--set", "steps=2"]
+from .conftest import CLASSES, FEW, SIZE
+from .test_input_files import convolutions
 
 
 @pytest.fixture
@@ -62,45 +59,41 @@ def test_a_page_is_written_on_files_and_broken_ones_are_told(
     assert probabilities.shape == (3, CLASSES)
 
 
-def test_a_profile_tells_what_is_usual(photos, model_files, tmp_path, capsys):
+def test_a_profile_tells_what_is_usual(photos, model_files, tells, tmp_path):
     (photos / "broken.jpg").unlink()
-    model = ["--model", model_files["keras"], *FEW]
-    assert main(["profile", str(photos), *model, "--out", str(tmp_path / "profile")]) == 0
-    given = [str(photos), *model, "--reference", str(tmp_path / "profile" / "network.npz")]
-    assert main(["report", *given, "--out", str(tmp_path / "page.html")]) == 0
+    given = [photos, "--model", model_files["keras"], *FEW]
+    tells("profile", *given, "--out", tmp_path / "profile")
+    given += ["--reference", tmp_path / "profile" / "network.npz", "--out", tmp_path / "page.html"]
+    tells("report", *given)
     assert "network, 3 inputs" in (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert main(["report", *given, "--out", str(tmp_path / "2.html"), "--level", "2"]) == 1
-    assert "reference must be made as the explanation is" in capsys.readouterr().err
+    told = tells("report", *given, "--force", "--level", "2", fails=True)
+    assert "reference must be made as the explanation is" in told
 
 
-def test_inputs_of_another_shape_are_left_out(model_files, asked, tmp_path, capsys):
-    from .test_input_files import convolutions
-
+def test_inputs_of_another_shape_are_left_out(model_files, asked, tells, tmp_path):
     torch.jit.save(torch.jit.script(convolutions(2, 3).eval()), tmp_path / "any.pt")
     shapes = {"a": (2, 3, 16, 16), "b": (3, 16, 16), "c": (3, 16, 24), "d": (3, 4, 4)}
-    for name, shape in shapes.items():
-        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).random(shape))
-    arrays = [str(tmp_path / f"{name}.npy") for name in shapes]
-    out = ["--out", str(tmp_path / "page.html")]
-    assert main(["report", *arrays, "--model", str(tmp_path / "any.pt"), *out, *FEW]) == 1
-    told = capsys.readouterr().err
+    arrays = [tmp_path / f"{name}.npy" for name in shapes]
+    for path, shape in zip(arrays, shapes.values(), strict=True):
+        np.save(path, np.random.default_rng(0).random(shape))
+    more = ["--model", tmp_path / "any.pt", "--out", tmp_path / "page.html", *FEW]
+    told = tells("report", *arrays, *more, fails=True)
     assert "c.npy: any: it has the shape (3, 16, 24), the others (3, 16, 16); see --size" in told
     assert "d.npy: any: it has the shape (3, 4, 4)" in told
     assert asked[0][2]["names"] == ["a, 0", "a, 1", "b"]
 
 
 def test_nothing_is_overwritten_and_that_is_known_before_any_work(
-    photos, model_files, tmp_path, monkeypatch, capsys
+    photos, model_files, tells, tmp_path, monkeypatch
 ):
     page = tmp_path / "page.html"
     page.write_text("mine")
-    given = ["report", str(photos / "a.png"), "--model", model_files["keras"], "--out", str(page)]
+    given = ["report", photos / "a.png", "--model", model_files["keras"], "--out", page, *FEW]
     with monkeypatch.context() as patch:
         patch.setattr(Options, "load", lambda *_: pytest.fail("heavy work"))
-        assert main(given) == 1
-    assert "page.html is there already; --force overwrites" in capsys.readouterr().err
+        assert "page.html is there already; --force overwrites" in tells(*given, fails=True)
     assert page.read_text() == "mine"
-    assert main([*given, *FEW, "--force"]) == 0
+    tells(*given, "--force")
     assert page.read_text().lower().startswith("<!doctype html>")
 
 
@@ -109,15 +102,15 @@ def test_nothing_is_overwritten_and_that_is_known_before_any_work(
     [
         (["--method", "fam"], "--method fam tells of frequencies"),
         (["--reference", "nothing.npz"], "nothing.npz"),
-        (["--reference", "ARRAY"], "does not hold a ScaleProfile"),
+        (["--reference", "array.npz"], "does not hold a ScaleProfile"),
         (["--level", "9"], "the highest level possible is 4"),
     ],
 )
-def test_what_cannot_be_done_is_told(arguments, message, photos, model_files, tmp_path, capsys):
-    np.savez(tmp_path / "array.npz", x=np.zeros(3))
-    arguments = [str(tmp_path / "array.npz") if a == "ARRAY" else a for a in arguments]
-    out = ["--out", str(tmp_path / "page.html")]
-    given = ["report", str(photos / "a.png"), "--model", model_files["keras"], *arguments, *out]
-    assert main(given) == 1
-    assert message in capsys.readouterr().err
+def test_what_cannot_be_done_is_told(
+    arguments, message, photos, model_files, tells, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    np.savez("array.npz", x=np.zeros(3))
+    given = [photos / "a.png", "--model", model_files["keras"], *arguments, "--out", "page.html"]
+    assert message in tells("report", *given, fails=True)
     assert not (tmp_path / "page.html").exists()

@@ -15,8 +15,9 @@ from skimage.data import chelsea
 
 from wam_xplique.datasets import CORRUPTIONS, SEVERITIES, corrupt
 
-NOISE = ("gaussian_noise", "shot_noise", "impulse_noise")
-RANDOM = (*NOISE, "motion_blur", "fog")
+RANDOM = ("gaussian_noise", "shot_noise", "impulse_noise", "motion_blur", "fog")
+each_severity = pytest.mark.parametrize("severity", SEVERITIES)
+each_corruption = pytest.mark.parametrize("name", CORRUPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_impulse_noise_makes_as_many_black_as_white(severity, amount):
     assert np.mean(found == np.float32(0.4)) == pytest.approx(1 - amount, abs=0.01)
 
 
-@pytest.mark.parametrize("severity", SEVERITIES)
+@each_severity
 def test_gaussian_blur_is_scipys(photographs, severity):
     deviation = (1, 2, 3, 4, 6)[severity - 1]
     expected = scipy.ndimage.gaussian_filter(
@@ -71,7 +72,7 @@ def test_gaussian_blur_is_scipys(photographs, severity):
     np.testing.assert_allclose(corrupt(photographs, "gaussian_blur", severity), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("severity", SEVERITIES)
+@each_severity
 def test_defocus_blur_is_opencvs(photographs, severity):
     radius, softness = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))[severity - 1]
     y, x = np.mgrid[-12:13, -12:13]
@@ -83,7 +84,7 @@ def test_defocus_blur_is_opencvs(photographs, severity):
         np.testing.assert_allclose(blurred, expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("severity", SEVERITIES)
+@each_severity
 def test_motion_blur_is_a_fading_trail(photographs, severity):
     radius, deviation = ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))[severity - 1]
     angle = np.deg2rad(np.random.default_rng((0, 0)).uniform(-45, 45))
@@ -118,7 +119,7 @@ def test_pixelate_makes_blocks_of_means():
         np.testing.assert_allclose(corrupt(images, "pixelate", severity), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("severity", SEVERITIES)
+@each_severity
 @pytest.mark.parametrize("channels", [1, 3])
 def test_jpeg_is_pillows(photographs, severity, channels):
     images = photographs[:2, ..., :channels]
@@ -188,7 +189,7 @@ def test_fog_of_any_size_is_a_part_of_a_map():
     np.testing.assert_allclose(added[0, ..., 0], plasma(64, 2)[:37], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", CORRUPTIONS)
+@each_corruption
 def test_a_higher_severity_is_further_from_the_clean_image(photographs, name):
     distances = [
         np.mean((corrupt(photographs, name, severity) - photographs) ** 2)
@@ -197,7 +198,7 @@ def test_a_higher_severity_is_further_from_the_clean_image(photographs, name):
     assert (np.diff(distances) > 0).all(), distances
 
 
-@pytest.mark.parametrize("name", CORRUPTIONS)
+@each_corruption
 def test_every_shape_and_range_is_kept(photographs, name):
     found = corrupt(photographs, name)
     assert (found.shape, found.dtype) == (photographs.shape, np.float32)
@@ -220,7 +221,7 @@ def test_every_shape_and_range_is_kept(photographs, name):
     assert np.isfinite(black).all()
 
 
-@pytest.mark.parametrize("name", CORRUPTIONS)
+@each_corruption
 def test_a_draw_is_of_the_seed_and_the_number(name):
     images = np.broadcast_to(chelsea()[100:148, 200:248] / np.float32(255), (3, 48, 48, 3))
     found = corrupt(images, name)
@@ -254,14 +255,10 @@ def test_what_is_no_image_is_refused():
         ({"name": ["fog"]}, "name must be one of"),
         ({"severity": 0}, "severity must be one of .*5.*, got 0"),
         ({"severity": 6}, "got 6"),
-        ({"severity": 2.0}, "got 2.0"),
         ({"severity": True}, "got True"),
         ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
         ({"first": None}, "first must be an integer of at least 0, got None"),
         ({"value_range": (1, 0)}, r"value_range must be two finite numbers.* got \(1, 0\)"),
-        ({"value_range": (0, np.inf)}, "value_range must be"),
-        ({"value_range": 1}, "value_range must be"),
-        ({"value_range": "ab"}, "value_range must be"),
     ],
 )
 def test_bad_arguments_are_told(arguments, told):

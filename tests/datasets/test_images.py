@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wam_xplique.datasets import image_folder, load_image
+from wam_xplique.datasets import class_names, image_folder, imagenet_photographs, load_image
 
 
 @pytest.fixture
@@ -47,6 +47,8 @@ def test_too_few_images_and_broken_ones_are_told(folder, tmp_path):
         image_folder(tmp_path / "empty", 8)
     with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
         image_folder(folder, 0)
+    with pytest.raises(ValueError, match=r"crop must be a number in \(0, 1\], got 1.1"):
+        image_folder(folder, 8, crop=1.1)
     for content in (b"", b"no image"):
         (folder / "broken.jpg").write_bytes(content)
         with pytest.raises(ValueError, match=r"broken.jpg cannot be read as an image"):
@@ -60,12 +62,6 @@ def test_what_is_no_file_is_passed_over(folder):
     (folder / "dangling.png").symlink_to(folder / "nothing")
     (folder / "itself.png").symlink_to(folder / "itself.png")
     assert len(image_folder(folder, 8)[1]) == count
-
-
-@pytest.mark.parametrize("crop", [0, -0.5, 1.1, np.nan, True, "1", None, 10**400])
-def test_the_crop_is_a_share(folder, crop):
-    with pytest.raises(ValueError, match=r"crop must be a number in \(0, 1\], got"):
-        image_folder(folder, 8, crop=crop)
 
 
 @pytest.mark.parametrize("grey", [False, True])
@@ -92,3 +88,33 @@ def test_images_that_cannot_be_read_are_told(tmp_path, monkeypatch):
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tif")
     with pytest.raises(ValueError, match="mode 'F', whose values have no known range"):
         load_image(tmp_path / "float.tif")
+
+
+def test_carried_photographs():
+    photographs = imagenet_photographs(size=64)
+    assert photographs.images.shape == (20, 64, 64, 3)
+    assert photographs.labels[:3].tolist() == [243, 559, 438]
+    assert photographs.names[:3] == ("Bullmastiff", "folding chair", "beaker")
+    assert class_names([207, 281]) == ("Golden Retriever", "tabby cat")
+
+
+def test_folders_whose_names_tell_the_classes(tmp_path):
+    for name in ("n02123045/a.JPEG", "ILSVRC2012_val_00000001.JPEG", "mine_281.png"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((70, 60, 3), 128, np.uint8)).save(path)
+    photographs = imagenet_photographs(tmp_path, size=32)
+    assert [path.name for path in photographs.paths] == [
+        "ILSVRC2012_val_00000001.JPEG",
+        "mine_281.png",
+        "a.JPEG",
+    ]
+    assert photographs.labels.tolist() == [65, 281, 281]  # sea snake, tabby cat twice
+
+
+def test_labels_that_are_none_are_refused(tmp_path):
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "cat.png")
+    with pytest.raises(ValueError, match=r"names tell their class.*cat\.png"):
+        imagenet_photographs(tmp_path)
+    with pytest.raises(ValueError, match="labels must be from 0 to 999, got 1000"):
+        class_names([3, 1000])

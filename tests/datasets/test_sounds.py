@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import csv
+import sys
 
 import numpy as np
 import pytest
@@ -13,19 +13,13 @@ from wam_xplique.datasets import esc50, fit_duration, load_wav, resample, save_w
 soundfile = pytest.importorskip("soundfile")
 
 RATE = 8000
+COLUMNS = ("filename", "fold", "target", "category")
 STEP = 2.0**-15  # of 16 bits
 
 
 def tone(seconds: float = 0.1, rate: int = RATE, pitch: float = 500.0) -> np.ndarray:
     time = np.arange(round(seconds * rate)) / rate
     return (0.5 * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
-
-
-@pytest.fixture
-def stereo(tmp_path):
-    path = tmp_path / "stereo.wav"
-    soundfile.write(path, np.stack([tone(), -0.5 * tone()], axis=1), RATE)
-    return path
 
 
 @pytest.fixture
@@ -40,18 +34,18 @@ def folder(tmp_path):
     return tmp_path
 
 
-def write_table(folder, rows, columns=("filename", "fold", "target", "category")):
+def write_table(folder, rows, columns=COLUMNS):
     with (folder / "meta" / "esc50.csv").open("w", newline="") as file:
         csv.writer(file).writerows([columns, *rows])
 
 
-@pytest.mark.parametrize("trailing", [(), (1,)])
-def test_what_is_saved_is_loaded(tmp_path, trailing):
+def test_what_is_saved_is_loaded(tmp_path):
     wave = tone()
-    assert save_wav(tmp_path / "a.wav", wave.reshape(-1, *trailing), RATE) == 1
-    loaded, rate = load_wav(tmp_path / "a.wav")
-    assert (loaded.shape, loaded.dtype, rate) == (wave.shape, np.float32, RATE)
-    np.testing.assert_allclose(loaded, wave, atol=STEP)
+    for given in (wave, wave[:, np.newaxis]):
+        assert save_wav(tmp_path / "a.wav", given, RATE) == 1
+        loaded, rate = load_wav(tmp_path / "a.wav")
+        assert (loaded.shape, loaded.dtype, rate) == (wave.shape, np.float32, RATE)
+        np.testing.assert_allclose(loaded, wave, atol=STEP)
 
 
 def test_beyond_full_scale_the_whole_waveform_is_scaled_and_nothing_clipped(tmp_path):
@@ -76,12 +70,9 @@ def test_subtypes_are_those_of_soundfile(tmp_path):
         ({"waveform": np.zeros((5, 2))}, ValueError, r"waveform must have shape .*\(5, 2\)"),
         ({"waveform": np.zeros(0)}, ValueError, r"waveform must have shape .*\(0,\)"),
         ({"waveform": np.array([0, np.nan])}, ValueError, "waveform must be finite"),
-        ({"waveform": np.array([0, np.inf])}, ValueError, "waveform must be finite"),
         ({"waveform": np.array([0, 3])}, TypeError, "floating-point samples.*int64"),
         ({"waveform": np.array([0j])}, TypeError, "floating-point samples.*complex128"),
         ({"sample_rate": 0}, ValueError, "sample_rate must be an integer of at least 1, got 0"),
-        ({"sample_rate": 8000.0}, ValueError, "sample_rate must be an integer.*8000.0"),
-        ({"sample_rate": True}, ValueError, "sample_rate must be an integer.*True"),
         ({"subtype": "MP4"}, ValueError, "subtype must be one of .*PCM_16.*'MP4'"),
     ],
 )
@@ -90,13 +81,6 @@ def test_what_cannot_be_saved_is_refused_and_nothing_written(tmp_path, change, e
     with pytest.raises(error, match=message):
         save_wav(path, **{"waveform": tone(), "sample_rate": RATE, **change})
     assert not path.exists()
-
-
-def test_several_channels_are_mixed_only_if_asked(stereo):
-    with pytest.raises(ValueError, match=r"stereo.wav holds 2 channels; mono=True"):
-        load_wav(stereo)
-    waveform, _ = load_wav(stereo, mono=True)
-    np.testing.assert_allclose(waveform, 0.25 * tone(), atol=STEP)
 
 
 def test_what_is_no_sound_is_refused(tmp_path):
@@ -112,20 +96,11 @@ def test_what_is_no_sound_is_refused(tmp_path):
 
 
 def test_without_soundfile_the_extra_is_named(tmp_path, monkeypatch):
-    original = builtins.__import__
-
-    def without(name, *arguments, **keywords):
-        if name == "soundfile":
-            raise ImportError(name)
-        return original(name, *arguments, **keywords)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    for call in (
-        lambda: load_wav(tmp_path / "a.wav"),
-        lambda: save_wav(tmp_path / "a.wav", tone(), RATE),
-    ):
-        with pytest.raises(ImportError, match=r'pip install "wam-xplique\[audio\]"'):
-            call()
+    monkeypatch.setitem(sys.modules, "soundfile", None)  # then it cannot be imported
+    with pytest.raises(ImportError, match=r'pip install "wam-xplique\[audio\]"'):
+        load_wav(tmp_path / "a.wav")
+    with pytest.raises(ImportError, match=r'pip install "wam-xplique\[audio\]"'):
+        save_wav(tmp_path / "a.wav", tone(), RATE)
 
 
 def test_esc50_gives_the_rows_of_its_table(folder):
@@ -163,10 +138,10 @@ def test_incomplete_data_sets_are_refused(folder):
     with pytest.raises(FileNotFoundError, match=r"lacks 1: .*b.wav"):
         esc50(folder)
     for rows, columns, message in (
-        ([row[:3]], ("filename", "fold", "target"), r"lacks \['category'\]"),
-        ([], ("filename", "fold", "target", "category"), "at least one row"),
-        ([("a.wav", 1, "dog", "dog")], ("filename", "fold", "target", "category"), "as numbers"),
-        ([row, ("c.wav", 1, 0, "cat")], ("filename", "fold", "target", "category"), "several"),
+        ([row[:3]], COLUMNS[:3], r"lacks \['category'\]"),
+        ([], COLUMNS, "at least one row"),
+        ([("a.wav", 1, "dog", "dog")], COLUMNS, "as numbers"),
+        ([row, ("c.wav", 1, 0, "cat")], COLUMNS, "several"),
     ):
         write_table(folder, rows, columns)
         with pytest.raises(ValueError, match=message):
@@ -224,13 +199,6 @@ def test_files_that_differ_need_to_be_told_what_to_become(classes):
         wav_folder(classes, sample_rate=0)
 
 
-def test_stereo_folders_are_mixed_if_asked(classes, stereo):
-    stereo.rename(classes / "bell" / "1.wav")
-    with pytest.raises(ValueError, match="holds 2 channels"):
-        wav_folder(classes)
-    assert wav_folder(classes, mono=True)[0].shape == (4, 800)
-
-
 def test_folders_without_classes_or_sounds_are_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(ValueError, match=r"one folder for each class.*holds none"):
@@ -238,6 +206,16 @@ def test_folders_without_classes_or_sounds_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"\.wav files in each class, but .*empty holds none"):
         wav_folder(tmp_path)
+
+
+def test_several_channels_are_mixed_only_if_asked(classes):
+    path = classes / "bell" / "1.wav"
+    soundfile.write(path, np.stack([tone(), -0.5 * tone()], axis=1), RATE)
+    for read, source in ((load_wav, path), (wav_folder, classes)):
+        with pytest.raises(ValueError, match=r"1.wav holds 2 channels; mono=True"):
+            read(source)
+    np.testing.assert_allclose(load_wav(path, mono=True)[0], 0.25 * tone(), atol=STEP)
+    assert wav_folder(classes, mono=True)[0].shape == (4, 800)
 
 
 def test_progress_is_shown_only_if_asked(classes, capsys):
@@ -256,7 +234,7 @@ def test_resampling_keeps_pitch_and_level():
         resample(tone(), RATE, 0)
 
 
-@pytest.mark.parametrize("duration", [0, -1.0, np.nan, np.inf, "1", None, True])
+@pytest.mark.parametrize("duration", [0, -1.0, np.inf, None])
 def test_durations_are_positive_numbers(duration):
     with pytest.raises(ValueError, match=r"duration must be a number of seconds"):
         fit_duration(tone(), RATE, duration)

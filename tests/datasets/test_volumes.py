@@ -41,14 +41,11 @@ def test_splits_are_kept_apart(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        (
-            {"train_images": IMAGES[0]},
-            r"train_images \(N, D, H, W\) of uint8, not empty, got shape \(6, 7, 8\)",
-        ),
-        ({"train_images": IMAGES / 255}, "of uint8, not empty, got .*float64"),
-        ({"train_labels": LABELS[:3]}, r"integers \(5, 1\), got shape \(3, 1\)"),
-        ({"train_labels": LABELS[:, 0]}, r"integers \(5, 1\), got shape \(5,\)"),
-        ({"train_labels": LABELS / 2}, "integers .*float64"),
+        ({"train_images": IMAGES[0]}, r"train_images \(N, D, H, W\) of uint8, .*\(6, 7, 8\) of"),
+        ({"train_images": IMAGES / 255}, "of uint8, not empty, .*float64 and"),
+        ({"train_labels": LABELS[:3]}, r"train_labels \(N, 1\) of integers, .* and \(3, 1\)"),
+        ({"train_labels": LABELS[:, 0]}, r"of integers, got .* and \(5,\)"),
+        ({"train_labels": LABELS / 2}, "of integers, got .*float64"),
         ({"train_labels": np.array([[{}]] * 5)}, "no archive of plain NumPy arrays"),
     ],
 )
@@ -120,12 +117,6 @@ def test_files_that_are_no_array_are_refused(folder):
         npy_folder(folder)
 
 
-def test_classes_without_volumes_are_refused(folder):
-    (folder / "unknown").mkdir()
-    with pytest.raises(ValueError, match=r"\.npy files in each class, but .*unknown holds none"):
-        npy_folder(folder)
-
-
 def test_points_are_counted_in_their_voxels():
     points = np.array([[0.1, 0.1, 0.9], [0.1, 0.1, 0.9], [0.9, 0.6, 0.1]])
     unit = [(0, 1)] * 3
@@ -163,7 +154,6 @@ def test_clouds_without_extent_are_counted_too():
         ({"points": np.full((4, 3), np.nan)}, "points must be finite"),
         ({"points": np.full((4, 3), "a")}, "points must be finite numbers"),
         ({"size": 0}, "size must be an integer of at least 1, got 0"),
-        ({"size": 2.5}, "size must be an integer of at least 1, got 2.5"),
         ({"bounds": (0, 1)}, r"bounds must be three pairs .*\(0, 1\)"),
         ({"bounds": [(0, 1), (0, 1), (1, 1)]}, "bounds must be three pairs"),
         ({"bounds": [(0, 1), (0, 1), (0, np.inf)]}, "bounds must be three pairs"),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 
 import keras
-import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -16,8 +14,6 @@ from wam_xplique import WaveletExplanation
 from wam_xplique.benchmarks.real import networks
 from wam_xplique.cli import main
 from wam_xplique.demo import photographs
-
-mpl.use("Agg")
 
 
 @pytest.fixture
@@ -73,20 +69,61 @@ def test_the_demo_says_scores_and_draws_what_the_network_sees(tmp_path, capsys):
     assert f"{shares[0, 0]:.0%}" in printed
 
 
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "cat.png"
+    noise = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
 @pytest.mark.usefixtures("small")
-def test_a_photograph_of_ones_own_is_explained_by_the_same_network(tmp_path, capsys):
-    pixels = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "cat.png")
-    assert main(["demo", "--image", str(tmp_path / "cat.png"), "--out", str(tmp_path)]) == 0
+def test_a_photograph_of_ones_own_is_explained_by_the_same_network(photo, tmp_path, capsys):
+    assert main(["demo", "--image", str(photo), "--out", str(tmp_path)]) == 0
     assert "EfficientNet-Lite0 sees" in capsys.readouterr().out
     explanation = WaveletExplanation.load(tmp_path / "cat_wam_ig.npz")
     assert explanation.input_shape == (1, 224, 224, 3)
 
 
-def test_textures_stand_in_where_the_networks_are_not_installed(tmp_path, monkeypatch, capsys):
-    find = importlib.util.find_spec
-    absent = "efficientnet_lite_pytorch"
-    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == absent else find(n))
+def test_a_photograph_is_explained_by_a_model_of_keras_applications(
+    photo, tmp_path, monkeypatch, capsys
+):
+    original = keras.applications.MobileNetV2
+
+    def small(weights):
+        return original(weights=weights, input_shape=(32, 32, 3), alpha=0.35, classes=5)
+
+    small.__name__ = "MobileNetV2"
+    monkeypatch.setattr(keras.applications, "MobileNetV2", small)
+    photographs.explain_photograph(photo, "MobileNetV2", tmp_path / "out", weights="none")
+    assert "MobileNetV2 sees class" in capsys.readouterr().out
+    names = {p.name for p in (tmp_path / "out").iterdir()}
+    assert names == {f"cat_wam_{m}.{e}" for m in ("sg", "ig") for e in ("npz", "png")}
+
+
+def test_missing_weights_an_unreadable_photograph_or_an_unknown_model_stop_with_a_message(
+    photo, tmp_path, monkeypatch, capsys
+):
+    def offline(weights):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
+    out = ["--out", str(tmp_path / "out")]
+    assert main(["demo", "--image", str(photo), "--model", "MobileNetV2", *out]) == 1
+    assert "needs a connection" in capsys.readouterr().err
+    assert main(["demo", "--image", str(photo), "--model", "Nothing", *out]) == 1
+    assert "not among keras.applications" in capsys.readouterr().err
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    assert main(["demo", "--image", str(text), *out]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_textures_stand_in_where_the_networks_are_not_installed(
+    hide, tmp_path, monkeypatch, capsys
+):
+    hide("efficientnet_lite_pytorch")
     ran = []
     monkeypatch.setattr(photographs.textures, "run", lambda *arguments: ran.append(arguments))
     photographs.run(tmp_path, 3)

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import keras
 import numpy as np
 import pytest
 import torch
 
-from wam_xplique import WaveletExplanation
 from wam_xplique.demo import pipeline
 
 
-@pytest.fixture
-def without(monkeypatch):
-    """Hide packages."""
-    real = importlib.util.find_spec
-
-    def hide(*packages: str) -> None:
-        monkeypatch.setattr(
-            importlib.util, "find_spec", lambda name: None if name in packages else real(name)
-        )
-
-    return hide
-
-
-def test_both_frameworks_where_they_are_installed(capsys):
+def test_both_frameworks_where_they_are_installed_else_the_extra_is_named(hide, capsys):
     assert pipeline.frameworks() == ["Keras", "PyTorch"]
     assert capsys.readouterr().out == ""
-
-
-def test_without_pytorch_its_extra_is_named(without, capsys):
-    without("torch")
+    hide("torch")
     assert pipeline.frameworks() == ["Keras"]
     assert capsys.readouterr().out == (
         "PyTorch is not installed; its part is left out (pip install 'wam-xplique[torch]').\n"
@@ -52,7 +33,7 @@ def linear(weights: np.ndarray) -> tuple[keras.Model, torch.nn.Module]:
     dense = torch.nn.Linear(*weights.shape, bias=False)
     dense.weight.data = torch.tensor(weights.T)
     module = torch.nn.Sequential(torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten(), dense)
-    return model, module
+    return model, module.eval()
 
 
 @pytest.mark.parametrize("count", [1, pipeline.BATCH_SIZE, 2 * pipeline.BATCH_SIZE + 3])
@@ -79,31 +60,31 @@ def test_training_tells_accuracy_and_time(capsys):
 
 
 def test_rows_stand_by_input_then_method_then_framework():
-    bands = [np.zeros((1, 2)), {"d": np.zeros((1, 2))}]
-    explanation = WaveletExplanation(bands, "haar", "periodization", (1, 4), 1)
+    drawn = []
     keys = [(m, f) for f in ("Keras", "PyTorch") for m in ("WAM-SG", "WAM-IG")]
-    rows = pipeline.rows_of([4, 2], dict.fromkeys(keys, explanation))
-    assert [row[0] for row in rows] == [4] * 4 + [2] * 4
-    assert [row[1] for row in rows[:4]] == [
-        "WAM-SG, Keras",
-        "WAM-SG, PyTorch",
-        "WAM-IG, Keras",
-        "WAM-IG, PyTorch",
-    ]
-    assert all(row[2] is explanation for row in rows)
+    figure, axes = pipeline.draw_rows(
+        [4, 2],
+        "abcde",
+        dict(zip(keys, range(4), strict=True)),
+        lambda row, found, index: drawn.append((len(row), found, index)),
+        columns=3,
+        size=(6, 0.5),
+        margin=0.25,
+    )
+    assert drawn == [(3, found, index) for index in (4, 2) for found in (0, 2, 1, 3)]
+    labels = [f"{m}, {f}" for m in ("WAM-SG", "WAM-IG") for f in ("Keras", "PyTorch")]
+    assert [ax.get_ylabel() for ax in axes[:, 0]] == [f"{n}\n{x}" for n in "ec" for x in labels]
+    assert tuple(figure.get_size_inches()) == (6, 4.25)
 
 
-def test_the_first_of_each_name_wanted_is_found():
+def test_words_of_tables_files_and_rows():
+    text = pipeline.table(["name", "share"], [["a", "100%"], ["longer", "5%"]], labels=1)
+    assert text.splitlines() == ["name    share", "a        100%", "longer     5%"]
+    shares = {("a", "b"): np.array([np.nan, 0.5])}
+    text = pipeline.table_of_shares(["1", "2"], ["coarse", "fine"], shares)
+    assert text.splitlines() == ["1  2    coarse  fine", "a  b  left out   50%"]
+    assert pipeline.file_name("sound", "PyTorch", "mel", "WAM-IG") == "sound_torch_mel_wam_ig"
+    assert pipeline.file_name("Keras", "WCAM") == "keras_wcam"
     names = ["one", "two", "three", "two"]
     assert pipeline.first_of(["two", "four", "one"], names) == [1, 0]
     assert pipeline.first_of(["four"], names) == [0]
-
-
-def test_names_of_files():
-    assert pipeline.file_name("sound", "PyTorch", "mel", "WAM-IG") == "sound_torch_mel_wam_ig"
-    assert pipeline.file_name("Keras", "WCAM") == "keras_wcam"
-
-
-def test_words_of_a_table_begin_and_numbers_end_together():
-    text = pipeline.table(["name", "share"], [["a", "100%"], ["longer", "5%"]], labels=1)
-    assert text.splitlines() == ["name    share", "a        100%", "longer     5%"]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from wam_xplique.loading.applications import without_softmax
 from wam_xplique.loading.classifiers import PREPROCESSING, load_model, read_names
 from wam_xplique.loading.preprocessing import Preprocess
 
@@ -41,6 +42,17 @@ def test_models_of_keras_applications_bring_their_preprocessing(small_mobilenet,
     assert classifier.label(3) == "class 3"
     unit = load_model("MobileNetV2", "none", Preprocess.unit)
     np.testing.assert_allclose(unit.prepare(picture), picture / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("head", ["activation", "layer"])
+def test_logits_are_what_the_softmax_is_taken_of(head):
+    dense = keras.layers.Dense(3, activation="softmax" if head == "activation" else None)
+    softmax = [keras.layers.Softmax()] if head == "layer" else []
+    model = keras.Sequential([keras.layers.Input((4,)), dense, *softmax])
+    x = np.random.default_rng(0).random((5, 4), dtype=np.float32)
+    logits = without_softmax(model)(x)
+    np.testing.assert_allclose(keras.ops.softmax(logits), model(x), rtol=1e-5)
+    assert not np.allclose(logits, model(x))
 
 
 def test_imagenet_weights_bring_the_names_of_the_classes(small_mobilenet, monkeypatch):

@@ -33,8 +33,7 @@ def _tell_version(asked: bool) -> None:
 @app.callback()
 def _program(
     version: Annotated[
-        bool,
-        typer.Option("--version", help="Show the version and exit.", callback=_tell_version),
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_tell_version)
     ] = False,
 ) -> None:
     """Wavelet attribution: where a model looks, at which scale."""

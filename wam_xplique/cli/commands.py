@@ -91,7 +91,6 @@ def report(
             metavar="FILE",
             help="Profile of the same model by the same method, as profile writes it: what is "
             "unusual is marked.",
-            show_default=False,
         ),
     ] = None,
     class_names: ClassNames = None,
@@ -120,7 +119,6 @@ def profile(
             "--model",
             metavar="PATH_OR_NAME",
             help="As for explain; may be repeated, to compare others with the first.",
-            show_default=False,
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/profile"),
@@ -158,15 +156,12 @@ def demo(
             "volumes with a shape each."
         ),
     ] = Modality.image,
-    image: Annotated[
-        Path | None, typer.Option(help="Explain this photograph instead.", show_default=False)
-    ] = None,
+    image: Annotated[Path | None, typer.Option(help="Explain this photograph instead.")] = None,
     model: Annotated[
         str | None,
         typer.Option(
             help="With --image: a model of keras.applications. By default EfficientNet-Lite0, or "
-            "MobileNetV2 where the extra real is not installed.",
-            show_default=False,
+            "MobileNetV2 where the extra real is not installed."
         ),
     ] = None,
     samples: Annotated[

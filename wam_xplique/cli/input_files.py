@@ -6,38 +6,24 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import ImageOps
 from tqdm.auto import tqdm
 
 from ..analysis.predictions import predict
-from ..checks import check_integer, check_ndim
 from ..datasets import load_image, load_wav, resample
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
 from ..terminal import as_text, reason
 from .file_names import IMAGES, SOUNDS, Problems
+from .options import Options
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 KEYS = ("x", "inputs", "input", "images", "arr_0")
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How files are read, where there is a choice."""
-
-    size: int | None = None  # of images, for a model that leaves it open
-    sample_rate: int | None = None
-    key: str | None = None  # of the array in an archive; None for one of KEYS, or the only one
-    ndim: int | None = None  # spatial axes of arrays
-
-    def __post_init__(self) -> None:
-        check_integer("--size", self.size, lowest=1, optional=True)
-        check_integer("--sample-rate", self.sample_rate, lowest=1, optional=True)
-        check_ndim(self.ndim, "--ndim")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,79 +49,74 @@ class Inputs:
         return shown.mean(axis=-1) if is_image and shown.shape[-1] not in (1, 3) else shown
 
 
-def read_inputs(path: Path, classifier: Classifier, reading: Reading) -> Inputs:
+def read_inputs(path: Path, classifier: Classifier, options: Options) -> Inputs:
     """Read a file, and bring what it holds, one input or several, to the shape a model takes."""
     kind = path.suffix.lower()
     arrange = _of_image if kind in IMAGES else _of_sound if kind in SOUNDS else _of_array
     errors: list[str] = []
-    for found in arrange(path, classifier, reading):
-        x = classifier.native(found.x, found.ndim)
+    for values, shown, ndim, sample_rate in arrange(path, classifier, options):
+        x = classifier.native(values, ndim)
         try:
-            outputs = _predict(classifier, x, found.ndim)
-        except ValueError as error:
-            errors.append(str(error))
+            outputs = predict(classifier.model, x, ndim=ndim)
+        except Exception as error:  # the frameworks raise errors of many kinds
+            shape = tuple(x.shape)
+            errors.append(f"the model does not take inputs of shape {shape}: {reason(error)}")
             continue
         classifier.check_names(outputs.shape[1])
-        return Inputs(x, found.shown, found.ndim, outputs, found.sample_rate)
+        return Inputs(x, shown, ndim, outputs, sample_rate)
     raise ValueError("; ".join(errors))
 
 
 def read_files(
     paths: Sequence[Path],
     classifier: Classifier,
-    reading: Reading,
+    options: Options,
     problems: Problems,
-    check: Callable[[Inputs], None],
-) -> Iterator[tuple[Path, Inputs]]:
-    """Read files one by one; those that raise an error, in `check` too, become problems."""
-    for path in tqdm(paths, desc=classifier.name, unit="file", disable=None):
+    use: Callable[[Path, Inputs], T],
+) -> Iterator[tuple[Path, T]]:
+    """Read files one by one, and what is made of them; what raises an error becomes a problem."""
+    for path in tqdm(paths, classifier.name, unit="file", disable=len(paths) == 1 or None):
         try:
-            inputs = read_inputs(path, classifier, reading)
-            check(inputs)
-        except Exception as error:  # of whatever is in the file
+            made = use(path, read_inputs(path, classifier, options))
+        except Exception as error:  # of whatever is in the file, or the model makes of it
             logger.debug("%s", path, exc_info=True)
             problems[as_text(path)] = f"{classifier.name}: {error}"
         else:
-            yield path, inputs
+            yield path, made
 
 
-class _Arranged(NamedTuple):
-    """Inputs (N, ...), channels last, in a shape that the model may take."""
-
-    x: np.ndarray
-    shown: np.ndarray
-    ndim: int
-    sample_rate: int | None = None
+_Arranged = tuple[np.ndarray, np.ndarray, int, int | None]
+"""`x`, channels last, and the fields `shown`, `ndim`, `sample_rate` of `Inputs` to try."""
 
 
-def _of_image(path: Path, classifier: Classifier, reading: Reading) -> Iterator[_Arranged]:
+def _of_image(path: Path, classifier: Classifier, options: Options) -> Iterator[_Arranged]:
     sizes, channels = _taken(classifier, 2, "an image", (3, 1))
     for count in channels:
         image = ImageOps.exif_transpose(load_image(path, grey=count != 3))
         own = (image.height, image.width)
-        height, width = (t or reading.size or o for t, o in zip(sizes, own, strict=True))
+        height, width = (t or options.size or o for t, o in zip(sizes, own, strict=True))
         pixels = np.asarray(image.resize((width, height)), np.float32)
         pixels = pixels[..., np.newaxis] if count == 1 else pixels
         prepared = classifier.prepare(pixels.copy()).astype(np.float32)
-        yield _Arranged(prepared[np.newaxis], pixels[np.newaxis], 2)
+        yield prepared[np.newaxis], pixels[np.newaxis], 2, None
 
 
-def _of_sound(path: Path, classifier: Classifier, reading: Reading) -> Iterator[_Arranged]:
+def _of_sound(path: Path, classifier: Classifier, options: Options) -> Iterator[_Arranged]:
     (length,), channels = _taken(classifier, 1, "a sound", (1, None))
     waveform, rate = load_wav(path, mono=True)
-    if reading.sample_rate is not None:
-        waveform, rate = resample(waveform, rate, reading.sample_rate), reading.sample_rate
+    if options.sample_rate is not None:
+        waveform, rate = resample(waveform, rate, options.sample_rate), options.sample_rate
     if length is not None:
         waveform = np.pad(waveform[:length], (0, max(0, length - len(waveform))))
     for count in channels:
         x = waveform[np.newaxis] if count is None else waveform[np.newaxis, :, np.newaxis]
-        yield _Arranged(x, x, 1, rate)
+        yield x, x, 1, rate
 
 
-def _of_array(path: Path, classifier: Classifier, reading: Reading) -> Iterator[_Arranged]:
-    array, taken = _load_array(path, reading.key), classifier.shape
+def _of_array(path: Path, classifier: Classifier, options: Options) -> Iterator[_Arranged]:
+    array, taken = _load_array(path, options.key), classifier.shape
     if taken is None:
-        ranks = range(2, 6) if reading.ndim is None else (reading.ndim + 1, reading.ndim + 2)
+        ranks = range(2, 6) if options.ndim is None else (options.ndim + 1, options.ndim + 2)
         candidates = [x for x in (array[np.newaxis], array) if x.ndim in ranks] or [array]
     elif _fits(array.shape, taken):
         candidates = [array[np.newaxis]]
@@ -147,9 +128,9 @@ def _of_array(path: Path, classifier: Classifier, reading: Reading) -> Iterator[
             f"{_described(taken)}, one or several in a first axis"
         )
     for x in candidates:
-        layout = Layout.of(x.shape, classifier.channels_first, reading.ndim)
+        layout = Layout.of(x.shape, classifier.channels_first, options.ndim)
         last = layout.to_channels_last(x)
-        yield _Arranged(last, last, layout.ndim, reading.sample_rate if layout.ndim == 1 else None)
+        yield last, last, layout.ndim, options.sample_rate if layout.ndim == 1 else None
 
 
 def _taken(
@@ -183,22 +164,11 @@ def _load_array(path: Path, key: str | None) -> np.ndarray:
 
 def _key(names: Sequence[str], key: str | None) -> str:
     wanted = KEYS if key is None else (key,)
-    found = [name for name in wanted if name in names]
-    if not found and key is None and len(names) == 1:
-        found = list(names)
+    only = list(names) if key is None and len(names) == 1 else []
+    found = [name for name in wanted if name in names] or only
     if not found:
         raise ValueError(f"expected one of {wanted}, it holds {list(names)}; --key names another")
     return found[0]
-
-
-def _predict(classifier: Classifier, x: Any, ndim: int) -> np.ndarray:
-    """What the model says of inputs (N, classes)."""
-    try:
-        return predict(classifier.model, x, ndim=ndim)
-    except Exception as error:  # the frameworks raise errors of many kinds
-        raise ValueError(
-            f"the model does not take inputs of shape {tuple(x.shape)}: {reason(error)}"
-        ) from error
 
 
 def _fits(shape: tuple[int, ...], taken: Sequence[int | None]) -> bool:

@@ -13,6 +13,7 @@ from ..coefficients import WaveletTransform, default_level
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
 from .input_files import Inputs
+from .options import Options
 
 WAM_IG, WCAM = "WaveletIntegratedGradients", "WCAM"
 NAMES = {
@@ -27,8 +28,11 @@ NAMES = {
 }
 """Classes of `wam_xplique.attributions`, by short names."""
 
-DEFAULTS = {"relative_noise": 0.1}
-"""Parameters in place of a class's own: the range of inputs is not known beforehand."""
+NOISE = 0.1
+"""A share of the inputs' range, in place of the classes' own noise: it is not known beforehand."""
+
+SHARED = ("wavelet", "level", "mode", "batch_size", "seed")
+"""Parameters that are options of their own."""
 
 OURS = {"front_end", "model", "ndim", "operator", "sampler", "estimator", "self", "verbose"}
 """Parameters that the command line gives itself, or cannot give."""
@@ -44,25 +48,19 @@ class Method:
     def explainer(self, classifier: Classifier, inputs: Inputs, verbose: bool = False) -> Any:
         """The explainer of a model, for inputs such as these."""
         name = self.name or (WAM_IG if gives_gradients(classifier, inputs) else WCAM)
-        cls, known = getattr(attributions, name), parameters_of(name)
-        defaults = {key: value for key, value in DEFAULTS.items() if key in known}
-        given = defaults | dict(self.parameters)
-        if "noise" in self.parameters and "relative_noise" not in self.parameters:
-            del given["relative_noise"]
-        return cls(classifier.logits, **given, ndim=inputs.ndim, verbose=verbose)
+        given = dict(self.parameters)
+        if "relative_noise" in parameters_of(name) and "noise" not in given:
+            given.setdefault("relative_noise", NOISE)
+        make = getattr(attributions, name)
+        return make(classifier.logits, **given, ndim=inputs.ndim, verbose=verbose)
 
 
-def find_method(
-    name: str | None, settings: Sequence[str] | None, scales: bool = False, **given: Any
-) -> Method:
-    """
-    Find a method by its short name or its class, and check that it takes the parameters.
-
-    Settings are NAME=VALUE, with JSON or else text; of those given, None is left out. `scales` is
-    whether it has to tell of scales.
-    """
+def find_method(options: Options, scales: bool = False) -> Method:
+    """The method that options name, checked to take their parameters, and to tell of `scales`."""
+    given = {name: getattr(options, name) for name in SHARED}
     parameters = {key: value for key, value in given.items() if value is not None}
-    parameters |= dict(map(_setting, settings or ()))
+    parameters |= dict(map(_setting, options.parameters or ()))
+    name = options.method
     classes = {cls.lower(): cls for cls in NAMES.values()} | NAMES
     if name is not None and name.lower() not in classes:
         raise ValueError(f"--method must be one of {', '.join(NAMES)}, got {name!r}.")

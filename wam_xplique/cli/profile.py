@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from ..loading.classifiers import Classifier
 from ..plots.drawing import save_figure
 from ..terminal import as_text
 from .file_names import Problems, check_free, expand, names_of
-from .input_files import Inputs, Reading, read_files
-from .methods import WAM_IG, WCAM, Method, check_fit, gives_gradients, with_one_level
+from .input_files import Inputs, read_files
+from .methods import WAM_IG, WCAM, Method, check_fit, find_method, gives_gradients, with_one_level
 from .options import Options
 
 
@@ -27,44 +26,51 @@ def profile_files(
     files: Sequence[str], models: Sequence[str], out: Path, options: Options
 ) -> Problems:
     """Write the profiles of models over files; what is wrong with some of these."""
-    reading, method = options.reading(), options.find_method(scales=True)
+    method = find_method(options, scales=True)
     names = {path: as_text(name) for path, name in names_of([Path(m) for m in models]).items()}
     if len(names) < len(models):
         raise ValueError(f"--model must name different models, got {models}.")
     written = [out / f"{name}.npz" for name in names.values()]
     paths, problems = expand(files, out)
     check_free([out / "profile.csv", out / "profile.png", *written], options.force, paths)
-    if paths:
-        classifiers = [replace(options.load(str(p)), name=name) for p, name in names.items()]
-        if found := profiles(classifiers, method, paths, reading, problems):
-            write_profiles(found, out)
-    return problems
-
-
-def profiles(
-    classifiers: Sequence[Classifier],
-    method: Method,
-    paths: Sequence[Path],
-    reading: Reading,
-    problems: Problems,
-) -> list[ScaleProfile]:
-    """Profiles, one a model, all by the same method; none at all if no file fits one of them."""
-    firsts = [_first(classifier, paths, reading, problems) for classifier in classifiers]
-    pairs = [(c, first) for c, first in zip(classifiers, firsts, strict=True) if first is not None]
-    if len(pairs) < len(classifiers):
-        return []
+    if not paths:
+        return problems
+    pairs = []
+    for classifier in [replace(options.load(str(p)), name=name) for p, name in names.items()]:
+        read = read_files(paths, classifier, options, problems, lambda _, inputs: inputs)
+        pairs += [(classifier, inputs) for _, inputs in islice(read, 1)]
+    if len(pairs) < len(names):  # no file fits one of the models
+        return problems
     if method.name is None:
         name = WAM_IG if all(gives_gradients(*pair) for pair in pairs) else WCAM
         method = replace(method, name=name)
     method = with_one_level(method, pairs)
-    found = []
-    for classifier, first in pairs:
-        explainer = method.explainer(classifier, first)
-        batches = _batches(explainer, classifier, paths, reading, problems)
-        if (batch := next(batches, None)) is None:
-            return []
-        found.append(scale_profile(explainer, chain([batch], batches), name=classifier.name))
-    return found
+    found = [_profile(method, *pair, paths, options, problems) for pair in pairs]
+    profiles = [profile for profile in found if profile is not None]
+    if len(profiles) == len(found):
+        write_profiles(profiles, out)
+    return problems
+
+
+def _profile(
+    method: Method,
+    classifier: Classifier,
+    first: Inputs,
+    paths: Sequence[Path],
+    options: Options,
+    problems: Problems,
+) -> ScaleProfile | None:
+    """The profile of a model over what is in files, or None."""
+    explainer = method.explainer(classifier, first)
+
+    def use(_: Path, inputs: Inputs) -> tuple[Any, Any]:
+        check_fit(explainer, classifier, inputs)
+        return inputs.x, inputs.predicted
+
+    batches = (made for _, made in read_files(paths, classifier, options, problems, use))
+    if (batch := next(batches, None)) is None:
+        return None
+    return scale_profile(explainer, chain([batch], batches), name=classifier.name)
 
 
 def write_profiles(found: Sequence[ScaleProfile], out: Path) -> None:
@@ -79,23 +85,3 @@ def write_profiles(found: Sequence[ScaleProfile], out: Path) -> None:
         told = shares_as_text(one.scales, one.mean, one.interval)
         typer.echo(f"{one.name} ({one.method}, inputs: {one.count}): {told}")
     typer.echo(f"Written to {out}/")
-
-
-def _first(
-    classifier: Classifier, paths: Sequence[Path], reading: Reading, problems: Problems
-) -> Inputs | None:
-    found = read_files(paths, classifier, reading, problems, lambda inputs: None)
-    return next((inputs for _, inputs in found), None)
-
-
-def _batches(
-    explainer: Any,
-    classifier: Classifier,
-    paths: Sequence[Path],
-    reading: Reading,
-    problems: Problems,
-) -> Iterator[tuple[Any, Any]]:
-    """The inputs in files, and the classes that the model predicts."""
-    check = partial(check_fit, explainer, classifier)
-    for _, inputs in read_files(paths, classifier, reading, problems, check):
-        yield inputs.x, inputs.predicted

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import typer
 
-from ..analysis import Report, ScaleProfile
+from ..analysis import ScaleProfile
 from ..analysis import report as make_report
 from ..backends import get_backend
-from ..loading.classifiers import Classifier
 from ..terminal import as_text
 from .file_names import Problems, check_free, expand, names_of
-from .input_files import Inputs, Reading, read_files
-from .methods import Method, check_fit
+from .input_files import Inputs, read_files
+from .methods import check_fit, find_method
 from .options import Options
 
 
@@ -29,57 +28,46 @@ def report_files(
     options: Options,
 ) -> Problems:
     """Write a page on what is in files; what is wrong with some of them."""
-    reading, method = options.reading(), options.find_method(scales=True)
+    method = find_method(options, scales=True)
     paths, problems = expand(files)
     check_free([out], options.force, paths)
     usual = None if reference is None else ScaleProfile.load(reference)
-    if paths:
-        classifier = options.load(model, class_names)
-        shown = {path: as_text(name) for path, name in names_of(paths).items()}
-        page = make_page(classifier, method, shown, reading, usual, problems)
-        if page is not None:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            page.save(out, options.force)
-            warned = sum(bool(row["warnings"]) for row in page.rows)
-            typer.echo(f"{out}: inputs: {len(page.rows)}, with warnings: {warned}")
-    return problems
-
-
-def make_page(
-    classifier: Classifier,
-    method: Method,
-    names: Mapping[Path, str],
-    reading: Reading,
-    usual: ScaleProfile | None,
-    problems: Problems,
-) -> Report | None:
-    """The page on files of one shape, whose `names` it shows; None if none can be used."""
+    if not paths:
+        return problems
+    classifier = options.load(model, class_names)
+    names = {path: as_text(name) for path, name in names_of(paths).items()}
     explainers: list[Any] = []
     found: dict[Path, Inputs] = {}
 
-    def check(inputs: Inputs) -> None:
+    def use(_: Path, inputs: Inputs) -> Inputs:
         if not explainers:
             explainers.append(method.explainer(classifier, inputs, verbose=True))
         check_fit(explainers[0], classifier, inputs)
         shapes = [tuple(other.x.shape[1:]) for other in (inputs, *found.values())]
         if shapes[0] != shapes[-1]:
             raise ValueError(f"it has the shape {shapes[0]}, the others {shapes[-1]}; see --size")
+        return inputs
 
-    for path, inputs in read_files([*names], classifier, reading, problems, check):
+    for path, inputs in read_files(paths, classifier, options, problems, use):
         found[path] = inputs
     if not found:
-        return None
-    return make_report(
+        return problems
+    page = make_report(
         classifier.model,
-        get_backend(next(iter(found.values())).x).concat([i.x for i in found.values()], 0),
+        get_backend(inputs.x).concat([i.x for i in found.values()], 0),
         explainer=explainers[0],
         names=[name for path, i in found.items() for name in _names(names[path], len(i.x))],
         class_names=classifier.class_names or None,
         reference=usual,
-        pictures=np.concatenate([inputs.shown for inputs in found.values()]),
+        pictures=np.concatenate([i.shown for i in found.values()]),
         title=f"{classifier.name}: wavelet report",
         verbose=True,
     )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    page.save(out, options.force)
+    warned = sum(bool(row["warnings"]) for row in page.rows)
+    typer.echo(f"{out}: inputs: {len(page.rows)}, with warnings: {warned}")
+    return problems
 
 
 def _names(name: str, count: int) -> list[str]:

@@ -1,8 +1,7 @@
 """Real images, sounds, series and volumes as arrays, in the layouts that models take."""
 
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from .images import image_folder, load_image
-from .photographs import Photographs, class_names, imagenet_photographs
+from .images import Photographs, class_names, image_folder, imagenet_photographs, load_image
 from .series import TimeSeries, time_series
 from .sounds import esc50, fit_duration, load_wav, resample, save_wav, wav_folder
 from .volumes import medmnist3d, npy_folder, voxelize

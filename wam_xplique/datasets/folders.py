@@ -28,13 +28,12 @@ def class_files(folder: str | Path, suffix: str) -> tuple[list[Path], np.ndarray
     All are sorted by name; what starts with a dot is passed over. The suffix is in small letters.
     """
     folder = Path(folder)
-    inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    classes = [path for path in inside if path.is_dir() and not path.name.startswith(".")]
+    classes = [path for path in _inside(folder) if path.is_dir()] if folder.is_dir() else []
     if not classes:
         raise ValueError(f"folder must hold one folder for each class, but {folder} holds none.")
     paths, labels = [], []
     for label, parent in enumerate(classes):
-        files = sorted(path for path in parent.iterdir() if _is_data(path, suffix))
+        files = [p for p in _inside(parent) if p.suffix.lower() == suffix and p.is_file()]
         if not files:
             raise ValueError(
                 f"folder must hold {suffix} files in each class, but {parent} holds none."
@@ -59,5 +58,5 @@ def read_alike(
     return arrays
 
 
-def _is_data(path: Path, suffix: str) -> bool:
-    return path.suffix.lower() == suffix and not path.name.startswith(".") and path.is_file()
+def _inside(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))

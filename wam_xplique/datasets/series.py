@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from ..checks import check_choice
 from .folders import package_folder
-
-SPLITS = ("train", "test")
 
 
 class TimeSeries(NamedTuple):
@@ -37,11 +35,6 @@ def time_series(source: str | Path, split: str = "train") -> TimeSeries:
     split
         "train" or "test"; of a file, which holds one of them, it says nothing.
 
-    Returns
-    -------
-    series
-        The series, their classes, and the names of these.
-
     Raises
     ------
     ImportError, FileNotFoundError, ValueError
@@ -54,25 +47,33 @@ def time_series(source: str | Path, split: str = "train") -> TimeSeries:
     >>> series.values.shape, series.names
     ((40, 100, 6), ('Standing', 'Running', 'Walking', 'Badminton'))
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {SPLITS}, got {split!r}.")
+    check_choice("split", split, ("train", "test"), optional=False)
     path = Path(source)
     if path.suffix != ".ts":
         path = _carried(str(source), split)
     if not path.is_file():
         raise FileNotFoundError(f"source {path} is no file.")
-    lines = _lines(path)
-    names = _header(path, lines)
-    rows = [_row(path, number, line, names) for number, line in lines]
+    names: tuple[str, ...] = ()
+    rows: list[tuple[np.ndarray, int]] | None = None  # None before the data
+    with path.open(encoding="utf-8", errors="backslashreplace") as file:
+        for number, line in enumerate(map(str.strip, file), start=1):
+            if not line or line.startswith("#"):
+                continue
+            try:
+                if rows is not None:
+                    rows.append(_row(line, names, rows))
+                elif line.lower() != "@data":
+                    names = _classes(line) or names
+                elif names and len(set(names)) == len(names):
+                    rows = []
+                else:
+                    raise ValueError(
+                        "the classes must be named, by '@classLabel true NAME NAME', each once"
+                    )
+            except ValueError as error:
+                raise ValueError(f"source {path}, line {number}: {error}.") from error
     if not rows:
         raise ValueError(f"source {path} holds no series.")
-    shapes = [values.shape for values, _ in rows]
-    if len(set(shapes)) > 1:
-        other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
-        raise ValueError(
-            f"source {path} must hold series of one length and as many variables each: (variables, "
-            f"length) are {shapes[0]} for the first one, {shapes[other]} for number {other + 1}."
-        )
     values = np.stack([values.T for values, _ in rows])
     labels = np.array([label for _, label in rows])
     return TimeSeries(values if values.shape[2] > 1 else values[..., 0], labels, names)
@@ -90,49 +91,36 @@ def _carried(name: str, split: str) -> Path:
     return path
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines that say something, and their numbers."""
-    with path.open(encoding="utf-8", errors="backslashreplace") as file:
-        for number, line in enumerate(file, start=1):
-            if (line := line.strip()) and not line.startswith("#"):
-                yield number, line
+def _classes(line: str) -> tuple[str, ...]:
+    """The names of the classes, if this line of the header tells them."""
+    key, *values = line.split()
+    if not key.startswith("@"):
+        raise ValueError("@data must stand before the series")
+    if key.lower() == "@timestamps" and values != ["false"]:
+        raise ValueError("series with time stamps are not read")
+    is_told = key.lower() == "@classlabel" and values[:1] == ["true"]
+    return tuple(values[1:]) if is_told else ()
 
 
-def _header(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[str, ...]:
-    """Read up to the data; the names of the classes."""
-    names: tuple[str, ...] = ()
-    for number, line in lines:
-        key, *values = line.split()
-        if key.lower() == "@data":
-            break
-        if not key.startswith("@"):
-            raise ValueError(f"source {path}, line {number}: @data must stand before the series.")
-        if key.lower() == "@timestamps" and values != ["false"]:
-            raise ValueError(f"source {path}, line {number}: series with time stamps are not read.")
-        if key.lower() == "@classlabel" and values[:1] == ["true"]:
-            names = tuple(values[1:])
-    if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f"source {path} must name its classes, by '@classLabel true NAME NAME', each once."
-        )
-    return names
-
-
-def _row(path: Path, number: int, line: str, names: tuple[str, ...]) -> tuple[np.ndarray, int]:
-    """The values (variables, T) of a line, and its class."""
+def _row(
+    line: str, names: tuple[str, ...], before: list[tuple[np.ndarray, int]]
+) -> tuple[np.ndarray, int]:
+    """The values (variables, T) of a line, of the shape of those before, and its class."""
     *variables, name = line.split(":")
     if name.strip() not in names:
-        raise ValueError(
-            f"source {path}, line {number}: the class must be one of {names}, got {name!r}."
-        )
+        raise ValueError(f"the class must be one of {names}, got {name!r}")
     try:
         with np.errstate(over="ignore"):  # what is infinite then is told below
             values = np.array([v.split(",") for v in variables], np.float32)
     except ValueError as error:
         raise ValueError(
-            f"source {path}, line {number}: the values must be numbers, as many of each variable "
-            f"({error})."
+            f"the values must be numbers, as many of each variable ({error})"
         ) from error
     if values.ndim != 2 or not np.isfinite(values).all():
-        raise ValueError(f"source {path}, line {number}: the values must be finite numbers.")
+        raise ValueError("the values must be finite numbers")
+    if before and values.shape != before[0][0].shape:
+        raise ValueError(
+            f"series must be of one length and as many variables each: (variables, length) are "
+            f"{before[0][0].shape} for the first one, {values.shape} here"
+        )
     return values, names.index(name.strip())

@@ -8,16 +8,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from ..archive import whole
-from ..checks import MOST, check_integer, is_integer, is_number
+from ..checks import MOST, check_choice, check_integer, is_integer, is_number
 from .folders import class_files, read_alike
-
-Sounds = tuple[np.ndarray, np.ndarray, list[str], int]
 
 _COLUMNS = ("filename", "fold", "target", "category")
 
@@ -35,10 +32,8 @@ def load_wav(path: str | Path, mono: bool = False) -> tuple[np.ndarray, int]:
 
     Returns
     -------
-    waveform
-        Waveform (T,), float32, full scale at -1 and 1.
-    sample_rate
-        Samples per second.
+    waveform, sample_rate
+        Waveform (T,), float32, full scale at -1 and 1; samples per second.
 
     Raises
     ------
@@ -93,12 +88,17 @@ def save_wav(
         above.
     """
     waveform = np.asarray(waveform)
-    _check_waveform(waveform)
+    if not np.issubdtype(waveform.dtype, np.floating):
+        raise TypeError(
+            f"waveform must hold floating-point samples, full scale at 1, got {waveform.dtype}."
+        )
+    if waveform.size == 0 or waveform.shape not in ((waveform.size,), (waveform.size, 1)):
+        raise ValueError(f"waveform must have shape (T,) or (T, 1), got {waveform.shape}.")
+    if not np.isfinite(waveform).all():
+        raise ValueError("waveform must be finite, but holds NaN or infinity.")
     check_integer("sample_rate", sample_rate, lowest=1)
     soundfile = _soundfile()
-    if subtype not in soundfile.available_subtypes("WAV"):
-        allowed = ", ".join(soundfile.available_subtypes("WAV"))
-        raise ValueError(f"subtype must be one of {allowed}, got {subtype!r}.")
+    check_choice("subtype", subtype, tuple(soundfile.available_subtypes("WAV")), optional=False)
     waveform = waveform.reshape(-1).astype(np.float64)
     gain = 1 / max(1.0, float(np.abs(waveform).max()))
     with whole(path) as file:
@@ -112,7 +112,7 @@ def esc50(
     sample_rate: int | None = None,
     duration: float | None = None,
     verbose: bool = False,
-) -> Sounds:
+) -> tuple[np.ndarray, np.ndarray, list[str], int]:
     """
     Read ESC-50 (https://github.com/karolpiczak/ESC-50), or data of its layout.
 
@@ -133,14 +133,10 @@ def esc50(
 
     Returns
     -------
-    waveforms
-        Waveforms (N, T), float32, in the order of the table.
-    labels
-        Targets (N,), integers.
-    classes
-        Names of the classes, indexed by target; empty for a target that the table does not have.
-    sample_rate
-        Samples per second.
+    waveforms, labels, classes, sample_rate
+        Waveforms (N, T), float32, in the order of the table; targets (N,), integers; names of the
+        classes, indexed by target, empty for a target that the table does not have; samples per
+        second.
 
     Raises
     ------
@@ -173,7 +169,7 @@ def wav_folder(
     duration: float | None = None,
     mono: bool = False,
     verbose: bool = False,
-) -> Sounds:
+) -> tuple[np.ndarray, np.ndarray, list[str], int]:
     """
     Read the sounds of a folder that holds a folder for each class.
 
@@ -205,19 +201,14 @@ def wav_folder(
 
 def resample(waveform: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
     """
-    Resample a waveform.
+    Resample a waveform (T,) to one (ceil(T · wanted / sample_rate),), float32.
 
-    Parameters
-    ----------
-    waveform
-        Waveform (T,).
-    sample_rate, wanted
-        Its samples per second, and those of the result: positive integers, else a ValueError.
+    Both rates are in samples per second, positive integers, else a ValueError.
 
-    Returns
-    -------
-    waveform
-        Waveform (ceil(T · wanted / sample_rate),), float32.
+    Examples
+    --------
+    >>> resample(np.ones(44100), 44100, 16000).shape
+    (16000,)
     """
     check_integer("sample_rate", sample_rate, lowest=1)
     check_integer("wanted", wanted, lowest=1)
@@ -228,33 +219,22 @@ def resample(waveform: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
 
 def fit_duration(waveform: np.ndarray, sample_rate: int, duration: float) -> np.ndarray:
     """
-    Cut a waveform at its end, or fill it up with zeros.
+    Cut a waveform (T,) at its end, or fill it up with zeros, to some seconds.
 
-    Parameters
-    ----------
-    waveform
-        Waveform (T,).
-    sample_rate
-        Samples per second.
-    duration
-        Seconds of the result, at least a sample, else a ValueError.
+    The result has duration · sample_rate samples, rounded, at least one, else a ValueError.
 
-    Returns
-    -------
-    waveform
-        Waveform (duration · sample_rate,), rounded to whole samples.
+    Examples
+    --------
+    >>> fit_duration(np.ones(3), sample_rate=4, duration=1.25)
+    array([1., 1., 1., 0., 0.])
     """
-    length = _length(duration, sample_rate)
-    return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
-
-
-def _length(duration: Any, sample_rate: int) -> int:
     check_integer("sample_rate", sample_rate, lowest=1)
     if not is_number(duration) or not 1 <= round(duration * sample_rate) <= MOST:
         raise ValueError(
             f"duration must be a number of seconds, of 1 to {MOST} samples, got {duration!r}."
         )
-    return round(duration * sample_rate)
+    length = round(duration * sample_rate)
+    return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
 
 
 def _soundfile() -> ModuleType:
@@ -265,19 +245,6 @@ def _soundfile() -> ModuleType:
             'Sound files need soundfile: pip install "wam-xplique[audio]".'
         ) from error
     return soundfile
-
-
-def _check_waveform(waveform: np.ndarray) -> None:
-    if not np.issubdtype(waveform.dtype, np.floating):
-        raise TypeError(
-            f"waveform must hold floating-point samples, full scale at 1, got {waveform.dtype}."
-        )
-    if waveform.size == 0 or waveform.shape not in ((waveform.size,), (waveform.size, 1)):
-        raise ValueError(
-            f"waveform must have shape (T,) or (T, 1), with T of at least 1, got {waveform.shape}."
-        )
-    if not np.isfinite(waveform).all():
-        raise ValueError("waveform must be finite, but holds NaN or infinity.")
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:
@@ -294,14 +261,11 @@ def _read_table(path: Path) -> list[dict[str, str]]:
     if missing:
         raise ValueError(f"{path} must have the columns {_COLUMNS}, but lacks {missing}.")
     for line, row in enumerate(rows, start=2):
-        if not all(re.fullmatch(r"[0-9]{1,4}", row[name] or "") for name in ("fold", "target")):
+        numbers = all(re.fullmatch(r"[0-9]{1,4}", row[name] or "") for name in ("fold", "target"))
+        if not numbers or not row["category"] or Path(row["filename"]).name != row["filename"]:
             raise ValueError(
-                f"{path} must give fold and target as numbers below 10000, got {row} (row {line})."
-            )
-        if not row["category"] or Path(row["filename"]).name != row["filename"]:
-            raise ValueError(
-                f"{path} must give a category, and the name of a file in the folder audio, got "
-                f"{row} (row {line})."
+                f"{path} must give fold and target as numbers below 10000, a category, and the "
+                f"name of a file in the folder audio, got {row} (row {line})."
             )
     if not rows:
         raise ValueError(f"{path} must have at least one row, but is empty.")
@@ -318,11 +282,7 @@ def _select(rows: list[dict[str, str]], folds: Iterable[int]) -> list[dict[str, 
 
 
 def _read_all(
-    paths: list[Path],
-    sample_rate: int | None,
-    duration: float | None,
-    mono: bool,
-    verbose: bool,
+    paths: list[Path], sample_rate: int | None, duration: float | None, mono: bool, verbose: bool
 ) -> tuple[np.ndarray, int]:
     """Sounds (N, T) of one sample rate and one length, and the rate."""
     check_integer("sample_rate", sample_rate, lowest=1, optional=True)

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_integer
+from ..checks import check_choice, check_integer
 from .folders import class_files, read_alike
-
-_SPLITS = ("train", "val", "test")
 
 
 def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
@@ -29,10 +27,8 @@ def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.n
 
     Returns
     -------
-    volumes
-        Volumes (N, D, H, W, 1), float32 in [0, 1].
-    labels
-        Classes (N,), integers.
+    volumes, labels
+        Volumes (N, D, H, W, 1), float32 in [0, 1]; classes (N,), integers.
 
     Raises
     ------
@@ -40,17 +36,14 @@ def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.n
         If there is no such file; if `split` is none of these, or the archive does not hold its
         arrays as above.
     """
-    if split not in _SPLITS:
-        raise ValueError(f"split must be one of {_SPLITS}, got {split!r}.")
+    check_choice("split", split, ("train", "val", "test"), optional=False)
     images, labels = _load_arrays(Path(path), f"{split}_images", f"{split}_labels")
-    if images.ndim != 4 or images.dtype != np.uint8 or not images.size:
+    are_images = images.ndim == 4 and images.dtype == np.uint8 and images.size > 0
+    are_labels = labels.shape == (len(images), 1) and labels.dtype.kind in "iu"
+    if not (are_images and are_labels):
         raise ValueError(
-            f"path {path} must hold {split}_images (N, D, H, W) of uint8, not empty, got shape "
-            f"{images.shape} of {images.dtype}."
-        )
-    if labels.shape != (len(images), 1) or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"path {path} must hold {split}_labels of integers ({len(images)}, 1), got shape "
+            f"path {path} must hold {split}_images (N, D, H, W) of uint8, not empty, and "
+            f"{split}_labels (N, 1) of integers, got shapes {images.shape} of {images.dtype} and "
             f"{labels.shape} of {labels.dtype}."
         )
     return images[..., np.newaxis] / np.float32(255), labels[:, 0].astype(np.int64)
@@ -71,12 +64,9 @@ def npy_folder(
 
     Returns
     -------
-    volumes
-        Volumes (N, D, H, W, 1), float32, class by class; the values are those of the files.
-    labels
-        Classes (N,), integers.
-    classes
-        Names of the classes, in alphabetical order.
+    volumes, labels, classes
+        Volumes (N, D, H, W, 1), float32, class by class, the values being those of the files;
+        classes (N,), integers; their names, in alphabetical order.
 
     Raises
     ------
@@ -122,6 +112,11 @@ def voxelize(
     ------
     ValueError
         If an argument is not as above.
+
+    Examples
+    --------
+    >>> voxelize(np.array([[0.1, 0.1, 0.9], [0.2, 0.1, 0.8]]), 2, bounds=[(0, 1)] * 3)[0, 0]
+    array([0., 2.], dtype=float32)
     """
     points = np.asarray(points)
     if points.ndim not in (2, 3) or points.shape[-1] != 3 or points.size == 0:
@@ -140,16 +135,17 @@ def voxelize(
     return (grid > 0 if occupancy else grid).astype(np.float32)
 
 
-def _cube(cloud: np.ndarray) -> list[tuple[float, float]]:
-    """The bounds of a cube around a cloud (P, 3)."""
+def _cube(cloud: np.ndarray) -> Any:
+    """The bounds (3, 2) of a cube around a cloud (P, 3)."""
     low, high = cloud.min(axis=0), cloud.max(axis=0)
     middle, half = (low + high) / 2, (high - low).max() / 2
     # Rounding must not leave the outermost points outside, nor a single point without a cube.
     half = half * (1 + 1e-6) + 1e-6
-    return list(zip(middle - half, middle + half, strict=True))
+    return np.stack([middle - half, middle + half], axis=1)
 
 
-def _as_bounds(bounds: Any) -> list[tuple[float, float]]:
+def _as_bounds(bounds: Any) -> Any:
+    """The bounds (3, 2), checked."""
     try:
         array = np.asarray(bounds, dtype=float)
     except (TypeError, ValueError, OverflowError):
@@ -158,15 +154,14 @@ def _as_bounds(bounds: Any) -> list[tuple[float, float]]:
         raise ValueError(
             f"bounds must be three pairs of a finite lower and a greater upper bound, got {bounds}."
         )
-    return [(low, high) for low, high in array]
+    return array
 
 
 def _load_arrays(path: Path, *names: str) -> list[np.ndarray]:
     """Arrays of an archive, by their names."""
     if not path.is_file():
         raise FileNotFoundError(f"path {path} is no file.")
-    with _plain(f"path {path} is no archive of plain NumPy arrays"), path.open("rb") as file:
-        archive = np.load(file, allow_pickle=False)
+    with _loaded(path, "archive of plain NumPy arrays") as archive:
         held = list(archive.keys())
         missing = [name for name in names if name not in held]
         if not missing:
@@ -178,24 +173,24 @@ def _load_arrays(path: Path, *names: str) -> list[np.ndarray]:
 
 def _load_volume(path: Path) -> np.ndarray:
     """A volume (D, H, W) in single precision."""
-    with _plain(f"{path} is no file of a plain NumPy array"), path.open("rb") as file:
-        volume = np.load(file, allow_pickle=False)
+    with _loaded(path, "file of a plain NumPy array") as volume:
         is_array = isinstance(volume, np.ndarray)
-        found = (volume.shape, volume.dtype) if is_array else ("an archive", None)
+        found = (volume.shape, volume.dtype) if is_array else "an archive"
     if not is_array or volume.ndim != 3 or not volume.size or volume.dtype.kind not in "biuf":
-        raise ValueError(f"{path} must hold a real array (D, H, W), not empty, got {found}.")
+        raise ValueError(f"path {path} must hold a real array (D, H, W), not empty, got {found}.")
     with np.errstate(over="ignore"):
         single = volume.astype(np.float32)
     if not np.isfinite(single).all():
-        raise ValueError(f"{path} must hold finite numbers that fit float32.")
+        raise ValueError(f"path {path} must hold finite numbers that fit float32.")
     return single
 
 
 @contextlib.contextmanager
-def _plain(message: str) -> Iterator[None]:
-    """Tell of a file that NumPy cannot read; what is damaged makes it raise errors of any kind."""
+def _loaded(path: Path, kind: str) -> Iterator[Any]:
+    """What NumPy reads of a file; what is damaged makes it raise errors of any kind."""
     try:
-        yield
+        with path.open("rb") as file:
+            yield np.load(file, allow_pickle=False)
     except Exception as error:
         reason = str(error).partition(". ")[0]  # it goes on to advise to load pickles
-        raise ValueError(f"{message}: {reason}.") from error
+        raise ValueError(f"path {path} is no {kind}: {reason}.") from error

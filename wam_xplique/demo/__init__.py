@@ -1,15 +1,10 @@
 """The demo: images, sounds and volumes, explained in Keras and in PyTorch."""
 
 from . import audio, photographs, textures, volume
-from .imagenet import explain_photograph
-from .sounds import DemoError
+from .data import DemoError
+from .photographs import explain_photograph
 
-RUNS = {
-    "image": photographs.run,
-    "texture": textures.run,
-    "audio": audio.run,
-    "volume": volume.run,
-}
+RUNS = {"image": photographs.run, "texture": textures.run, "audio": audio.run, "volume": volume.run}
 """What runs the demo on each kind of input; takes a folder and how many are explained."""
 
 __all__ = ["RUNS", "DemoError", "explain_photograph"]

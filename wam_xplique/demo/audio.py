@@ -7,33 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
 from ..coefficients import map_bands
 from ..datasets import save_wav
-from ..explanation import WaveletExplanation, share_as_text
+from ..explanation import WaveletExplanation
 from ..plots import plot_scalogram, plot_spectrogram, plot_waveform
 from ..plots.drawing import save_figure, scale_labels
-from . import networks
-from .pipeline import (
-    Data,
-    Found,
-    accuracy,
-    explain,
-    file_name,
-    first_of,
-    frameworks,
-    installed,
-    rows_of,
-    table,
-    train,
-)
-from .sounds import CLASSES, DIGITS, SAMPLE_RATE, sounds, spoken_digits
+from . import networks, pipeline
+from .data import DIGITS, SAMPLE_RATE, SOUNDS, Data, sounds, spoken_digits
 
 # Sounds of each class: digits, or synthetic sounds, of which there are fewer classes.
 DIGITS_TRAINING, DIGITS_HELD_OUT = 100, 20
@@ -58,43 +44,38 @@ TRAINERS: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-class Study(NamedTuple):
-    """What is found of a classifier: explanations by method, accuracies by what is left."""
-
-    framework: str
-    kind: str
-    explanations: dict[str, WaveletExplanation]
-    accuracies: dict[str, float]
-
-
 def run(out: Path, samples: int) -> None:
     """Run the demo on held-out sounds, and write its figure, explanations and sounds."""
     out.mkdir(parents=True, exist_ok=True)
     training, held_out, classes = _data()
-    studies = [
-        _study(out, framework, kind, training, held_out, samples)
-        for framework in frameworks()
-        for kind in KINDS
-    ]
     x, y = (values[:samples] for values in held_out)
     names = [classes[label] for label in y.argmax(-1)]
-    drawn = {
-        (method, study.framework): explanation
-        for study in studies
-        for method, explanation in study.explanations.items()
-        if study.kind == "mel"
-    }
-    shown = first_of(SHOWN, names)
+    accuracies, shares, drawn, bands = [], {}, {}, []
+    for framework in pipeline.frameworks():
+        for kind in KINDS:
+            first, later = ((_inputs(kind, v), labels) for v, labels in (training, held_out))
+            trainer, name = TRAINERS[framework, kind], f"{framework}, {kind}"
+            model = pipeline.train(name, trainer, first, later, "sounds")
+            words, seen = ("sound", framework, kind), later[0][:samples]
+            found = pipeline.explain(out, words, x=seen, y=y, **_parts(kind, model), **OPTIONS)
+            accuracies.append((framework, kind, _accuracies(model, seen, y, found)))
+            for method, explanation in found.items():
+                bands = scale_labels(explanation, SAMPLE_RATE)
+                shares[framework, kind, method] = explanation.scale_importance().mean(axis=0)
+                if kind == "mel":
+                    drawn[method, framework] = explanation
+    shown = pipeline.first_of(SHOWN, names)
     _draw(x, names, shown, drawn, out)
-    if installed("soundfile", "soundfile", "wav files are", "audio"):
+    if pipeline.installed("soundfile", "soundfile", "wav files are", "audio"):
         _write(x, names, shown, drawn, out)
     print(
         f"\nAccuracy on {len(x)} held-out sounds: whole, and from {KEEP:.0%} of the coefficients,"
     )
     print("the most important by each method, the largest, or random ones")
-    print(_table_of_accuracies(studies))
+    rows = [[*words, *(f"{share:.0%}" for share in found.values())] for *words, found in accuracies]
+    print(pipeline.table(["framework", "model", *accuracies[0][-1]], rows, labels=2))
     print("\nShare of each frequency band in the explanations")
-    print(_table_of_shares(studies))
+    print(pipeline.table_of_shares(("framework", "model", "method"), bands, shares))
     print(f"\nFigure, explanations and sounds are in {out}/")
 
 
@@ -105,29 +86,15 @@ def _data() -> tuple[Data, Data, Sequence[str]]:
             "The sounds are synthetic: espeak-ng, which would say digits, is not installed "
             "(apt-get install espeak-ng)."
         )
-        return sounds(SOUNDS_TRAINING, seed=0), sounds(SOUNDS_HELD_OUT, seed=1), CLASSES
+        return sounds(SOUNDS_TRAINING, seed=0), sounds(SOUNDS_HELD_OUT, seed=1), SOUNDS
     print("The sounds are digits, as espeak-ng is installed to say them.")
     say = partial(spoken_digits, verbose=True)
     return say(DIGITS_TRAINING, seed=0), say(DIGITS_HELD_OUT, seed=1), DIGITS
 
 
-def _study(
-    out: Path, framework: str, kind: str, training: Data, held_out: Data, samples: int
-) -> Study:
-    """Train a classifier, explain it, and let it hear what is left of the sounds."""
-    training, held_out = (_inputs(kind, data) for data in (training, held_out))
-    name = f"{framework}, {kind}"
-    model = train(name, TRAINERS[framework, kind], training, held_out, "sounds")
-    x, y = (values[:samples] for values in held_out)
-    words = ("sound", framework, kind)
-    found = explain(out, words, x=x, y=y, **_parts(kind, model), **OPTIONS)
-    return Study(framework, kind, found, _accuracies(model, x, y, found))
-
-
-def _inputs(kind: str, data: Data) -> Data:
+def _inputs(kind: str, x: np.ndarray) -> np.ndarray:
     """Sounds as a classifier takes them: (N, T, 1), or (N, T) before the spectrogram."""
-    x, y = data
-    return (x[..., np.newaxis] if kind == "waveform" else x), y
+    return x[..., np.newaxis] if kind == "waveform" else x
 
 
 def _parts(kind: str, model: Any) -> dict[str, Any]:
@@ -148,31 +115,29 @@ def _accuracies(
         "largest": map_bands(np.abs, bands),
         "random": map_bands(lambda band: generator.random(band.shape), bands),
     }
-    choices = found | {
-        name: replace(one, coefficients=values, front_end=None) for name, values in blind.items()
-    }
-    kept = {n: accuracy(model, e.reconstruct(x, KEEP), y) for n, e in choices.items()}
-    return {"whole": accuracy(model, x, y), **kept}
+    blindly = {n: replace(one, coefficients=z, front_end=None) for n, z in blind.items()}
+    kept = {name: e.reconstruct(x, KEEP) for name, e in (found | blindly).items()}
+    return {n: pipeline.accuracy(model, left, y) for n, left in {"whole": x, **kept}.items()}
 
 
 def _draw(
-    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: Found, out: Path
+    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: pipeline.Found, out: Path
 ) -> None:
     """One row a sound, a method and a framework; both sides of the front end (WAM figure 4)."""
-    rows = rows_of(shown, found)
     spectrograms = np.asarray(networks.mel_keras()(x))[..., 0]
-    size = (13, 0.4 + 1.5 * len(rows))
-    figure, axes = plt.subplots(
-        len(rows), len(TITLES), figsize=size, layout="constrained", sharex=True, squeeze=False
-    )
-    for row, (index, label, explanation) in zip(axes, rows, strict=True):
+
+    def draw(row: Sequence[Axes], explanation: WaveletExplanation, index: int) -> None:
         plot_waveform(explanation, x[index], SAMPLE_RATE, index, row[0])
-        row[0].set_ylabel(f"{names[index]}\n{label}", fontsize=9)
         plot_scalogram(explanation, SAMPLE_RATE, index, row[1])
-        seen = spectrograms[index]
-        _draw_spectrogram(seen, None, row[2])
+        seen, hop = spectrograms[index], round(networks.HOP * SAMPLE_RATE)
         importance = np.asarray(explanation.front_end)[index].reshape(seen.shape)
-        _draw_spectrogram(seen, importance, row[3])
+        for ax, values in ((row[2], None), (row[3], importance)):
+            plot_spectrogram(seen, values, SAMPLE_RATE, hop, ax, mask=1 - KEEP)
+            ax.set_yticks(networks.mel_places(HERTZ), [str(hertz) for hertz in HERTZ])
+            ax.set_ylabel("frequency (Hz)", fontsize=8)
+
+    grid = len(TITLES), (13, 1.5), 0.4
+    figure, axes = pipeline.draw_rows(shown, names, found, draw, *grid, sharex=True)
     for ax, title in zip(axes[0], TITLES, strict=True):
         ax.set_title(title, fontsize=10)
     for ax in axes[:-1].ravel():
@@ -180,37 +145,12 @@ def _draw(
     save_figure(figure, out / "sound.png", dpi=90)
 
 
-def _draw_spectrogram(seen: np.ndarray, importance: np.ndarray | None, ax: Axes) -> None:
-    hop = round(networks.HOP * SAMPLE_RATE)
-    plot_spectrogram(seen, importance, SAMPLE_RATE, hop, ax, mask=1 - KEEP)
-    ax.set_yticks(networks.mel_places(HERTZ), [str(hertz) for hertz in HERTZ])
-    ax.set_ylabel("frequency (Hz)", fontsize=8)
-
-
 def _write(
-    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: Found, out: Path
+    x: np.ndarray, names: Sequence[str], shown: Sequence[int], found: pipeline.Found, out: Path
 ) -> None:
     """Write the sounds that are drawn, and what their most important coefficients say."""
     heard = {("input",): x} | {k: e.reconstruct(x, KEEP) for k, e in found.items()}
     for key, waveforms in heard.items():
         for index in shown:
-            path = out / f"{file_name('sound', names[index], *reversed(key))}.wav"
+            path = out / f"{pipeline.file_name('sound', names[index], *reversed(key))}.wav"
             save_wav(path, waveforms[index], SAMPLE_RATE)
-
-
-def _table_of_accuracies(studies: Sequence[Study]) -> str:
-    rows = [
-        [study.framework, study.kind, *(f"{share:.0%}" for share in study.accuracies.values())]
-        for study in studies
-    ]
-    return table(["framework", "model", *studies[0].accuracies], rows, labels=2)
-
-
-def _table_of_shares(studies: Sequence[Study]) -> str:
-    rows, bands = [], []
-    for study in studies:
-        for method, explanation in study.explanations.items():
-            bands = scale_labels(explanation, SAMPLE_RATE)
-            cells = map(share_as_text, explanation.scale_importance().mean(axis=0))
-            rows.append([study.framework, study.kind, method, *cells])
-    return table(["framework", "model", "method", *bands], rows, labels=3)

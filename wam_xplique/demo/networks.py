@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from tqdm.auto import trange
 
-from .sounds import SAMPLE_RATE
+from .data import SAMPLE_RATE
 
 WIDTHS = (16, 32, 64)
 EPOCHS = 8
@@ -26,10 +27,15 @@ class Architecture(NamedTuple):
     kernels: tuple[int, ...] = (3, 3, 3)
     strides: tuple[int, ...] = (1, 1, 1)
     pool: int = 2  # how many positions a pooling makes one of
-    summary: str = "average"  # or "max": of a feature, over all positions
+    summary: str = "Avg"  # or "Max": of a feature, over all positions
     rescale: bool = False  # the inputs to unit variance first
     batch_size: int = 32
     learning_rate: float = 3e-3
+
+    @property
+    def convolutions(self) -> Iterable[tuple[int, int, int]]:
+        """Features, width of the kernel and stride of each."""
+        return zip(WIDTHS, self.kernels, self.strides, strict=True)
 
 
 # A sample tells less than a pixel, so that signals need wider kernels; with one axis or three,
@@ -41,17 +47,12 @@ ARCHITECTURES = {1: SIGNALS, 2: IMAGES, 3: VOLUMES}  # by the number of spatial 
 
 # What tells a sound may be short, and an average would dilute it in the silence around. Waveforms
 # are small numbers, from which a network learns slowly.
-WAVEFORMS = SIGNALS._replace(summary="max", rescale=True, learning_rate=4e-3)
-SPECTROGRAMS = IMAGES._replace(summary="max")
-
-TORCH_SUMMARIES = {"average": "Avg", "max": "Max"}
+WAVEFORMS = SIGNALS._replace(summary="Max", rescale=True, learning_rate=4e-3)
+SPECTROGRAMS = IMAGES._replace(summary="Max")
 
 
 def train_keras(
-    inputs: np.ndarray,
-    labels: np.ndarray,
-    seed: int = 0,
-    architecture: Architecture | None = None,
+    inputs: np.ndarray, labels: np.ndarray, seed: int = 0, architecture: Architecture | None = None
 ) -> keras.Model:
     """
     Train a fully convolutional classifier that gives logits, for inputs of any size.
@@ -60,20 +61,18 @@ def train_keras(
     float32; labels one-hot classes (N, classes), float32. The `seed` is that of the weights and of
     the order of the inputs; the architecture by default that of signals, images or volumes.
     """
-    rank = _rank(inputs, labels)
-    kinds, architecture = vars(keras.layers), architecture or ARCHITECTURES[rank]
+    rank, kinds = _rank(inputs, labels), vars(keras.layers)
+    architecture = architecture or ARCHITECTURES[rank]
     keras.utils.set_random_seed(seed)
     layers: list[Any] = [keras.layers.Input((*[None] * rank, inputs.shape[-1]))]
     if architecture.rescale:
         layers.append(keras.layers.Rescaling(_gain(inputs)))
-    for width, kernel, stride in zip(
-        WIDTHS, architecture.kernels, architecture.strides, strict=True
-    ):
+    for width, kernel, stride in architecture.convolutions:
         layers += [
             kinds[f"Conv{rank}D"](width, kernel, stride, padding="same", activation="relu"),
-            kinds[f"MaxPooling{rank}D"](architecture.pool),
+            kinds[f"MaxPool{rank}D"](architecture.pool),
         ]
-    summary = kinds[f"Global{architecture.summary.title()}Pooling{rank}D"]()
+    summary = kinds[f"Global{architecture.summary}Pool{rank}D"]()
     model = keras.Sequential([*layers, summary, keras.layers.Dense(labels.shape[-1])])
     model.compile(
         keras.optimizers.Adam(architecture.learning_rate),
@@ -85,32 +84,22 @@ def train_keras(
 
 
 def train_torch(
-    inputs: np.ndarray,
-    labels: np.ndarray,
-    seed: int = 0,
-    architecture: Architecture | None = None,
+    inputs: np.ndarray, labels: np.ndarray, seed: int = 0, architecture: Architecture | None = None
 ) -> Any:
-    """
-    Train the same classifier in PyTorch, on the same arrays, channels last.
-
-    The `torch.nn.Module` in evaluation mode takes its channels first: (N, 1, T), (N, C, H, W) or
-    (N, C, D, H, W).
-    """
+    """Train the same, in PyTorch, on the same arrays; it takes its channels first: (N, C, ...)."""
     import torch
     from torch import nn
 
-    rank = _rank(inputs, labels)
-    kinds, architecture = vars(nn), architecture or ARCHITECTURES[rank]
+    rank, kinds = _rank(inputs, labels), vars(nn)
+    architecture = architecture or ARCHITECTURES[rank]
     torch.manual_seed(seed)
     layers: list[nn.Module] = [_rescaling_torch(_gain(inputs))] if architecture.rescale else []
     before = inputs.shape[-1]
-    for width, kernel, stride in zip(
-        WIDTHS, architecture.kernels, architecture.strides, strict=True
-    ):
+    for width, kernel, stride in architecture.convolutions:
         convolution = kinds[f"Conv{rank}d"](before, width, kernel, stride, padding=kernel // 2)
         layers += [convolution, nn.ReLU(), kinds[f"MaxPool{rank}d"](architecture.pool)]
         before = width
-    summary = kinds[f"Adaptive{TORCH_SUMMARIES[architecture.summary]}Pool{rank}d"](1)
+    summary = kinds[f"Adaptive{architecture.summary}Pool{rank}d"](1)
     model = nn.Sequential(*layers, summary, nn.Flatten(), nn.Linear(before, labels.shape[-1]))
     optimizer = torch.optim.Adam(model.parameters(), architecture.learning_rate)
     x, y = torch.tensor(np.moveaxis(inputs, -1, 1).copy()), torch.tensor(labels)
@@ -124,10 +113,9 @@ def train_torch(
 
 def mel_keras(sample_rate: int = SAMPLE_RATE) -> keras.Model:
     """
-    Mel spectrograms in Keras, a front end to the classifiers of images.
+    Mel spectrograms (N, 32, frames, 1) of waveforms (N, T), in bels above silence, which is 0.
 
-    Waveforms (N, T) become spectrograms (N, 32, frames, 1), in bels above silence: 0 is silence.
-    No spectrogram depends on the others of its batch.
+    It is a front end to the classifiers of images. None depends on the others of its batch.
     """
     window, hop = _window_and_hop(sample_rate)
     return keras.Sequential(
@@ -176,23 +164,16 @@ def mel_torch(sample_rate: int = SAMPLE_RATE) -> Any:
 
 
 def mel_places(hertz: Any, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """
-    Where frequencies in hertz lie among the bands of a mel spectrogram, on HTK's mel scale.
-
-    0 is the middle of the lowest band; fractions are between two.
-    """
-    lowest, highest = _mel(LOWEST_FREQUENCY), _mel(sample_rate / 2)
-    return (_mel(hertz) - lowest) / (highest - lowest) * (MEL_BANDS + 1) - 1
+    """Where frequencies lie among the bands of mel spectrograms, counted from their middles."""
+    frequencies = (LOWEST_FREQUENCY, sample_rate / 2, hertz)
+    lowest, highest, mels = (1127 * np.log1p(np.asarray(f) / 700) for f in frequencies)
+    return (mels - lowest) / (highest - lowest) * (MEL_BANDS + 1) - 1
 
 
 def train_mel_keras(
     waveforms: np.ndarray, labels: np.ndarray, sample_rate: int = SAMPLE_RATE, seed: int = 0
 ) -> keras.Model:
-    """
-    Train the classifier of images on mel spectrograms of waveforms (N, T).
-
-    Of the model's two layers, the first is the front end, the second the classifier.
-    """
+    """Train the classifier of images on spectrograms of waveforms (N, T); its layers are both."""
     _check_waveforms(waveforms)
     front_end = mel_keras(sample_rate)
     spectrograms = front_end.predict(waveforms, verbose=0)
@@ -257,7 +238,3 @@ def _mel_filters(window: int, sample_rate: int) -> np.ndarray:
     places = mel_places(np.fft.rfftfreq(window, 1 / sample_rate), sample_rate)
     away = np.abs(places - np.arange(MEL_BANDS)[:, np.newaxis])
     return np.maximum(0, 1 - away).astype(np.float32)
-
-
-def _mel(hertz: Any) -> Any:
-    return 1127 * np.log1p(np.asarray(hertz) / 700)

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,15 +21,16 @@ from tqdm.auto import tqdm
 from xplique.attributions import GradCAM, IntegratedGradients, SmoothGrad
 
 from ..attributions import WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
-from ..datasets import class_names, imagenet_photographs
+from ..datasets import class_names, imagenet_photographs, load_image
 from ..datasets.images import middle
 from ..explanation import WaveletExplanation
+from ..loading.classifiers import IMAGENET, load_model
 from ..metrics import MatchedFaithfulness, WaveletFaithfulness, control
-from ..plots import plot_overlay, plot_scale_importance
+from ..plots import plot_explanation, plot_overlay, plot_scale_importance
 from ..plots.drawing import BAR_COLOR, bare, draw_colorbar, draw_image, maps_of, save_figure
 from ..plots.overlay import LABELS, draw_overlay
 from . import textures
-from .pipeline import file_name, table
+from .pipeline import file_name, table, table_of_shares
 
 PACKAGES = (
     "torch",
@@ -40,13 +41,7 @@ PACKAGES = (
 )
 LABELLED = {"dog": "imagenet_00_243.jpg", "car": "imagenet_07_609.jpg"}  # of the package foolbox
 SIZE, NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 224, 16, 0.25, 96, 16
-SOBOL: dict[str, Any] = {
-    "grid_size": 14,
-    "nb_design": 8,
-    "partition": "subband",
-    "refine": 0.05,
-    "include_approximation": True,
-}
+SOBOL: dict[str, Any] = {"grid_size": 14, "nb_design": 8, "partition": "subband", "refine": 0.05}
 OURS, THEIRS = ("WAM-IG", "WAM-SG", "WCAM"), ("IntegratedGradients", "SmoothGrad", "GradCAM")
 TWICE = ("WAM-IG", "WAM-SG")  # in both frameworks
 LAST_CONVOLUTION = "head_relu"
@@ -56,16 +51,8 @@ Faithfulness in wavelets, in probabilities; higher is better. M: the more import
 among coefficients of like magnitude, less the other halves. F: insertion less deletion. Controls
 look at no model. Three photographs are no benchmark; python -m benchmarks.real is one."""
 
-Found = Any
-"""A `WaveletExplanation`, or maps (N, H, W, 1)."""
-
-
-class Network(NamedTuple):
-    """A classifier, and the photographs as it takes them, with the classes it sees."""
-
-    model: Any
-    inputs: Any
-    targets: Any
+Network = tuple[Any, Any, Any]
+"""A classifier, the photographs as it takes them, and the classes it sees."""
 
 
 def run(out: Path, samples: int) -> None:
@@ -80,6 +67,40 @@ def run(out: Path, samples: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with quiet(out / "frameworks.log"):
         _run(out, samples)
+    print(f"Figures and explanations are in {out}/")
+
+
+def explain_photograph(
+    path: Path, model_name: str | None, out: Path, weights: str = IMAGENET
+) -> None:
+    """Explain the top class on a photograph, by a model of keras.applications or the default."""
+    picture = load_image(path)
+    if model_name is None and not missing():
+        from ..benchmarks.real.networks import load_keras, preprocess
+
+        logits, pixels = load_keras(), middle(picture, SIZE, 0.875)
+        x = preprocess(pixels[np.newaxis])
+        title = f"EfficientNet-Lite0 sees {_words(_probabilities(logits(x))[0], 1)}"
+    else:
+        model_name = model_name or "MobileNetV2"
+        classifier = load_model(model_name, weights)
+        logits = classifier.logits
+        pixels = np.asarray(picture.resize(classifier.model.input_shape[2:0:-1]), np.float32)
+        x = classifier.prepare(pixels[np.newaxis].copy())
+        outputs = classifier.model.predict(x, verbose=0)[0]
+        title = f"{model_name} sees {classifier.describe(outputs, outputs.argmax())}"
+    print(title)
+    scores = np.asarray(logits(x))
+    target = np.eye(scores.shape[-1], dtype=np.float32)[scores.argmax(-1)]
+    out.mkdir(parents=True, exist_ok=True)
+    for name, explainer in {
+        "wam_sg": WaveletSmoothGrad(logits, nb_samples=25, relative_noise=0.1, verbose=True),
+        "wam_ig": WaveletIntegratedGradients(logits, verbose=True),
+    }.items():
+        explanation = explainer.explain_wavelet(x, target)
+        explanation.save(out / f"{path.stem}_{name}.npz")
+        figure = plot_explanation(explanation, pixels, title=f"{title} ({name})")
+        save_figure(figure, out / f"{path.stem}_{name}.png", dpi=110)
     print(f"Figures and explanations are in {out}/")
 
 
@@ -114,13 +135,13 @@ def photographs() -> dict[str, tuple[np.ndarray, str]]:
     return {"dog": dog, "cat": cat, "car": car}
 
 
-def probabilities(logits: Any) -> np.ndarray:
+def _probabilities(logits: Any) -> np.ndarray:
     """The softmax (N, classes) of logits."""
     found: np.ndarray = scipy.special.softmax(np.asarray(logits, np.float64), axis=-1)
     return found
 
 
-def words(shares: np.ndarray, count: int) -> str:
+def _words(shares: np.ndarray, count: int) -> str:
     """The likeliest classes in words."""
     return ", ".join(f"{name} ({share:.0%})" for name, share in _likeliest(shares, count))
 
@@ -136,22 +157,28 @@ def _run(out: Path, samples: int) -> None:
     names, images = list(shown), np.stack([image for image, _ in shown.values()])
     networks, shares = _load(images)
     for (name, (_, truth)), share in zip(shown.items(), shares, strict=True):
-        print(f"{name}: EfficientNet-Lite0 sees {words(share, 3)}; it is a {truth}.")
+        print(f"{name}: EfficientNet-Lite0 sees {_words(share, 3)}; it is a {truth}.")
     found = _explain(networks)
     for (framework, method), explanation in found.items():
         if isinstance(explanation, WaveletExplanation):
             explanation.save(out / f"{file_name(framework, method)}.npz")
-    print(_agreement(found))
-    print(_shares_table(found["Keras", "WAM-IG"], names))
+    # Where no noise is drawn, which each framework draws in its own way.
+    ours, theirs = (found[name, "WAM-IG"].mosaic().ravel() for name in networks)
+    agreement = np.corrcoef(ours, theirs)[0, 1]
+    print(f"WAM-IG in Keras and in PyTorch: correlation {agreement:.4f}")
+    print("\nThe share of each scale in WAM-IG, nothing left out:")
+    explanation = found["Keras", "WAM-IG"]
+    by_name = dict(zip(((name,) for name in names), explanation.scale_importance(), strict=True))
+    print(table_of_shares([""], explanation.scales, by_name))
     print(_scores_table(networks, found, names))
     titles = [
-        f"{words(share, 1)}\nit is a {truth}"
+        f"{_words(share, 1)}\nit is a {truth}"
         for (_, truth), share in zip(shown.values(), shares, strict=True)
     ]
     for index, name in enumerate(names):
         figure = _draw(found, images[index], index, shares[index], titles[index])
         save_figure(figure, out / f"{name}.png", dpi=80)
-    figure = plot_overlay(found["Keras", "WAM-IG"], images, titles=titles, scales=True)
+    figure = plot_overlay(explanation, images, titles=titles, scales=True)
     save_figure(figure, out / "photograph.png", dpi=80)
 
 
@@ -162,15 +189,15 @@ def _load(images: np.ndarray) -> tuple[dict[str, Network], np.ndarray]:
     from ..benchmarks.real.networks import load_keras, load_torch, preprocess
 
     x, model, module = preprocess(images), load_keras(), load_torch()
-    shares = probabilities(model(x))
+    shares = _probabilities(model(x))
     y = np.eye(shares.shape[-1], dtype=np.float32)[shares.argmax(-1)]
     first = torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)))
-    return {"Keras": Network(model, x, y), "PyTorch": Network(module, first, y)}, shares
+    return {"Keras": (model, x, y), "PyTorch": (module, first, y)}, shares
 
 
-def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Found]:
+def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Any]:
     """What every method finds, by framework and method."""
-    model = networks["Keras"].model
+    model, x, _ = networks["Keras"]
     batch: dict[str, Any] = {"batch_size": BATCH_SIZE}
     whole = {**batch, "include_approximation": True}
     noisy: dict[str, Any] = {"nb_samples": NB_SAMPLES, "relative_noise": NOISE}
@@ -178,52 +205,35 @@ def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Found]:
         *(("Keras", method) for method in (*OURS, *THEIRS)),
         *(("PyTorch", method) for method in TWICE),
     ]
-    deviation = NOISE * float(np.ptp(networks["Keras"].inputs[0]))  # theirs is absolute
+    deviation = NOISE * float(np.ptp(x[0]))  # theirs is absolute
     make = {
         "WAM-IG": lambda of: WaveletIntegratedGradients(of, steps=STEPS, **whole),
         "WAM-SG": lambda of: WaveletSmoothGrad(of, **noisy, **whole),
-        "WCAM": lambda of: WCAM(of, **SOBOL),
+        "WCAM": lambda of: WCAM(of, include_approximation=True, **SOBOL),
         "IntegratedGradients": lambda _: IntegratedGradients(model, steps=STEPS, **batch),
         "SmoothGrad": lambda _: SmoothGrad(model, nb_samples=NB_SAMPLES, noise=deviation, **batch),
         "GradCAM": lambda _: GradCAM(model, conv_layer=LAST_CONVOLUTION, **batch),
     }
-    found: dict[tuple[str, str], Found] = {}
+    found: dict[tuple[str, str], Any] = {}
     for framework, method in tqdm(plan, desc="explain", unit="method"):
-        network = networks[framework]
-        explainer = make[method](network.model)
+        explained, *asked = networks[framework]
+        explainer = make[method](explained)
         explain = getattr(explainer, "explain_wavelet", explainer)
-        found[framework, method] = explain(network.inputs, network.targets)
+        found[framework, method] = explain(*asked)
     return found
 
 
-def _agreement(found: dict[tuple[str, str], Found]) -> str:
-    """How well the frameworks agree where no noise is drawn, which each draws in its own way."""
-    ours, theirs = (found[name, "WAM-IG"].mosaic().ravel() for name in ("Keras", "PyTorch"))
-    return f"WAM-IG in Keras and in PyTorch: correlation {np.corrcoef(ours, theirs)[0, 1]:.4f}"
-
-
-def _shares_table(explanation: WaveletExplanation, names: Sequence[str]) -> str:
-    """The share of each scale, by WAM-IG."""
-    rows = [
-        [name, *(f"{share:.0%}" for share in row)]
-        for name, row in zip(names, explanation.scale_importance(), strict=True)
-    ]
-    title = "The share of each scale in WAM-IG, nothing left out:"
-    return f"\n{title}\n{table(['', *explanation.scales], rows, labels=1)}"
-
-
 def _scores_table(
-    networks: dict[str, Network], found: dict[tuple[str, str], Found], names: Sequence[str]
+    networks: dict[str, Network], found: dict[tuple[str, str], Any], names: Sequence[str]
 ) -> str:
     """How faithful every method is, and the controls, which look at no model."""
     network = networks["Keras"]
-    options: dict[str, Any] = {"activation": "softmax", "include_approximation": True}
     metrics = [
-        metric(*network, BATCH_SIZE, **options)
+        metric(*network, BATCH_SIZE, activation="softmax", include_approximation=True)
         for metric in (MatchedFaithfulness, WaveletFaithfulness)
     ]
     transform = found["Keras", "WAM-IG"].transform
-    controls = {("control", name): control(name, network.inputs, transform) for name in CONTROLS}
+    controls = {("control", name): control(name, network[1], transform) for name in CONTROLS}
     rows = [
         [*key, *(f"{s:.2f}" for metric in metrics for s in metric.evaluate_samples(explanation))]
         for key, explanation in tqdm({**found, **controls}.items(), desc="score", unit="method")
@@ -233,7 +243,7 @@ def _scores_table(
 
 
 def _draw(
-    found: dict[tuple[str, str], Found],
+    found: dict[tuple[str, str], Any],
     image: np.ndarray,
     index: int,
     shares: np.ndarray,
@@ -260,7 +270,7 @@ def _draw(
     return figure
 
 
-def _map(found: Found, index: int) -> np.ndarray:
+def _map(found: Any, index: int) -> np.ndarray:
     """A map of one photograph."""
     if isinstance(found, WaveletExplanation):
         return maps_of(found, index).sum(axis=0)

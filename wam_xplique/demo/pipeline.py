@@ -1,22 +1,25 @@
-"""What the demos share: frameworks, training, accuracy, explanations, names of files, tables."""
+"""What the demos share: frameworks, training, accuracy, explanations, rows, names, tables."""
 
 from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
+from ..analysis.predictions import predict
 from ..attributions import WaveletIntegratedGradients, WaveletSmoothGrad
-from ..explanation import WaveletExplanation
+from ..explanation import WaveletExplanation, share_as_text
+from .data import Data
 
-Data = tuple[np.ndarray, np.ndarray]
 Found = dict[tuple[str, str], WaveletExplanation]  # by method and framework
 
 # WAM-SG's noise is a part of an input's range.
@@ -57,9 +60,12 @@ def accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
 
 def outputs(model: Any, x: np.ndarray) -> np.ndarray:
     """What a classifier makes (N, classes) of inputs (N, T) or (N, ..., C), batch by batch."""
-    score = model if isinstance(model, keras.Model) else partial(_score_torch, model)
-    batches = np.split(x, range(BATCH_SIZE, len(x), BATCH_SIZE))
-    return np.concatenate([score(batch) for batch in batches])
+    if isinstance(model, keras.Model):
+        return predict(model, x, BATCH_SIZE)
+    import torch
+
+    first = np.moveaxis(x, -1, 1) if x.ndim > 2 else x
+    return predict(model, torch.tensor(first.copy()), BATCH_SIZE)
 
 
 def explain(
@@ -78,11 +84,26 @@ def explain(
     return found
 
 
-def rows_of(shown: Sequence[int], found: Found) -> list[tuple[int, str, WaveletExplanation]]:
-    """The rows of a figure: an input, and what its explanation by each method is called, and it."""
+def draw_rows(
+    shown: Sequence[int],
+    names: Sequence[str],
+    found: Found,
+    draw: Callable[[Sequence[Axes], WaveletExplanation, int], None],
+    columns: int,
+    size: tuple[float, float],
+    margin: float = 0.0,
+    **options: Any,
+) -> tuple[Figure, np.ndarray]:
+    """A figure, of some width and height a row: rows by input, method and framework, by `draw`."""
     methods = dict.fromkeys(method for method, _ in found)
-    ordered = [key for method in methods for key in found if key[0] == method]
-    return [(index, ", ".join(key), found[key]) for index in shown for key in ordered]
+    keys = [key for method in methods for key in found if key[0] == method]
+    rows = [(index, key) for index in shown for key in keys]
+    options |= {"figsize": (size[0], margin + size[1] * len(rows)), "layout": "constrained"}
+    figure, axes = plt.subplots(len(rows), columns, squeeze=False, **options)
+    for row, (index, key) in zip(axes, rows, strict=True):
+        draw(row, found[key], index)
+        row[0].set_ylabel(f"{names[index]}\n{', '.join(key)}", fontsize=9)
+    return figure, axes
 
 
 def first_of(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
@@ -97,20 +118,14 @@ def file_name(*words: str) -> str:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], labels: int) -> str:
     """Lay out a table: `labels` columns of words at the left, those of numbers at the right."""
-    lines = [columns, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            text.ljust(width) if index < labels else text.rjust(width)
-            for index, (text, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    form = "  ".join(f"{{:{'<' if i < labels else '>'}{w}}}" for i, w in enumerate(widths))
+    return "\n".join(form.format(*row) for row in (columns, *rows))
 
 
-def _score_torch(module: Any, x: np.ndarray) -> np.ndarray:
-    import torch
-
-    first = np.moveaxis(x, -1, 1) if x.ndim > 2 else x
-    with torch.no_grad():
-        return module(torch.tensor(first.copy())).numpy()
+def table_of_shares(
+    labels: Sequence[str], scales: Sequence[str], rows: Mapping[Any, np.ndarray]
+) -> str:
+    """The shares of scales, by words under `labels`."""
+    cells = [[*words, *map(share_as_text, shares)] for words, shares in rows.items()]
+    return table([*labels, *scales], cells, len(labels))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from matplotlib.axes import Axes
 from tqdm.auto import tqdm
 from xplique.attributions import IntegratedGradients, SmoothGrad
 from xplique.metrics import Deletion, Insertion, MuFidelity
@@ -31,9 +32,10 @@ from ..plots.drawing import draw_colorbar, draw_image, draw_map, save_figure
 from ..plots.explanation import draw_row
 from .data import CLASSES, crops, photograph
 from .networks import train_keras, train_torch
-from .pipeline import file_name, frameworks, table, train
+from .pipeline import Found, draw_rows, file_name, frameworks, table, train
 
-NB_SAMPLES, NOISE, STEPS, BATCH_SIZE = 32, 0.5, 32, 64
+NOISY: dict[str, Any] = {"nb_samples": 32, "noise": 0.5}
+STEPS, BATCH_SIZE = 32, 64
 # WCAM takes nb_design · (cells + 2) forwards: four cells a band to score it on many crops, the
 # finer grid of the paper to draw it on few.
 COARSE: dict[str, Any] = {"grid_size": 8, "nb_design": 8, "partition": "subband"}
@@ -42,19 +44,21 @@ RINGS: dict[str, Any] = {"grid_size": 16, "nb_design": 64}
 PHOTOGRAPH = "brick"
 WHOLE: dict[str, Any] = {"grid_size": 9, "nb_design": 32, "partition": "subband", "refine": 0.03}
 
-Method = Callable[[Any], Any]
-METHODS: dict[str, Method] = {
-    "WAM-SG": lambda model: WaveletSmoothGrad(
-        model, batch_size=BATCH_SIZE, nb_samples=NB_SAMPLES, noise=NOISE
-    ),
+TITLES = (
+    "input",
+    "WCAM",
+    "spatial WCAM",
+    "importance of scales",
+    "FAM",
+    "importance of frequencies",
+)
+
+METHODS: dict[str, Callable[[Any], Any]] = {
+    "WAM-SG": lambda model: WaveletSmoothGrad(model, batch_size=BATCH_SIZE, **NOISY),
     "WAM-IG": lambda model: WaveletIntegratedGradients(model, batch_size=BATCH_SIZE, steps=STEPS),
     "WCAM": lambda model: WCAM(model, batch_size=BATCH_SIZE, **COARSE),
-    "SmoothGrad": lambda model: SmoothGrad(
-        model, batch_size=BATCH_SIZE, nb_samples=NB_SAMPLES, noise=NOISE
-    ),
-    "IntegratedGradients": lambda model: IntegratedGradients(
-        model, batch_size=BATCH_SIZE, steps=STEPS
-    ),
+    "SmoothGrad": lambda model: SmoothGrad(model, batch_size=BATCH_SIZE, **NOISY),
+    "IntegratedGradients": lambda m: IntegratedGradients(m, batch_size=BATCH_SIZE, steps=STEPS),
 }
 
 
@@ -66,7 +70,7 @@ def run(out: Path, samples: int) -> None:
 
     model = train("Keras", train_keras, training, held_out, "halves")
     rows, found = _compare("Keras", model, x, y, out)
-    drawn = {"WAM-SG, Keras": found["WAM-SG"]}
+    drawn = {("WAM-SG", "Keras"): found["WAM-SG"]}
     few = min(len(x), len(CLASSES))
     wcam = WCAM(model, **FINE).explain_wavelet(x[:few], y[:few])
     fam = FAM(model, **RINGS).explain_fourier(x[:few], y[:few])
@@ -83,15 +87,16 @@ def run(out: Path, samples: int) -> None:
         more, found = _compare("PyTorch", TorchWrapper(module, "cpu"), x, y, out)
         tf.config.run_functions_eagerly(eager)
         rows += more
-        drawn["WAM-SG, PyTorch"] = found["WAM-SG"]
-    _draw_crops(x[:few], {**drawn, "WCAM, Keras": wcam}, out)
-    print(_table(rows))
+        drawn["WAM-SG", "PyTorch"] = found["WAM-SG"]
+    _draw_crops(x[:few], {**drawn, ("WCAM", "Keras"): wcam}, out)
+    columns = ["framework", "method", "Deletion ↓", "Insertion ↑", "MuFidelity ↑", "seconds"]
+    print(table(columns, rows, labels=2))
     print(f"Figures and explanations are in {out}/")
 
 
 def _compare(
     framework: str, model: Any, x: np.ndarray, y: np.ndarray, out: Path
-) -> tuple[list[tuple[Any, ...]], dict[str, WaveletExplanation]]:
+) -> tuple[list[list[str]], dict[str, WaveletExplanation]]:
     """Rows of scores by every method, and the wavelet explanations, saved too, by method."""
     rows, found = [], {}
     for name, method in tqdm(METHODS.items(), desc=f"explain in {framework}", unit="method"):
@@ -103,27 +108,25 @@ def _compare(
         else:
             maps = explainer(x, y)
         seconds = time.perf_counter() - start
-        common = (model, x, y)
         scores = [
-            Deletion(*common, BATCH_SIZE, activation="softmax")(maps),
-            Insertion(*common, BATCH_SIZE, activation="softmax")(maps),
-            MuFidelity(*common, BATCH_SIZE, nb_samples=100, activation="softmax")(maps),
+            Deletion(model, x, y, BATCH_SIZE, activation="softmax")(maps),
+            Insertion(model, x, y, BATCH_SIZE, activation="softmax")(maps),
+            MuFidelity(model, x, y, BATCH_SIZE, nb_samples=100, activation="softmax")(maps),
         ]
-        rows.append((framework, name, *scores, seconds))
+        rows.append([framework, name, *(f"{score:.3f}" for score in scores), f"{seconds:.1f}"])
     for name, explanation in found.items():
         explanation.save(out / f"{file_name(framework, name)}.npz")
     return rows, found
 
 
-def _draw_crops(x: np.ndarray, explanations: dict[str, WaveletExplanation], out: Path) -> None:
+def _draw_crops(x: np.ndarray, found: Found, out: Path) -> None:
     """One row a class, a method and a framework: the figure of the README."""
-    rows = [(n, e, i) for i in range(len(x)) for n, e in explanations.items()]
-    count = rows[0][1].level + 4
-    size = (2.1 * count, 2.2 * len(rows))
-    figure, axes = plt.subplots(len(rows), count, figsize=size, layout="constrained")
-    for row, (name, explanation, index) in zip(axes, rows, strict=True):
+    columns = next(iter(found.values())).level + 4
+
+    def draw(row: Sequence[Axes], explanation: WaveletExplanation, index: int) -> None:
         draw_row(row, explanation, x[index], index)
-        row[0].set_ylabel(f"{CLASSES[index]}\n{name}", fontsize=10)
+
+    figure, axes = draw_rows(range(len(x)), CLASSES, found, draw, columns, (2.1 * columns, 2.2))
     for ax in axes[1:].ravel():
         ax.set_title("")
     save_figure(figure, out / "textures.png", dpi=110)
@@ -133,18 +136,8 @@ def _draw_sobol(
     x: np.ndarray, wcam: WaveletExplanation, fam: FourierExplanation, out: Path
 ) -> None:
     """One row a crop: what the Sobol indices of its wavelets and of its frequencies tell."""
-    titles = (
-        "input",
-        "WCAM",
-        "spatial WCAM",
-        "importance of scales",
-        "FAM",
-        "importance of frequencies",
-    )
-    size = (2.7 * len(titles), 2.5 * len(wcam))
-    figure, axes = plt.subplots(
-        len(wcam), len(titles), figsize=size, layout="constrained", squeeze=False
-    )
+    count, size = len(TITLES), (2.7 * len(TITLES), 2.5 * len(wcam))
+    figure, axes = plt.subplots(len(wcam), count, figsize=size, layout="constrained", squeeze=False)
     for index, row in enumerate(axes):
         draw_image(row[0], x[index])
         row[0].set_ylabel(CLASSES[index], fontsize=10)
@@ -155,7 +148,7 @@ def _draw_sobol(
         plot_radial_importance(fam, index, row[5])
         for ax in row[[1, 4]]:
             draw_colorbar(ax.images[0], ax, "total Sobol index")
-    for ax, title in zip(axes[0], titles, strict=True):
+    for ax, title in zip(axes[0], TITLES, strict=True):
         ax.set_title(title, fontsize=9)
     save_figure(figure, out / "wcam.png", dpi=110)
 
@@ -186,9 +179,3 @@ def _draw_photograph(model: Any, out: Path) -> None:
     plot_scale_importance(found["WCAM"], 0, last)
     last.set_title("WCAM, importance of scales")
     save_figure(figure, out / "photograph.png", dpi=110)
-
-
-def _table(rows: list[tuple[Any, ...]]) -> str:
-    columns = ["framework", "method", "Deletion ↓", "Insertion ↑", "MuFidelity ↑", "seconds"]
-    texts = [[*row[:2], *(f"{score:.3f}" for score in row[2:5]), f"{row[5]:.1f}"] for row in rows]
-    return table(columns, texts, labels=2)
