@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from wam_xplique.algorithms.batching import BatchSize, Progress, by_blocks
 from wam_xplique.algorithms.cells import HELD, count_cells, fourier_cells, grid, wavelet_cells
-from wam_xplique.algorithms.masking import MaskingProblem, score_requests
-from wam_xplique.algorithms.responses import Points
+from wam_xplique.algorithms.masking import MaskingProblem, Points, score_requests
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import WaveletTransform, map_bands
 from wam_xplique.fourier import FourierTransform

@@ -10,9 +10,9 @@ from scipy.stats import qmc
 
 from wam_xplique import WCAM
 from wam_xplique.algorithms import refinement
-from wam_xplique.algorithms.cells import cell_energy, group_tree
+from wam_xplique.algorithms.cells import cell_sums, group_tree
+from wam_xplique.algorithms.masking import Responses
 from wam_xplique.algorithms.refinement import check_budget, first_rows, refine
-from wam_xplique.algorithms.responses import Responses
 
 SIDE, ROWS = 8, 32
 CELLS = [np.arange(SIDE * SIDE).reshape(SIDE, SIDE)]
@@ -49,6 +49,7 @@ def run(function, energy, limit, rows=ROWS, groups=None, regions=None, seed=0):
     every = np.arange(rows)
     drive(responses.ask({responses.none: every, responses.all: every}))
     groups = groups or group_tree(CELLS)
+    regions = np.zeros(len(energy), int) if regions is None else regions
     refined = drive(refine(responses, groups, (a, b), energy, limit, regions, seed))
     return refined.total, refined.evaluated, np.concatenate(masks), responses, refined
 
@@ -201,7 +202,7 @@ def test_energy_of_all_channels_counts():
     cells = [np.array([[[0], [1]], [[1], [-1]]])]
     z = [np.arange(12.0).reshape(2, 2, 3)]
     expected = [0 + 1 + 4, sum(v**2 for v in range(3, 9))]
-    np.testing.assert_allclose(cell_energy(cells, z), expected)
+    np.testing.assert_allclose(cell_sums(cells, [z[0] ** 2]), expected)
 
 
 class Counted:

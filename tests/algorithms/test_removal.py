@@ -8,8 +8,8 @@ import pywt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wam_xplique.algorithms.cells import HELD
-from wam_xplique.algorithms.removal import area_under, matched_places, path, ranks, single_cells
+from wam_xplique.algorithms.cells import HELD, single_cells
+from wam_xplique.algorithms.removal import area_under, matched_places, ranks, step_counts
 from wam_xplique.coefficients import flatten
 
 
@@ -74,8 +74,8 @@ def test_matched_halves(features, groups, seed):
         (10, 5, 0.05, [0]),
     ],
 )
-def test_paths(features, steps, share, expected):
-    assert path(features, steps, share).tolist() == expected
+def test_step_counts(features, steps, share, expected):
+    assert step_counts(features, steps, share).tolist() == expected
 
 
 def test_areas_are_those_of_the_trapezoidal_rule():

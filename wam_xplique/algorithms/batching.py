@@ -125,6 +125,19 @@ def in_batches(
         yield from in_batches(iter(batch), score, batch_size, backend)
 
 
+def first_to_stand(rounds: Iterator[tuple[Any, np.ndarray]], count: int) -> Any:
+    """What is told of each of `count` inputs in the first round in which it stands. A round tells
+    of those that did not stand in the rounds before, and which of them do."""
+    left, parts, places = np.arange(count), [], []
+    while len(left):
+        found, stands = next(rounds)
+        if stands.any():
+            parts.append(found[stands])
+            places.append(left[stands])
+        left = left[~stands]
+    return joined(parts, count)[np.argsort(np.concatenate(places))]
+
+
 def finite_scores(backend: Backend, scores: ScoreFunction, x: Tensor, y: Tensor) -> np.ndarray:
     """The scores of a batch of perturbed inputs, in double precision."""
     found = backend.to_numpy(scores(x, y))

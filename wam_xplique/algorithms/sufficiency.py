@@ -8,7 +8,6 @@ All: A Unifying Perspective On Feature Attribution (2025), appendix C.2.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,50 +15,27 @@ import numpy as np
 
 from .batching import Progress
 from .masking import MaskingProblem
-from .removal import Kept, keep_between, perturbed_scores
+from .removal import keep_first, perturbed_scores, remove_first
+
+DECISIVE = {"sufficient": (keep_first, np.equal), "necessary": (remove_first, np.not_equal)}
+"""By kind, what becomes of the first features, and how the prediction compares with the class."""
 
 Holds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """``holds(samples, counts)``: whether what is sought holds at counts (B, S) of B samples."""
 
 
-def keep_first(places: np.ndarray, counts: np.ndarray) -> Kept:
-    """Keep the first `counts` (N,) or (N, S) features."""
-    return keep_between(places, 0, _columns(counts))
-
-
-def remove_first(places: np.ndarray, counts: np.ndarray) -> Kept:
-    """Remove the first `counts` (N,) or (N, S) features."""
-    return keep_between(places, _columns(counts), places.shape[1])
-
-
-def sufficient_counts(
-    problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
+def decisive_counts(
+    kind: str, problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How many (N,) of the first features are enough to be predicted as a class, and whether any
-    are. `places` (N, K) has the order of importance; the scores are the numbers of the classes."""
-    return _counts(problem, places, tries, keep_first, classes, np.equal)
-
-
-def necessary_counts(
-    problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """How many of the first features are removed before the prediction is another; likewise."""
-    return _counts(problem, places, tries, remove_first, classes, np.not_equal)
-
-
-def _counts(
-    problem: MaskingProblem,
-    places: np.ndarray,
-    tries: int,
-    keep: Callable[[np.ndarray, np.ndarray], Kept],
-    classes: np.ndarray,
-    compare: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest counts at which the prediction compares so with the class."""
+    """How many (N,) of the first features are enough to be predicted as a class ("sufficient"), or
+    are removed before the prediction is another ("necessary"), and whether any are. `places`
+    (N, K) has the order of importance; the scores are the numbers of the classes."""
+    change, compare = DECISIVE[kind]
 
     def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        kept = keep(places[samples], counts)
-        predicted = perturbed_scores(_only(problem, samples), kept, counts.shape[1])
+        kept = change(places[samples], counts)
+        asked = replace(problem.at(samples), progress=Progress())  # which counts no forwards
+        predicted = perturbed_scores(asked, kept, counts.shape[1])
         return compare(predicted, classes[samples, np.newaxis])
 
     return smallest(holds, len(places), places.shape[1], tries, problem.progress)
@@ -100,20 +76,3 @@ def _bracket(
     first = np.column_stack([held, np.ones(len(held), bool)]).argmax(axis=1)
     rows = np.arange(len(counts))
     return counts[rows, first], counts[rows, first + 1]
-
-
-def _columns(counts: np.ndarray) -> np.ndarray:
-    return counts.reshape(len(counts), -1)
-
-
-def _only(problem: MaskingProblem, samples: np.ndarray) -> MaskingProblem:
-    """The same problem for some of the inputs."""
-    chosen = functools.partial(problem.backend.rows, numbers=samples)
-    baseline = problem.baseline
-    return replace(
-        problem,
-        x=chosen(problem.x),
-        y=chosen(problem.y),
-        baseline=baseline if isinstance(baseline, float) else chosen(baseline),
-        progress=Progress(),  # which counts no forwards
-    )

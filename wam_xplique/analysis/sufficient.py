@@ -12,18 +12,12 @@ from matplotlib.figure import Figure
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import HELD, count_cells
 from ..algorithms.removal import perturbed_inputs, ranks
-from ..algorithms.sufficiency import keep_first, necessary_counts, remove_first, sufficient_counts
+from ..algorithms.sufficiency import DECISIVE, decisive_counts
 from ..checks import check_integer
 from ..inputs import as_labels
 from ..metrics import InputFidelity
 from ..model import on_host
 from ..plots.gallery import plot_gallery
-
-DECISIVE = {
-    "sufficient": (sufficient_counts, keep_first),
-    "necessary": (necessary_counts, remove_first),
-}
-"""By kind, how many coefficients are, and what is left for the model then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +171,7 @@ class _Predictions(InputFidelity):
     """Inputs without some of their coefficients, and the classes that are predicted for them."""
 
     def decisive(self, kind: str, explanations: Any, tries: int) -> DecisiveImages:
-        search, left = DECISIVE[kind]
+        change, _ = DECISIVE[kind]
         inputs, removal, classes = self._inputs, self._removal_of(explanations), self._classes()
         layout, backend = inputs.layout, inputs.backend
         progress = Progress("input", self.verbose)
@@ -185,8 +179,8 @@ class _Predictions(InputFidelity):
         def of_block(rows: slice) -> tuple[np.ndarray, ...]:
             problem, importance = removal.problem_of(inputs[rows], progress)
             places = ranks(importance, self.seed)
-            count, found = search(problem, places, classes[rows], tries)
-            images = perturbed_inputs(problem, left(places, count))
+            count, found = decisive_counts(kind, problem, places, classes[rows], tries)
+            images = perturbed_inputs(problem, change(places, count[:, np.newaxis]))
             shown = (layout.to_channels_last(backend.to_numpy(t)) for t in (problem.x, images))
             return *shown, count, found
 
