@@ -10,7 +10,7 @@ from scipy.stats import qmc
 
 from wam_xplique import WCAM
 from wam_xplique.algorithms import refinement
-from wam_xplique.algorithms.cells import cell_sums, group_tree
+from wam_xplique.algorithms.cells import group_tree
 from wam_xplique.algorithms.masking import Responses
 from wam_xplique.algorithms.refinement import check_budget, first_rows, refine
 
@@ -196,13 +196,6 @@ def test_a_group_that_does_nothing_stays_closed():
         if np.isfinite(responses.of([leaf], ROWS)).any()
     }
     assert opened == set(np.flatnonzero(weights))
-
-
-def test_energy_of_all_channels_counts():
-    cells = [np.array([[[0], [1]], [[1], [-1]]])]
-    z = [np.arange(12.0).reshape(2, 2, 3)]
-    expected = [0 + 1 + 4, sum(v**2 for v in range(3, 9))]
-    np.testing.assert_allclose(cell_sums(cells, [z[0] ** 2]), expected)
 
 
 class Counted:

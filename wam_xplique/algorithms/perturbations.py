@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import scipy.special
@@ -29,9 +29,7 @@ class Perturbation(Protocol):
 class Unperturbed:
     """The input itself."""
 
-    @property
-    def weights(self) -> np.ndarray:
-        return np.ones(1)
+    weights: ClassVar = np.ones(1)
 
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
         return x

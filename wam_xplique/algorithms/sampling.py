@@ -79,22 +79,19 @@ class Sampled:
 
     backend: Backend
     values: Moments  # of independent values, whose mean estimates the statistic
-    totals: np.ndarray | None  # (values, N, bands), their sums over bands, where they add up
+    totals: list[np.ndarray]  # (values, N, bands), their sums over bands, where they add up
     spread: Moments | None = None  # of the gradients, where their variance is the statistic
 
     def __add__(self, other: Sampled) -> Sampled:
         """The statistic of the draws of both."""
-        totals = None
-        if self.totals is not None and other.totals is not None:
-            totals = np.concatenate([self.totals, other.totals])
         values, spread = self.values + other.values, _sum(self.spread, other.spread)
-        return Sampled(self.backend, values, totals, spread)
+        return Sampled(self.backend, values, self.totals + other.totals, spread)
 
     def at(self, index: np.ndarray) -> Sampled:
         """The statistic of the inputs at `index`."""
-        totals = None if self.totals is None else self.totals[:, index]
-        spread = None if self.spread is None else self.spread.at(self.backend, index)
-        return Sampled(self.backend, self.values.at(self.backend, index), totals, spread)
+        values, spread = (m and m.at(self.backend, index) for m in (self.values, self.spread))
+        totals = [sums[:, index] for sums in self.totals]
+        return replace(self, values=values, totals=totals, spread=spread)
 
     def attribution(self) -> Attribution:
         """What it says of each coefficient."""
@@ -107,8 +104,9 @@ class Sampled:
         spread = map_bands(self.backend.to_numpy, self.values.variance())
         error = map_bands(lambda v: np.sqrt(v / count), spread)
         covariance = None
-        if self.totals is not None:
-            deviations = self.totals - self.totals.mean(axis=0)
+        if self.totals:
+            totals = np.concatenate(self.totals)
+            deviations = totals - totals.mean(axis=0)
             products = np.einsum("dna,dnb->nab", deviations, deviations)
             covariance = products / (count * (count - 1))
         return Attribution(coefficients, error, covariance, draws)
@@ -180,7 +178,8 @@ def _pulled(problem: GradientProblem, noise: GaussianNoise) -> Iterator[Coeffici
 
 def _mean(backend: Backend, batches: Iterable[Coefficients], additive: bool = True) -> Sampled:
     """The mean of values (draws, N, ...) that come in batches."""
-    moments, totals = None, []
+    moments: Moments | None = None
+    totals: list[np.ndarray] = []
     for values in batches:
         moments = _sum(moments, Moments.of(backend, values))
         if additive:
@@ -188,7 +187,7 @@ def _mean(backend: Backend, batches: Iterable[Coefficients], additive: bool = Tr
             sums = [backend.reduce(b, "sum", range(2, len(b.shape))) for b in bands]
             totals.append(np.stack([backend.to_numpy(s) for s in sums], axis=-1, dtype=np.float64))
     assert moments is not None
-    return Sampled(backend, moments, np.concatenate(totals) if totals else None)
+    return Sampled(backend, moments, totals)
 
 
 def _over_channels(problem: GradientProblem, coefficients: Coefficients) -> Coefficients:

@@ -49,30 +49,18 @@ def smallest(
     exactly; if it comes and goes, the count is one at which it begins to hold."""
     ratios = np.geomspace(1, max(highest, 1), tries + 1).round().astype(int)
     grid = np.unique(np.minimum([0, *ratios], highest))
-    tried = np.broadcast_to(grid, (samples, len(grid)))
-    held = holds(np.arange(samples), tried)
-    found: np.ndarray = np.logical_or.reduce(held, axis=1)
-    low, high = _bracket(np.full(samples, -1), tried, held, np.full(samples, highest))
-    low = np.where(found, low, high)
-    progress, left = progress or Progress(), samples
+    low, high = np.full(samples, -1), np.full(samples, highest + 1)
+    open_, tried = np.arange(samples), np.broadcast_to(grid, (samples, len(grid)))
+    progress = progress or Progress()
     progress.expect(samples)
-    while len(open_ := np.flatnonzero(high - low > 1)):
-        progress.update(left - len(open_))
-        left = len(open_)
-        before, after = low[open_], high[open_]
-        gaps = (after - before)[:, np.newaxis]
+    while len(open_):
+        counts = np.column_stack([low[open_], tried, high[open_]])
+        held = np.column_stack([holds(open_, tried), np.ones(len(open_), bool)])
+        rows, first = np.arange(len(open_)), held.argmax(axis=1)
+        low[open_], high[open_] = counts[rows, first], counts[rows, first + 1]
+        left = np.flatnonzero(high - low > 1)
+        progress.update(len(open_) - len(left))
+        open_, gaps = left, (high - low)[left, np.newaxis]
         parts = gaps * np.arange(1, tries + 1) // (tries + 1)
-        tried = before[:, np.newaxis] + np.clip(parts, 1, gaps - 1)
-        low[open_], high[open_] = _bracket(before, tried, holds(open_, tried), after)
-    progress.update(left)
-    return high, found
-
-
-def _bracket(
-    before: np.ndarray, tried: np.ndarray, held: np.ndarray, after: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The first count that holds, `after` where none of those tried does, and the one before."""
-    counts = np.column_stack([before, tried, after])
-    first = np.column_stack([held, np.ones(len(held), bool)]).argmax(axis=1)
-    rows = np.arange(len(counts))
-    return counts[rows, first], counts[rows, first + 1]
+        tried = low[left, np.newaxis] + np.clip(parts, 1, gaps - 1)
+    return np.minimum(high, highest), high <= highest
