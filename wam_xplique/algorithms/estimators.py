@@ -8,7 +8,7 @@ to the Wavelet Domain (2023).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -143,7 +143,7 @@ def _estimate(
         total[chosen], first[chosen] = problem.estimator(a, b, c), first_order(a, b, c)
     intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
-        intervals = _intervals(problem, problem.confidence, a, b, c, refined)
+        intervals = _intervals(problem, problem.confidence, refined, (a, b, c))
     bounds = np.finfo(np.float64)  # a variance of 0 is of what is constant
     with np.errstate(over="ignore"):
         whole = np.ldexp(variance, 2 * (responses.exponent or 0)).clip(bounds.tiny, bounds.max)
@@ -163,19 +163,16 @@ def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
 
 
 def _intervals(
-    problem: SobolProblem,
-    confidence: float,
-    a: np.ndarray,
-    b: np.ndarray,
-    c: np.ndarray,
-    refined: Refined,
+    problem: SobolProblem, confidence: float, refined: Refined, scores: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bootstrap intervals of the total indices and of the importance of each region. Of the cells
-    not evaluated, those that were drawn from are resampled by their draws; the rest are sure."""
+    """Bootstrap intervals of the total indices and of the importance of each region, from scores of
+    A, B and the cells evaluated. Of the others, those that were drawn from are resampled by their
+    draws; the rest are sure."""
     count = RESAMPLES if problem.estimator is jansen else RESAMPLES // 5
     total = refined.resampled(count, np.random.default_rng([problem.seed, 1]))
-    rows = np.random.default_rng(problem.seed).integers(0, len(a), (count, len(a)))
-    total[:, refined.evaluated] = _resampled(problem.estimator, a, b, c, rows)
+    designs = len(scores[0])
+    rows = np.random.default_rng(problem.seed).integers(0, designs, (count, designs))
+    total[:, refined.evaluated] = _resampled(problem.estimator, rows, *scores)
     ends = (1 - confidence) / 2, (1 + confidence) / 2
     parts = (total, region_importance(total, problem.shares))
     interval, of_regions = (np.quantile(values, ends, axis=0).T for values in parts)
@@ -184,7 +181,7 @@ def _intervals(
 
 
 def _resampled(
-    estimator: Estimator, a: np.ndarray, b: np.ndarray, c: np.ndarray, samples: np.ndarray
+    estimator: Estimator, samples: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray
 ) -> np.ndarray:
     """Total indices (samples, G) over the rows that each sample draws. A sample in which the scores
     hardly vary tells nothing; it has the indices of all rows."""

@@ -131,17 +131,19 @@ def expected_gradients(
     """The mean of the integrated gradients from several baselines, and how far they have converged.
     The steps of an input double until its delta is at most `until`, or would be more than
     `MOST_STEPS`."""
-    ends = [problem.x, *(path.at(problem.x, 0) for path in paths)]
-    at_input, *at_baselines = (_scores(problem, x) for x in ends)
-    added = at_input - np.mean(at_baselines, axis=0)
+    backend = problem.backend
+
+    def scores(x: Tensor) -> np.ndarray:
+        found = problem.batch_size.apply(problem.scores, backend, x, problem.y)
+        return backend.to_numpy(found).astype(np.float64)
+
+    at_baselines = [scores(path.at(problem.x, 0)) for path in paths]
+    added = scores(problem.x) - np.mean(at_baselines, axis=0)
     return first_to_stand(_integrals(problem, paths, added, until), len(added))
 
 
 def _integrals(
-    problem: GradientProblem,
-    paths: Sequence[StraightPath],
-    added: np.ndarray,
-    until: float | None,
+    problem: GradientProblem, paths: Sequence[StraightPath], added: np.ndarray, until: float | None
 ) -> Iterator[tuple[Attribution, np.ndarray]]:
     """Expected gradients, whose sum shall be `added`, by ever more steps, and which may stand."""
     backend = problem.backend
@@ -161,13 +163,6 @@ def _integrals(
         left = np.flatnonzero(~stands)
         problem, added = problem.at(left), added[left]
         paths = [replace(path.at_inputs(backend, left), steps=steps) for path in paths]
-
-
-def _scores(problem: GradientProblem, x: Tensor) -> np.ndarray:
-    """The scores (N,) of inputs, in double precision."""
-    assert problem.scores is not None
-    scores = problem.batch_size.apply(problem.scores, problem.backend, x, problem.y)
-    return problem.backend.to_numpy(scores).astype(np.float64)
 
 
 def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Gradients:

@@ -262,7 +262,7 @@ def _stepped(
     beta1, beta2 = BETAS
 
     def of(number: int, band: Tensor) -> Tensor:
-        return _column(backend, rates[:, number], band)
+        return rates[(slice(None), number, *(None,) * (len(band.shape) - 1))]
 
     slopes = map_bands(lambda pull: of(0, pull) - of(4, pull) * pull, pulls)
     first = map_bands(lambda m, s: beta1 * m + (1 - beta1) * s, first, slopes)
@@ -288,15 +288,10 @@ def _chosen(
     taken = backend.asarray(better.astype(np.float32), like=mask[0])
 
     def chosen(new: Tensor, old: Tensor) -> Tensor:
-        here = _column(backend, taken, new)
+        here = taken[(..., *(None,) * (len(new.shape) - 1))]
         return here * new + (1 - here) * old
 
     return map_bands(chosen, mask, best)
-
-
-def _column(backend: Backend, values: Tensor, band: Tensor) -> Tensor:
-    """Values (N,) that broadcast over a band."""
-    return backend.reshape(values, (-1, *(1,) * (len(band.shape) - 1)))
 
 
 def _finite(scores: np.ndarray, start: int, step: int) -> np.ndarray:

@@ -92,7 +92,7 @@ def refine(
     the rows not known of these are estimated, without bias in the sum over each region, from pairs
     of cell and row drawn where changes are expected (Hansen and Hurwitz, On the theory of sampling
     from finite populations, 1943)."""
-    search = _Search(responses, roots, design, energy)
+    search = _Search(responses, *design, energy)
     rounds = 2 + max(map(_depth, roots))
     asked, draws = search.close(roots), DRAWS
     if limit >= 1:
@@ -137,14 +137,7 @@ class _Node:
 class _Search:
     """The groups that were opened, and those that are closed, which together hold all cells."""
 
-    def __init__(
-        self,
-        responses: Responses,
-        roots: Sequence[Group],
-        design: tuple[np.ndarray, np.ndarray],
-        energy: np.ndarray,
-    ):
-        a, b = design
+    def __init__(self, responses: Responses, a: np.ndarray, b: np.ndarray, energy: np.ndarray):
         self.responses, self.rows = responses, len(a)
         # A little for each cell, so that none without energy divides by zero.
         self.energy = energy / max(energy.sum(), np.finfo(float).tiny) + 1e-12
@@ -194,10 +187,8 @@ class _Search:
         low, high = 1e-12, 1e12
         for _ in range(64):
             middle = np.sqrt(low * high)
-            if self._counts(self.closed, middle).sum() <= forwards:
-                high = middle
-            else:
-                low = middle
+            fits = self._counts(self.closed, middle).sum() <= forwards
+            low, high = (low, middle) if fits else (middle, high)
         return high
 
     def result(self, regions: np.ndarray, draws: int, random: np.random.Generator) -> Refinement:

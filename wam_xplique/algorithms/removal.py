@@ -1,10 +1,12 @@
 """
-How faithful an explanation is: the scores of inputs whose coefficients are removed or inserted.
+Scores of inputs whose coefficients are removed or inserted: how faithful an explanation is, and how
+few coefficients decide a prediction.
 
 Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), equations 4 to 10. Petsiuk & al., RISE: Randomized Input Sampling for Explanation of
-Black-box Models (2018). Bhatt & al., Evaluating and Aggregating Feature-based Model Explanations
-(2020).
+(2025), equations 4 to 10 and appendix C.2. Kasmi & al., Assessment of the Reliability of a Model's
+Decision by Generalizing Attribution to the Wavelet Domain (2023), section 4.2 and appendix B.3.
+Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018). Bhatt &
+al., Evaluating and Aggregating Feature-based Model Explanations (2020).
 
 The features are cells of coefficients, single ones most often. A feature that is removed has the
 baseline's coefficients.
@@ -14,13 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..backends import Backend, Tensor
 from ..coefficients import map_bands
+from .batching import Progress
 from .cells import cell_sums
 from .estimators import RESOLUTION, rank_correlations
 from .masking import MaskedScorer, MaskingProblem, Transform, deviations, of_each
@@ -91,21 +94,6 @@ def insertion_curves(problem: MaskingProblem, places: np.ndarray, counts: np.nda
 def area_under(curves: np.ndarray) -> np.ndarray:
     """The area (N,) under each curve by the trapezoidal rule, its width being 1 (eq. 7)."""
     return (curves[:, :-1] + curves[:, 1:]).mean(axis=1) / 2
-
-
-def without_most_important(
-    problem: MaskingProblem, places: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
-    """The scores (N, 2) of the inputs, and of what is left without the first `counts` (N,)."""
-    return deletion_curves(problem, places, np.stack([np.zeros_like(counts), counts], axis=1))
-
-
-def most_important_alone(
-    problem: MaskingProblem, places: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
-    """The scores (N, 2) of the inputs, and of the first `counts` (N,) features alone."""
-    whole = np.full_like(counts, places.shape[1])
-    return insertion_curves(problem, places, np.stack([whole, counts], axis=1))
 
 
 def matched_scores(problem: MaskingProblem, places: np.ndarray) -> np.ndarray:
@@ -242,3 +230,53 @@ def _combined(
     if isinstance(baseline, float):
         return x + baseline if baseline else x
     return x + of_batch(baseline)
+
+
+DECISIVE = {"sufficient": (keep_first, np.equal), "necessary": (remove_first, np.not_equal)}
+"""By kind, what becomes of the first features, and how the prediction compares with the class."""
+
+
+def decisive_counts(
+    kind: str, problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many (N,) of the first features are enough to be predicted as a class ("sufficient"), or
+    are removed before the prediction is another ("necessary"), and whether any are. `places`
+    (N, K) has the order of importance; the scores are the numbers of the classes."""
+    change, compare = DECISIVE[kind]
+
+    def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        kept = change(places[samples], counts)
+        asked = replace(problem.at(samples), progress=Progress())  # which counts no forwards
+        predicted = perturbed_scores(asked, kept, counts.shape[1])
+        return compare(predicted, classes[samples, np.newaxis])
+
+    return smallest(holds, len(places), places.shape[1], tries, problem.progress)
+
+
+def smallest(
+    holds: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    samples: int,
+    highest: int,
+    tries: int,
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest count (N,) at which something holds, and whether it does: `holds(samples,
+    counts)` tells it of counts (B, S) of B samples. By bisection into `tries` + 1 parts; a first
+    round looks in even ratios. What holds from one count on is found exactly; if it comes and goes,
+    the count is one at which it begins to hold."""
+    ratios = np.geomspace(1, max(highest, 1), tries + 1).round().astype(int)
+    grid = np.unique(np.minimum([0, *ratios], highest))
+    low, high = np.full(samples, -1), np.full(samples, highest + 1)
+    open_, tried = np.arange(samples), np.broadcast_to(grid, (samples, len(grid)))
+    progress.expect(samples)
+    while len(open_):
+        counts = np.column_stack([low[open_], tried, high[open_]])
+        held = np.column_stack([holds(open_, tried), np.ones(len(open_), bool)])
+        rows, first = np.arange(len(open_)), held.argmax(axis=1)
+        low[open_], high[open_] = counts[rows, first], counts[rows, first + 1]
+        left = np.flatnonzero(high - low > 1)
+        progress.update(len(open_) - len(left))
+        open_, gaps = left, (high - low)[left, np.newaxis]
+        parts = gaps * np.arange(1, tries + 1) // (tries + 1)
+        tried = low[left, np.newaxis] + np.clip(parts, 1, gaps - 1)
+    return np.minimum(high, highest), high <= highest

@@ -50,7 +50,6 @@ class Moments:
         return cls(len(values[0]), mean, squares)
 
     def __add__(self, other: Moments) -> Moments:
-        """The moments of both."""
         count = self.count + other.count
         shift = map_bands(lambda a, b: b - a, self.mean, other.mean)
         part = other.count / count
@@ -65,7 +64,6 @@ class Moments:
         return map_bands(lambda s: s / (self.count - 1), self.squares)
 
     def at(self, backend: Backend, index: np.ndarray) -> Moments:
-        """The moments of the inputs at `index`."""
         mean, squares = (
             map_bands(lambda b: backend.rows(b, index), bands)
             for bands in (self.mean, self.squares)
@@ -83,12 +81,10 @@ class Sampled:
     spread: Moments | None = None  # of the gradients, where their variance is the statistic
 
     def __add__(self, other: Sampled) -> Sampled:
-        """The statistic of the draws of both."""
         values, spread = self.values + other.values, _sum(self.spread, other.spread)
         return Sampled(self.backend, values, self.totals + other.totals, spread)
 
     def at(self, index: np.ndarray) -> Sampled:
-        """The statistic of the inputs at `index`."""
         values, spread = (m and m.at(self.backend, index) for m in (self.values, self.spread))
         totals = [sums[:, index] for sums in self.totals]
         return replace(self, values=values, totals=totals, spread=spread)
@@ -130,9 +126,12 @@ def smooth_grad(
         if average == "gradient":
             return _over_channels(problem, pulled)
         magnitudes = _over_channels(problem, map_bands(abs, pulled))
-        if normalize is None:
-            return magnitudes
-        return _on_wavelets(lambda band: _divided(problem.backend, band), magnitudes)
+        return magnitudes if normalize is None else _on_wavelets(divided, magnitudes)
+
+    def divided(band: Tensor) -> Tensor:
+        backend, axes = problem.backend, range(2, len(band.shape))
+        largest = backend.reduce(band, "max", axes, keepdims=True)
+        return band / backend.clip(largest, _TINY, float("inf"))
 
     return _mean(problem.backend, map(value, _pulled(problem, noise)), average == "magnitude")
 
@@ -201,12 +200,6 @@ def _on_wavelets(function: Callable[[Tensor], Tensor], coefficients: Coefficient
     """Apply `function` to each band, but not to what a front end made."""
     changed = {name: function(band) for name, band in of_wavelets(coefficients).items()}
     return unflatten({**flatten(coefficients), **changed})
-
-
-def _divided(backend: Backend, band: Tensor) -> Tensor:
-    """A band of magnitudes, each input's and draw's divided by the largest; 0 where all are."""
-    largest = backend.reduce(band, "max", range(2, len(band.shape)), keepdims=True)
-    return band / backend.clip(largest, _TINY, float("inf"))
 
 
 def scale_errors(found: Attribution, ndim: int) -> np.ndarray | None:

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import HELD, count_cells
-from ..algorithms.removal import perturbed_inputs, ranks
-from ..algorithms.sufficiency import DECISIVE, decisive_counts
+from ..algorithms.removal import DECISIVE, decisive_counts, perturbed_inputs, ranks
 from ..checks import check_integer
 from ..inputs import as_labels
 from ..metrics import InputFidelity
