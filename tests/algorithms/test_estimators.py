@@ -17,6 +17,8 @@ from xplique.attributions.global_sensitivity_analysis import JansenEstimator
 from wam_xplique.algorithms.estimators import Estimate, SobolProblem, estimate, first_order, jansen
 from wam_xplique.indices import region_importance
 
+from .helpers import driven, masks_at, sobol, uniform
+
 # --- functions of independent uniform masks, and their indices -----------------------------
 
 WEIGHTS = np.array([1.0, -2.0, 0.5, 3.0])
@@ -82,16 +84,6 @@ each_function = pytest.mark.parametrize(
 Scores = Callable[[np.ndarray], np.ndarray]
 
 
-def uniform(seed: int, cells: int) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
-    """A design of independent points, which begins alike whatever its size."""
-    return lambda rows: np.split(np.random.default_rng(seed).random((rows, 2 * cells)), 2, axis=1)
-
-
-def sobol(seed: int, cells: int) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
-    sampler = scipy.stats.qmc.Sobol
-    return lambda rows: np.split(sampler(2 * cells, seed=seed).random(rows), 2, axis=1)
-
-
 class Answers:
     """Answers an estimate's questions with a function of the masks, by default the g-function;
     notes each point asked for."""
@@ -110,25 +102,14 @@ class Answers:
             nb_design=nb_design,
             **options,
         )
-        asking = estimate(problem, [np.ones(self.cells)])
-        points = next(asking)
-        while True:
-            try:
-                points = asking.send(self._answer(points))
-            except StopIteration as stop:
-                return stop.value
+        return driven(estimate(problem, [np.ones(self.cells)]), self._answer)
 
     def _answer(self, points: list[Any]) -> np.ndarray:
         self.questions += 1
-        masks = []
         for cells, rows in points:
-            a, b = self.design(1 + max(rows))
-            part = a[rows]
-            part[:, cells] = b[rows][:, cells]
-            masks.append(part)
-            group = tuple(cells.tolist())
-            self.asked += [(group, row) for row in rows.tolist()]
-        return self.scores(np.concatenate(masks))
+            self.asked += [(tuple(cells.tolist()), row) for row in rows.tolist()]
+        design = self.design(1 + max(max(rows) for _, rows in points))
+        return self.scores(masks_at(points, *design))
 
 
 def on_arrays(function: Callable[[Any, Any], Any]) -> Scores:

@@ -25,6 +25,8 @@ from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import WaveletTransform, map_bands
 from wam_xplique.fourier import FourierTransform
 
+from .helpers import masks_at
+
 BACKENDS = ("numpy", "tensorflow", "torch")
 SHAPE, CELLS, ROWS = (3, 8, 8, 2), 16, 8
 BLOCKS = grid((8, 8), 4)
@@ -114,18 +116,6 @@ def some_points(seed: int = 0) -> list[Points]:
     ]
 
 
-def masks(points: list[Points], a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The mask of each point, written out."""
-    rows = []
-    for cells, numbers in points:
-        for number in numbers:
-            mask = a[number].copy()
-            for cell in cells:
-                mask[cell] = b[number, cell]
-            rows.append(mask)
-    return np.stack(rows)
-
-
 def asks(*questions: list[Points]) -> Callable[[Any], Iterator[list[Points]]]:
     """Asks the questions one after the other and returns all answers."""
 
@@ -165,7 +155,7 @@ def test_a_point_is_a_row_of_a_with_columns_from_b(framework):
     recorder = Recorder(framework)
     points = some_points()
     solve(make(framework, recorder), design, [asks(points)] * 3, together=1)
-    expected = masks(points, *matrices())[:, BLOCKS][..., np.newaxis]
+    expected = masks_at(points, *matrices())[:, BLOCKS][..., np.newaxis]
     images = recorder.images.reshape(3, -1, *SHAPE[1:])
     for x, actual in zip(inputs(), images, strict=True):
         np.testing.assert_allclose(actual, x * expected, rtol=1e-6)
@@ -203,7 +193,7 @@ def test_wavelet_coefficients_are_masked_as_by_pywavelets(
         expected = []
         for image in x.astype(float):
             z = pywt.wavedecn(image, "db2", mode, 2, axes=(0, 1))
-            for mask in masks(points, a, b):
+            for mask in masks_at(points, a, b):
                 padded = np.append(mask, 1)  # of HELD
                 masked = map_bands(lambda band, c, m=padded: band * m[c][..., np.newaxis], z, cells)
                 expected.append(pywt.waverecn(masked, "db2", mode, axes=(0, 1))[:16, :13])
@@ -229,7 +219,7 @@ def test_spectra_are_masked_as_by_the_full_transform(framework, size):
     )
     solve(problem, lambda rows: (a, b), [asks(points)], together=1)
     whole = np.fft.fft2(x, axes=(1, 2))
-    mask = masks(points, a, b)[:, np.fft.ifftshift(cells)][..., np.newaxis]
+    mask = masks_at(points, a, b)[:, np.fft.ifftshift(cells)][..., np.newaxis]
     expected = np.fft.ifft2(whole * mask, axes=(1, 2)).real
     np.testing.assert_allclose(recorder.images, expected, atol=1e-5)
 
@@ -258,7 +248,7 @@ def test_perturbed_inputs_share_inverse_transforms(framework, points, most):
     problem = make(framework, recorder, batch_size=None, transform=Counting())
     solve(problem, design, [asks(points)] + [asks([Points(NONE, np.arange(1))])] * 2, 1)
     assert inverted[0] == most
-    expected = masks(points, *matrices())[:, BLOCKS][..., np.newaxis]
+    expected = masks_at(points, *matrices())[:, BLOCKS][..., np.newaxis]
     np.testing.assert_allclose(recorder.calls[0], inputs()[0] * expected, rtol=1e-6)
 
 
@@ -281,7 +271,7 @@ def test_scores_come_back_to_those_who_asked_in_their_order(framework):
     results = run(make(framework, Recorder(framework)))
     for i, (x, weight, result) in enumerate(zip(inputs(), (1, 2, -1), results, strict=True)):
         points = [*some_points(i), *some_points(i + 9)]
-        perturbed = x * masks(points, *matrices())[:, BLOCKS][..., np.newaxis]
+        perturbed = x * masks_at(points, *matrices())[:, BLOCKS][..., np.newaxis]
         weights = np.linspace(-1, 2, x.size).reshape(x.shape)
         expected = np.tanh((perturbed**2 * weights).mean(axis=(1, 2, 3))) * weight
         assert result.dtype == np.float64
