@@ -155,10 +155,10 @@ def _estimate(
 def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
     """The estimate where the scores do not vary."""
     zeros = np.zeros(problem.shares.shape[1])
-    intervals: list[np.ndarray | None] = [None, None]
+    intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
         of_regions = region_importance(zeros, problem.shares)
-        intervals = [np.stack([values, values], axis=-1) for values in (zeros, of_regions)]
+        intervals = np.stack([zeros] * 2, axis=-1), np.stack([of_regions] * 2, axis=-1)
     return Estimate(zeros, zeros, *intervals, np.ones(len(zeros), bool), 0.0, rows, forwards)
 
 

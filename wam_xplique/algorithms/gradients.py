@@ -134,6 +134,7 @@ def expected_gradients(
     backend = problem.backend
 
     def scores(x: Tensor) -> np.ndarray:
+        assert problem.scores is not None
         found = problem.batch_size.apply(problem.scores, backend, x, problem.y)
         return backend.to_numpy(found).astype(np.float64)
 

@@ -138,14 +138,11 @@ def _minimize(problem: MinimalProblem) -> Minimum:
         )
         norm = backend.to_numpy(sums) / features
     images = transform.inverse(map_bands(lambda m, z: m * z, best, z), shape)
-    curves = (np.stack(curve, axis=1) for curve in search.curves)
-    return Minimum(
-        map_bands(backend.to_numpy, best),
-        backend.to_numpy(images),
-        *(np.pad(curve, ((0, 0), (0, most - step)), mode="edge") for curve in curves),
-        search.best,
-        search.steps,
-    )
+    left = ((0, 0), (0, most - step))
+    curves = (np.pad(np.stack(curve, axis=1), left, mode="edge") for curve in search.curves)
+    mask = map_bands(backend.to_numpy, best)
+    found: Any = (mask, backend.to_numpy(images), *curves, search.best, search.steps)
+    return Minimum(*found)
 
 
 class _Search:

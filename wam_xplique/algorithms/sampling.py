@@ -85,7 +85,8 @@ class Sampled:
         return Sampled(self.backend, values, self.totals + other.totals, spread)
 
     def at(self, index: np.ndarray) -> Sampled:
-        values, spread = (m and m.at(self.backend, index) for m in (self.values, self.spread))
+        values = self.values.at(self.backend, index)
+        spread = self.spread and self.spread.at(self.backend, index)
         totals = [sums[:, index] for sums in self.totals]
         return replace(self, values=values, totals=totals, spread=spread)
 
@@ -265,6 +266,7 @@ def _stands(
         error, size = (np.linalg.norm(v.astype(np.float64), axis=1) for v in (errors, values))
         stands |= error <= until["standard_error"] * size
     if "rank_correlation" in until and halves is not None:
-        between = rank_correlations(*(rows(half)[0] for half in halves), constant=1)
+        one, other = (rows(half)[0] for half in halves)
+        between = rank_correlations(one, other, constant=1)
         stands |= 2 * between >= until["rank_correlation"] * (1 + between)
     return stands
