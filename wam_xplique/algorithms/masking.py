@@ -116,13 +116,11 @@ class Points(NamedTuple):
     rows: np.ndarray
 
 
+# Asks for the scores at points, is sent them in one array, and returns a result.
 ScoreRequests = Generator[list[Points], np.ndarray, Any]
-"""Asks for the scores at points, is sent them in one array, and returns a result."""
-
-_Point = tuple[int, np.ndarray, int]  # the number of an input, columns from B, a row
-
+# design(rows): at least as many rows of A and of B, arrays (rows, cells) in [0, 1].
 Design = Callable[[int], tuple[np.ndarray, np.ndarray]]
-"""``design(rows)``: at least as many rows of A and of B, arrays (rows, cells) in [0, 1]."""
+_Point = tuple[int, np.ndarray, int]  # the number of an input, columns from B, a row
 
 
 class Responses:
