@@ -28,7 +28,7 @@ from wam_xplique.algorithms.cells import (
     shares,
     wavelet_cells,
 )
-from wam_xplique.coefficients import WaveletTransform
+from wam_xplique.coefficients import WaveletTransform, flatten, map_bands
 
 TRANSFORMS = {  # (shape, wavelet, mode, level, grid size)
     "signal": ((64,), "haar", "periodization", 3, 8),
@@ -42,12 +42,18 @@ TRANSFORMS = {  # (shape, wavelet, mode, level, grid size)
     "odd volume": ((13, 16, 11), "haar", "zero", 1, 3),
 }
 
-each_transform = pytest.mark.parametrize(
-    ("shape", "wavelet", "mode", "level", "size"), TRANSFORMS.values(), ids=TRANSFORMS
-)
 each_partition = pytest.mark.parametrize("partition", PARTITIONS)
 each_perturbation = pytest.mark.parametrize("perturbation", PERTURBATIONS)
-held_or_not = pytest.mark.parametrize("approximation", [False, True], ids=["held", "perturbed"])
+
+
+@pytest.fixture(params=TRANSFORMS.values(), ids=TRANSFORMS)
+def how(request):
+    return request.param
+
+
+@pytest.fixture(params=[False, True], ids=["held", "perturbed"])
+def approximation(request):
+    return request.param
 
 
 def make(
@@ -63,9 +69,13 @@ def make(
     return wavelet_cells(transform, shape, partition, size, approximation)
 
 
+@pytest.fixture(params=PARTITIONS)
+def cells(how, request, approximation):
+    return make(*how, request.param, approximation)
+
+
 def bands(cells: list[Any]) -> list[np.ndarray]:
-    """All bands, approximation first, in the order of PyWavelets' keys."""
-    return [cells[0], *(band for level in cells[1:] for band in level.values())]
+    return list(flatten(cells).values())
 
 
 def live(band: np.ndarray) -> set[int]:
@@ -73,42 +83,26 @@ def live(band: np.ndarray) -> set[int]:
     return set(np.unique(band).tolist()) - {HELD}
 
 
-def sizes(cells: list[Any]) -> np.ndarray:
-    """How many coefficients each cell has, counted one by one."""
-    counts = np.zeros(count_cells(cells))
-    for band in bands(cells):
-        for cell in band.ravel():
-            if cell != HELD:
-                counts[cell] += 1
-    return counts
-
-
 # --- wavelet cells -------------------------------------------------------------------------
 
 
-@each_transform
-@each_partition
-@held_or_not
 def test_every_coefficient_that_is_not_held_is_in_a_cell_numbered_without_gaps(
-    shape, wavelet, mode, level, size, partition, approximation
+    how, cells, approximation
 ):
-    cells = make(shape, wavelet, mode, level, size, partition, approximation)
+    shape, wavelet, mode, level, _ = how
     z = pywt.wavedecn(np.zeros(shape), wavelet, mode, level)
     assert [band.shape for band in bands(cells)] == [band.shape for band in bands(z)]
-    details = np.concatenate([band.ravel() for band in bands(cells)[1:]])
-    assert details.min() >= 0
+    assert all((band >= 0).all() for band in bands(cells)[1:])
     assert (cells[0] == HELD).all() if not approximation else (cells[0] >= 0).all()
     numbers = set.union(*map(live, bands(cells)))
     assert numbers == set(range(count_cells(cells)))
 
 
-@each_transform
-@held_or_not
 def test_the_mosaic_is_a_nearest_enlargement_of_the_grid_over_pywavelets_packing(
-    shape, wavelet, mode, level, size, approximation
+    how, approximation
 ):
     """Cells share a number exactly where `tf.image.resize` repeats an entry of the grid."""
-    cells = make(shape, wavelet, mode, level, size, "mosaic", approximation)
+    (shape, *_, size), cells = how, make(*how, "mosaic", approximation)
     packed, _ = pywt.coeffs_to_array(cells, padding=HELD)
     expected = np.arange(size ** len(shape), dtype=np.float32).reshape([size] * len(shape))
     for axis, length in enumerate(packed.shape):
@@ -139,13 +133,9 @@ def test_cells_inside_a_held_approximation_take_no_number():
 def test_without_levels_the_grid_lies_over_the_input_itself(partition):
     cells = make((12, 8), level=0, size=4, partition=partition, approximation=True)
     assert len(cells) == 1
-    expected = {
-        "mosaic": np.kron(np.arange(16).reshape(4, 4), np.ones((3, 2))),
-        "subband": np.kron(np.arange(16).reshape(4, 4), np.ones((3, 2))),
-        "band": np.zeros((12, 8)),
-        "scale": np.zeros((12, 8)),
-    }
-    np.testing.assert_array_equal(cells[0], expected[partition])
+    grid_over = np.kron(np.arange(16).reshape(4, 4), np.ones((3, 2)))
+    expected = grid_over if partition in ("mosaic", "subband") else np.zeros((12, 8))
+    np.testing.assert_array_equal(cells[0], expected)
 
 
 @each_partition
@@ -155,72 +145,47 @@ def test_nothing_is_left_without_levels_where_the_approximation_is_held(partitio
         make(shape, level=0, size=2, partition=partition)
 
 
-@each_transform
-@held_or_not
 @pytest.mark.parametrize("partition", ["subband", "band", "scale"])
-def test_no_cell_but_of_the_mosaic_mixes_levels(
-    shape, wavelet, mode, level, size, partition, approximation
-):
-    cells = make(shape, wavelet, mode, level, size, partition, approximation)
-    parts = level_shares(cells)
+def test_no_cell_but_of_the_mosaic_mixes_levels(how, partition, approximation):
+    parts = level_shares(make(*how, partition, approximation))
     assert set(np.unique(parts)) == {0.0, 1.0}
     np.testing.assert_array_equal(parts.sum(axis=0), 1)
 
 
-@each_transform
-@held_or_not
-def test_subbands_have_equally_many_cells_about_as_many_in_all_as_the_mosaic(
-    shape, wavelet, mode, level, size, approximation
+def test_subbands_have_equally_many_even_cells_about_as_many_in_all_as_the_mosaic(
+    how, approximation
 ):
-    cells = make(shape, wavelet, mode, level, size, "subband", approximation)
+    (shape, *_, size), cells = how, make(*how, "subband", approximation)
     chosen = bands(cells)[0 if approximation else 1 :]
-    counts = {len(live(band)) for band in chosen}
-    assert len(counts) == 1
-    side = round(counts.pop() ** (1 / len(shape)))
+    (count,) = {len(live(band)) for band in chosen}
+    side = round(count ** (1 / len(shape)))
     assert side ** len(shape) * len(chosen) <= size ** len(shape)
     assert (side + 1) ** len(shape) * len(chosen) > size ** len(shape)
-
-
-@each_transform
-@held_or_not
-def test_subbands_share_no_cell(shape, wavelet, mode, level, size, approximation):
-    for partition in ("subband", "band"):
-        cells = make(shape, wavelet, mode, level, size, partition, approximation)
-        together = [cell for band in bands(cells) for cell in live(band)]
-        assert len(together) == len(set(together)) == count_cells(cells)
-
-
-@each_transform
-@held_or_not
-def test_a_subband_is_a_grid_of_cells_as_even_as_can_be(
-    shape, wavelet, mode, level, size, approximation
-):
-    cells = make(shape, wavelet, mode, level, size, "subband", approximation)
-    for band in bands(cells)[0 if approximation else 1 :]:
+    for band in chosen:
         for axis in range(band.ndim):
             line = np.moveaxis(band, axis, 0).reshape(band.shape[axis], -1)[:, 0]
-            lengths = np.unique(line, return_counts=True)[1]
-            assert np.ptp(lengths) <= 1
+            assert np.ptp(np.unique(line, return_counts=True)[1]) <= 1
 
 
-@each_transform
-@held_or_not
-def test_a_band_is_one_cell_and_a_scale_is_all_bands_of_a_level(
-    shape, wavelet, mode, level, size, approximation
-):
-    arguments = (shape, wavelet, mode, level, size)
-    by_band = make(*arguments, "band", approximation)
+@pytest.mark.parametrize("partition", ["subband", "band"])
+def test_subbands_share_no_cell(how, partition, approximation):
+    cells = make(*how, partition, approximation)
+    together = [cell for band in bands(cells) for cell in live(band)]
+    assert len(together) == len(set(together)) == count_cells(cells)
+
+
+def test_a_band_is_one_cell_and_a_scale_is_all_bands_of_a_level(how, approximation):
+    by_band = make(*how, "band", approximation)
     assert [len(live(b)) for b in bands(by_band)[1:]] == [1] * (len(bands(by_band)) - 1)
-    by_scale = make(*arguments, "scale", approximation)
-    assert count_cells(by_scale) == level + approximation
+    by_scale = make(*how, "scale", approximation)
+    assert count_cells(by_scale) == len(by_scale) - 1 + approximation
     for index, details in enumerate(by_scale[1:]):
         assert {cell for band in details.values() for cell in live(band)} == {index + approximation}
 
 
-@pytest.mark.parametrize("partition", ["mosaic", "subband", "band", "scale"])
+@each_partition
 def test_one_cell_is_the_smallest_grid(partition):
-    cells = make((16,), level=1, size=1, partition=partition)
-    assert count_cells(cells) == 1
+    assert count_cells(make((16,), level=1, size=1, partition=partition)) == 1
 
 
 @pytest.mark.parametrize(("shape", "largest"), [((16, 24), 16), ((9,), 10)])
@@ -234,16 +199,18 @@ def test_a_mosaic_finer_than_the_coefficients_is_refused(shape, largest):
         make(shape, mode="symmetric", level=1, size=largest + 1)
 
 
-@pytest.mark.parametrize("approximation", [False, True])
 def test_the_least_and_the_greatest_grid_of_subbands_are_named_and_possible(approximation):
+    def subbands(size: int) -> None:
+        make((32, 32), size=size, partition="subband", approximation=approximation)
+
     with pytest.raises(ValueError, match=r"grid_size=1 does not.*between \d+ and \d+") as raised:
-        make((32, 32), size=1, partition="subband", approximation=approximation)
+        subbands(1)
     lowest, highest = map(int, str(raised.value).rstrip(".").split("between ")[1].split(" and "))
     for size in (lowest, highest):
-        make((32, 32), size=size, partition="subband", approximation=approximation)
+        subbands(size)
     for size in (lowest - 1, highest + 1):
         with pytest.raises(ValueError, match=f"grid_size={size}"):
-            make((32, 32), size=size, partition="subband", approximation=approximation)
+            subbands(size)
 
 
 # --- the grid ------------------------------------------------------------------------------
@@ -260,11 +227,9 @@ def test_a_grid_is_as_even_as_can_be_and_keeps_the_order(shape, count):
     assert cells.shape == tuple(shape)
     places = np.unravel_index(cells, [count] * len(shape))
     for axis, place in enumerate(places):
-        line = np.moveaxis(place, axis, 0)
-        assert (
-            line == line.reshape(len(line), -1)[:, :1].reshape(-1, *[1] * (place.ndim - 1))
-        ).all()
-        line = line.reshape(len(line), -1)[:, 0]
+        lines = np.moveaxis(place, axis, 0).reshape(place.shape[axis], -1)
+        line = lines[:, 0]
+        np.testing.assert_array_equal(lines.T, np.broadcast_to(line, lines.T.shape))
         assert set(np.diff(line)) <= {0, 1}
         lengths = np.bincount(line, minlength=count)
         assert lengths.min() >= 1
@@ -294,38 +259,32 @@ def test_numbers_are_dense_and_keep_their_order(cells):
 # --- sums and shares -----------------------------------------------------------------------
 
 
-@each_transform
-@each_partition
-@held_or_not
-def test_cell_sums_add_the_values_of_each_cell(
-    shape, wavelet, mode, level, size, partition, approximation
-):
-    cells = make(shape, wavelet, mode, level, size, partition, approximation)
+def test_cell_sums_add_the_values_of_each_cell(cells):
     rng = np.random.default_rng(0)
-    values = [rng.random(cells[0].shape)]
-    values += [{key: rng.random(band.shape) for key, band in d.items()} for d in cells[1:]]
+    values = map_bands(lambda band: rng.random(band.shape), cells)
     expected = np.zeros(count_cells(cells))
     for band, weights in zip(bands(cells), bands(values), strict=True):
         np.add.at(expected, band[band != HELD], weights[band != HELD])
     np.testing.assert_allclose(cell_sums(cells, values), expected)
 
 
-@each_transform
-@each_partition
-@held_or_not
-def test_shares_of_the_levels_are_areas_and_sum_to_one(
-    shape, wavelet, mode, level, size, partition, approximation
-):
-    cells = make(shape, wavelet, mode, level, size, partition, approximation)
+def test_cell_sums_add_the_values_of_all_channels():
+    cells = [np.array([[[0], [1]], [[1], [HELD]]])]
+    z = np.arange(12.0).reshape(2, 2, 3)
+    np.testing.assert_array_equal(
+        cell_sums(cells, [z]), [z[0, 0].sum(), z[0, 1].sum() + z[1, 0].sum()]
+    )
+
+
+def test_shares_of_the_levels_are_areas_and_sum_to_one(cells, approximation):
     parts = level_shares(cells)
-    assert parts.shape == (level + 1, count_cells(cells))
     np.testing.assert_allclose(parts.sum(axis=0), 1)
-    expected = np.zeros_like(parts)
+    expected = np.zeros((len(cells), count_cells(cells)))
     regions = [[cells[0]], *(list(details.values()) for details in cells[1:])]
     for index, region in enumerate(regions):
         for band in region:
             np.add.at(expected[index], band[band != HELD], 1)
-    np.testing.assert_allclose(parts, expected / sizes(cells))
+    np.testing.assert_allclose(parts, expected / expected.sum(axis=0))
     assert approximation or not parts[0].any()
 
 
@@ -347,11 +306,10 @@ def test_shares_take_parts_of_coefficients():
 # --- the tree ------------------------------------------------------------------------------
 
 
-def leaves(group: Group) -> Iterator[Group]:
-    if not group.children:
-        yield group
-    for child in group.children:
-        yield from leaves(child)
+def single_cells(groups: list[Group]) -> list[int]:
+    single = [leaf.cells for group in groups for leaf in group.leaves()]
+    assert all(len(cell) == 1 for cell in single)
+    return sorted(np.concatenate(single))
 
 
 def all_groups(groups: list[Group]) -> Iterator[Group]:
@@ -360,17 +318,9 @@ def all_groups(groups: list[Group]) -> Iterator[Group]:
         yield from all_groups(list(group.children))
 
 
-@each_transform
-@each_partition
-@held_or_not
-def test_the_leaves_of_the_tree_are_the_cells_and_children_part_their_parents(
-    shape, wavelet, mode, level, size, partition, approximation
-):
-    cells = make(shape, wavelet, mode, level, size, partition, approximation)
+def test_the_leaves_of_the_tree_are_the_cells_and_children_part_their_parents(cells):
     tree = group_tree(cells)
-    single = [leaf.cells for root in tree for leaf in leaves(root)]
-    assert all(len(cell) == 1 for cell in single)
-    assert sorted(np.concatenate(single)) == list(range(count_cells(cells)))
+    assert single_cells(tree) == list(range(count_cells(cells)))
     for group in all_groups(tree):
         if group.children:
             assert len(group.children) > 1
@@ -378,23 +328,19 @@ def test_the_leaves_of_the_tree_are_the_cells_and_children_part_their_parents(
             assert sorted(parts) == sorted(group.cells)
 
 
-@each_transform
 @each_partition
-@held_or_not
 def test_each_root_of_the_tree_is_the_cells_that_lie_mostly_in_one_band(
-    shape, wavelet, mode, level, size, partition, approximation
+    how, partition, approximation
 ):
-    cells = make(shape, wavelet, mode, level, size, partition, approximation)
-    area = np.array(
-        [[np.sum(band == cell) for cell in range(count_cells(cells))] for band in bands(cells)]
-    )
-    for root in group_tree(cells):
-        most = area[:, root.cells] == area[:, root.cells].max(axis=0)
+    cells = make(*how, partition, approximation)
+    numbers, roots = np.arange(count_cells(cells)), [root.cells for root in group_tree(cells)]
+    area = np.stack([np.sum(band.reshape(-1, 1) == numbers, axis=0) for band in bands(cells)])
+    for root in roots:
+        most = area[:, root] == area[:, root].max(axis=0)
         assert most.all(axis=1).any(), "no band has most of every cell of the root"
         if partition in ("subband", "band"):
-            assert (area[:, root.cells] > 0).any(axis=1).sum() == 1
-    roots = [root.cells for root in group_tree(cells)]
-    assert len(np.concatenate(roots)) == count_cells(cells)
+            assert (area[:, root] > 0).any(axis=1).sum() == 1
+    assert len(np.concatenate(roots)) == len(numbers)
 
 
 def test_a_bands_cells_are_parted_by_place():
@@ -412,8 +358,7 @@ def test_a_bands_cells_are_parted_by_place():
 @pytest.mark.parametrize("shape", [(16,), (12, 16), (9, 11), (6, 8, 7)])
 def test_the_tree_of_a_spectrum_has_each_cell_once(perturbation, shape):
     cells = fourier_cells(shape, perturbation, 3)
-    single = [leaf.cells for root in group_tree(cells) for leaf in leaves(root)]
-    assert sorted(np.concatenate(single)) == list(range(count_cells(cells)))
+    assert single_cells(group_tree(cells)) == list(range(count_cells(cells)))
 
 
 @each_partition

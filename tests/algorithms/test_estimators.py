@@ -17,6 +17,8 @@ from xplique.attributions.global_sensitivity_analysis import JansenEstimator
 from wam_xplique.algorithms.estimators import Estimate, SobolProblem, estimate, first_order, jansen
 from wam_xplique.indices import region_importance
 
+from .helpers import driven, masks_at, sobol, uniform
+
 # --- functions of independent uniform masks, and their indices -----------------------------
 
 WEIGHTS = np.array([1.0, -2.0, 0.5, 3.0])
@@ -82,21 +84,12 @@ each_function = pytest.mark.parametrize(
 Scores = Callable[[np.ndarray], np.ndarray]
 
 
-def uniform(seed: int, cells: int) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
-    """A design of independent points, which begins alike whatever its size."""
-    return lambda rows: np.split(np.random.default_rng(seed).random((rows, 2 * cells)), 2, axis=1)
-
-
-def sobol(seed: int, cells: int) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
-    sampler = scipy.stats.qmc.Sobol
-    return lambda rows: np.split(sampler(2 * cells, seed=seed).random(rows), 2, axis=1)
-
-
 class Answers:
-    """Answers an estimate's questions with a function of the masks; notes each point asked for."""
+    """Answers an estimate's questions with a function of the masks, by default the g-function;
+    notes each point asked for."""
 
-    def __init__(self, scores: Scores, cells: int = 4, design: Any = None):
-        self.scores, self.cells = scores, cells
+    def __init__(self, scores: Scores | None = None, cells: int = 4, design: Any = None):
+        self.scores, self.cells = scores or on_arrays(sobol_g), cells
         self.design = design or sobol(0, cells)
         self.asked: list[tuple[tuple[int, ...], int]] = []
         self.questions = 0
@@ -109,25 +102,14 @@ class Answers:
             nb_design=nb_design,
             **options,
         )
-        asking = estimate(problem, [np.ones(self.cells)])
-        points = next(asking)
-        while True:
-            try:
-                points = asking.send(self._answer(points))
-            except StopIteration as stop:
-                return stop.value
+        return driven(estimate(problem, [np.ones(self.cells)]), self._answer)
 
     def _answer(self, points: list[Any]) -> np.ndarray:
         self.questions += 1
-        masks = []
         for cells, rows in points:
-            a, b = self.design(1 + max(rows))
-            part = a[rows]
-            part[:, cells] = b[rows][:, cells]
-            masks.append(part)
-            group = tuple(cells.tolist())
-            self.asked += [(group, row) for row in rows.tolist()]
-        return self.scores(np.concatenate(masks))
+            self.asked += [(tuple(cells.tolist()), row) for row in rows.tolist()]
+        design = self.design(1 + max(max(rows) for _, rows in points))
+        return self.scores(masks_at(points, *design))
 
 
 def on_arrays(function: Callable[[Any, Any], Any]) -> Scores:
@@ -140,9 +122,7 @@ def g_estimates(
 ) -> tuple[Estimate, ...]:
     """Estimates of the g-function by independent designs."""
     return tuple(
-        Answers(on_arrays(sobol_g), design=uniform(seed, 4))(
-            nb_design, confidence=confidence, seed=seed
-        )
+        Answers(design=uniform(seed, 4))(nb_design, confidence=confidence, seed=seed)
         for seed in range(repetitions)
     )
 
@@ -150,26 +130,23 @@ def g_estimates(
 # --- the equations -------------------------------------------------------------------------
 
 
-def random_scores(seed: int = 0, rows: int = 32, cells: int = 5) -> tuple[np.ndarray, ...]:
-    rng = np.random.default_rng(seed)
-    return rng.normal(3, 2, rows), rng.normal(3, 2, rows), rng.normal(3, 2, (cells, rows))
+A, B, *C = np.random.default_rng(0).normal(3, 2, (7, 32))
+C = np.stack(C)
 
 
 def test_jansens_estimators_are_equation_7():
-    a, b, c = random_scores()
-    n, mean = len(a), sum(a) / len(a)
-    variance = sum((x - mean) ** 2 for x in a) / (n - 1)
-    total = [sum((x - z) ** 2 for x, z in zip(a, row, strict=True)) / (2 * n) for row in c]
-    rest = [sum((y - z) ** 2 for y, z in zip(b, row, strict=True)) / (2 * n) for row in c]
-    np.testing.assert_allclose(jansen(a, b, c), np.array(total) / variance)
-    np.testing.assert_allclose(first_order(a, b, c), (variance - np.array(rest)) / variance)
+    n, mean = len(A), sum(A) / len(A)
+    variance = sum((x - mean) ** 2 for x in A) / (n - 1)
+    total = [sum((x - z) ** 2 for x, z in zip(A, row, strict=True)) / (2 * n) for row in C]
+    rest = [sum((y - z) ** 2 for y, z in zip(B, row, strict=True)) / (2 * n) for row in C]
+    np.testing.assert_allclose(jansen(A, B, C), np.array(total) / variance)
+    np.testing.assert_allclose(first_order(A, B, C), (variance - np.array(rest)) / variance)
 
 
 def test_total_indices_are_those_of_xpliques_estimator():
-    a, b, c = random_scores()
-    outputs = np.concatenate([a, b, c.ravel()]).astype(np.float32)
-    theirs = JansenEstimator()(np.zeros((len(outputs), 5), np.float32), outputs, len(a))
-    np.testing.assert_allclose(jansen(a, b, c), theirs, rtol=1e-5)
+    outputs = np.concatenate([A, B, C.ravel()]).astype(np.float32)
+    theirs = JansenEstimator()(np.zeros((len(outputs), 5), np.float32), outputs, len(A))
+    np.testing.assert_allclose(jansen(A, B, C), theirs, rtol=1e-5)
 
 
 @each_function
@@ -199,10 +176,11 @@ def test_a_cell_of_no_effect_has_no_index():
 
 
 def test_the_variance_is_that_of_the_scores_of_a():
-    answers = Answers(on_arrays(sobol_g))
+    answers = Answers()
     result = answers(128)
-    a, _ = answers.design(128)
-    np.testing.assert_allclose(result.variance, np.var(sobol_g(a.T, np), ddof=1))
+    np.testing.assert_allclose(
+        result.variance, np.var(sobol_g(answers.design(128)[0].T, np), ddof=1)
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -216,7 +194,7 @@ def test_indices_do_not_depend_on_the_unit_of_the_scores(scale, sign, shift, see
     def scaled(masks: np.ndarray) -> np.ndarray:
         return sign * scale * (sobol_g(masks.T, np) + shift)
 
-    plain = Answers(on_arrays(sobol_g), design=uniform(seed, 4))(16)
+    plain = Answers(design=uniform(seed, 4))(16)
     other = Answers(scaled, design=uniform(seed, 4))(16)
     for name in ("total", "first_order", "interval", "importance_interval"):
         np.testing.assert_allclose(getattr(other, name), getattr(plain, name), atol=1e-8)
@@ -251,7 +229,7 @@ def test_indices_follow_their_cells(order):
     def scores(masks: np.ndarray) -> np.ndarray:
         return sobol_g(masks[:, np.argsort(columns)].T, np)
 
-    plain = Answers(on_arrays(sobol_g), design=design)(32)
+    plain = Answers(design=design)(32)
     other = Answers(scores, design=reordered)(32)
     np.testing.assert_allclose(other.total, plain.total[columns])
     np.testing.assert_allclose(other.interval, plain.interval[columns])
@@ -307,20 +285,19 @@ def test_scores_that_vary_little_have_indices():
 # --- intervals -----------------------------------------------------------------------------
 
 
+def contains(intervals: Any, values: Any) -> np.ndarray:
+    low, high = np.moveaxis(np.asarray(intervals), -1, 0)
+    return (low <= values) & (values <= high)
+
+
 def test_intervals_contain_the_estimate_nearly_always():
-    inside = [
-        (r.interval[:, 0] <= r.total) & (r.total <= r.interval[:, 1])
-        for r in g_estimates(256, 0.95)
-    ]
-    assert np.mean(inside) >= 0.98
+    assert np.mean([contains(r.interval, r.total) for r in g_estimates(256, 0.95)]) >= 0.98
 
 
 def test_intervals_cover_the_analytic_index_as_often_as_they_say():
-    total = FUNCTIONS["g"][1]
-
     def coverage(confidence: float) -> float:
-        intervals = np.stack([r.interval for r in g_estimates(256, confidence)])
-        return float(np.mean((intervals[..., 0] <= total) & (total <= intervals[..., 1])))
+        intervals = [r.interval for r in g_estimates(256, confidence)]
+        return float(np.mean(contains(intervals, FUNCTIONS["g"][1])))
 
     assert coverage(0.95) >= 0.85
     assert 0.35 <= coverage(0.5) <= 0.65
@@ -342,10 +319,7 @@ def test_intervals_shrink_with_the_root_of_the_number_of_designs():
 
 
 def test_intervals_grow_with_the_confidence():
-    widths = [
-        np.ptp(Answers(on_arrays(sobol_g))(64, confidence=c).interval, axis=-1)
-        for c in (0.5, 0.8, 0.95, 0.99)
-    ]
+    widths = [np.ptp(Answers()(64, confidence=c).interval, axis=-1) for c in (0.5, 0.8, 0.95, 0.99)]
     assert (np.diff(widths, axis=0) > 0).all()
 
 
@@ -354,27 +328,24 @@ def test_intervals_of_the_importance_contain_the_importance_mostly():
     inside, covered = [], []
     expected = region_importance(FUNCTIONS["g"][1], shares)
     for seed in range(30):
-        answers = Answers(on_arrays(sobol_g), design=uniform(seed, 4))
-        result = answers(128, shares=shares, seed=seed)
-        low, high = result.importance_interval.T
+        result = Answers(design=uniform(seed, 4))(128, shares=shares, seed=seed)
         assert result.importance_interval.shape == (3, 2)
         value = region_importance(result.total, shares)
-        inside.append((low <= value) & (value <= high))
-        covered.append((low <= expected) & (expected <= high))
+        inside.append(contains(result.importance_interval, value))
+        covered.append(contains(result.importance_interval, expected))
     assert np.mean(inside) >= 0.95
     assert np.mean(covered) >= 0.8
 
 
 def test_there_are_no_intervals_unless_asked_for():
-    result = Answers(on_arrays(sobol_g))(32, confidence=None)
-    assert result.interval is None
-    assert result.importance_interval is None
-    np.testing.assert_array_equal(result.total, Answers(on_arrays(sobol_g))(32).total)
+    result = Answers()(32, confidence=None)
+    assert result.interval is result.importance_interval is None
+    np.testing.assert_array_equal(result.total, Answers()(32).total)
 
 
 def test_the_seed_determines_the_bootstrap():
     def intervals(seed: int) -> np.ndarray:
-        return Answers(on_arrays(sobol_g))(16, seed=seed).interval
+        return Answers()(16, seed=seed).interval
 
     np.testing.assert_array_equal(intervals(3), intervals(3))
     assert not np.array_equal(intervals(3), intervals(4))
@@ -386,15 +357,9 @@ def saltelli(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 def test_an_estimator_of_ones_own_is_estimated_and_resampled():
     total = FUNCTIONS["g"][1]
-    results = [
-        Answers(on_arrays(sobol_g), design=uniform(seed, 4))(512, estimator=saltelli)
-        for seed in range(5)
-    ]
+    results = [Answers(design=uniform(seed, 4))(512, estimator=saltelli) for seed in range(5)]
     np.testing.assert_allclose(np.mean([r.total for r in results], axis=0), total, atol=0.12)
-    for result in results:
-        assert (
-            (result.interval[:, 0] <= result.total) & (result.total <= result.interval[:, 1])
-        ).all()
+    assert all(contains(result.interval, result.total).all() for result in results)
     spread = np.mean([np.ptp(r.interval, axis=-1) for r in results], axis=0)
     assert (spread > 0.02).all()
 
@@ -403,8 +368,7 @@ def test_an_estimator_of_ones_own_is_estimated_and_resampled():
 @pytest.mark.parametrize("nb_design", [2, 3])
 def test_the_smallest_designs_have_finite_intervals(estimator, nb_design):
     """Many resamples of two rows draw one of them twice: nothing varies there."""
-    answers = Answers(on_arrays(sobol_g), design=uniform(1, 4))
-    result = answers(nb_design, estimator=estimator)
+    result = Answers(design=uniform(1, 4))(nb_design, estimator=estimator)
     for values in (result.total, result.interval, result.importance_interval):
         assert np.isfinite(values).all()
 
@@ -413,12 +377,8 @@ def test_the_smallest_designs_have_finite_intervals(estimator, nb_design):
 
 
 def grown(**options: Any) -> tuple[Estimate, Answers]:
-    answers = Answers(on_arrays(sobol_g))
+    answers = Answers()
     return answers(8, **options), answers
-
-
-def plain(nb_design: int, **options: Any) -> Estimate:
-    return Answers(on_arrays(sobol_g))(nb_design, **options)
 
 
 def assert_same(actual: Estimate, expected: Estimate) -> None:
@@ -435,7 +395,7 @@ def test_a_grown_design_is_that_of_its_size_and_no_point_is_asked_for_twice(unti
     result, answers = grown(until=until)
     assert result.nb_design > 8
     assert answers.questions > 1
-    assert_same(result, plain(result.nb_design))
+    assert_same(result, Answers()(result.nb_design))
     assert len(set(answers.asked)) == len(answers.asked)
     assert result.forwards == len(answers.asked) == result.nb_design * (4 + 2)
 
@@ -452,7 +412,7 @@ def test_a_budget_is_never_exceeded_but_by_the_first_design(budget, nb_design):
 @pytest.mark.parametrize("target", [0.5, 0.2, 0.1, 0.05])
 def test_the_design_doubles_until_the_widest_interval_is_narrow_enough(target):
     expected = 8
-    while np.ptp(plain(expected).interval, axis=-1).max() / 2 > target:
+    while np.ptp(Answers()(expected).interval, axis=-1).max() / 2 > target:
         expected *= 2
     result, _ = grown(until={"interval": target})
     assert result.nb_design == expected
@@ -462,7 +422,7 @@ def test_the_design_doubles_until_the_widest_interval_is_narrow_enough(target):
 @pytest.mark.parametrize("target", [0.0, 0.9, 1.0])
 def test_the_design_doubles_until_the_ranks_stay(target):
     def correlation(nb_design: int) -> float:
-        pair = (plain(n, confidence=None).total for n in (nb_design // 2, nb_design))
+        pair = (Answers()(n, confidence=None).total for n in (nb_design // 2, nb_design))
         return scipy.stats.spearmanr(*pair).statistic
 
     expected = 16
@@ -488,8 +448,8 @@ def test_ranks_with_ties_are_compared_as_spearman_does():
 
 
 def test_one_cell_has_nothing_to_rank():
-    answers = Answers(lambda masks: masks[:, 0], 1)
-    assert answers(8, until={"rank_correlation": 1.0}).nb_design == 16
+    one = Answers(lambda masks: masks[:, 0], 1)
+    assert one(8, until={"rank_correlation": 1.0}).nb_design == 16
 
 
 def test_the_first_target_that_is_met_ends_the_growth():
@@ -507,8 +467,7 @@ def test_a_target_out_of_reach_ends_at_4096_designs():
 
 
 def test_a_design_that_is_larger_than_the_largest_is_kept():
-    answers = Answers(on_arrays(sobol_g))
-    assert answers(8192, until={"forwards": 10**9}, confidence=None).nb_design == 8192
+    assert Answers()(8192, until={"forwards": 10**9}, confidence=None).nb_design == 8192
 
 
 @pytest.mark.parametrize("seed", range(1, 4))

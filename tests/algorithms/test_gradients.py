@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from wam_xplique.algorithms import gradients, sampling
 from wam_xplique.algorithms.batching import BatchSize, Progress
 from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath, Unperturbed
 from wam_xplique.backends.registry import load_backend
-from wam_xplique.coefficients import WaveletTransform
+from wam_xplique.coefficients import WaveletTransform, flatten, map_bands
 
 SHAPES = {1: (3, 33, 2), 2: (3, 17, 16, 2), 3: (2, 8, 9, 8, 2)}
 NOISE = GaussianNoise(6, 0.3, seed=4)
@@ -56,53 +57,35 @@ def pulled_back(gradient: np.ndarray, ndim: int, mode: str = "symmetric") -> lis
 
 
 def assert_equal(actual: list, expected: list, tolerance: float = 1e-10) -> None:
-    np.testing.assert_allclose(actual[0], expected[0], atol=tolerance)
-    for ours, theirs in zip(actual[1:], expected[1:], strict=True):
-        assert ours.keys() == theirs.keys()
-        for key in ours:
-            np.testing.assert_allclose(ours[key], theirs[key], atol=tolerance)
+    actual, expected = flatten(actual), flatten(expected)
+    assert actual.keys() == expected.keys()
+    for name, band in expected.items():
+        np.testing.assert_allclose(actual[name], band, atol=tolerance)
 
 
 @each_dimension
 def test_saliency_is_the_magnitude_of_the_inner_products_with_the_basis(ndim):
     task = problem(ndim)
     expected = pulled_back(task.gradients(task.x, task.y)[0], ndim)
-    magnitudes = [
-        abs(expected[0]),
-        *({k: abs(v) for k, v in level.items()} for level in expected[1:]),
-    ]
-    assert_equal(gradients.saliency(task), magnitudes)
+    assert_equal(gradients.saliency(task), map_bands(abs, expected))
 
 
 @each_dimension
 @each_batch_size
-def test_smooth_grad_is_the_mean_over_the_draws(ndim, batch_size):
+def test_statistics_are_moments_over_the_draws(ndim, batch_size):
     task = problem(ndim, batch_size)
-    mean = np.mean(
-        [task.gradients(NOISE(task.backend, task.x, i), task.y)[0] for i in range(6)], axis=0
+    draws = [task.gradients(NOISE(task.backend, task.x, i), task.y) for i in range(6)]
+    pulls = [task.transform.pullback(*gradient) for gradient in draws]
+    mean, squares, variances = (
+        map_bands(lambda *bands, of=of: of(bands), *pulls)
+        for of in (
+            functools.partial(np.mean, axis=0),
+            lambda values: np.mean(np.square(values), axis=0),
+            functools.partial(np.var, axis=0, ddof=1),
+        )
     )
-    actual = sampling.smooth_grad(task, NOISE, average="gradient").attribution()
-    assert_equal(actual.coefficients, task.transform.pullback(mean))
-
-
-@each_dimension
-@each_batch_size
-def test_square_and_var_grad_are_moments_over_the_draws(ndim, batch_size):
-    task = problem(ndim, batch_size)
-    pulls = [
-        task.transform.pullback(*task.gradients(NOISE(task.backend, task.x, i), task.y))
-        for i in range(6)
-    ]
-
-    def over_draws(statistic):
-        details = [
-            {k: statistic([p[i][k] for p in pulls]) for k in pulls[0][i]}
-            for i in range(1, len(pulls[0]))
-        ]
-        return [statistic([p[0] for p in pulls]), *details]
-
-    squares = over_draws(lambda values: np.mean(np.square(values), axis=0))
-    variances = over_draws(lambda values: np.var(values, axis=0, ddof=1))
+    smooth = sampling.smooth_grad(task, NOISE, average="gradient")
+    assert_equal(smooth.attribution().coefficients, mean)
     assert_equal(sampling.square_grad(task, NOISE).attribution().coefficients, squares)
     assert_equal(sampling.var_grad(task, NOISE).attribution().coefficients, variances)
 
@@ -119,16 +102,10 @@ def test_the_variance_keeps_its_digits_beside_a_large_mean():
 @each_batch_size
 def test_integrated_gradients_with_many_steps_are_the_integral(ndim, batch_size):
     task = problem(ndim, batch_size)
-    baseline = 0.5
-    actual = gradients.integrated_gradients(task, StraightPath(200, baseline))
-    x, b = task.x, baseline
-    integral = task.y * (x**2 + x * b + b**2) / 3  # ∫ (b + α(x − b))² dα
-    difference = task.transform.forward(x - b)
-    gradient = task.transform.pullback(integral)
-    expected = [
-        gradient[0] * difference[0],
-        *({k: g[k] * d[k] for k in g} for g, d in zip(gradient[1:], difference[1:], strict=True)),
-    ]
+    x, b = task.x, 0.5
+    actual = gradients.integrated_gradients(task, StraightPath(200, b))
+    gradient = task.transform.pullback(task.y * (x**2 + x * b + b**2) / 3)  # ∫ (b + α(x − b))² dα
+    expected = map_bands(lambda g, d: g * d, gradient, task.transform.forward(x - b))
     assert_equal(actual, expected, tolerance=1e-3)
 
 
@@ -136,8 +113,7 @@ def test_integrated_gradients_with_many_steps_are_the_integral(ndim, batch_size)
 def test_gradient_input_sums_to_gradient_times_input(ndim):
     """<(W⁻¹)ᵀ g, W x> = <g, x> for any wavelet and mode, whatever the size."""
     task = problem(ndim)
-    product = gradients.gradient_input(task)
-    total = product[0].sum() + sum(band.sum() for level in product[1:] for band in level.values())
+    total = sum(band.sum() for band in flatten(gradients.gradient_input(task)).values())
     expected = (task.gradients(task.x, task.y)[0] * task.x).sum()
     assert total == pytest.approx(expected)
 

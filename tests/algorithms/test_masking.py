@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import warnings
@@ -19,15 +20,19 @@ from hypothesis import strategies as st
 
 from wam_xplique.algorithms.batching import BatchSize, Progress, by_blocks
 from wam_xplique.algorithms.cells import HELD, count_cells, fourier_cells, grid, wavelet_cells
-from wam_xplique.algorithms.masking import MaskingProblem, score_requests
-from wam_xplique.algorithms.responses import Points
+from wam_xplique.algorithms.masking import MaskingProblem, Points, score_requests
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import WaveletTransform, map_bands
 from wam_xplique.fourier import FourierTransform
 
+from .helpers import masks_at
+
 BACKENDS = ("numpy", "tensorflow", "torch")
 SHAPE, CELLS, ROWS = (3, 8, 8, 2), 16, 8
 BLOCKS = grid((8, 8), 4)
+
+NONE = np.arange(0)
+ROWS_OF_A = Points(NONE, np.arange(ROWS))
 
 each_backend = pytest.mark.parametrize("framework", BACKENDS)
 
@@ -111,18 +116,6 @@ def some_points(seed: int = 0) -> list[Points]:
     ]
 
 
-def masks(points: list[Points], a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The mask of each point, written out."""
-    rows = []
-    for cells, numbers in points:
-        for number in numbers:
-            mask = a[number].copy()
-            for cell in cells:
-                mask[cell] = b[number, cell]
-            rows.append(mask)
-    return np.stack(rows)
-
-
 def asks(*questions: list[Points]) -> Callable[[Any], Iterator[list[Points]]]:
     """Asks the questions one after the other and returns all answers."""
 
@@ -162,7 +155,7 @@ def test_a_point_is_a_row_of_a_with_columns_from_b(framework):
     recorder = Recorder(framework)
     points = some_points()
     solve(make(framework, recorder), design, [asks(points)] * 3, together=1)
-    expected = masks(points, *matrices())[:, BLOCKS][..., np.newaxis]
+    expected = masks_at(points, *matrices())[:, BLOCKS][..., np.newaxis]
     images = recorder.images.reshape(3, -1, *SHAPE[1:])
     for x, actual in zip(inputs(), images, strict=True):
         np.testing.assert_allclose(actual, x * expected, rtol=1e-6)
@@ -185,7 +178,7 @@ def test_wavelet_coefficients_are_masked_as_by_pywavelets(
         seen.append(load_backend(framework).to_numpy(images))
         return y[:, 0]
 
-    points = [Points(np.arange(0), np.arange(3)), Points(np.array([1]), np.arange(2))]
+    points = [Points(NONE, np.arange(3)), Points(np.array([1]), np.arange(2))]
     problem = make(
         framework,
         scores,
@@ -200,7 +193,7 @@ def test_wavelet_coefficients_are_masked_as_by_pywavelets(
         expected = []
         for image in x.astype(float):
             z = pywt.wavedecn(image, "db2", mode, 2, axes=(0, 1))
-            for mask in masks(points, a, b):
+            for mask in masks_at(points, a, b):
                 padded = np.append(mask, 1)  # of HELD
                 masked = map_bands(lambda band, c, m=padded: band * m[c][..., np.newaxis], z, cells)
                 expected.append(pywt.waverecn(masked, "db2", mode, axes=(0, 1))[:16, :13])
@@ -215,7 +208,7 @@ def test_spectra_are_masked_as_by_the_full_transform(framework, size):
     x = np.random.default_rng(2).random((1, *size, 2), dtype=np.float32)
     recorder = Recorder(framework)
     half = np.fft.ifftshift(cells)[:, : size[1] // 2 + 1]
-    points = [Points(np.arange(0), np.arange(4)), Points(np.arange(2), np.arange(4))]
+    points = [Points(NONE, np.arange(4)), Points(np.arange(2), np.arange(4))]
     problem = make(
         framework,
         recorder,
@@ -226,7 +219,7 @@ def test_spectra_are_masked_as_by_the_full_transform(framework, size):
     )
     solve(problem, lambda rows: (a, b), [asks(points)], together=1)
     whole = np.fft.fft2(x, axes=(1, 2))
-    mask = masks(points, a, b)[:, np.fft.ifftshift(cells)][..., np.newaxis]
+    mask = masks_at(points, a, b)[:, np.fft.ifftshift(cells)][..., np.newaxis]
     expected = np.fft.ifft2(whole * mask, axes=(1, 2)).real
     np.testing.assert_allclose(recorder.images, expected, atol=1e-5)
 
@@ -240,7 +233,7 @@ def test_spectra_are_masked_as_by_the_full_transform(framework, size):
             [Points(np.array([0, c]), np.arange(2)) for c in range(1, 7)], 12, id="groups"
         ),
         pytest.param([Points(np.array([c]), np.array([c])) for c in range(8)], 8, id="diagonal"),
-        pytest.param([Points(np.arange(0), np.arange(4))], 4, id="rows of A"),
+        pytest.param([Points(NONE, np.arange(4))], 4, id="rows of A"),
     ],
 )
 def test_perturbed_inputs_share_inverse_transforms(framework, points, most):
@@ -253,40 +246,32 @@ def test_perturbed_inputs_share_inverse_transforms(framework, points, most):
             return super().inverse(coefficients, shape)
 
     problem = make(framework, recorder, batch_size=None, transform=Counting())
-    solve(problem, design, [asks(points)] + [asks([Points(np.arange(0), np.arange(1))])] * 2, 1)
+    solve(problem, design, [asks(points)] + [asks([Points(NONE, np.arange(1))])] * 2, 1)
     assert inverted[0] == most
-    expected = masks(points, *matrices())[:, BLOCKS][..., np.newaxis]
+    expected = masks_at(points, *matrices())[:, BLOCKS][..., np.newaxis]
     np.testing.assert_allclose(recorder.calls[0], inputs()[0] * expected, rtol=1e-6)
 
 
 @each_backend
-def test_what_is_held_keeps_its_value(framework):
+def test_what_is_held_keeps_its_value_and_all_channels_share_one_mask(framework):
     cells = np.where(BLOCKS < 8, BLOCKS, HELD)
     recorder = Recorder(framework)
     problem = make(framework, recorder, cells=[cells[..., np.newaxis]])
     a, b = matrices(8)
     solve(problem, lambda rows: (a, b), [asks([Points(np.arange(8), np.arange(4))])] * 3, 1)
-    images = recorder.images.reshape(3, 4, *SHAPE[1:])
-    for x, perturbed in zip(inputs(), images, strict=True):
+    for x, perturbed in zip(inputs(), recorder.images.reshape(3, 4, *SHAPE[1:]), strict=True):
         np.testing.assert_array_equal(perturbed[:, 4:], np.stack([x[4:]] * 4))
         assert (np.abs(perturbed[:, :4] - x[:4]) > 0).any(axis=(1, 2, 3)).all()
-
-
-@each_backend
-def test_all_channels_share_one_mask(framework):
-    recorder = Recorder(framework)
-    run(make(framework, recorder, x=native(np.ones(SHAPE), framework)))
-    np.testing.assert_array_equal(recorder.images[..., 0], recorder.images[..., 1])
+        shares = perturbed / x
+        np.testing.assert_allclose(shares[..., 0], shares[..., 1], rtol=1e-6)
 
 
 @each_backend
 def test_scores_come_back_to_those_who_asked_in_their_order(framework):
-    recorder = Recorder(framework)
-    results = run(make(framework, recorder))
-    a, b = matrices()
+    results = run(make(framework, Recorder(framework)))
     for i, (x, weight, result) in enumerate(zip(inputs(), (1, 2, -1), results, strict=True)):
         points = [*some_points(i), *some_points(i + 9)]
-        perturbed = x * masks(points, a, b)[:, BLOCKS][..., np.newaxis]
+        perturbed = x * masks_at(points, *matrices())[:, BLOCKS][..., np.newaxis]
         weights = np.linspace(-1, 2, x.size).reshape(x.shape)
         expected = np.tanh((perturbed**2 * weights).mean(axis=(1, 2, 3))) * weight
         assert result.dtype == np.float64
@@ -298,7 +283,7 @@ def test_a_generator_sees_the_coefficients_of_its_own_input():
 
     def requester(z: Any) -> Any:
         seen.append(z)
-        return (yield [Points(np.arange(0), np.array([0]))])
+        return (yield [Points(NONE, np.array([0]))])
 
     transform = WaveletTransform("haar", 1, "periodization", (1, 2))
     cells = wavelet_cells(transform, (8, 8), "scale", 1, True)
@@ -318,28 +303,26 @@ def test_questions_may_depend_on_the_answers():
     """A search by halves for the row of A whose score is the highest."""
 
     def requester(z: Any) -> Any:
-        scores = yield [Points(np.arange(0), np.arange(ROWS))]
+        scores = yield [ROWS_OF_A]
         order = np.argsort(scores)
-        again = yield [Points(np.arange(0), order[-2:])]
+        again = yield [Points(NONE, order[-2:])]
         assert again.tolist() == scores[order[-2:]].tolist()
         return order[-1], again[-1] == scores.max()
 
-    results = solve(make("numpy", Recorder("numpy")), design, [requester] * 3, together=3)
-    of_a = [Points(np.arange(0), np.arange(ROWS))]
-    scores = solve(make("numpy", Recorder("numpy")), design, [asks(of_a)] * 3, together=3)
+    problem = make("numpy", Recorder("numpy"))
+    results = solve(problem, design, [requester] * 3, together=3)
+    scores = solve(problem, design, [asks([ROWS_OF_A])] * 3, together=3)
     assert results == [(np.argmax(row), True) for row in scores]
 
 
 def test_a_generator_that_is_done_early_does_not_hold_the_others():
     lengths = [1, 4, 2]
-    questions = [[[Points(np.arange(0), np.array([k % ROWS]))] for k in range(n)] for n in lengths]
-    problem = make("numpy", Recorder("numpy"))
-    results = solve(problem, design, [asks(*q) for q in questions], together=3)
+    questions = [[[Points(NONE, np.array([k % ROWS]))] for k in range(n)] for n in lengths]
+    requesters = [asks(*q) for q in questions]
+    results, alone = (
+        solve(make("numpy", Recorder("numpy")), design, requesters, together) for together in (3, 1)
+    )
     assert [len(result) for result in results] == lengths
-    alone = [
-        solve(make("numpy", Recorder("numpy")), design, [asks(*questions[i])] * 3, 1)[i]
-        for i in range(3)
-    ]
     for together, apart in zip(results, alone, strict=True):
         np.testing.assert_allclose(together, apart, rtol=1e-6)
 
@@ -358,29 +341,26 @@ def test_no_batch_is_larger_than_asked_for_and_none_changes_a_score(
     counts = [sum(len(p.rows) for p in some_points(i)) for i in (0, 1, 2, 9, 10, 11)]
     assert sum(recorder.sizes) == sum(counts)
     assert max(recorder.sizes) <= (batch_size or sum(counts))
-    for actual, expected in zip(results, reference(), strict=True):
-        np.testing.assert_allclose(actual, expected, atol=1e-6)
+    assert_right(results)
 
 
+@functools.cache
 def reference() -> list[np.ndarray]:
     """One input and one perturbed input at a time."""
     return run(make("numpy", Recorder("numpy"), 1), together=1)
 
 
-@each_backend
-def test_batches_are_full_but_for_the_last_of_each_turn(framework):
-    recorder = Recorder(framework)
-    everything = [Points(np.arange(0), np.arange(ROWS))] * 4
-    solve(make(framework, recorder, 10), design, [asks(everything)] * 3, together=3)
-    assert recorder.sizes == [10] * 9 + [6]
+def assert_right(results: list[np.ndarray]) -> None:
+    for actual, expected in zip(results, reference(), strict=True):
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 @each_backend
-def test_without_a_limit_a_turn_is_one_batch(framework):
+@pytest.mark.parametrize(("batch_size", "sizes"), [(10, [10] * 9 + [6]), (None, [4 * ROWS * 3])])
+def test_batches_are_full_but_for_the_last_of_each_turn(framework, batch_size, sizes):
     recorder = Recorder(framework)
-    everything = [Points(np.arange(0), np.arange(ROWS))] * 4
-    solve(make(framework, recorder, None), design, [asks(everything)] * 3, together=3)
-    assert recorder.sizes == [4 * ROWS * 3]
+    solve(make(framework, recorder, batch_size), design, [asks([ROWS_OF_A] * 4)] * 3, together=3)
+    assert recorder.sizes == sizes
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 6, 13])
@@ -407,9 +387,11 @@ TOO_LARGE = {
 }
 
 
-def fits(most: int, framework: str) -> Callable[[int], None]:
+def fits(most: int, framework: str, failed: list[int] | None = None) -> Callable[[int], None]:
     def hook(count: int) -> None:
         if count > most:
+            if failed is not None:
+                failed.append(count)
             raise TOO_LARGE[framework]()
 
     return hook
@@ -420,8 +402,7 @@ def fits(most: int, framework: str) -> Callable[[int], None]:
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(framework, most):
     recorder = Recorder(framework, fits(most, framework))
     problem = make(framework, recorder, 16)
-    for actual, expected in zip(run(problem), reference(), strict=True):
-        np.testing.assert_allclose(actual, expected, atol=1e-6)
+    assert_right(run(problem))
     assert problem.batch_size.most == {1: 1, 2: 2, 3: 2, 7: 4}[most]
     assert max(recorder.sizes) <= most
 
@@ -437,13 +418,7 @@ def test_no_point_is_scored_twice_where_batches_were_halved(framework):
 @each_backend
 def test_the_size_that_fits_is_kept_and_told_once(framework, caplog):
     failed = []
-
-    def hook(count: int) -> None:
-        if count > 4:
-            failed.append(count)
-            raise TOO_LARGE[framework]()
-
-    problem = make(framework, Recorder(framework, hook), 16)
+    problem = make(framework, Recorder(framework, fits(4, framework, failed)), 16)
     with caplog.at_level(logging.WARNING, "wam_xplique"):
         run(problem)
         assert failed == [16, 8]
@@ -457,15 +432,8 @@ def test_the_size_that_fits_is_kept_and_told_once(framework, caplog):
 
 def test_without_a_limit_the_batch_that_did_not_fit_is_halved():
     failed = []
-
-    def hook(count: int) -> None:
-        if count > 20:
-            failed.append(count)
-            raise MemoryError
-
-    problem = make("numpy", Recorder("numpy", hook), None)
-    everything = [Points(np.arange(0), np.arange(ROWS))] * 4
-    solve(problem, design, [asks(everything)] * 3, together=3)
+    problem = make("numpy", Recorder("numpy", fits(20, "numpy", failed)), None)
+    solve(problem, design, [asks([ROWS_OF_A] * 4)] * 3, together=3)
     assert failed == [96, 48, 24]
     assert problem.batch_size.most == 12
 
@@ -484,14 +452,11 @@ def test_one_input_that_does_not_fit_raises_the_devices_own_error(framework, cap
 def test_memory_that_runs_out_in_the_transform_is_handled_alike(framework):
     class Large(Identity):
         def inverse(self, coefficients: list[Any], shape: Any) -> Any:
-            if shape[0] > 4:
-                raise TOO_LARGE[framework]()
+            fits(4, framework)(shape[0])
             return coefficients[0]
 
     recorder = Recorder(framework)
-    results = run(make(framework, recorder, 16, transform=Large()))
-    for actual, expected in zip(results, reference(), strict=True):
-        np.testing.assert_allclose(actual, expected, atol=1e-6)
+    assert_right(run(make(framework, recorder, 16, transform=Large())))
     assert max(recorder.sizes) == 4
 
 
@@ -522,8 +487,7 @@ def test_an_error_half_way_leaves_the_problem_usable():
     problem = make("numpy", Recorder("numpy", hook), 4)
     with pytest.raises(KeyboardInterrupt):
         run(problem)
-    for actual, expected in zip(run(problem), reference(), strict=True):
-        np.testing.assert_allclose(actual, expected, atol=1e-6)
+    assert_right(run(problem))
 
 
 # --- scores that are none ------------------------------------------------------------------
@@ -553,8 +517,7 @@ def test_there_must_be_one_score_for_each_input(framework, shape):
 
 def test_the_progress_counts_forwards_on_stderr(capsys):
     problem = make("numpy", Recorder("numpy"), progress=Progress("forward", verbose=True))
-    everything = [Points(np.arange(0), np.arange(ROWS))] * 4
-    solve(problem, design, [asks(everything, everything)] * 3, together=2)
+    solve(problem, design, [asks([ROWS_OF_A] * 4, [ROWS_OF_A] * 4)] * 3, together=2)
     out, err = capsys.readouterr()
     assert not out
     assert f"{2 * 3 * 4 * ROWS}/{2 * 3 * 4 * ROWS}" in err
@@ -569,6 +532,6 @@ def test_no_progress_is_shown_unless_asked_for(capsys):
 def test_the_progress_knows_from_the_start_what_inputs_that_wait_will_take(capsys):
     """Three equal inputs, one at a time: the total is that of all three at once."""
     problem = make("numpy", Recorder("numpy"), 8, progress=Progress("forward", verbose=True))
-    solve(problem, design, [asks([Points(np.arange(0), np.arange(ROWS))])] * 3, together=1)
+    solve(problem, design, [asks([ROWS_OF_A])] * 3, together=1)
     totals = re.findall(r"\d+/(\d+)", capsys.readouterr().err)
     assert set(totals) == {str(3 * ROWS)}

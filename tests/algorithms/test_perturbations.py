@@ -6,15 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.integrate
 import tensorflow as tf
 import torch
 
-from wam_xplique.algorithms.perturbations import (
-    GaussianNoise,
-    StraightPath,
-    Unperturbed,
-    rule,
-)
+from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath, Unperturbed, rule
 from wam_xplique.backends.registry import load_backend
 
 SHAPES = [(6, 20), (4, 16, 2), (3, 8, 8, 2), (2, 4, 4, 4, 2)]
@@ -29,20 +25,20 @@ def tensor(backend, x: np.ndarray):
     return {"numpy": np.asarray, "tensorflow": tf.constant, "torch": torch.tensor}[backend.name](x)
 
 
-def array(backend, x) -> np.ndarray:
-    return backend.to_numpy(x)
+def perturbed(backend, perturbation, x: np.ndarray, draw: int = 0) -> np.ndarray:
+    return backend.to_numpy(perturbation(backend, tensor(backend, x), draw))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_unperturbed_is_the_input_once(backend, shape):
     x = np.random.default_rng(0).random(shape)
-    np.testing.assert_array_equal(array(backend, Unperturbed()(backend, tensor(backend, x), 0)), x)
+    np.testing.assert_array_equal(perturbed(backend, Unperturbed(), x), x)
     np.testing.assert_array_equal(Unperturbed().weights, [1])
 
 
 def test_noise_is_standard_normal_times_its_spread(backend):
     noise, x = GaussianNoise(40, noise=0.5, seed=3), np.zeros((1, 50, 50, 2), np.float32)
-    draws = np.stack([array(backend, noise(backend, tensor(backend, x), i)) for i in range(40)])
+    draws = np.stack([perturbed(backend, noise, x, i) for i in range(40)])
     values = draws.ravel() / 0.5
     n = values.size
     assert abs(values.mean()) < 4 / np.sqrt(n)
@@ -54,9 +50,9 @@ def test_noise_is_standard_normal_times_its_spread(backend):
 
 
 def test_draws_and_seeds_are_independent(backend):
-    x = tensor(backend, np.zeros((1, 5000), np.float32))
+    x = np.zeros((1, 5000), np.float32)
     rows = [
-        array(backend, GaussianNoise(3, 1.0, seed=seed)(backend, x, draw))[0]
+        perturbed(backend, GaussianNoise(3, 1.0, seed=seed), x, draw)[0]
         for seed, draw in itertools.product(range(3), range(3))
     ]
     assert np.abs(np.corrcoef(rows) - np.eye(len(rows))).max() < 0.08
@@ -66,9 +62,9 @@ def test_draws_and_seeds_are_independent(backend):
 def test_all_inputs_share_the_draw_whatever_their_number(backend, shape):
     x = np.zeros(shape, np.float32)
     noise = GaussianNoise(2, 0.3, seed=1)
-    together = array(backend, noise(backend, tensor(backend, x), 1))
-    alone = array(backend, noise(backend, tensor(backend, x[:1]), 1))
+    together, alone = (perturbed(backend, noise, inputs, 1) for inputs in (x, x[:1]))
     np.testing.assert_array_equal(together, np.broadcast_to(alone, shape))
+    np.testing.assert_allclose(noise.weights, [0.5, 0.5])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -79,22 +75,17 @@ def test_relative_noise_scales_with_each_inputs_range(backend, shape, dtype):
     x = (rng.random(shape) * scales).astype(dtype)
     relative = GaussianNoise(2, 99.0, relative_noise=0.2, seed=1)
     unit = GaussianNoise(2, 1.0, seed=1)
-    given = array(backend, relative(backend, tensor(backend, x), 0))
-    noise = array(backend, unit(backend, tensor(backend, np.zeros_like(x)), 0))
+    given, noise = perturbed(backend, relative, x), perturbed(backend, unit, np.zeros_like(x))
     ranges = np.ptp(x.reshape(len(x), -1), axis=1).reshape(scales.shape)
     assert given.dtype == dtype
     np.testing.assert_allclose(given, x + 0.2 * ranges * noise, rtol=1e-5, atol=1e-6)
-
-
-def test_noise_weights_are_those_of_a_mean():
-    np.testing.assert_allclose(GaussianNoise(8, 1.0).weights, np.full(8, 1 / 8))
 
 
 @pytest.mark.parametrize("steps", [2, 3, 10])
 def test_a_path_leads_from_the_baseline_to_the_input_in_equal_steps(backend, steps):
     x = np.random.default_rng(0).random((3, 4, 4, 2)).astype(np.float32)
     path = StraightPath(steps, 0.7, "trapezoid")
-    points = [array(backend, path(backend, tensor(backend, x), i)) for i in range(steps)]
+    points = [perturbed(backend, path, x, i) for i in range(steps)]
     expected = np.linspace(np.full_like(x, 0.7), x, steps)
     np.testing.assert_allclose(points, expected, atol=1e-6)
     np.testing.assert_array_equal(points[0], np.full_like(x, 0.7))
@@ -105,11 +96,8 @@ def test_the_weights_of_a_path_are_the_trapezoidal_rule(steps):
     alpha = np.linspace(0, 1, steps)
     weights = StraightPath(steps, 0.0, "trapezoid").weights
     for function in (np.ones_like, np.sin, np.exp):
-        assert weights @ function(alpha) == pytest.approx(
-            np.trapezoid(function(alpha), alpha)
-            if hasattr(np, "trapezoid")
-            else np.trapz(function(alpha), alpha)  # noqa: NPY201
-        )
+        expected = scipy.integrate.trapezoid(function(alpha), alpha)
+        assert weights @ function(alpha) == pytest.approx(expected)
 
 
 def test_gauss_legendre_integrates_polynomials_of_twice_its_steps_and_stays_off_the_ends():

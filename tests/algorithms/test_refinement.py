@@ -6,62 +6,46 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import qmc
 
 from wam_xplique import WCAM
 from wam_xplique.algorithms import refinement
-from wam_xplique.algorithms.cells import cell_energy, group_tree
+from wam_xplique.algorithms.cells import group_tree
+from wam_xplique.algorithms.masking import Responses
 from wam_xplique.algorithms.refinement import check_budget, first_rows, refine
-from wam_xplique.algorithms.responses import Responses
+
+from .helpers import driven, masks_at, sobol
 
 SIDE, ROWS = 8, 32
 CELLS = [np.arange(SIDE * SIDE).reshape(SIDE, SIDE)]
 
 
-def design(
-    rows: int = ROWS, cells: int = SIDE * SIDE, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(np.split(qmc.Sobol(2 * cells, seed=seed).random(rows), 2, axis=1))
-
-
 def run(function, energy, limit, rows=ROWS, groups=None, regions=None, seed=0):
     """Refine a function of masks; total, evaluated, the masks it was called with, and all else."""
-    a, b = design(rows, len(energy), seed)
-    responses, masks = Responses(len(energy)), []
+    a, b = sobol(seed, len(energy))(rows)
+    responses, masks, every = Responses(len(energy)), [], np.arange(rows)
 
     def answer(points):
-        asked = []
-        for p in points:
-            mask = a[p.rows].copy()
-            mask[:, p.cells] = b[p.rows][:, p.cells]
-            asked.append(mask)
-        masks.extend(asked)
-        return function(np.concatenate(asked))
+        masks.append(masks_at(points, a, b))
+        return function(masks[-1])
 
-    def drive(generator):
-        try:
-            points = next(generator)
-            while True:
-                points = generator.send(answer(points))
-        except StopIteration as stop:
-            return stop.value
-
-    every = np.arange(rows)
-    drive(responses.ask({responses.none: every, responses.all: every}))
+    driven(responses.ask({responses.none: every, responses.all: every}), answer)
     groups = groups or group_tree(CELLS)
-    refined = drive(refine(responses, groups, (a, b), energy, limit, regions, seed))
+    regions = np.zeros(len(energy), int) if regions is None else regions
+    asking = refine(responses, groups, (a, b), energy, limit, regions, seed)
+    refined = driven(asking, answer)
     return refined.total, refined.evaluated, np.concatenate(masks), responses, refined
 
 
 def full(function, cells, rows=ROWS, seed=0):
     """Jansen's total indices of the full design, written down anew."""
-    a, b = design(rows, cells, seed)
-    scores, total = function(a), []
-    for cell in range(cells):
-        c = a.copy()
-        c[:, cell] = b[:, cell]
-        total.append(np.mean((scores - function(c)) ** 2) / (2 * np.var(scores, ddof=1)))
-    return np.array(total)
+    a, b = sobol(seed, cells)(rows)
+    scores = function(a)
+    changes = [scores - function(with_cell(cell, a, b)) for cell in range(cells)]
+    return np.mean(np.square(changes), axis=1) / (2 * np.var(scores, ddof=1))
+
+
+def with_cell(cell, a, b):
+    return masks_at([(cell, np.arange(len(a)))], a, b)
 
 
 def interacting(weights):
@@ -73,19 +57,18 @@ WEIGHTS = np.random.default_rng(0).exponential(1, SIDE * SIDE) ** 3
 
 @pytest.mark.parametrize("limit", [0.005, 0.05, 300, 800])
 def test_cells_evaluated_in_full_have_all_rows_of_the_full_design(limit):
-    groups, (a, b) = group_tree(CELLS), design()
+    groups, design = group_tree(CELLS), sobol(0, SIDE * SIDE)(ROWS)
     function = interacting(WEIGHTS)
     _, evaluated, _, responses, _ = run(function, WEIGHTS**2, limit, groups=groups)
     assert evaluated.any()
     assert not evaluated.all()
     for leaf in (leaf for root in groups for leaf in root.leaves()):
         (cell,) = leaf.cells
-        c = a.copy()
-        c[:, cell] = b[:, cell]
         scores = np.ldexp(responses.of([leaf], ROWS)[0], responses.exponent)
         known = np.isfinite(scores)
         assert known.all() == evaluated[cell]
-        np.testing.assert_allclose(scores[known], function(c)[known], rtol=1e-12)
+        expected = function(with_cell(cell, *design))
+        np.testing.assert_allclose(scores[known], expected[known], rtol=1e-12)
 
 
 def test_large_indices_are_found():
@@ -197,13 +180,6 @@ def test_a_group_that_does_nothing_stays_closed():
     assert opened == set(np.flatnonzero(weights))
 
 
-def test_energy_of_all_channels_counts():
-    cells = [np.array([[[0], [1]], [[1], [-1]]])]
-    z = [np.arange(12.0).reshape(2, 2, 3)]
-    expected = [0 + 1 + 4, sum(v**2 for v in range(3, 9))]
-    np.testing.assert_allclose(cell_energy(cells, z), expected)
-
-
 class Counted:
     """A model that is linear in the image and its square, and counts its inputs."""
 
@@ -269,13 +245,9 @@ def test_a_growing_design_keeps_to_refinement(images):
 
 
 def test_nothing_to_refine_where_scores_do_not_vary(images):
+    explainer = WCAM(lambda x: np.ones((len(x), 2)), 8, level=2, refine=0.1)
     with pytest.warns(UserWarning, match="do not vary"):
-        sobol = (
-            WCAM(lambda x: np.ones((len(x), 2)), 8, level=2, refine=0.1)
-            .explain_wavelet(*images)
-            .sobol
-        )
-    assert not sobol.total.any()
+        assert not explainer.explain_wavelet(*images).sobol.total.any()
 
 
 def test_a_budget_too_small_is_refused_before_the_first_forward(images):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,3 +91,16 @@ def test_moments_merge_to_those_of_all():
     together = np.concatenate([v[0] for v in values])
     np.testing.assert_allclose(merged.mean[0], together.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(merged.variance()[0], together.var(axis=0, ddof=1), rtol=1e-6)
+
+
+def test_inputs_that_stand_in_different_rounds_have_their_errors_from_one_draw_on():
+    def rows(found):
+        values, errors = found.coefficients, found.standard_error
+        return as_rows(flatten(values)), None if errors is None else as_rows(flatten(errors))
+
+    unlike = replace(PROBLEM, x=X * np.array([1, 9]).reshape(2, 1, 1, 1))
+    start, target = GaussianNoise(1, SIGMA), {"standard_error": 0.1}
+    found = sampling.until_stable(sampling.smooth_grad, unlike, start, target, rows)
+    assert found.draws[0] > found.draws[1] > 1
+    values, errors = (np.linalg.norm(part, axis=1) for part in rows(found))
+    assert (errors <= 0.1 * values).all()

@@ -9,7 +9,8 @@ import pytest
 import pywt
 from scipy.stats import spearmanr
 
-from wam_xplique.algorithms.removal import RandomSets, rank_correlations
+from wam_xplique.algorithms.estimators import rank_correlations
+from wam_xplique.algorithms.removal import RandomSets
 from wam_xplique.metrics import WaveletMuFidelity
 
 from .helpers import (

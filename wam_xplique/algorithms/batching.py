@@ -25,7 +25,7 @@ class BatchSize:
 
     def __init__(self, most: int | None):
         self.most = most
-        self._untold = False
+        self.untold = False
 
     @classmethod
     def of(cls, owner: Any) -> BatchSize:
@@ -44,17 +44,6 @@ class BatchSize:
         if not isinstance(found[0], tuple):
             return backend.concat(found, 0)
         return tuple(backend.concat(parts, 0) for parts in zip(*found, strict=True))
-
-    def halve(self, failed: int) -> None:
-        """Note that `failed` inputs did not fit."""
-        self.most = min(failed // 2, self.most or failed)
-        self._untold = True
-
-    def tell(self) -> None:
-        """Log the size that works, if it had to be halved; once."""
-        if self._untold:
-            logger.warning("batch_size: too large for the device; going on with %d.", self.most)
-        self._untold = False
 
     def filled(self, array: np.ndarray, backend: Backend) -> np.ndarray:
         """The rows of a batch, filled up to a size that is compiled already."""
@@ -117,12 +106,30 @@ def in_batches(
             if len(batch) == 1 or not backend.is_out_of_memory(error):
                 raise
         else:
-            batch_size.tell()
+            if batch_size.untold:
+                logger.warning(
+                    "batch_size: too large for the device; going on with %d.", batch_size.most
+                )
+            batch_size.untold = False
             yield scores
             continue
         # Outside of the handler, whose traceback would keep the tensors that did not fit.
-        batch_size.halve(len(batch))
+        batch_size.most = min(len(batch) // 2, batch_size.most or len(batch))
+        batch_size.untold = True
         yield from in_batches(iter(batch), score, batch_size, backend)
+
+
+def first_to_stand(rounds: Iterator[tuple[Any, np.ndarray]], count: int) -> Any:
+    """What is told of each of `count` inputs in the first round in which it stands. A round tells
+    of those that did not stand in the rounds before, and which of them do."""
+    left, parts, places = np.arange(count), [], []
+    while len(left):
+        found, stands = next(rounds)
+        if stands.any():
+            parts.append(found[stands])
+            places.append(left[stands])
+        left = left[~stands]
+    return joined(parts, count)[np.argsort(np.concatenate(places))]
 
 
 def finite_scores(backend: Backend, scores: ScoreFunction, x: Tensor, y: Tensor) -> np.ndarray:

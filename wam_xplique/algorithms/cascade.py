@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..intervals import student
-from .removal import rank_correlations
+from ..intervals import standard_error, student
+from .estimators import rank_correlations
 
 ORIGINAL = "original"
 
@@ -35,23 +35,14 @@ class Randomization:
     @property
     def interval(self) -> np.ndarray:
         """Student's interval of the mean (stages, 2); NaN where there is one input alone."""
-        count = len(self.correlations)
-        if count < 2:
-            return np.full((len(self.layers), 2), np.nan)
-        error = self.correlations.std(axis=0, ddof=1) / np.sqrt(count)
-        return student(self.mean, error, count - 1, self.confidence)
+        error = standard_error(self.correlations.T)
+        return student(self.mean, error, len(self.correlations) - 1, self.confidence)
 
     def rows(self) -> list[dict[str, str | float]]:
         """A line for each stage, as `pandas.DataFrame` takes them."""
-        return [
-            {
-                "layer": layer,
-                "rank correlation": float(mean),
-                "low": float(low),
-                "high": float(high),
-            }
-            for layer, mean, (low, high) in zip(self.layers, self.mean, self.interval, strict=True)
-        ]
+        names = ("layer", "rank correlation", "low", "high")
+        lines = zip(self.layers, self.mean.tolist(), *self.interval.T.tolist(), strict=True)
+        return [dict(zip(names, line, strict=True)) for line in lines]
 
 
 def cascade(

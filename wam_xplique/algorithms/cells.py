@@ -9,13 +9,14 @@ coefficient; `HELD` where the coefficient keeps its value. Methods that need no 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pywt
 
-from ..coefficients import Coefficients, WaveletTransform, map_bands
+from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, unflatten
 from ..fourier import frequencies, radius
 
 HELD = -1
@@ -45,6 +46,17 @@ def wavelet_cells(
     if not include_approximation:
         cells[0] = np.full_like(cells[0], HELD)
     return renumber(cells)
+
+
+def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficients:
+    """A cell for each coefficient; the approximation has the last numbers, or is held."""
+    sizes = {name: math.prod(shape) for name, shape in flatten(shapes).items()}
+    numbers = np.roll(np.arange(sum(sizes.values())), sizes["approximation"])
+    if not include_approximation:
+        numbers[: sizes["approximation"]] = HELD
+    parts = np.split(numbers, np.cumsum(list(sizes.values()))[:-1])
+    named = unflatten(dict(zip(sizes, parts, strict=True)))
+    return renumber(map_bands(np.reshape, named, shapes))
 
 
 def fourier_cells(shape: Sequence[int], perturbation: str, grid_size: int) -> Coefficients:
@@ -83,12 +95,12 @@ def _mirrored_grid(shape: Sequence[int], count: int) -> np.ndarray:
 
 def renumber(cells: Coefficients) -> Coefficients:
     """Number the cells from 0 on, without gaps, in the order of their numbers."""
-    found = np.unique(np.concatenate([band.ravel() for band in _all_bands(cells)]))
+    found = np.unique(np.concatenate([band.ravel() for band in flatten(cells).values()]))
     found = found[found != HELD]
     if not len(found):
         raise ValueError(
-            "level=0 leaves nothing to perturb while the approximation is held; give a higher "
-            "level, or include_approximation=True."
+            "level=0 leaves nothing to remove or perturb while the approximation is held; give a "
+            "higher level, or include_approximation=True."
         )
     return map_bands(lambda band: np.where(band == HELD, HELD, np.searchsorted(found, band)), cells)
 
@@ -106,28 +118,17 @@ def grid(shape: Sequence[int], count: int) -> np.ndarray:
 
 def count_cells(cells: Coefficients) -> int:
     """The number of cells."""
-    return 1 + max(int(band.max()) for band in _all_bands(cells))
+    return 1 + max(int(band.max()) for band in flatten(cells).values())
 
 
 def cell_sums(cells: Coefficients, values: Coefficients) -> np.ndarray:
-    """The sums (cells,) of values over each cell."""
-    count = count_cells(cells)
-    total = np.zeros(count + 1)
-    for band, weights in zip(_all_bands(cells), _all_bands(values), strict=True):
-        total += np.bincount(
-            band.ravel() + 1, np.broadcast_to(weights, band.shape).ravel(), count + 1
-        )
+    """The sums (cells,) of values over each cell; the two broadcast to each other."""
+    columns = count_cells(cells) + 1  # the first is of what is held
+    total = np.zeros(columns)
+    for pair in zip(flatten(cells).values(), flatten(values).values(), strict=True):
+        band, weights = np.broadcast_arrays(*pair)
+        total += np.bincount(band.ravel() + 1, weights.ravel(), columns)
     return total[1:]
-
-
-def cell_energy(cells: Coefficients, coefficients: Coefficients) -> np.ndarray:
-    """The sum (cells,) of the squares of the coefficients of each cell, in all channels."""
-
-    def power(band: np.ndarray, z: np.ndarray) -> np.ndarray:
-        spread = tuple(axis for axis in range(z.ndim) if band.shape[axis] < z.shape[axis])
-        return np.sum(np.abs(z) ** 2, axis=spread, keepdims=True)
-
-    return cell_sums(cells, map_bands(power, cells, coefficients))
 
 
 def shares(cells: Coefficients, members: Sequence[Coefficients]) -> np.ndarray:
@@ -170,7 +171,7 @@ class Group:
 def group_tree(cells: Coefficients) -> list[Group]:
     """Group the cells by band, and each band's by place: halves of halves along each axis. A cell
     that straddles bands counts to the one which has most of it."""
-    count, bands = count_cells(cells), list(_all_bands(cells))
+    count, bands = count_cells(cells), list(flatten(cells).values())
     sizes = [np.bincount(band.ravel() + 1, minlength=count + 1)[1:] for band in bands]
     owners = np.argmax(sizes, axis=0)
     groups = []
@@ -211,9 +212,9 @@ def _mosaic(bands: Coefficients, grid_size: int) -> Coefficients:
 
 def _side(bands: Coefficients, grid_size: int, include_approximation: bool) -> int:
     """The number of cells along each axis of each band."""
-    count = sum(1 for _ in _all_bands(bands)) - (not include_approximation)
+    count = len(flatten(bands)) - (not include_approximation)
     root = max(count, 1) ** (1 / bands[0].ndim)
-    smallest = min(min(band.shape) for band in _all_bands(bands))
+    smallest = min(min(band.shape) for band in flatten(bands).values())
     lowest, highest = int(np.ceil(root)), int(np.ceil((smallest + 1) * root)) - 1
     if not lowest <= grid_size <= highest:
         raise ValueError(
@@ -222,9 +223,3 @@ def _side(bands: Coefficients, grid_size: int, include_approximation: bool) -> i
             f"{lowest} and {highest}."
         )
     return int(grid_size / root)
-
-
-def _all_bands(coefficients: Coefficients) -> Iterator[np.ndarray]:
-    yield coefficients[0]
-    for level in coefficients[1:]:
-        yield from level.values()

@@ -8,28 +8,27 @@ to the Wavelet Domain (2023).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
 
-from ..coefficients import Coefficients
+from ..coefficients import Coefficients, map_bands
 from ..indices import MOST_DESIGNS, region_importance
-from .cells import Group, cell_energy, group_tree
-from .masking import Design, ScoreRequests
+from .cells import Group, cell_sums, group_tree
+from .masking import Design, Points, Responses, ScoreRequests
 from .refinement import Refined, refine
-from .responses import Points, Responses
 
 Estimator = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """``estimator(a, b, c)``: total indices (G,) from scores (rows,), (rows,) and (G, rows)."""
 
 RESAMPLES = 999
+# Of the variance over all rows: what a resample must have for its indices to mean anything.
 TELLING = 0.05
-"""Of the variance over all rows: what a resample must have for its indices to mean anything."""
+# Scores whose spread is below this fraction of their size do not vary but by rounding.
 RESOLUTION = 4 * float(np.finfo(np.float32).eps)
-"""Scores whose spread is below this fraction of their size do not vary but by rounding."""
 
 
 def jansen(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -85,7 +84,7 @@ class Estimate(NamedTuple):
 
 def estimate(problem: SobolProblem, coefficients: Coefficients) -> ScoreRequests:
     """Ask for the scores of one input until its Sobol indices are known well enough."""
-    energy = cell_energy(problem.cells, coefficients)
+    energy = cell_sums(problem.cells, map_bands(lambda z: np.abs(z) ** 2, coefficients))
     responses, rows, before = Responses(len(energy)), problem.nb_design, None
     while True:
         now = yield from _estimate(problem, responses, energy, rows)
@@ -103,108 +102,86 @@ def _is_enough(until: Mapping[str, float] | None, now: Estimate, before: Estimat
         widths = np.ptp(now.interval[now.evaluated], axis=-1)
         if widths.max() / 2 <= until["interval"]:
             return True
-    if before is not None and "rank_correlation" in until:
-        return rank_correlation(before.total, now.total) >= until["rank_correlation"]
-    return False
+    if before is None or "rank_correlation" not in until:
+        return False
+    pair = before.total[np.newaxis], now.total[np.newaxis]
+    return bool(rank_correlations(*pair, constant=1)[0] >= until["rank_correlation"])
 
 
-def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's; 1 where all values are equal."""
-    ranks = [scipy.stats.rankdata(values) for values in (x, y)]
-    if any(np.ptp(values) == 0 for values in ranks):
-        return 1.0
-    return float(np.corrcoef(*ranks)[0, 1])
+def rank_correlations(x: np.ndarray, y: np.ndarray, constant: float = 0) -> np.ndarray:
+    """
+    Spearman's correlation (N,) of the rows of x and y (N, K), `constant` where one does not vary.
+
+    >>> rank_correlations(np.array([[1, 2, 3], [1, 1, 1]]), np.array([[1, 4, 9], [3, 2, 1]]))
+    array([1., 0.])
+    """
+    x, y = (scipy.stats.rankdata(rows, axis=1) for rows in (x, y))
+    x, y = (rows - rows.mean(axis=1, keepdims=True) for rows in (x, y))
+    norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    whole = np.full(len(norms), float(constant))
+    return np.divide((x * y).sum(axis=1), norms, out=whole, where=norms > 0)
 
 
 def _estimate(
     problem: SobolProblem, responses: Responses, energy: np.ndarray, rows: int
 ) -> Generator[list[Points], np.ndarray, Estimate]:
-    ends, every = [responses.none, responses.all], np.arange(rows)
-    if problem.refine is None:
-        yield from responses.ask(dict.fromkeys([*ends, *problem.single], every))
-    else:
-        yield from responses.ask(dict.fromkeys(ends, every))
+    ends, cells = [responses.none, responses.all], problem.single if problem.refine is None else []
+    yield from responses.ask(dict.fromkeys([*ends, *cells], np.arange(rows)))
     a, b = responses.of(ends, rows)
-    variance = float(np.var(a, ddof=1))
+    variance = np.var(a, ddof=1)
     if np.sqrt(variance) <= RESOLUTION * np.abs(a).max():
         return _nothing(problem, rows, responses.forwards)
     refined = Refined(np.zeros(len(energy)), np.ones(len(energy), bool))
     if problem.refine is not None:
-        design_a, design_b = problem.design(rows)
-        design = design_a[:rows], design_b[:rows]
-        regions = np.argmax(problem.shares, axis=0)
-        refined = yield from refine(
-            responses, problem.roots, design, energy, problem.refine, regions, problem.seed
-        )
-    total, evaluated = refined.total, refined.evaluated
-    chosen = np.flatnonzero(evaluated)
+        design_a, design_b = (matrix[:rows] for matrix in problem.design(rows))
+        how = (energy, problem.refine, np.argmax(problem.shares, axis=0), problem.seed)
+        refined = yield from refine(responses, problem.roots, (design_a, design_b), *how)
+    total, chosen = refined.total, np.flatnonzero(refined.evaluated)
     c = responses.of([problem.single[cell] for cell in chosen], rows)
     first = np.full(len(total), np.nan)
     if len(chosen):
         total[chosen], first[chosen] = problem.estimator(a, b, c), first_order(a, b, c)
     intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
-        intervals = _intervals(problem, a, b, c, refined, chosen)
-    bounds = np.finfo(np.float64)
+        intervals = _intervals(problem, problem.confidence, refined, (a, b, c))
+    bounds = np.finfo(np.float64)  # a variance of 0 is of what is constant
     with np.errstate(over="ignore"):
-        variance = float(np.ldexp(variance, 2 * (responses.exponent or 0)))
-    variance = min(max(variance, float(bounds.tiny)), float(bounds.max))  # 0 is of what is constant
-    return Estimate(total, first, *intervals, evaluated, variance, rows, responses.forwards)
+        whole = np.ldexp(variance, 2 * (responses.exponent or 0)).clip(bounds.tiny, bounds.max)
+    return Estimate(
+        total, first, *intervals, refined.evaluated, float(whole), rows, responses.forwards
+    )
 
 
 def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
     """The estimate where the scores do not vary."""
-    count = problem.shares.shape[1]
-    zeros = np.zeros(count)
+    zeros = np.zeros(problem.shares.shape[1])
     intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if problem.confidence is not None:
-        of_regions = np.stack([region_importance(zeros, problem.shares)] * 2, axis=-1)
-        intervals = np.zeros((count, 2)), of_regions
-    return Estimate(zeros, zeros, *intervals, np.ones(count, bool), 0.0, rows, forwards)
+        of_regions = region_importance(zeros, problem.shares)
+        intervals = np.stack([zeros] * 2, axis=-1), np.stack([of_regions] * 2, axis=-1)
+    return Estimate(zeros, zeros, *intervals, np.ones(len(zeros), bool), 0.0, rows, forwards)
 
 
 def _intervals(
-    problem: SobolProblem,
-    a: np.ndarray,
-    b: np.ndarray,
-    c: np.ndarray,
-    refined: Refined,
-    chosen: np.ndarray,
+    problem: SobolProblem, confidence: float, refined: Refined, scores: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bootstrap intervals of the total indices and of the importance of each region. Those of the
-    cells `chosen`, whose scores are c. Of the others, those that were drawn from are resampled by
-    their draws, and the rest are taken for sure."""
-    draws = np.random.default_rng([problem.seed, 1])
-
-    def statistic(rows: np.ndarray, axis: int) -> np.ndarray:
-        samples = np.atleast_2d(rows)
-        resampled = (
-            refined.total[np.newaxis].copy()
-            if rows.ndim == 1
-            else refined.resampled(len(samples), draws)
-        )
-        resampled[:, chosen] = _resampled(problem.estimator, a, b, c, samples)
-        parts = [resampled[:, chosen], region_importance(resampled, problem.shares)]
-        values = np.concatenate(parts, axis=-1).T
-        return values[:, 0] if rows.ndim == 1 else values
-
-    result = scipy.stats.bootstrap(
-        (np.arange(len(a)),),
-        statistic,
-        n_resamples=RESAMPLES if problem.estimator is jansen else RESAMPLES // 5,
-        vectorized=True,
-        confidence_level=problem.confidence,
-        method="percentile",
-        random_state=np.random.default_rng(problem.seed),
-    )
-    found = np.stack(result.confidence_interval, axis=-1)
-    interval = np.full((len(refined.total), 2), np.nan)
-    interval[chosen] = found[: len(chosen)]
-    return interval, found[len(chosen) :]
+    """Bootstrap intervals of the total indices and of the importance of each region, from scores of
+    A, B and the cells evaluated. Of the others, those that were drawn from are resampled by their
+    draws; the rest are sure."""
+    count = RESAMPLES if problem.estimator is jansen else RESAMPLES // 5
+    total = refined.resampled(count, np.random.default_rng([problem.seed, 1]))
+    designs = len(scores[0])
+    rows = np.random.default_rng(problem.seed).integers(0, designs, (count, designs))
+    total[:, refined.evaluated] = _resampled(problem.estimator, rows, *scores)
+    ends = (1 - confidence) / 2, (1 + confidence) / 2
+    parts = (total, region_importance(total, problem.shares))
+    interval, of_regions = (np.quantile(values, ends, axis=0).T for values in parts)
+    interval[~refined.evaluated] = np.nan
+    return interval, of_regions
 
 
 def _resampled(
-    estimator: Estimator, a: np.ndarray, b: np.ndarray, c: np.ndarray, samples: np.ndarray
+    estimator: Estimator, samples: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray
 ) -> np.ndarray:
     """Total indices (samples, G) over the rows that each sample draws. A sample in which the scores
     hardly vary tells nothing; it has the indices of all rows."""

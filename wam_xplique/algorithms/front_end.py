@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..backends import Tensor
-from ..coefficients import Coefficients, WaveletTransform
+from ..coefficients import Coefficients, WaveletTransform, flatten
 
 FRONT_END = "front end"
 
@@ -25,3 +26,8 @@ class WithFrontEnd:
     def pullback(self, of_input: Tensor, of_output: Tensor) -> Coefficients:
         """The gradients with respect to these, from those of the input and of the output."""
         return [*self.transform.pullback(of_input), {FRONT_END: of_output}]
+
+
+def of_wavelets(coefficients: Coefficients) -> dict[str, Any]:
+    """The bands by name, without what a front end made."""
+    return {name: b for name, b in flatten(coefficients).items() if FRONT_END not in name}

@@ -16,15 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, unflatten
-from ..per_input import PerInput, joined
-from .batching import BatchSize, Progress
-from .front_end import FRONT_END, WithFrontEnd
+from ..per_input import PerInput
+from .batching import BatchSize, Progress, first_to_stand
+from .front_end import WithFrontEnd, of_wavelets
 from .perturbations import Perturbation, StraightPath, Unperturbed
 
 MOST_STEPS = 1024
@@ -35,29 +35,12 @@ Gradients = tuple[Tensor, ...]
 @dataclass(frozen=True)
 class GradientProblem:
     """
-    What is explained, by gradients.
+    What is explained, by gradients: the scores (N,) of inputs and targets, which have N first.
 
-    Parameters
-    ----------
-    backend
-        Backend of all tensors.
-    gradients
-        ``gradients(x, y)``: the gradients of the scores that the transform pulls back: with
-        respect to x and, if there is one, to what a front end makes of it.
-    x
-        Inputs, N first.
-    y
-        Targets, one for each input.
-    transform
-        Wavelet transform of the inputs, perhaps beside a front end.
-    batch_size
-        Most perturbed inputs at once.
-    progress
-        Where gradients are counted.
-    scores
-        ``scores(x, y)``, whose gradients these are; for what needs them.
-    over_channels
-        Brings the channels of a band, its last axes, to one that stays; where that is linear.
+    `gradients(x, y)` are those of `scores(x, y)` that `transform` pulls back: with respect to x
+    and, if there is one, to what a front end makes of it. `batch_size` counts perturbed inputs,
+    `progress` gradients. `over_channels` brings the channels of a band, among its last axes, to one
+    that stays, where that is linear.
     """
 
     backend: Backend
@@ -79,21 +62,11 @@ class GradientProblem:
 @dataclass(frozen=True)
 class Attribution(PerInput):
     """
-    The importance of the coefficients, as arrays, and what is known of it.
+    The importance of each coefficient, as arrays, and what is known of it.
 
-    Parameters
-    ----------
-    coefficients
-        Importance of each coefficient.
-    standard_error
-        Its standard error.
-    covariance
-        Covariance (N, bands, bands) of the sums of the importance over the bands, in the order of
-        `flatten`.
-    draws
-        How many independent values (N,) these errors are from.
-    convergence_delta
-        Relative error (N,) of an integral.
+    Its standard errors, from as many independent values (N,) as there are `draws`; the `covariance`
+    (N, bands, bands) of the sums of the importance over the bands, in the order of `flatten`; the
+    relative error (N,) of an integral, `convergence_delta`.
     """
 
     coefficients: Coefficients
@@ -102,14 +75,17 @@ class Attribution(PerInput):
     draws: np.ndarray | None = None
     convergence_delta: np.ndarray | None = None
 
+    def __len__(self) -> int:
+        return len(self.coefficients[0])
+
+    def changed(self, function: Callable[[Coefficients], Coefficients]) -> Attribution:
+        """The same with the importance, and its errors, changed."""
+        error = None if self.standard_error is None else function(self.standard_error)
+        return replace(self, coefficients=function(self.coefficients), standard_error=error)
+
     def each_band(self, function: Callable[[np.ndarray], np.ndarray]) -> Attribution:
         """The same with the bands of importance, and of its errors, changed."""
-        error = self.standard_error
-        return replace(
-            self,
-            coefficients=map_bands(function, self.coefficients),
-            standard_error=None if error is None else map_bands(function, error),
-        )
+        return self.changed(partial(map_bands, function))
 
     def scaled(self, factors: Mapping[str, float | np.ndarray]) -> Attribution:
         """The same with some bands, by name, times a factor or one for each input."""
@@ -127,22 +103,7 @@ class Attribution(PerInput):
             for index, name in enumerate(flatten(self.coefficients)):
                 by_band[:, index] = factors.get(name, 1.0)
             covariance = covariance * by_band[:, np.newaxis] * by_band[..., np.newaxis]
-        error = self.standard_error
-        return replace(
-            self,
-            coefficients=times(self.coefficients),
-            standard_error=None if error is None else times(error),
-            covariance=covariance,
-        )
-
-    def __len__(self) -> int:
-        return len(self.coefficients[0])
-
-    @classmethod
-    def joined(cls, parts: Sequence[Attribution], rows: Sequence[np.ndarray]) -> Attribution:
-        """The attribution of all inputs, from those of the ones at `rows`."""
-        order = np.concatenate(rows)
-        return joined(parts, len(order))[np.argsort(order)]
+        return replace(self.changed(times), covariance=covariance)
 
 
 def saliency(problem: GradientProblem) -> Coefficients:
@@ -170,61 +131,52 @@ def expected_gradients(
     """The mean of the integrated gradients from several baselines, and how far they have converged.
     The steps of an input double until its delta is at most `until`, or would be more than
     `MOST_STEPS`."""
-    ends = [problem.x, *(path.at(problem.x, 0) for path in paths)]
-    at_input, *at_baselines = (_scores(problem, x) for x in ends)
-    added = at_input - np.mean(at_baselines, axis=0)
-    left, parts, places = np.arange(len(added)), [], []
+    backend = problem.backend
+
+    def scores(x: Tensor) -> np.ndarray:
+        assert problem.scores is not None
+        found = problem.batch_size.apply(problem.scores, backend, x, problem.y)
+        return backend.to_numpy(found).astype(np.float64)
+
+    at_baselines = [scores(path.at(problem.x, 0)) for path in paths]
+    added = scores(problem.x) - np.mean(at_baselines, axis=0)
+    return first_to_stand(_integrals(problem, paths, added, until), len(added))
+
+
+def _integrals(
+    problem: GradientProblem, paths: Sequence[StraightPath], added: np.ndarray, until: float | None
+) -> Iterator[tuple[Attribution, np.ndarray]]:
+    """Expected gradients, whose sum shall be `added`, by ever more steps, and which may stand."""
+    backend = problem.backend
     while True:
-        found = _mean_over(problem, paths, added[left])
-        deltas, steps = np.asarray(found.convergence_delta), paths[0].steps
-        enough = np.inf if until is None or 2 * steps > MOST_STEPS else until
+        coefficients = map_bands(
+            lambda *bands: backend.to_numpy(sum(bands[1:], bands[0]) / len(bands)),
+            *(integrated_gradients(problem, path) for path in paths),
+        )
+        bands = of_wavelets(coefficients).values()
+        error = np.abs(sum(b.reshape(len(b), -1).sum(1, dtype=np.float64) for b in bands) - added)
+        unknown = np.where(error == 0, 0, np.inf)
+        deltas = np.divide(error, np.abs(added), out=unknown, where=added != 0)
+        steps = 2 * paths[0].steps
+        enough = np.inf if until is None or steps > MOST_STEPS else until
         stands = ~(deltas > enough)  # NaN, which more steps do not mend, too
-        parts.append(found[stands])
-        places.append(left[stands])
-        if stands.all():
-            return Attribution.joined(parts, places)
-        going_on = np.flatnonzero(~stands)
-        left, problem = left[going_on], problem.at(going_on)
-        paths = [replace(p.at_inputs(problem.backend, going_on), steps=2 * steps) for p in paths]
-
-
-def _mean_over(
-    problem: GradientProblem, paths: Sequence[StraightPath], added: np.ndarray
-) -> Attribution:
-    """Expected gradients, whose sum shall be `added`."""
-    found = [integrated_gradients(problem, path) for path in paths]
-    coefficients = map_bands(
-        lambda *bands: problem.backend.to_numpy(sum(bands[1:], bands[0]) / len(bands)), *found
-    )
-    of_wavelets = (b for name, b in flatten(coefficients).items() if FRONT_END not in name)
-    error = np.abs(sum(b.reshape(len(b), -1).sum(1, dtype=np.float64) for b in of_wavelets) - added)
-    relative = np.divide(error, np.abs(added), out=np.full(len(added), np.inf), where=added != 0)
-    return Attribution(
-        coefficients, convergence_delta=np.where((error == 0) & (added == 0), 0, relative)
-    )
-
-
-def _scores(problem: GradientProblem, x: Tensor) -> np.ndarray:
-    """The scores (N,) of inputs, in double precision."""
-    assert problem.scores is not None
-    scores = problem.batch_size.apply(problem.scores, problem.backend, x, problem.y)
-    return problem.backend.to_numpy(scores).astype(np.float64)
+        yield Attribution(coefficients, convergence_delta=deltas), stands
+        left = np.flatnonzero(~stands)
+        problem, added = problem.at(left), added[left]
+        paths = [replace(path.at_inputs(backend, left), steps=steps) for path in paths]
 
 
 def mean_gradient(problem: GradientProblem, perturbation: Perturbation) -> Gradients:
     """Weighted means of the gradients at the perturbed inputs."""
-    width, weight_of = len(problem.x), perturbation.weights.tolist()
-
-    def added(total: Tensor | None, gradient: Tensor, draws: range) -> Tensor:
-        parts = [gradient[i : i + width] for i in range(0, len(gradient), width)]
-        weights = [weight_of[draw] for draw in draws]
-        if total is not None:
-            parts, weights = [*parts, total], [*weights, 1.0]
-        return problem.backend.weighted_sum(parts, weights)
-
-    totals: tuple[Any, ...] = (None, None)
+    width, weights = len(problem.x), perturbation.weights.tolist()
+    totals: Gradients = ()
     for draws, gradients in perturbed_gradients(problem, perturbation):
-        totals = tuple(added(*pair, draws) for pair in zip(totals, gradients, strict=False))
+        terms = [[g[i : i + width] for i in range(0, len(g), width)] for g in gradients]
+        factors = weights[draws.start : draws.stop]
+        if totals:
+            terms = [[*parts, total] for parts, total in zip(terms, totals, strict=True)]
+            factors.append(1.0)
+        totals = tuple(problem.backend.weighted_sum(parts, factors) for parts in terms)
     return totals
 
 

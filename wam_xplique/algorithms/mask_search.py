@@ -24,24 +24,16 @@ from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
 from .batching import BatchSize, Progress
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
-WINDOW = 20
-"""Steps over which the best mask must get better."""
-INTEGRAL, PROPORTIONAL = 0.5, 2.0
-"""By how much log α answers to what the score has too much, added up and at once."""
-SPREAD = 0.01
-"""The part of all gradients' magnitudes that a score's own is seen against."""
-HASTE = 4.0
-"""How many times faster a score that falls short is answered than one that is too high."""
-AIM = 0.005
-"""By how much of its scale the score is to stay above what is needed, so as not to fall short."""
-MOST = 0.2
-"""The most that is answered at once: where a mask jumps to 0 the score does, α is not to follow."""
-REACH = 16.0
-"""How far log α may go from where it starts: α beyond is one that nothing stops."""
+WINDOW = 20  # steps over which the best mask must get better
+INTEGRAL, PROPORTIONAL = 0.5, 2.0  # how log α answers to the score's excess: added up, and at once
+SPREAD = 0.01  # the part of all gradients' magnitudes that a score's own is seen against
+HASTE = 4.0  # how many times faster a score that falls short is answered than one too high
+AIM = 0.005  # by how much of its scale the score is to stay above what is needed
+MOST = 0.2  # answered at once: where a mask jumps to 0 the score does, α is not to follow
+REACH = 16.0  # how far log α may go from where it starts: α beyond is one that nothing stops
+# Slopes whose squares, and EPSILON beside them, float32 can tell; others are taken in a unit.
 PLAIN = (1e-5, 1e9)
-"""Slopes whose squares, and EPSILON beside them, float32 can tell; others are taken in a unit."""
-STEEP = 1e9
-"""A slope that leaves no float32 between 0 and 1."""
+STEEP = 1e9  # a slope that leaves no float32 between 0 and 1
 
 
 @dataclass(frozen=True)
@@ -93,81 +85,64 @@ def minimize(problem: MinimalProblem) -> Minimum:
     if problem.keep < 1 and problem.alpha is None and len(lost):
         # A mask may have gone at once, with all of the score, and not have come back.
         x, y = (problem.backend.rows(of, lost) for of in (problem.x, problem.y))
-        found = _put(found, lost, _minimize(replace(problem, x=x, y=y, gently=True)))
+        again = _minimize(replace(problem, x=x, y=y, gently=True))
+
+        def put(all_inputs: np.ndarray, some: np.ndarray) -> None:
+            all_inputs[lost] = some
+
+        map_bands(put, found.mask, again.mask)
+        for pair in zip(found[1:], again[1:], strict=True):
+            put(*pair)
     return found
 
 
-def _put(all_inputs: Minimum, rows: np.ndarray, some: Minimum) -> Minimum:
-    """The minima of all inputs, those at `rows` replaced."""
-
-    def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-        old = old.copy()
-        old[rows] = new
-        return old
-
-    return Minimum(
-        map_bands(put, all_inputs.mask, some.mask),
-        *(put(*pair) for pair in zip(all_inputs[1:], some[1:], strict=True)),
-    )
-
-
 def _minimize(problem: MinimalProblem) -> Minimum:
-    backend, x, y = problem.backend, problem.x, problem.y
-    problem.progress.expect(len(x) * problem.max_steps)
-    z = problem.transform.forward(x)
+    backend, transform, x = problem.backend, problem.transform, problem.x
+    shape, axis, most = tuple(x.shape), problem.channel_axis, problem.max_steps
+    problem.progress.expect(len(x) * most)
+    z = transform.forward(x)
 
     def ones(band: Tensor) -> Tensor:
-        if problem.channel_axis is not None:
-            band = backend.slice(band, problem.channel_axis, slice(0, 1, 1))
-        return band * 0 + 1
+        return (band if axis is None else backend.slice(band, axis, slice(0, 1, 1))) * 0 + 1
 
-    mask = map_bands(ones, z)
+    best = seen = mask = map_bands(ones, z)
     moments = [map_bands(lambda band: band * 0, mask)] * 2
     features = sum(math.prod(band.shape[1:]) for band in flatten(mask).values())
-    search = _Search(problem, len(x), features)
-    best, seen, masked, norm = mask, mask, x, np.ones(len(x))
-    size = math.prod(x.shape) * problem.max_steps  # all steps gain by what is compiled once
-    static = (problem.transform, tuple(x.shape), problem.alpha is None)
+    search, masked, norm = _Search(problem, len(x), features), x, np.ones(len(x))
+    size = math.prod(shape) * most  # all steps gain by what is compiled once
 
-    def both(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def scored(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         scores, gradients = problem.scores_and_gradients(x, y)
         return scores, gradients[0]
 
-    for step in range(problem.max_steps + 1):
-        values, gradient = problem.batch_size.apply(both, backend, masked, y)
+    for step in range(most + 1):
+        values, gradient = problem.batch_size.apply(scored, backend, masked, problem.y)
         scores = _finite(backend.to_numpy(values), problem.start, step)
-        pulls = backend.run(
-            _pulls,
-            (gradient, z),
-            problem.transform,
-            problem.channel_axis,
-            size=size,
-        )
+        pulls = backend.run(_pulls, (gradient, z), transform, axis, size=size)
         if step == 0:
             sums = sum(backend.sums(abs(band)) for band in flatten(pulls).values())
             search.start(scores, backend.to_numpy(sums))
-        better = search.note(scores, norm)
-        best = _chosen(backend, better, seen, best)
+        best = _chosen(backend, search.note(scores, norm), seen, best)
         done = search.finish()
-        problem.progress.update(
-            int(search.active.sum()) + int(done.sum()) * (problem.max_steps - step)
-        )
+        problem.progress.update(int(search.active.sum()) + int(done.sum()) * (most - step))
         if not search.active.any():
             break
         rates = backend.asarray(search.rates(), like=x)
         mask, *moments, seen, sums, masked = backend.run(
-            _stepped, (pulls, z, mask, *moments, rates), *static, size=size
+            _stepped,
+            (pulls, z, mask, *moments, rates),
+            transform,
+            shape,
+            problem.alpha is None,
+            size=size,
         )
         norm = backend.to_numpy(sums) / features
-    images = problem.transform.inverse(map_bands(lambda m, z: m * z, best, z), tuple(x.shape))
-    left = problem.max_steps - step
-    scores, norms, alphas = (
-        np.pad(np.stack(curve, axis=1), ((0, 0), (0, left)), mode="edge")
-        for curve in (search.scores, search.norms, search.alphas)
-    )
+    images = transform.inverse(map_bands(lambda m, z: m * z, best, z), shape)
+    left = ((0, 0), (0, most - step))
+    curves = (np.pad(np.stack(curve, axis=1), left, mode="edge") for curve in search.curves)
     mask = map_bands(backend.to_numpy, best)
-    found = (mask, backend.to_numpy(images), scores, norms, alphas)
-    return Minimum(*found, search.best, search.steps)
+    found: Any = (mask, backend.to_numpy(images), *curves, search.best, search.steps)
+    return Minimum(*found)
 
 
 class _Search:
@@ -175,10 +150,9 @@ class _Search:
 
     def __init__(self, problem: MinimalProblem, count: int, features: int):
         self.problem, self.features = problem, features
-        self.scores: list[np.ndarray] = []
-        self.norms: list[np.ndarray] = []
-        self.alphas: list[np.ndarray] = []
-        self.lowest: list[np.ndarray] = []
+        self.step = -1
+        self.curves: list[list[np.ndarray]] = [[], [], []]  # of scores, norms and weights
+        self.lowest = [np.full(count, np.inf)]
         self.active = np.ones(count, bool)
         self.best, self.steps = np.zeros((2, count), int)
 
@@ -194,46 +168,43 @@ class _Search:
 
     def note(self, scores: np.ndarray, norms: np.ndarray) -> np.ndarray:
         """Add the scores and means (N,) of the masks; tell where they are the best so far."""
-        alpha = self._weigh(scores)
-        values = self._values(scores, norms, alpha)
-        for curve, new in ((self.scores, scores), (self.norms, norms), (self.alphas, alpha)):
+        self.step += 1
+        self.last = scores, norms, self._weigh(scores)
+        for curve, new in zip(self.curves, self.last, strict=True):
             curve.append(new)
-        lowest = self.lowest[-1] if self.lowest else np.full(len(scores), np.inf)
-        better = self.active & (values < lowest)
-        self.best = np.where(better, len(self.lowest), self.best)
-        self.lowest.append(np.where(better, values, lowest))
+        values = self._values(*self.last)
+        better = self.active & (values < self.lowest[-1])
+        self.best = np.where(better, self.step, self.best)
+        self.lowest.append(np.where(better, values, self.lowest[-1]))
         self.distance = values - self.lowest[-1]
         return better
 
     def finish(self) -> np.ndarray:
         """Tell which inputs (N,) take no further step; count those that do."""
-        step = len(self.lowest) - 1
-        done = self.active & (self._settled() | (step == self.problem.max_steps))
+        done = self.active & (self._settled() | (self.step == self.problem.max_steps))
         self.active = self.active & ~done
         self.steps = self.steps + self.active
         return done
 
     def rates(self) -> np.ndarray:
         """What the next step multiplies, (N, 5): α / K, the mean, gradient, mean square, pulls."""
-        step, (beta1, beta2) = len(self.lowest) - 1, BETAS
+        step, (beta1, beta2) = self.step, BETAS
         rate = self.problem.learning_rate * self.active
         if self.problem.alpha is None:  # down to 0 with the last step, so that the mask rests
             rate = rate * (1 + math.cos(math.pi * step / self.problem.max_steps)) / 2
         mean = beta1 / (1 - beta1 ** (step + 2))
         gradient = (1 - beta1) / (1 - beta1 ** (step + 1))
         square = np.full(len(rate), 1 / (1 - beta2 ** (step + 1)))
-        penalty = self.alphas[-1] * np.exp(PROPORTIONAL * self.excess) / self.features
+        penalty = self.last[2] * np.exp(PROPORTIONAL * self.excess) / self.features
         columns = [penalty / self.unit, rate * mean, rate * gradient, square, 1 / self.unit]
         return np.stack(columns, axis=1)
 
     def _weigh(self, scores: np.ndarray) -> np.ndarray:
         """The weights (N,) of the masks' means: one step of dual ascent where they are sought."""
-        self.excess = np.zeros(len(scores))
-        if self.problem.alpha is not None:
-            return np.full(len(scores), self.problem.alpha)
-        way = 0.0
-        if self.problem.gently:
-            way = max(0.0, 1 - 2 * len(self.scores) / self.problem.max_steps)
+        problem, self.excess = self.problem, np.zeros(len(scores))
+        if problem.alpha is not None:
+            return np.full(len(scores), problem.alpha)
+        way = max(0.0, 1 - 2 * self.step / problem.max_steps) if problem.gently else 0.0
         needed = self.needed + way * np.maximum(self.original - self.needed, 0)
         excess = (scores - needed) / self.scale - AIM
         self.excess = np.clip(np.where(excess < 0, HASTE * excess, excess), -MOST, MOST)
@@ -250,11 +221,12 @@ class _Search:
 
     def _settled(self) -> np.ndarray:
         """Which best objectives (N,) hardly became better in `WINDOW` steps, and are reached."""
-        if len(self.lowest) <= WINDOW or not self.problem.tolerance:
+        if self.step < WINDOW or not self.problem.tolerance:
             return np.zeros(len(self.active), bool)
         size = np.abs(self.lowest[-1])
         if self.problem.alpha is not None:
-            size = np.abs(self.scores[-1]) + self.alphas[-1] * self.norms[-1]
+            scores, norms, alphas = self.last
+            size = np.abs(scores) + alphas * norms
         allowed = self.problem.tolerance * size
         gained = self.lowest[-1 - WINDOW] - self.lowest[-1]
         return (gained <= allowed) & (self.distance <= allowed)
@@ -287,7 +259,7 @@ def _stepped(
     beta1, beta2 = BETAS
 
     def of(number: int, band: Tensor) -> Tensor:
-        return _column(backend, rates[:, number], band)
+        return rates[(slice(None), number, *(None,) * (len(band.shape) - 1))]
 
     slopes = map_bands(lambda pull: of(0, pull) - of(4, pull) * pull, pulls)
     first = map_bands(lambda m, s: beta1 * m + (1 - beta1) * s, first, slopes)
@@ -313,15 +285,10 @@ def _chosen(
     taken = backend.asarray(better.astype(np.float32), like=mask[0])
 
     def chosen(new: Tensor, old: Tensor) -> Tensor:
-        here = _column(backend, taken, new)
+        here = taken[(..., *(None,) * (len(new.shape) - 1))]
         return here * new + (1 - here) * old
 
     return map_bands(chosen, mask, best)
-
-
-def _column(backend: Backend, values: Tensor, band: Tensor) -> Tensor:
-    """Values (N,) that broadcast over a band."""
-    return backend.reshape(values, (-1, *(1,) * (len(band.shape) - 1)))
 
 
 def _finite(scores: np.ndarray, start: int, step: int) -> np.ndarray:

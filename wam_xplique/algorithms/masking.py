@@ -10,28 +10,19 @@ method may look at some scores before it asks for more.
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, map_bands
 from .batching import BatchSize, Progress, finite_scores, in_batches
-from .cells import HELD, count_cells
-from .responses import Points
-
-Item = TypeVar("Item", bound=tuple[Any, ...])
-
-ScoreRequests = Generator[list[Points], np.ndarray, Any]
-"""Asks for the scores at points, is sent them in one array, and returns a result."""
-
-
-Design = Callable[[int], tuple[np.ndarray, np.ndarray]]
-"""``design(rows)``: at least as many rows of A and of B, arrays (rows, cells) in [0, 1]."""
+from .cells import HELD, Group, count_cells
 
 
 class Transform(Protocol):
@@ -39,11 +30,9 @@ class Transform(Protocol):
 
     def forward(self, x: Tensor) -> Coefficients:
         """The coefficients of `x`."""
-        ...
 
     def inverse(self, coefficients: Coefficients, shape: Any) -> Tensor:
         """The input of `shape` that has these coefficients."""
-        ...
 
     def __hash__(self) -> int: ...
 
@@ -62,54 +51,118 @@ class MaskingProblem:
     progress: Progress = field(default_factory=Progress)
     baseline: Tensor | float = 0.0  # x₀: inputs of the shape of x, or one number
 
+    def at(self, index: np.ndarray) -> MaskingProblem:
+        """The same of the inputs at `index`."""
+        x, y, baseline = (
+            values if isinstance(values, float) else self.backend.rows(values, index)
+            for values in (self.x, self.y, self.baseline)
+        )
+        return replace(self, x=x, y=y, baseline=baseline)
+
 
 def deviations(problem: MaskingProblem) -> tuple[Tensor | float, Coefficients]:
     """The baseline x₀ and W(x − x₀), filled up to a number of inputs that is compiled already."""
-    backend, baseline = problem.backend, problem.baseline
-    numbers = problem.batch_size.filled(np.arange(len(problem.x)), backend)
-
-    def filled(tensor: Tensor) -> Tensor:
-        if len(tensor) == len(numbers):
-            return tensor
-        return backend.rows(tensor, numbers)
-
-    baseline = baseline if isinstance(baseline, float) else filled(baseline)
-    return baseline, problem.transform.forward(filled(problem.x) - baseline)
+    numbers = problem.batch_size.filled(np.arange(len(problem.x)), problem.backend)
+    filled = problem if len(numbers) == len(problem.x) else problem.at(numbers)
+    return filled.baseline, problem.transform.forward(filled.x - filled.baseline)
 
 
-class MaskedScorer(ABC, Generic[Item]):
+def of_each(problem: MaskingProblem, z: Coefficients) -> Iterator[Coefficients]:
+    """The coefficients of each input, as arrays; there may be more, to fill up."""
+    arrays = map_bands(problem.backend.to_numpy, z)
+    return (map_bands(lambda band, n=n: band[n], arrays) for n in range(len(problem.x)))
+
+
+class MaskedScorer(ABC):
     """Scores perturbed inputs, each told by an item whose first is the number of the input."""
 
     def __init__(self, problem: MaskingProblem):
         self.problem = problem
         self.baseline, self.z = deviations(problem)
+        # What is held has the number of the last column of the masks.
+        held = count_cells(problem.cells)
+        self.columns = map_bands(lambda band: np.where(band == HELD, held, band), problem.cells)
 
-    def __call__(self, items: Iterable[Item]) -> np.ndarray:
+    def __call__(self, items: Iterable[Any]) -> np.ndarray:
         """The scores, in the items' order."""
         batch_size, backend = self.problem.batch_size, self.problem.backend
         return np.concatenate(list(in_batches(iter(items), self._scores, batch_size, backend)))
 
-    def inputs(self, batch: list[Item]) -> Tensor:
+    def inputs(self, batch: list[Any]) -> Tensor:
         """The perturbed inputs."""
-        x = self.filled_inputs(batch)
-        return self.problem.backend.asarray(
-            x if len(x) == len(batch) else x[: len(batch)], like=self.problem.x
-        )
+        x = self.filled_inputs(batch)[: len(batch)]
+        return self.problem.backend.asarray(x, like=self.problem.x)
 
     @abstractmethod
-    def filled_inputs(self, batch: list[Item]) -> Tensor:
+    def filled_inputs(self, batch: list[Any]) -> Tensor:
         """The perturbed inputs, filled up to a size that is compiled already."""
 
     def filled(self, array: np.ndarray) -> np.ndarray:
         """The rows of a batch, filled up likewise."""
         return self.problem.batch_size.filled(array, self.problem.backend)
 
-    def _scores(self, batch: list[Item]) -> np.ndarray:
+    def _scores(self, batch: list[Any]) -> np.ndarray:
         backend, y = self.problem.backend, self.problem.y
         y = backend.rows(y, np.array([number for number, *_ in batch]))
         scores = finite_scores(backend, self.problem.scores, self.inputs(batch), y)
         self.problem.progress.update(len(batch))
         return scores
+
+
+class Points(NamedTuple):
+    """Rows of A in which the columns `cells` come from B: none for A itself, all for B."""
+
+    cells: np.ndarray
+    rows: np.ndarray
+
+
+# Asks for the scores at points, is sent them in one array, and returns a result.
+ScoreRequests = Generator[list[Points], np.ndarray, Any]
+# design(rows): at least as many rows of A and of B, arrays (rows, cells) in [0, 1].
+Design = Callable[[int], tuple[np.ndarray, np.ndarray]]
+_Point = tuple[int, np.ndarray, int]  # the number of an input, columns from B, a row
+
+
+class Responses:
+    """The scores of one input at the points of a design, each asked for once."""
+
+    def __init__(self, cells: int):
+        self.none = Group(np.arange(0))
+        self.all = Group(np.arange(cells))
+        self._known: dict[Group, np.ndarray] = {}
+        self.exponent: int | None = None
+
+    @property
+    def forwards(self) -> int:
+        """Number of scores known."""
+        return sum(int(np.isfinite(scores).sum()) for scores in self._known.values())
+
+    def ask(self, wanted: Mapping[Group, np.ndarray]) -> Generator[list[Points], np.ndarray, None]:
+        """Ask for the rows wanted of each group, as far as they are not known."""
+        new = {}
+        for group, rows in wanted.items():
+            before = self._known.get(group, np.empty(0))
+            known = np.full(max(len(before), rows.max(initial=-1) + 1), np.nan)
+            known[: len(before)] = before
+            self._known[group] = known
+            new[group] = rows[np.isnan(known[rows])]
+        points = [Points(group.cells, rows) for group, rows in new.items() if len(rows)]
+        if points:
+            found = yield points
+            if self.exponent is None:
+                self.exponent = int(np.frexp(np.abs(found).max())[1])
+            scores = iter(found)
+            for group, rows in new.items():
+                self._known[group][rows] = list(itertools.islice(scores, len(rows)))
+
+    def of(self, groups: Sequence[Group], rows: int) -> np.ndarray:
+        """The scores (groups, rows) of the first rows, NaN where not known, in units of 2 **
+        `exponent`, whose squares neither overflow nor vanish."""
+        scores = np.full((len(groups), rows), np.nan)
+        for line, group in zip(scores, groups, strict=True):
+            known = self._known.get(group, line)[:rows]
+            line[: len(known)] = known
+        return np.ldexp(scores, -(self.exponent or 0))
 
 
 def score_requests(
@@ -119,7 +172,8 @@ def score_requests(
 ) -> list[Any]:
     """Score what each input's generator asks for, side by side, until all have their results."""
     scorer = _PointScorer(problem, design)
-    generators = [request(z) for request, z in zip(requesters, scorer.coefficients(), strict=True)]
+    coefficients = of_each(problem, scorer.z)
+    generators = [request(z) for request, z in zip(requesters, coefficients, strict=True)]
     results: list[Any] = [None] * len(generators)
     asked = {number: next(generator) for number, generator in enumerate(generators)}
     while asked:
@@ -135,32 +189,21 @@ def score_requests(
     return results
 
 
-class _PointScorer(MaskedScorer["_Point"]):
-    """Scores the points that inputs ask for."""
+class _PointScorer(MaskedScorer):
+    """Scores points, told as the number of the input, the columns that come from B, and the row."""
 
     def __init__(self, problem: MaskingProblem, design: Design):
         super().__init__(problem)
         self.design = design
-        self.a = self.b = np.zeros((0, 0))
-        self.alone: dict[int, Coefficients] = {}
-        held = count_cells(problem.cells)
-        self.cells = map_bands(
-            lambda band: problem.backend.asindex(np.where(band == HELD, held, band), problem.x),
-            problem.cells,
-        )
-
-    def coefficients(self) -> Iterator[Coefficients]:
-        """The coefficients of each input, as arrays."""
-        arrays = map_bands(self.problem.backend.to_numpy, self.z)
-        for number in range(len(self.problem.y)):
-            yield map_bands(lambda band, number=number: band[number], arrays)
+        self.cells = map_bands(lambda c: problem.backend.asindex(c, problem.x), self.columns)
 
     def scores(self, asked: dict[int, list[Points]]) -> np.ndarray:
         """The scores of all points asked for, in their order."""
-        rows = 1 + max(max(p.rows) for points in asked.values() for p in points)
-        self.a, self.b = self.design(rows)
+        self.a, self.b = self.design(
+            1 + max(max(p.rows) for points in asked.values() for p in points)
+        )
         return self(
-            _Point(number, p.cells, row)
+            (number, p.cells, row)
             for number, points in asked.items()
             for p in points
             for row in p.rows.tolist()
@@ -168,11 +211,12 @@ class _PointScorer(MaskedScorer["_Point"]):
 
     def filled_inputs(self, batch: list[_Point]) -> Tensor:
         backend, like = self.problem.backend, self.problem.x
-        combination = _combine(batch, self.a, self.b)
-        numbers, masks, bases, parts, weights = map(self.filled, combination)
+        numbers, masks, bases, parts, weights = map(self.filled, _combine(batch, self.a, self.b))
+        if np.all(numbers == numbers[0]):
+            numbers = numbers[:1]  # the coefficients of one input broadcast over the batch
         tensors = (
             backend.asarray(masks, like=like),
-            self._coefficients_of(numbers),
+            map_bands(lambda band: backend.rows(band, numbers), self.z),
             self.cells,
             *(backend.asindex(index, like) for index in (bases, parts)),
             backend.asarray(weights, like=like),
@@ -181,40 +225,15 @@ class _PointScorer(MaskedScorer["_Point"]):
         size = len(weights) * math.prod(shape[1:])
         return backend.run(_combined, tensors, self.problem.transform, shape, size=size)
 
-    def _coefficients_of(self, numbers: np.ndarray) -> Coefficients:
-        """The coefficients of the inputs of a batch; those of one input broadcast over it."""
-        first = int(numbers[0])
-        if np.any(numbers != first):
-            return map_bands(lambda band: self.problem.backend.rows(band, numbers), self.z)
-        if first not in self.alone:
-            self.alone = {first: map_bands(lambda band: band[first : first + 1], self.z)}
-        return self.alone[first]
-
-
-class _Point(NamedTuple):
-    """A perturbed input: the number of the input, the columns that come from B, the row."""
-
-    number: int
-    cells: np.ndarray
-    row: int
-
-
-class _Combination(NamedTuple):
-    """Perturbed inputs, as sums of inputs that they share. An input is linear in its mask: that of
-    a row of A in which one cell comes from B is the row's own, plus a multiple of what the cell
-    alone holds. That takes far fewer inverse transforms."""
-
-    numbers: np.ndarray  # (M,), of the inputs that are shared
-    masks: np.ndarray  # (M, cells + 1), factors of cells and of what is held
-    bases: np.ndarray  # the shared ones (N,) that are taken once
-    parts: np.ndarray  # and those that `weights` (N,) multiply
-    weights: np.ndarray
-
 
 def _combine(
     batch: list[_Point], a: np.ndarray, b: np.ndarray, sharing: bool = True
-) -> _Combination:
-    """The perturbed inputs of a batch, from no more inverse transforms than it has inputs."""
+) -> tuple[np.ndarray, ...]:
+    """The perturbed inputs of a batch as sums of inputs that they share. An input is linear in its
+    mask: that of a row of A in which one cell comes from B is the row's own, plus a multiple of
+    what the cell alone holds. That takes far fewer inverse transforms, and never more than there
+    are inputs. The numbers (M,) of the inputs that are shared, their masks (M, cells + 1), the last
+    of what is held; which of them (N,) are taken once, which ones besides, and how many times."""
     shared: dict[tuple[int, int | None, bytes], tuple[int, np.ndarray]] = {}
     none = np.arange(0)
 
@@ -241,13 +260,13 @@ def _combine(
             mask[:-1], mask[-1] = a[line], 1
             mask[cells] = b[line, cells]
     numbers = np.array([number for number, _, _ in shared])
-    return _Combination(numbers, masks, bases, parts, weights)
+    return numbers, masks, bases, parts, weights
 
 
 def _combined(
     backend: Backend, tensors: Any, transform: Transform, shape: tuple[int, ...]
 ) -> Tensor:
-    """The perturbed inputs that a `_Combination` tells of, from the inputs' coefficients."""
+    """The perturbed inputs that `_combine` tells of, from the inputs' coefficients."""
     masks, coefficients, cells, bases, parts, weights = tensors
 
     def masked(band: Tensor, index: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import scipy.special
@@ -20,20 +20,16 @@ class Perturbation(Protocol):
     @property
     def weights(self) -> np.ndarray:
         """Weights of the draws; they sum to 1."""
-        ...
 
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
         """All inputs `x`, perturbed by one draw."""
-        ...
 
 
 @dataclass(frozen=True)
 class Unperturbed:
     """The input itself."""
 
-    @property
-    def weights(self) -> np.ndarray:
-        return np.ones(1)
+    weights: ClassVar = np.ones(1)
 
     def __call__(self, backend: Backend, x: Tensor, draw: int) -> Tensor:
         return x
@@ -42,24 +38,12 @@ class Unperturbed:
 @dataclass(frozen=True)
 class GaussianNoise:
     """
-    Inputs under Gaussian noise (eq. 2 of the WAM paper).
+    Inputs under Gaussian noise (eq. 2 of the WAM paper), from draw number `first` on.
 
-    A draw depends on the seed and on its number alone: all inputs share the same draws, so
-    that an input's explanation does not depend on what it is batched with.
-
-    Parameters
-    ----------
-    nb_samples
-        Number of noisy inputs.
-    noise
-        Standard deviation, in the input's units.
-    relative_noise
-        Standard deviation as a fraction of each input's range (maximum minus minimum), in
-        place of `noise`.
-    seed
-        Seed of the draws.
-    first
-        Number of the first draw.
+    `noise` is its standard deviation in the input's units; `relative_noise`, in its place, as a
+    fraction of each input's range (maximum minus minimum). A draw depends on the seed and on its
+    number alone: all inputs share the same draws, so that an input's explanation does not depend
+    on what it is batched with.
     """
 
     nb_samples: int
@@ -81,7 +65,12 @@ class GaussianNoise:
 
 @functools.lru_cache(maxsize=64)
 def rule(quadrature: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """The points in [0, 1] of a quadrature, and their weights."""
+    """
+    The points in [0, 1] of a quadrature, and their weights.
+
+    >>> rule("trapezoid", 3)
+    (array([0. , 0.5, 1. ]), array([0.25, 0.5 , 0.25]))
+    """
     if quadrature == "trapezoid":
         weights = np.full(steps, 1 / (steps - 1))
         weights[[0, -1]] /= 2
@@ -96,17 +85,9 @@ class StraightPath:
     Points on the straight line from a baseline to the input (eq. 3 of the WAM paper).
 
     The transform being linear, the line from z₀ = W(x₀) to z = W(x) is the image of the line
-    from x₀ to x. The weights are those of a quadrature.
-
-    Parameters
-    ----------
-    steps
-        Number of points.
-    baseline_value
-        Baseline x₀: a number, or a tensor of the inputs' shape, with one entry for each of them
-        or one for all.
-    quadrature
-        "gauss-legendre", whose points lie between the ends, or "trapezoid", which counts both.
+    from x₀ to x. The baseline x₀ is a number, or a tensor of the inputs' shape, with one entry for
+    each of them or one for all. The weights are those of a quadrature: "gauss-legendre", whose
+    points lie between the ends, or "trapezoid", which counts both.
     """
 
     steps: int

@@ -19,29 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from .cells import Group
-from .responses import Points, Responses
+from .masking import Points, Responses
 
-Wanted = dict[Group, np.ndarray]
-"""Rows wanted of groups."""
-
-MEAN_MOVE = 1 / 6
-"""The mean of (a - b)² for independent uniform a and b."""
-
-PRIOR = 0.5
-"""How many rows the ratio of the group around counts for."""
-
-DRAWS = 128
-"""Scores that tell what the cells not evaluated in full do."""
-
-LEAST_DRAWS = 4
-"""In each region."""
-
+MEAN_MOVE = 1 / 6  # the mean of (a - b)² for independent uniform a and b
+PRIOR = 0.5  # how many rows the ratio of the group around counts for
+DRAWS = 128  # scores that tell what the cells not evaluated in full do
+LEAST_DRAWS = 4  # in each region
+# Draws by energy for each by index: a cell whose few rows show nothing may yet do much. On
+# photographs, draws by index alone vary seven times as much as their mean.
 SPARE = 1.0
-"""
-Draws by energy for each by index: a cell whose few rows show nothing may yet do much.
-
-On photographs, draws by index alone vary seven times as much as their mean.
-"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +56,8 @@ class Refined:
         return total
 
 
+Wanted = dict[Group, np.ndarray]  # rows of groups
+Asking = Generator[list[Points], np.ndarray, None]
 Refinement = Generator[list[Points], np.ndarray, Refined]
 
 
@@ -94,8 +82,8 @@ def refine(
     design: tuple[np.ndarray, np.ndarray],
     energy: np.ndarray,
     limit: float,
-    regions: np.ndarray | None = None,
-    seed: int = 0,
+    regions: np.ndarray,
+    seed: int,
 ) -> Refinement:
     """Estimate total indices from few forwards, best where they are large: `limit` tells how many.
     Groups are opened from the roots on, in rounds. A single cell gets rows of the design in
@@ -104,24 +92,20 @@ def refine(
     the rows not known of these are estimated, without bias in the sum over each region, from pairs
     of cell and row drawn where changes are expected (Hansen and Hurwitz, On the theory of sampling
     from finite populations, 1943)."""
-    search = _Search(responses, roots, design, energy)
+    search = _Search(responses, *design, energy)
     rounds = 2 + max(map(_depth, roots))
     asked, draws = search.close(roots), DRAWS
     if limit >= 1:
         first = sum(map(len, asked.values()))
         draws = min(draws, int(limit - responses.forwards - first) // 4)
     for number in range(rounds):
-        yield from responses.ask(asked)
-        search.look()
+        yield from search.ask(asked)
         tolerance = limit
         if limit >= 1:
             part = (limit - draws - responses.forwards) / (rounds - number)
             tolerance = search.tolerance_that_takes(part)
         asked = search.open(tolerance)
-    yield from responses.ask(asked)
-    search.look()
-    if regions is None:
-        regions = np.zeros(len(energy), int)
+    yield from search.ask(asked)
     return (yield from search.result(regions, draws, np.random.default_rng(seed)))
 
 
@@ -129,13 +113,10 @@ class _Node:
     """A group, and what is known of it; `around` is the one that was opened for it."""
 
     def __init__(self, group: Group, around: _Node | None, moves: np.ndarray, energy: float):
-        self.group = group
-        self.around = around
-        self.moves = moves
-        self.energy = energy
+        self.group, self.around, self.moves, self.energy = group, around, moves, energy
+        self.cost = sum(_first(child, len(moves)) for child in group.children)
         self.left = np.argsort(-moves, kind="stable")
-        self.known = 0
-        self.index = 0.0
+        self.known, self.index = 0, 0.0
         self.sums = self.sums_within = np.zeros(2)
 
     def look(self, changes: np.ndarray) -> None:
@@ -156,22 +137,13 @@ class _Node:
 class _Search:
     """The groups that were opened, and those that are closed, which together hold all cells."""
 
-    def __init__(
-        self,
-        responses: Responses,
-        roots: Sequence[Group],
-        design: tuple[np.ndarray, np.ndarray],
-        energy: np.ndarray,
-    ):
-        a, b = design
-        self.responses = responses
-        self.rows = len(a)
+    def __init__(self, responses: Responses, a: np.ndarray, b: np.ndarray, energy: np.ndarray):
+        self.responses, self.rows = responses, len(a)
         # A little for each cell, so that none without energy divides by zero.
         self.energy = energy / max(energy.sum(), np.finfo(float).tiny) + 1e-12
         self.moves = (a.astype(float) - b) ** 2 * self.energy
         self.scores = responses.of([responses.none], self.rows)
         self.scale = 2 * np.var(self.scores, ddof=1)
-        self.costs: dict[Group, int] = {}
         self.opened: list[_Node] = []
         self.closed: list[_Node] = []
 
@@ -182,14 +154,13 @@ class _Search:
             for g in groups
         ]
         self.closed += nodes
-        self.costs |= {group: sum(map(self._first, group.children)) for group in groups}
-        return {node.group: node.left[: self._first(node.group)] for node in nodes}
+        return {node.group: node.left[: _first(node.group, self.rows)] for node in nodes}
 
-    def look(self) -> None:
-        """Take in what is known by now."""
+    def ask(self, wanted: Wanted) -> Asking:
+        """Ask for rows of groups, and take in what is known then."""
+        yield from self.responses.ask(wanted)
         nodes = self.opened + self.closed
-        scores = self.responses.of([node.group for node in nodes], self.rows)
-        for node, changes in zip(nodes, (self.scores - scores) ** 2 / self.scale, strict=True):
+        for node, changes in zip(nodes, self._changes([n.group for n in nodes]), strict=True):
             node.look(changes)
             node.sums_within = node.sums.copy()
         for node in reversed(nodes):  # those around come before
@@ -200,7 +171,7 @@ class _Search:
 
     def open(self, tolerance: float) -> Wanted:
         """Open the groups that matter at a tolerance; what to ask for then."""
-        asked: dict[Group, np.ndarray] = {}
+        asked: Wanted = {}
         nodes, self.closed = self.closed, []
         for node, count in zip(nodes, self._counts(nodes, tolerance), strict=True):
             if node.group.children and count:
@@ -216,26 +187,22 @@ class _Search:
         low, high = 1e-12, 1e12
         for _ in range(64):
             middle = np.sqrt(low * high)
-            if self._counts(self.closed, middle).sum() <= forwards:
-                high = middle
-            else:
-                low = middle
+            fits = self._counts(self.closed, middle).sum() <= forwards
+            low, high = (low, middle) if fits else (middle, high)
         return high
 
     def result(self, regions: np.ndarray, draws: int, random: np.random.Generator) -> Refinement:
         """The indices, those of cells that were not evaluated corrected by draws among them."""
         total, evaluated = self._shared()
-        groups = [node.group for node in self.closed]
-        leaves = sorted((g for group in groups for g in group.leaves()), key=lambda g: g.cells[0])
-        changes = self._changes(leaves)
-        missed = np.flatnonzero(~evaluated)
+        leaves = [leaf for node in self.closed for leaf in node.group.leaves()]
+        leaves.sort(key=lambda leaf: leaf.cells[0])
+        changes, missed = self._changes(leaves), np.flatnonzero(~evaluated)
         parts = [missed[regions[missed] == region] for region in np.unique(regions[missed])]
-        more, whole = draws - LEAST_DRAWS * len(parts), total[missed].sum()
-        if more < 0 or whole == 0:
+        more = draws - LEAST_DRAWS * len(parts)
+        if more < 0 or total[missed].sum() == 0:
             return Refined(total, evaluated)
-        known = np.nansum(changes, axis=1) / self.rows
         expected = self._expected(total, changes, evaluated)
-        total[missed] = known[missed]
+        total[missed] = np.nansum(changes[missed], axis=1) / self.rows
         picks = []
         for part in parts:
             count = LEAST_DRAWS + int(more * expected[part].sum() / expected[missed].sum())
@@ -244,12 +211,10 @@ class _Search:
             places = (random.random() + np.arange(count)) / count * sums[-1]
             found = np.minimum(np.searchsorted(sums, places, side="right"), len(sums) - 1)
             picks.append((part[found // self.rows], found % self.rows))
-        wanted: dict[Group, list[int]] = {}
-        for cell, row in zip(*map(np.concatenate, zip(*picks, strict=True)), strict=True):
-            wanted.setdefault(leaves[cell], []).append(row)
-        yield from self.responses.ask({leaf: np.unique(rows) for leaf, rows in wanted.items()})
-        changes = self._changes(leaves)
-        drawn = []
+        cells, rows = np.concatenate(picks, axis=1)
+        asked = {leaves[cell]: np.unique(rows[cells == cell]) for cell in np.unique(cells)}
+        yield from self.responses.ask(asked)
+        changes, drawn = self._changes(leaves), []
         for part, pairs in zip(parts, picks, strict=True):
             ratios = changes[pairs] / self.rows / expected[pairs]
             drawn.append(Drawn(part, expected[part].sum(axis=1), ratios))
@@ -286,15 +251,14 @@ class _Search:
 
     def _counts(self, nodes: list[_Node], tolerance: float) -> np.ndarray:
         """The forwards that closed groups take at a tolerance."""
-        indices = np.array([node.index for node in nodes])
-        wanted = np.ceil(self.rows * indices / tolerance)
-        known = np.array([node.known for node in nodes])
-        cost = np.array([self.costs[node.group] for node in nodes])
+        index, known, cost = np.array([(n.index, n.known, n.cost) for n in nodes], float).T
+        wanted = np.ceil(self.rows * index / tolerance)
         more = np.clip(wanted, known, self.rows) - known
         return np.where(cost > 0, np.where(wanted > 1, cost, 0), more).astype(int)
 
-    def _first(self, group: Group) -> int:
-        return first_rows(self.rows) if group.children else 1
+
+def _first(group: Group, rows: int) -> int:
+    return first_rows(rows) if group.children else 1
 
 
 def _depth(group: Group) -> int:

@@ -1,10 +1,12 @@
 """
-How faithful an explanation is: the scores of inputs whose coefficients are removed or inserted.
+Scores of inputs whose coefficients are removed or inserted: how faithful an explanation is, and how
+few coefficients decide a prediction.
 
 Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), equations 4 to 10. Petsiuk & al., RISE: Randomized Input Sampling for Explanation of
-Black-box Models (2018). Bhatt & al., Evaluating and Aggregating Feature-based Model Explanations
-(2020).
+(2025), equations 4 to 10 and appendix C.2. Kasmi & al., Assessment of the Reliability of a Model's
+Decision by Generalizing Attribution to the Wavelet Domain (2023), section 4.2 and appendix B.3.
+Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018). Bhatt &
+al., Evaluating and Aggregating Feature-based Model Explanations (2020).
 
 The features are cells of coefficients, single ones most often. A feature that is removed has the
 baseline's coefficients.
@@ -12,48 +14,32 @@ baseline's coefficients.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.stats
 
 from ..backends import Backend, Tensor
-from ..coefficients import Coefficients, flatten, map_bands, unflatten
-from .cells import HELD, count_cells
-from .estimators import RESOLUTION
-from .masking import MaskedScorer, MaskingProblem, Transform, deviations
+from ..coefficients import map_bands
+from .batching import Progress
+from .cells import cell_sums
+from .estimators import RESOLUTION, rank_correlations
+from .masking import MaskedScorer, MaskingProblem, Transform, deviations, of_each
 
 Kept = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """``kept(samples, draws)``: which features (B, K) each of B perturbed inputs keeps."""
 
 
-def single_cells(shapes: Coefficients, include_approximation: bool) -> Coefficients:
-    """A cell for each coefficient; the approximation has the last numbers, or is held."""
-    if len(shapes) == 1 and not include_approximation:
-        raise ValueError(
-            "level=0 leaves nothing to remove while the approximation is held; give a higher "
-            "level, or include_approximation=True."
-        )
-    start = 0
-
-    def numbered(shape: tuple[int, ...]) -> np.ndarray:
-        nonlocal start
-        start += math.prod(shape)
-        return np.arange(start - math.prod(shape), start).reshape(shape)
-
-    details = [{key: numbered(shape) for key, shape in level.items()} for level in shapes[1:]]
-    if include_approximation:
-        return [numbered(shapes[0]), *details]
-    return [np.full(shapes[0], HELD), *details]
-
-
 def ranks(importance: np.ndarray, seed: int) -> np.ndarray:
-    """The place (N, K) of each feature in the order of importance (N, K), 0 for the largest. Equals
-    come in an order drawn once: neither their position nor the other inputs decide."""
+    """
+    The place (N, K) of each feature in the order of importance (N, K), 0 for the largest. Equals
+    come in an order drawn once: neither their position nor the other inputs decide.
+
+    >>> ranks(np.array([[0.0, 3.0, 1.0, 2.0]]), seed=0)
+    array([[3, 0, 2, 1]], dtype=int32)
+    """
     drawn = np.random.default_rng(seed).permutation(importance.shape[1])
     order = drawn[np.argsort(-importance[:, drawn], axis=1, kind="stable")]
     return _inverse(order)
@@ -84,41 +70,30 @@ def _inverse(order: np.ndarray) -> np.ndarray:
     return places
 
 
-def path(features: int, steps: int, share: float) -> np.ndarray:
-    """How many features are perturbed at each step (-1: one at a time), up to a share of all."""
+def step_counts(features: int, steps: int, share: float) -> np.ndarray:
+    """
+    How many features are perturbed at each step (-1: one at a time), up to a share of all.
+
+    >>> step_counts(100, steps=4, share=0.5)
+    array([ 0, 12, 25, 37, 50], dtype=int32)
+    """
     most = math.floor(features * share)
     return np.unique(np.linspace(0, most, (most if steps == -1 else steps) + 1, dtype=np.int32))
 
 
-def deletion_curves(problem: MaskingProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
-    """The scores (N, steps + 1) as the first features are removed (eq. 6)."""
-    return perturbed_scores(problem, keep_between(places, path, places.shape[1]), len(path))
+def deletion_curves(problem: MaskingProblem, places: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The scores (N, steps) without the first `counts` (steps,) or (N, steps) features (eq. 6)."""
+    return perturbed_scores(problem, remove_first(places, counts), counts.shape[-1])
 
 
-def insertion_curves(problem: MaskingProblem, places: np.ndarray, path: np.ndarray) -> np.ndarray:
-    """The scores (N, steps + 1) as the first features are inserted into the baseline (eq. 5)."""
-    return perturbed_scores(problem, keep_between(places, 0, path), len(path))
+def insertion_curves(problem: MaskingProblem, places: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The scores (N, steps) of the first `counts` features alone, in the baseline (eq. 5)."""
+    return perturbed_scores(problem, keep_first(places, counts), counts.shape[-1])
 
 
 def area_under(curves: np.ndarray) -> np.ndarray:
     """The area (N,) under each curve by the trapezoidal rule, its width being 1 (eq. 7)."""
     return (curves[:, :-1] + curves[:, 1:]).mean(axis=1) / 2
-
-
-def without_most_important(
-    problem: MaskingProblem, places: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
-    """The scores (N, 2) of the inputs, and of what is left without the first `counts` (N,)."""
-    low = np.stack([np.zeros_like(counts), counts], axis=1)
-    return perturbed_scores(problem, keep_between(places, low, places.shape[1]), 2)
-
-
-def most_important_alone(
-    problem: MaskingProblem, places: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
-    """The scores (N, 2) of the inputs, and of the first `counts` (N,) features alone."""
-    high = np.stack([np.full_like(counts, places.shape[1]), counts], axis=1)
-    return perturbed_scores(problem, keep_between(places, 0, high), 2)
 
 
 def matched_scores(problem: MaskingProblem, places: np.ndarray) -> np.ndarray:
@@ -129,15 +104,8 @@ def matched_scores(problem: MaskingProblem, places: np.ndarray) -> np.ndarray:
 
 def magnitudes(problem: MaskingProblem) -> np.ndarray:
     """The magnitude (N, K) of the features: how far their coefficients are from the baseline's."""
-    columns = count_cells(problem.cells) + 1
-    found = np.zeros((len(problem.x), columns))
-    z = flatten(deviations(problem)[1])
-    for name, cells in flatten(problem.cells).items():
-        band = np.abs(problem.backend.to_numpy(z[name]))
-        numbers = np.broadcast_to(cells + 1, band.shape[1:]).ravel()
-        for row, values in zip(found, band, strict=False):  # there may be more, to fill up
-            row += np.bincount(numbers, values.ravel(), columns)
-    return found[:, 1:]
+    each = of_each(problem, deviations(problem)[1])
+    return np.stack([cell_sums(problem.cells, map_bands(np.abs, z)) for z in each])
 
 
 def mu_fidelity(
@@ -189,14 +157,6 @@ class RandomSets:
         return chosen[index]
 
 
-def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's correlation (N,) of the rows of x and y (N, K), 0 where one does not vary."""
-    x, y = (scipy.stats.rankdata(rows, axis=1) for rows in (x, y))
-    x, y = (rows - rows.mean(axis=1, keepdims=True) for rows in (x, y))
-    norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
-    return np.divide((x * y).sum(axis=1), norms, out=np.zeros(len(norms)), where=norms > 0)
-
-
 def keep_between(places: np.ndarray, low: Any, high: Any) -> Kept:
     """Keep the features from place `low` to before place `high`, (draws,) or (N, draws)."""
     low, high = (np.atleast_2d(bound) for bound in np.broadcast_arrays(low, high))
@@ -208,6 +168,16 @@ def keep_between(places: np.ndarray, low: Any, high: Any) -> Kept:
         return (here >= low[at]) & (here < high[at])
 
     return kept
+
+
+def keep_first(places: np.ndarray, counts: np.ndarray) -> Kept:
+    """Keep the first `counts` features, (draws,) or (N, draws)."""
+    return keep_between(places, 0, counts)
+
+
+def remove_first(places: np.ndarray, counts: np.ndarray) -> Kept:
+    """Remove the first `counts` features, (draws,) or (N, draws)."""
+    return keep_between(places, counts, places.shape[1])
 
 
 def perturbed_scores(problem: MaskingProblem, kept: Kept, draws: int) -> np.ndarray:
@@ -224,55 +194,89 @@ def perturbed_inputs(problem: MaskingProblem, kept: Kept) -> Tensor:
     return _KeptScorer(problem, kept).inputs([(number, 0) for number in range(len(problem.x))])
 
 
-class _KeptScorer(MaskedScorer[tuple[int, int]]):
+class _KeptScorer(MaskedScorer):
     """Scores what inputs keep, told as pairs of a number and a draw."""
 
     def __init__(self, problem: MaskingProblem, kept: Kept):
         super().__init__(problem)
         self.kept = kept
-        # What is held has the number of the last column of the masks, which is always kept.
-        cells = flatten(problem.cells)
-        numbers = np.concatenate([band.ravel() for band in cells.values()])
-        self.columns = np.where(numbers == HELD, count_cells(problem.cells), numbers)
-        self.bands = tuple((name, band.shape) for name, band in cells.items())
 
     def filled_inputs(self, batch: list[tuple[int, int]]) -> Tensor:
         backend, like = self.problem.backend, self.problem.x
         numbers, draws = np.array(batch).T
         masks = np.pad(self.kept(numbers, draws), ((0, 0), (0, 1)), constant_values=1)
-        masks = self.filled(masks).take(self.columns, 1)
+        masks = self.filled(masks)
         tensors = (
-            backend.asarray(masks, like=like),
+            map_bands(lambda band: backend.asarray(masks.take(band, 1), like=like), self.columns),
             self.z,
             backend.asindex(self.filled(numbers), like),
             self.baseline,
         )
         shape = (len(masks), *like.shape[1:])
-        return backend.run(
-            _combined, tensors, self.problem.transform, self.bands, shape, size=math.prod(shape)
-        )
+        size = math.prod(shape)
+        return backend.run(_combined, tensors, self.problem.transform, shape, size=size)
 
 
 def _combined(
-    backend: Backend,
-    tensors: Any,
-    transform: Transform,
-    bands: tuple[tuple[str, tuple[int, ...]], ...],
-    shape: tuple[int, ...],
+    backend: Backend, tensors: Any, transform: Transform, shape: tuple[int, ...]
 ) -> Tensor:
-    """The inputs x₀ + W⁻¹(m ⊙ z), for masks (N, coefficients) that hold band after band."""
+    """The inputs x₀ + W⁻¹(m ⊙ z), for masks in the layout of the coefficients."""
     masks, z, numbers, baseline = tensors
 
     def of_batch(values: Tensor) -> Tensor:
         return values if values.shape[0] == 1 else backend.take(values, numbers, 0)
 
-    ends = itertools.accumulate(math.prod(size) for _, size in bands)
-    factors = {
-        name: backend.reshape(masks[:, end - math.prod(size) : end], (shape[0], *size))
-        for (name, size), end in zip(bands, ends, strict=True)
-    }
-    kept = map_bands(lambda band, factor: of_batch(band) * factor, z, unflatten(factors))
-    x = transform.inverse(kept, shape)
+    x = transform.inverse(map_bands(lambda mask, band: of_batch(band) * mask, masks, z), shape)
     if isinstance(baseline, float):
         return x + baseline if baseline else x
     return x + of_batch(baseline)
+
+
+DECISIVE = {"sufficient": (keep_first, np.equal), "necessary": (remove_first, np.not_equal)}
+"""By kind, what becomes of the first features, and how the prediction compares with the class."""
+
+
+def decisive_counts(
+    kind: str, problem: MaskingProblem, places: np.ndarray, classes: np.ndarray, tries: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many (N,) of the first features are enough to be predicted as a class ("sufficient"), or
+    are removed before the prediction is another ("necessary"), and whether any are. `places`
+    (N, K) has the order of importance; the scores are the numbers of the classes."""
+    change, compare = DECISIVE[kind]
+
+    def holds(samples: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        kept = change(places[samples], counts)
+        asked = replace(problem.at(samples), progress=Progress())  # which counts no forwards
+        predicted = perturbed_scores(asked, kept, counts.shape[1])
+        return compare(predicted, classes[samples, np.newaxis])
+
+    return smallest(holds, len(places), places.shape[1], tries, problem.progress)
+
+
+def smallest(
+    holds: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    samples: int,
+    highest: int,
+    tries: int,
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest count (N,) at which something holds, and whether it does: `holds(samples,
+    counts)` tells it of counts (B, S) of B samples. By bisection into `tries` + 1 parts; a first
+    round looks in even ratios. What holds from one count on is found exactly; if it comes and goes,
+    the count is one at which it begins to hold."""
+    ratios = np.geomspace(1, max(highest, 1), tries + 1).round().astype(int)
+    grid = np.unique(np.minimum([0, *ratios], highest))
+    low, high = np.full(samples, -1), np.full(samples, highest + 1)
+    open_, tried = np.arange(samples), np.broadcast_to(grid, (samples, len(grid)))
+    progress.expect(samples)
+    while len(open_):
+        counts = np.column_stack([low[open_], tried, high[open_]])
+        held = np.column_stack([holds(open_, tried), np.ones(len(open_), bool)])
+        rows, first = np.arange(len(open_)), held.argmax(axis=1)
+        low[open_], high[open_] = counts[rows, first], counts[rows, first + 1]
+        left = np.flatnonzero(high - low > 1)
+        progress.update(len(open_) - len(left))
+        open_, gaps = left, (high - low)[left, np.newaxis]
+        parts = gaps * np.arange(1, tries + 1) // (tries + 1)
+        tried = low[left, np.newaxis] + np.clip(parts, 1, gaps - 1)
+    return np.minimum(high, highest), high <= highest

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import HELD, count_cells
-from ..algorithms.removal import perturbed_inputs, ranks
-from ..algorithms.sufficiency import keep_first, necessary_counts, remove_first, sufficient_counts
+from ..algorithms.removal import DECISIVE, decisive_counts, perturbed_inputs, ranks
 from ..checks import check_integer
 from ..inputs import as_labels
 from ..metrics import InputFidelity
@@ -157,19 +156,12 @@ def necessary_images(
     return found.decisive("necessary", explanations, tries)
 
 
-# What counts the coefficients, and what is left for the model then.
-_DECIDE = {
-    "sufficient": (sufficient_counts, keep_first),
-    "necessary": (necessary_counts, remove_first),
-}
-
-
 class _Predictions(InputFidelity):
     """Inputs without some of their coefficients, and the classes that are predicted for them."""
 
     def decisive(self, kind: str, explanations: Any, tries: int) -> DecisiveImages:
         check_integer("tries", tries, lowest=1)
-        search, left = _DECIDE[kind]
+        change, _ = DECISIVE[kind]
         inputs, removal = self._inputs, self._removal_of(explanations)
         layout, backend = inputs.layout, inputs.backend
         labels = as_labels(self.targets)
@@ -179,8 +171,8 @@ class _Predictions(InputFidelity):
         def of_block(rows: slice) -> tuple[np.ndarray, ...]:
             problem, importance = removal.problem_of(inputs[rows], progress)
             places = ranks(importance, self.seed)
-            count, found = search(problem, places, classes[rows], tries)
-            images = perturbed_inputs(problem, left(places, count))
+            count, found = decisive_counts(kind, problem, places, classes[rows], tries)
+            images = perturbed_inputs(problem, change(places, count[:, np.newaxis]))
             shown = (layout.to_channels_last(backend.to_numpy(t)) for t in (problem.x, images))
             return *shown, count, found
 

@@ -13,9 +13,8 @@ import scipy.stats
 from xplique.metrics.base import ExplanationMetric
 
 from ..algorithms.batching import BatchSize, Progress, by_blocks, in_batches
-from ..algorithms.cells import HELD, cell_sums
+from ..algorithms.cells import HELD, cell_sums, single_cells
 from ..algorithms.masking import MaskingProblem
-from ..algorithms.removal import single_cells
 from ..backends import Tensor
 from ..backends.wavelets import plain_wavelet
 from ..checks import (

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..algorithms.cells import count_cells
 from ..algorithms.masking import MaskingProblem
-from ..algorithms.removal import area_under, deletion_curves, insertion_curves, path, ranks
+from ..algorithms.removal import area_under, deletion_curves, insertion_curves, ranks, step_counts
 from ..checks import MOST, check_share, is_integer
 from .base import WaveletMetric
 
@@ -72,7 +72,7 @@ class CausalMetric(WaveletMetric):
         return curves / highest
 
     def _path(self, features: int) -> np.ndarray:
-        found = path(features, self.steps, self.max_percentage_perturbed)
+        found = step_counts(features, self.steps, self.max_percentage_perturbed)
         if len(found) < 2:
             raise ValueError(
                 f"max_percentage_perturbed={self.max_percentage_perturbed!r} of {features} "

@@ -12,7 +12,7 @@ from xplique.commons.operators import predictions_operator
 
 from .. import operators
 from ..algorithms.masking import MaskingProblem
-from ..algorithms.removal import most_important_alone, ranks, without_most_important
+from ..algorithms.removal import deletion_curves, insertion_curves, ranks
 from ..checks import MOST, check_share, is_integer
 from ..operators import check_operator
 from .base import WaveletMetric
@@ -63,7 +63,9 @@ class ImportantPartMetric(WaveletMetric):
         features = importance.shape[1]
         count = self.keep if is_integer(self.keep) else max(1, round(self.keep * features))
         counts = np.minimum(count, (importance > 0).sum(axis=1))
-        return change(problem, ranks(importance, self.seed), counts).T
+        before = np.full_like(counts, 0 if change is deletion_curves else features)
+        steps = np.stack([before, counts], axis=1)
+        return change(problem, ranks(importance, self.seed), steps).T
 
 
 class FaithfulnessOnSpectra(ImportantPartMetric):
@@ -88,7 +90,7 @@ class FaithfulnessOnSpectra(ImportantPartMetric):
         return found.low, found.high
 
     def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
-        before, after = self._before_and_after(without_most_important, problem, importance)
+        before, after = self._before_and_after(deletion_curves, problem, importance)
         return before - after
 
 
@@ -106,7 +108,7 @@ class InputFidelity(ImportantPartMetric):
     """
 
     def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
-        before, after = self._before_and_after(most_important_alone, problem, importance)
+        before, after = self._before_and_after(insertion_curves, problem, importance)
         return (before == after).astype(np.float64)
 
     def _interval(self, scores: np.ndarray, confidence: float) -> tuple[float, float]:
