@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
@@ -34,9 +35,6 @@ OUT_OF_MEMORY = (
 """What libraries say, in small letters, where a device has too little memory."""
 
 
-OF_MODELS = "A backend needs this for models, not for transforms."
-
-
 def check_scores(shape: Sequence[int], count: int) -> None:
     """Check that there is one score for each of `count` inputs."""
     if tuple(shape) != (count,):
@@ -46,11 +44,17 @@ def check_scores(shape: Sequence[int], count: int) -> None:
         )
 
 
+def as_is(function: Any) -> Any:
+    """An operation of a backend that its framework has with these very arguments."""
+    return staticmethod(function)
+
+
 class Backend(ABC):
     """The operations of one tensor framework. Tensors are indexed, added and multiplied with
     Python's own operators; a backend supplies what the frameworks spell differently."""
 
     name: ClassVar[str]
+    full: ClassVar[type[Exception]] = MemoryError  # raised where a device has too little memory
 
     @abstractmethod
     def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
@@ -80,25 +84,14 @@ class Backend(ABC):
     def to_numpy(self, x: Tensor) -> np.ndarray:
         """A NumPy copy of `x` (half types become float32), cut off from any gradient."""
 
-    def widened(self, x: Tensor) -> Tensor:
-        """`x` in single precision if it has less, or holds no floating-point numbers."""
-        raise NotImplementedError(OF_MODELS)
+    def _of_models(self, x: Tensor) -> Tensor:
+        raise NotImplementedError("A backend needs this for models, not for transforms.")
 
-    def softmax(self, x: Tensor) -> Tensor:
-        """The softmax of a model's outputs, over its classes."""
-        raise NotImplementedError(OF_MODELS)
-
-    def sigmoid(self, x: Tensor) -> Tensor:
-        """The logistic function of `x`."""
-        raise NotImplementedError(OF_MODELS)
-
-    def logsumexp(self, x: Tensor) -> Tensor:
-        """The logarithm of the sum of the exponentials along the last axis."""
-        raise NotImplementedError(OF_MODELS)
-
-    def argmax(self, x: Tensor) -> Tensor:
-        """Where the largest entries along the last axis are."""
-        raise NotImplementedError(OF_MODELS)
+    widened = _of_models  # `x` in single precision if it has less, or is not floating-point
+    softmax = _of_models  # of a model's outputs, over its classes
+    sigmoid = _of_models
+    logsumexp = _of_models  # along the last axis
+    argmax = _of_models  # along the last axis
 
     @abstractmethod
     def asindex(self, x: np.ndarray, like: Tensor) -> Tensor:
@@ -122,10 +115,8 @@ class Backend(ABC):
 
     def value_range(self, x: Tensor) -> Tensor:
         """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""
-        highest, lowest = (
-            self.reduce(x, how, range(1, len(x.shape)), keepdims=True) for how in ("max", "min")
-        )
-        return highest - lowest
+        axes = range(1, len(x.shape))
+        return self.reduce(x, "max", axes, True) - self.reduce(x, "min", axes, True)
 
     @abstractmethod
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: Tensor) -> Tensor:
@@ -141,7 +132,7 @@ class Backend(ABC):
 
     def sums(self, x: Tensor) -> Tensor:
         """The sum (N,) of each entry along the first axis."""
-        return self.reduce(x, "sum", range(1, len(x.shape)))
+        return self.reduce(self.reshape(x, (-1, math.prod(x.shape[1:]))), "sum", (1,))
 
     def reduce(self, x: Tensor, how: str, axes: Sequence[int], keepdims: bool = False) -> Tensor:
         """The "mean", "sum", "min" or "max" of `x` over `axes`."""
@@ -171,7 +162,7 @@ class Backend(ABC):
         """Whether `error` says that the device has too little memory. By its words: libraries say
         so in errors of many kinds, and a callable may be run by any."""
         words = str(error).lower()
-        return isinstance(error, MemoryError) or any(said in words for said in OUT_OF_MEMORY)
+        return isinstance(error, (MemoryError, self.full)) or any(w in words for w in OUT_OF_MEMORY)
 
     def batch_shape(self, count: int) -> int:
         """The size to which to fill up a batch of `count`, where each new size costs much."""

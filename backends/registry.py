@@ -9,19 +9,12 @@ import os
 import sys
 from typing import Any
 
-import numpy as np
-
 from .base import Backend
 
-# framework: (module that owns its classes, names of the classes, backend module, backend class)
-_FRAMEWORKS = {
-    "torch": ("torch", ("Tensor", "nn.Module"), "torch_backend", "TorchBackend"),
-    "tensorflow": (
-        "tensorflow",
-        ("Tensor", "Variable", "Module", "keras.layers.Layer"),
-        "tensorflow_backend",
-        "TensorFlowBackend",
-    ),
+_FRAMEWORKS = {  # framework, in a module of its name: its backend, and the names of its classes
+    "numpy": ("NumpyBackend", ("ndarray",)),
+    "torch": ("TorchBackend", ("Tensor", "nn.Module")),
+    "tensorflow": ("TensorFlowBackend", ("Tensor", "Variable", "Module", "keras.layers.Layer")),
 }
 
 
@@ -34,12 +27,8 @@ def load_backend(name: str) -> Backend:
             "that a fork does not take along: start processes by spawn "
             '(multiprocessing.get_context("spawn")), or fork before TensorFlow is first used.'
         )
-    if name == "numpy":
-        from .numpy_backend import NumpyBackend
-
-        return NumpyBackend()
-    _, _, module, cls = _FRAMEWORKS[name]
-    return getattr(importlib.import_module(f".{module}", __package__), cls)()
+    module = importlib.import_module(f".{name}_backend", __package__)
+    return getattr(module, _FRAMEWORKS[name][0])()
 
 
 def get_backend(obj: Any) -> Backend:
@@ -75,11 +64,9 @@ _BACKENDS: dict[type, Backend] = {}
 
 
 def _find(obj: Any) -> Backend:
-    if isinstance(obj, np.ndarray):
-        return load_backend("numpy")
-    for name, (module, classes, _, _) in _FRAMEWORKS.items():
-        if module in sys.modules:
-            owned = tuple(operator.attrgetter(cls)(sys.modules[module]) for cls in classes)
+    for name, (_, classes) in _FRAMEWORKS.items():
+        if name in sys.modules:
+            owned = tuple(operator.attrgetter(cls)(sys.modules[name]) for cls in classes)
             if isinstance(obj, owned):
                 return load_backend(name)
     raise TypeError(
