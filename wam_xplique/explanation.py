@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from .archive import check_input_shape, check_shapes, read, write
+from .archive import Archived, check_input_shape, check_shapes, taken, under
 from .backends import get_backend
 from .backends.filterbank import FilterBank
 from .backends.wavelets import check_mode, plain_wavelet
@@ -32,10 +31,28 @@ from .per_input import PerInput
 
 _ARRAYS = ("front_end", "scale_error", "draws", "convergence_delta")
 """The fields that are one array each, or None."""
+_HEADER = ("wavelet", "mode", "input_shape", "ndim", "signed", "includes_approximation")
+"""The fields that are no arrays."""
+
+
+class Explanation(Archived, PerInput):
+    """What is told of inputs of `input_shape`, N first, with `ndim` axes of space or time."""
+
+    input_shape: tuple[int, ...]
+    ndim: int
+
+    def __len__(self) -> int:
+        """The number of inputs explained."""
+        return self.input_shape[0]
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Sizes of the inputs along the axes transformed."""
+        return self.input_shape[1 : 1 + self.ndim]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WaveletExplanation(PerInput):
+class WaveletExplanation(Explanation):
     """
     Importance of every wavelet coefficient of every input: where, and at which scale.
 
@@ -109,10 +126,6 @@ class WaveletExplanation(PerInput):
         ]
         return "\n".join(told)
 
-    def __len__(self) -> int:
-        """The number of inputs explained."""
-        return self.input_shape[0]
-
     @property
     def level(self) -> int:
         """Number of levels of the transform."""
@@ -123,11 +136,6 @@ class WaveletExplanation(PerInput):
         """The transform of inputs, channels last, into coefficients such as these."""
         axes = tuple(range(1, 1 + self.ndim))
         return WaveletTransform(self.wavelet, self.level, self.mode, axes)
-
-    @property
-    def spatial_shape(self) -> tuple[int, ...]:
-        """Sizes of the inputs along the axes transformed."""
-        return self.input_shape[1 : 1 + self.ndim]
 
     @property
     def scales(self) -> list[str]:
@@ -387,7 +395,6 @@ class WaveletExplanation(PerInput):
         return self.coefficients[0].ndim > 1 + self.ndim
 
     def check(self) -> None:
-        """Raise a ValueError if one field contradicts the rest, as `save` and `load` do."""
         check_mode(self.mode)
         count, *others = check_input_shape(self.input_shape, self.ndim)
         channels = self.coefficients[0].shape[1 + self.ndim :]
@@ -400,77 +407,36 @@ class WaveletExplanation(PerInput):
         bands = flatten(self.coefficients).values()
         if not all(np.isfinite(of_input).all() for band in bands for of_input in band):
             raise ValueError("coefficients must be finite.")
-        per_input: dict[str, Any] = {
+        optional = {
             "scale_error": (count, self.level + 1),
             "draws": (count,),
             "convergence_delta": (count,),
+            "front_end": (count, *np.shape(self.front_end)[1:]),
         }
-        if self.front_end is not None:
-            per_input["front_end"] = (count, *self.front_end.shape[1:])
-        there = {name for name in per_input if getattr(self, name) is not None}
-        check_shapes({n: getattr(self, n) for n in there}, {n: per_input[n] for n in there})
+        check_shapes({name: getattr(self, name) for name in optional}, optional, [*optional])
         if self.sobol is not None:
             self.sobol.check(count)
             check_shapes(flatten(self.sobol.cells), template)
 
-    def save(self, path: str | Path) -> None:
-        """
-        Write the explanation to a NumPy archive, which holds arrays and JSON only.
-
-        Parameters
-        ----------
-        path
-            File to write, whole or not at all; ``.npz`` is added where it is missing.
-        """
-        self.check()
-        arrays = flatten(self.coefficients)
+    def _parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        arrays = flatten(self.coefficients) | {name: getattr(self, name) for name in _ARRAYS}
         if self.sobol is not None:
-            arrays |= {f"sobol.{name}": array for name, array in self.sobol.arrays().items()}
+            arrays |= under("sobol", self.sobol.arrays())
         if self.standard_error is not None:
-            named = flatten(self.standard_error).items()
-            arrays |= {f"standard_error.{name}": band for name, band in named}
-        for name in _ARRAYS:
-            if getattr(self, name) is not None:
-                arrays[name] = getattr(self, name)
-        header = {
-            "wavelet": self.wavelet,
-            "mode": self.mode,
-            "input_shape": [int(size) for size in self.input_shape],
-            "ndim": self.ndim,
-            "signed": self.signed,
-            "includes_approximation": bool(self.includes_approximation),
-        }
-        write(path, header, arrays)
+            arrays |= under("standard_error", flatten(self.standard_error))
+        return {name: getattr(self, name) for name in _HEADER}, arrays
 
     @classmethod
-    def load(cls, path: str | Path) -> WaveletExplanation:
-        """
-        Read an explanation that `save` wrote, equal to the one saved.
-
-        Parameters
-        ----------
-        path
-            File to read; ``.npz`` is added where it is missing.
-
-        Raises
-        ------
-        ValueError
-            If the file is not an archive that `save` wrote; the message tells why.
-        """
-
-        def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> WaveletExplanation:
-            header["input_shape"] = tuple(header["input_shape"])
-            header["wavelet"] = plain_wavelet(header["wavelet"])
-            sobol = _taken(arrays, "sobol.")
-            header["sobol"] = SobolIndices.of_arrays(sobol) if sobol else None
-            error = _taken(arrays, "standard_error.")
-            header["standard_error"] = unflatten(error) if error else None
-            header |= {name: arrays.pop(name, None) for name in _ARRAYS}
-            # Earlier versions do not tell: what they left out is all 0.
-            header.setdefault("includes_approximation", bool(np.any(arrays["approximation"])))
-            return cls(unflatten(arrays), **header)
-
-        return read(path, build, "a WaveletExplanation")
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, Any]) -> WaveletExplanation:
+        header["input_shape"] = tuple(header["input_shape"])
+        header["wavelet"] = plain_wavelet(header["wavelet"])
+        sobol, error = taken("sobol", arrays), taken("standard_error", arrays)
+        header["sobol"] = SobolIndices.of_arrays(sobol) if sobol else None
+        header["standard_error"] = unflatten(error) if error else None
+        header |= {name: arrays.pop(name, None) for name in _ARRAYS}
+        # Earlier versions do not tell: what they left out is all 0.
+        header.setdefault("includes_approximation", bool(np.any(arrays["approximation"])))
+        return cls(unflatten(arrays), **header)
 
 
 def has_importance(shares: np.ndarray) -> np.ndarray:
@@ -498,12 +464,6 @@ def share_as_text(share: float, interval: Sequence[float] | None = None) -> str:
     if np.isnan(share):
         return "left out"
     return f"{share:.0%}" + ("" if interval is None else " ({:.0%} to {:.0%})".format(*interval))
-
-
-def _taken(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Take out the arrays whose names begin with `prefix`, which is cut off."""
-    found = [name for name in arrays if name.startswith(prefix)]
-    return {name.removeprefix(prefix): arrays.pop(name) for name in found}
 
 
 def _band_shares(sobol: SobolIndices) -> np.ndarray:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .archive import check_input_shape, check_shapes, read, write
+from .archive import check_input_shape, check_shapes
 from .backends import Tensor, get_backend
 from .coefficients import Coefficients, flatten
+from .explanation import Explanation
 from .indices import SobolIndices, fractions
-from .per_input import PerInput
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def octaves(shape: Sequence[int], level: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class FourierExplanation(PerInput):
+class FourierExplanation(Explanation):
     """
     Importance of the frequencies of every input; indexed as a `WaveletExplanation` is.
 
@@ -81,15 +80,6 @@ class FourierExplanation(PerInput):
     ndim: int
 
     _shared: ClassVar = frozenset({"radii"})
-
-    def __len__(self) -> int:
-        """The number of inputs explained."""
-        return self.input_shape[0]
-
-    @property
-    def spatial_shape(self) -> tuple[int, ...]:
-        """Sizes of the inputs along the axes transformed."""
-        return self.input_shape[1 : 1 + self.ndim]
 
     def spectrum(self) -> np.ndarray:
         """
@@ -140,45 +130,16 @@ class FourierExplanation(PerInput):
         return fractions(sums)
 
     def check(self) -> None:
-        """Raise a ValueError if one field contradicts the rest, as `save` and `load` do."""
         check_input_shape(self.input_shape, self.ndim)
         self.sobol.check(len(self))
         check_shapes({"radii": self.radii}, {"radii": (len(self.sobol.shares),)})
         check_shapes(flatten(self.sobol.cells), {"approximation": self.spatial_shape})
 
-    def save(self, path: str | Path) -> None:
-        """
-        Write the explanation to a NumPy archive, which holds arrays and JSON only.
-
-        Parameters
-        ----------
-        path
-            File to write, whole or not at all; ``.npz`` is added where it is missing.
-        """
-        self.check()
-        header = {"input_shape": [int(size) for size in self.input_shape], "ndim": self.ndim}
-        write(path, header, {**self.sobol.arrays(), "radii": self.radii})
+    def _parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        header = {"input_shape": self.input_shape, "ndim": self.ndim}
+        return header, {**self.sobol.arrays(), "radii": self.radii}
 
     @classmethod
-    def load(cls, path: str | Path) -> FourierExplanation:
-        """
-        Read an explanation that `save` wrote, equal to the one saved.
-
-        Parameters
-        ----------
-        path
-            File to read; ``.npz`` is added where it is missing.
-
-        Raises
-        ------
-        ValueError
-            If the file is not an archive that `save` wrote; the message tells why.
-        """
-
-        def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> FourierExplanation:
-            radii = arrays.pop("radii")
-            return cls(
-                SobolIndices.of_arrays(arrays), radii, tuple(header["input_shape"]), header["ndim"]
-            )
-
-        return read(path, build, "a FourierExplanation")
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, Any]) -> FourierExplanation:
+        radii, sobol = arrays.pop("radii"), SobolIndices.of_arrays(arrays)
+        return cls(sobol, radii, tuple(header["input_shape"]), header["ndim"])

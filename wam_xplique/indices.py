@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .archive import check_shapes
+from .archive import check_shapes, taken, under
 from .coefficients import Coefficients, flatten, map_bands, unflatten
 from .per_input import PerInput
 
@@ -127,14 +127,15 @@ class SobolIndices(PerInput):
     def check(self, count: int) -> None:
         """Raise a ValueError unless these are indices of `count` inputs that contradict nothing."""
         cells = self.total.shape[-1]
-        optional = {"interval": (count, cells, 2), "importance_interval": (count, None, 2)}
         shapes = {
             **dict.fromkeys(("total", "first_order", "evaluated"), (count, cells)),
             **dict.fromkeys(("variance", "nb_design", "forwards"), (count,)),
-            **{name: size for name, size in optional.items() if getattr(self, name) is not None},
+            "interval": (count, cells, 2),
+            "importance_interval": (count, None, 2),
             "shares": (None, cells),
         }
-        check_shapes({name: getattr(self, name) for name in shapes}, shapes)
+        arrays = {name: getattr(self, name) for name in shapes}
+        check_shapes(arrays, shapes, optional=("interval", "importance_interval"))
         numbers = np.concatenate([band.ravel() for band in flatten(self.cells).values()])
         if numbers.dtype.kind not in "iu" or numbers.min() < -1 or numbers.max() >= cells:
             raise ValueError(f"cells must be numbered from 0 to {cells - 1}, -1 for what is held.")
@@ -143,19 +144,16 @@ class SobolIndices(PerInput):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All fields as arrays by name, for `of_arrays`."""
-        named = {f"cells.{name}": band for name, band in flatten(self.cells).items()}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "cells" and value is not None:
-                named[field.name] = np.asarray(value)
-        return named
+        told = dict(vars(self))
+        named = under("cells", flatten(told.pop("cells"))) | told
+        return {name: np.asarray(value) for name, value in named.items() if value is not None}
 
     @classmethod
     def of_arrays(cls, named: dict[str, np.ndarray]) -> SobolIndices:
         """The indices that `arrays` named."""
-        cells = {name[6:]: band for name, band in named.items() if name.startswith("cells.")}
-        values: dict[str, Any] = {f.name: named.get(f.name) for f in fields(cls)}
-        values["cells"] = unflatten(cells)
+        named = dict(named)
+        cells = unflatten(taken("cells", named))
+        values: dict[str, Any] = {f.name: named.get(f.name) for f in fields(cls)} | {"cells": cells}
         if values["confidence"] is not None:
             values["confidence"] = float(values["confidence"])
         return cls(**values)
