@@ -126,10 +126,8 @@ def write(
         np.savez_compressed(file, **content)
 
 
-def read(
-    path: str | Path, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T], what: str
-) -> T:
-    """Build an object from the header and the arrays of an archive."""
+def read(path: str | Path, build: Callable[[Any, Any], Any], what: str) -> Any:
+    """Build an object, which is checked, from the header and the arrays of an archive."""
     with _with_suffix(path).open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:

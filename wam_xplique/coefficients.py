@@ -47,12 +47,14 @@ class WaveletTransform:
     ----------
     wavelet
         Name of a discrete wavelet of PyWavelets, or its four filters.
-    level
-        Number of levels.
-    mode
-        Boundary mode among `pywt.Modes.modes`.
-    axes
-        Axes that are transformed.
+    level, mode, axes
+        As for `backends.wavedecn`.
+
+    Examples
+    --------
+    >>> transform = WaveletTransform("haar", 1, "periodization", (1,))
+    >>> transform.forward(np.array([[4.0, 2.0]]))[0] / np.sqrt(2)
+    array([[3.]])
     """
 
     wavelet: str | FilterBank
@@ -79,12 +81,7 @@ class WaveletTransform:
 
     @classmethod
     def fitting(
-        cls,
-        shape: Sequence[int],
-        wavelet: Any,
-        level: int | None,
-        mode: str,
-        axes: tuple[int, ...],
+        cls, shape: Sequence[int], wavelet: Any, level: int | None, mode: str, axes: tuple[int, ...]
     ) -> WaveletTransform:
         """The transform of tensors of `shape`, by `default_level` levels where `level` is None."""
         if level is None:
@@ -110,10 +107,9 @@ def default_level(sizes: Sequence[int], wavelet: Any) -> int:
     """
     The number of levels that inputs of these `sizes` are transformed by if none is given.
 
-    3 as in the papers, whose images have 224 pixels, and one more with each doubling of the size
-    beyond: round(log2(size / 28)) of the smallest size, so that the approximation stays about as
-    coarse a picture of the input. Fewer where the input is too small for the wavelet, but 1 at
-    least, whether it fits or not: with none there are no scales.
+    3 as in the papers, whose images have 224 pixels, and one more with each doubling of the
+    smallest size beyond, round(log2(size / 28)): the approximation stays about as coarse. Fewer
+    where the input is too small for the wavelet, but 1 at least: with none there are no scales.
 
     >>> default_level([224, 224], "haar")
     3
@@ -128,13 +124,9 @@ def _highest_level(sizes: Sequence[int], wavelet: Any) -> int:
 
 def map_bands(function: Callable[..., Any], *coefficients: Coefficients) -> Coefficients:
     """Apply `function` to each band, or to the bands in the same place of several lists."""
-    first, *_ = coefficients
-    approximation = function(*(c[0] for c in coefficients))
-    details = [
-        {key: function(*(c[index][key] for c in coefficients)) for key in level}
-        for index, level in enumerate(first[1:], start=1)
-    ]
-    return [approximation, *details]
+    approximations, *details = zip(*coefficients, strict=True)
+    mapped = [{k: function(*(level[k] for level in same)) for k in same[0]} for same in details]
+    return [function(*approximations), *mapped]
 
 
 def levels(coefficients: Coefficients, ndim: int) -> list[dict[str, Any]]:
@@ -143,7 +135,12 @@ def levels(coefficients: Coefficients, ndim: int) -> list[dict[str, Any]]:
 
 
 def flatten(coefficients: Coefficients) -> dict[str, Any]:
-    """All bands by names that `unflatten` reads: "approximation", "1.ad", ..., coarse to fine."""
+    """
+    All bands by names that `unflatten` reads, coarse to fine.
+
+    >>> [*flatten([0, {"ad": 1, "da": 2, "dd": 3}])]
+    ['approximation', '1.ad', '1.da', '1.dd']
+    """
     named = {"approximation": coefficients[0]}
     for index, level in enumerate(coefficients[1:], start=1):
         named.update({f"{index}.{key}": band for key, band in level.items()})
@@ -209,21 +206,20 @@ def averages(x: np.ndarray, transform: WaveletTransform, ndim: int) -> Coefficie
     round. One of level j has the mean of the 2^j samples (along each axis) around the centre of its
     basis function; beyond its ends the map is constant. Where the map is constant, so are all
     bands, to the last digit."""
-    shapes = transform.shapes(x.shape[1 : 1 + ndim])
+    approximation, *details = transform.shapes(x.shape[1 : 1 + ndim])
 
-    def band(key: str, level: int, shape: tuple[int, ...]) -> np.ndarray:
+    def mean(key: str, level: int, shape: tuple[int, ...]) -> np.ndarray:
         means = x
         for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):
             start = _window_start(transform, letter, level)
             means = _window_means(means, axis, start, level, size)
         return means
 
-    approximation = band("a" * ndim, transform.level, shapes[0])
-    details = [
-        {key: band(key, level, shape) for key, shape in shapes[-level].items()}
-        for level in range(transform.level, 0, -1)
+    depths = range(transform.level, 0, -1)
+    return [
+        mean("a" * ndim, transform.level, approximation),
+        *({k: mean(k, j, b[k]) for k in b} for j, b in zip(depths, details, strict=True)),
     ]
-    return [approximation, *details]
 
 
 def spread_level(

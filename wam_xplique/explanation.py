@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -57,18 +57,15 @@ class WaveletExplanation(Explanation):
     Importance of every wavelet coefficient of every input: where, and at which scale.
 
     ``explanation[0]`` is that of the first input (N stays, as 1), ``explanation[2:5]`` that of
-    three, and a loop goes over the inputs.
-
-    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
-    Attribution (2025).
+    three, and a loop goes over the inputs. Ref. Kasmi & al., One Wave To Explain Them All: A
+    Unifying Perspective On Feature Attribution (2025).
 
     Parameters
     ----------
     coefficients
-        Importance of the coefficients, ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]``
-        from coarse to fine as PyWavelets has it; arrays (N, h, w), or (N, h, w, C) where the
-        channels are kept. In the keys the first letter is the vertical axis: ``"da"`` answers
-        to horizontal edges, ``"ad"`` to vertical ones.
+        Their importance, ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]`` from coarse to
+        fine as PyWavelets has it; arrays (N, h, w), or (N, h, w, C) where the channels are kept.
+        The first letter is the vertical axis: ``"da"`` answers to horizontal edges.
     wavelet
         Name of the wavelet, or its four filters where PyWavelets has none of them.
     mode
@@ -80,13 +77,12 @@ class WaveletExplanation(Explanation):
     sobol
         The Sobol indices that the coefficients carry, for `WCAM`; None for gradients.
     front_end
-        Importance of the front end's outputs, by the same equation on the same samples; an array
-        of their shape. None where the explainer has no front end, or uses no gradients.
+        Importance of the front end's outputs, of their shape, by the same equation on the same
+        samples; None where the explainer has no front end, or uses no gradients.
     signed
         Whether the method's equation gives the coefficients a sign: for the class, or against it.
     standard_error
-        Standard error of each coefficient over the draws of noise, in their layout; None where
-        nothing is drawn, or too little to tell.
+        Standard error of each coefficient over the draws of noise; None where too few are drawn.
     scale_error
         Standard error (N, level + 1) of `scale_importance`, likewise.
     draws
@@ -95,8 +91,7 @@ class WaveletExplanation(Explanation):
         Of an integral from a baseline x₀: how far (N,) the sum of all its coefficients, whatever
         is shown of them, is from f(x) − f(x₀), relative to this; None for other methods.
     includes_approximation
-        Whether the approximation took part. Where it was left out its coefficients are 0, which
-        tells nothing of what is coarse.
+        Whether the approximation took part; if not its coefficients are 0, which tells nothing.
     """
 
     coefficients: Coefficients
@@ -115,16 +110,12 @@ class WaveletExplanation(Explanation):
 
     def __repr__(self) -> str:
         """What it is of, and the shares, in a few lines."""
-        shape = " × ".join(map(str, self.input_shape[1:]))
-        of_cells = (
-            "" if self.sobol is None else f", Sobol indices of {self.sobol.total.shape[1]} cells"
-        )
-        told = [
-            f"<WaveletExplanation of {len(self)} input{'s' * (len(self) != 1)} of {shape}:",
-            f" {self.wavelet}, {self.level} level{'s' * (self.level != 1)}, {self.mode}{of_cells};",
-            f" {shares_as_text(self.scales, mean_share(self.scale_importance()))}>",
-        ]
-        return "\n".join(told)
+        shape, plural = " × ".join(map(str, self.input_shape[1:])), "s" * (len(self) != 1)
+        how = f"{self.wavelet}, {self.level} level{'s' * (self.level != 1)}, {self.mode}"
+        if self.sobol is not None:
+            how += f", Sobol indices of {self.sobol.total.shape[1]} cells"
+        shares = shares_as_text(self.scales, mean_share(self.scale_importance()))
+        return f"<WaveletExplanation of {len(self)} input{plural} of {shape}:\n {how};\n {shares}>"
 
     @property
     def level(self) -> int:
@@ -151,10 +142,10 @@ class WaveletExplanation(Explanation):
 
     def mosaic(self) -> np.ndarray:
         """
-        The dyadic picture of all coefficients (WCAM figure 3), as `pywt.coeffs_to_array` packs it.
+        All coefficients, signs and all, in one dyadic picture: (N, H, W, 1) or (N, T, 1).
 
-        An array (N, H, W, 1) for images, (N, T, 1) for signals, with the coefficients' own sign;
-        larger than the input where the boundary mode makes more coefficients than samples.
+        As `pywt.coeffs_to_array` packs them (WCAM figure 3); larger than the input where the
+        boundary mode makes more coefficients than samples.
         """
         packed = pack(self.coefficients, self.transform.axes)
         return packed if self._has_channels else packed[..., np.newaxis]
@@ -167,15 +158,14 @@ class WaveletExplanation(Explanation):
         ----------
         signed
             Whether to keep the signs, of a method whose equation has them. Each coefficient is
-            then shared evenly by the 2^j pixels (along each axis) that it looks at, so that the
-            maps add up to what the coefficients do: to f(x) − f(x₀) for integrated gradients of
-            all coefficients.
+            then shared evenly by the 2^j pixels (along each axis) that it looks at: the maps add up
+            to what the coefficients do, f(x) − f(x₀) for integrated gradients of all of them.
 
         Returns
         -------
         maps
-            Array (N, level + 1, H, W) (one spatial axis for signals, three for volumes),
-            approximation first, then coarse to fine; channels last where they are kept.
+            Array (N, level + 1, H, W), approximation first, then coarse to fine; one spatial axis
+            for signals, three for volumes; channels last where they are kept.
 
         Raises
         ------
@@ -208,6 +198,10 @@ class WaveletExplanation(Explanation):
         for `WCAM` of total Sobol indices over its cells, each cell once whatever its size. NaN for
         an approximation that was left out: the others are shares of the details. What is known
         sums to 1 (`np.nansum`), or to 0 where nothing has importance.
+
+        >>> z = [np.ones((1, 2)), {"d": np.array([[6.0, 0.0]])}]
+        >>> WaveletExplanation(z, "haar", "periodization", (1, 4), 1).scale_importance()
+        array([[0.25, 0.75]])
         """
         if self.sobol is not None:
             return self.sobol.importance()
@@ -225,12 +219,8 @@ class WaveletExplanation(Explanation):
         Parameters
         ----------
         confidence
-            Confidence level; by default 0.95, and for `WCAM` the only one that it has.
-
-        Raises
-        ------
-        ValueError
-            If `confidence` is not between 0 and 1, or not that of `WCAM`'s intervals.
+            Confidence level between 0 and 1, else a ValueError; by default 0.95, and for `WCAM` the
+            only one that it has.
         """
         made = None if self.sobol is None else self.sobol.confidence
         confidence = (made or 0.95) if confidence is None else confidence
@@ -242,10 +232,8 @@ class WaveletExplanation(Explanation):
             return self.sobol.importance_interval
         if self.scale_error is None or self.draws is None:
             return None
-        freedom = self.draws[:, np.newaxis] - 1
-        return np.clip(
-            student(self.scale_importance(), self.scale_error, freedom, confidence), 0, 1
-        )
+        freedom, shares = self.draws[:, np.newaxis] - 1, self.scale_importance()
+        return np.clip(student(shares, self.scale_error, freedom, confidence), 0, 1)
 
     def band_importance(self) -> dict[tuple[str, str], np.ndarray]:
         """
@@ -276,21 +264,12 @@ class WaveletExplanation(Explanation):
 
     def pixels(self, signed: bool = False) -> np.ndarray:
         """
-        The explanation in the input's own domain: the maps of all levels, summed.
+        The explanation in the input's own domain: the maps of `by_scale`, summed.
 
-        Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-        Attribution to the Wavelet Domain (2023), appendix A.2.1.
-
-        Parameters
-        ----------
-        signed
-            Whether to keep the signs, as `by_scale` does and refuses to.
-
-        Returns
-        -------
-        explanation
-            Array (N, H, W, 1) for images, (N, D, H, W, 1) for volumes (C in place of 1 where
-            the channels are kept); of the input's shape for signals (N, T) and (N, T, W).
+        An array (N, H, W, 1) for images, (N, D, H, W, 1) for volumes (C in place of 1 where the
+        channels are kept); of the input's shape for signals (N, T) and (N, T, W). Ref. Kasmi &
+        al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution to the
+        Wavelet Domain (2023), appendix A.2.1.
         """
         pixels = self.by_blocks(lambda some: some.by_scale(signed).sum(axis=1))
         return pixels if self.ndim == 1 or self._has_channels else pixels[..., np.newaxis]
@@ -311,9 +290,8 @@ class WaveletExplanation(Explanation):
         approximation
             Whether to keep the whole approximation besides.
         """
-        integer = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool)
-        share = isinstance(keep, (float, np.floating)) and 0 < keep <= 1
-        if not share and not (integer and keep >= 1):
+        is_count = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool) and keep >= 1
+        if not is_count and not (isinstance(keep, (float, np.floating)) and 0 < keep <= 1):
             raise ValueError(
                 f"keep must be a share in (0, 1] or a count of at least 1, got {keep!r}."
             )
@@ -338,10 +316,7 @@ class WaveletExplanation(Explanation):
         approximation: bool = False,
     ) -> np.ndarray:
         """
-        What is left of the inputs when only the most important coefficients are.
-
-        Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
-        Attribution (2025), section 4.2 and figure 7.
+        What is left of the inputs when only the most important coefficients are (WAM figure 7).
 
         Parameters
         ----------
@@ -354,19 +329,20 @@ class WaveletExplanation(Explanation):
         Returns
         -------
         reconstruction
-            Inverse transform of the coefficients kept; an array of `input_shape`, channels last.
-
-        Raises
-        ------
-        ValueError
-            If the inputs are not those explained, or `keep` is not valid.
+            Inverse transform of the coefficients kept; an array of `input_shape`, channels last. A
+            ValueError is raised for inputs that are not those explained.
         """
         given = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
         backend = get_backend(given)
         moved = backend.name == "torch" and given.ndim == 2 + self.ndim
-        came = tuple(given.shape)
-        if ((came[0], *came[2:], came[1]) if moved else came) != tuple(self.input_shape):
-            self._refuse(came)
+        came, shape = tuple(given.shape), tuple(self.input_shape)
+        alone = "; inputs[np.newaxis] adds the axis N" * (len(came) == len(shape) - 1)
+        refusal = ValueError(
+            f"inputs must be those explained, finite and of shape {shape} (PyTorch tensors with "
+            f"channels first), got shape {came}{alone}."
+        )
+        if ((came[0], *came[2:], came[1]) if moved else came) != shape:
+            raise refusal
 
         def masked(band: np.ndarray, chosen: np.ndarray) -> np.ndarray:
             return band * (chosen if chosen.ndim == band.ndim else chosen[..., np.newaxis])
@@ -375,20 +351,12 @@ class WaveletExplanation(Explanation):
             x = np.asarray(backend.to_numpy(part), np.float32)
             x = np.moveaxis(x, 1, -1) if moved else x
             if not np.isfinite(x).all():
-                self._refuse(came)
+                raise refusal
             kept = some.kept(keep, per_level=per_level, approximation=approximation)
             z = map_bands(masked, self.transform.forward(x), kept)
             return self.transform.inverse(z, x.shape)
 
         return self.by_blocks(left, given)
-
-    def _refuse(self, came: tuple[int, ...]) -> NoReturn:
-        shape = tuple(self.input_shape)
-        alone = "; inputs[np.newaxis] adds the axis N" * (len(came) == len(shape) - 1)
-        raise ValueError(
-            f"inputs must be those explained, finite and of shape {shape} (PyTorch tensors with "
-            f"channels first), got shape {came}{alone}."
-        )
 
     @property
     def _has_channels(self) -> bool:

@@ -48,6 +48,9 @@ def octaves(shape: Sequence[int], level: int) -> np.ndarray:
 
     Level j has those between 2^-(j + 1) and 2^-j along the axis where they are highest, about
     what level j of a wavelet transform sees.
+
+    >>> octaves((8,), 2)
+    array([2, 2, 1, 0, 0, 0, 1, 2])
     """
     highest = np.maximum(radius(shape, np.inf), np.finfo(float).tiny)
     return np.clip(np.ceil(np.log2(highest) + 1 + level), 0, level).astype(int)
@@ -68,10 +71,8 @@ class FourierExplanation(Explanation):
         spectrum, its regions are rings.
     radii
         The frequency of the middle of each ring, in cycles/pixel.
-    input_shape
-        Shape of the inputs, N first and channels last.
-    ndim
-        Number of axes transformed: 1 for signals, 2 for images, 3 for volumes.
+    input_shape, ndim
+        As those of a `WaveletExplanation`.
     """
 
     sobol: SobolIndices
@@ -82,19 +83,13 @@ class FourierExplanation(Explanation):
     _shared: ClassVar = frozenset({"radii"})
 
     def spectrum(self) -> np.ndarray:
-        """
-        The total index of each frequency's cell, over the centred spectrum (WCAM figure 12).
-
-        An array (N, H, W) for images, (N, T) for signals; frequency 0 at index size // 2.
-        """
+        """The total index (N, H, W) or (N, T) of the cell of each frequency of the centred spectrum
+        (WCAM figure 12); frequency 0 at index size // 2."""
         return self.sobol.spread(self.sobol.total)[0]
 
     def pixels(self) -> np.ndarray:
-        """
-        What `FAM.explain` returns: the centred spectrum with the axes of the inputs.
-
-        An array (N, H, W, 1) for images, of the input's shape for signals.
-        """
+        """What `FAM.explain` returns: the centred spectrum, an array (N, H, W, 1) for images, of
+        the input's shape for signals."""
         spectrum = self.spectrum()
         if len(self.input_shape) == 1 + self.ndim:
             return spectrum
@@ -102,11 +97,8 @@ class FourierExplanation(Explanation):
         return np.repeat(spectrum[..., np.newaxis], channels, axis=-1)
 
     def radial_importance(self) -> np.ndarray:
-        """
-        The share (N, rings) of each ring of `radii` in the sum of all total indices.
-
-        As `SobolIndices.importance` has them: rows sum to 1, or to 0 where nothing has importance.
-        """
+        """The share (N, rings) of each ring of `radii`, as `SobolIndices.importance` has them: rows
+        sum to 1, or to 0 where nothing has importance."""
         return self.sobol.importance()
 
     def octave_importance(self, level: int) -> np.ndarray:
