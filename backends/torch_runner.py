@@ -43,15 +43,14 @@ class TorchRunner(Runner):
                 x, rows = _without_history(x), tuple(map(_without_history, rows))
                 x.requires_grad_()
                 # A module may overwrite what it gets, but not what needs gradients itself.
-                own = x.clone()
-                if self.front_end is None:
-                    scores = score(own, *rows)
-                    return scores.detach(), *_gradients(scores, (x,))
-                seen = self.front_end(own)
-                if not seen.requires_grad:
-                    raise ValueError(NO_FRONT_END_GRADIENT)
-                scores = score(seen.clone(), *rows)
-                return scores.detach(), *_gradients(scores, (x, seen))
+                own, wanted = x.clone(), (x,)
+                if self.front_end is not None:
+                    seen = self.front_end(own)
+                    if not seen.requires_grad:
+                        raise ValueError(NO_FRONT_END_GRADIENT)
+                    own, wanted = seen.clone(), (x, seen)
+                scores = score(own, *rows)
+                return scores.detach(), *_gradients(scores, wanted)
 
         plain = functools.partial(self._evaluated, score)
         scores, *gradients = self._in_parts(differentiated, x, rows, plain)
