@@ -45,11 +45,8 @@ def as_wavelet(wavelet: Any) -> pywt.Wavelet:
             f"wavelet must be a name, a pywt.Wavelet or its four filters, got {wavelet!r}."
         )
     known = pywt.wavelist(kind="discrete")
-    if wavelet.lower() not in (*known, "haar"):
-        raise ValueError(
-            f"wavelet={wavelet!r} is not a discrete wavelet of PyWavelets; "
-            f"{_nearest(wavelet, known)}"
-        )
+    if wavelet.lower() not in known:
+        raise _unknown(f"{wavelet=} is not a discrete wavelet", wavelet, known)
     return pywt.Wavelet(wavelet)
 
 
@@ -66,16 +63,14 @@ def plain_wavelet(wavelet: Any) -> str | FilterBank:
 def check_mode(mode: str) -> str:
     """Check the name of a boundary mode."""
     if not isinstance(mode, str) or mode not in pywt.Modes.modes:
-        raise ValueError(
-            f"mode={mode!r} is not a boundary mode of PyWavelets; "
-            f"{_nearest(str(mode), pywt.Modes.modes)}"
-        )
+        raise _unknown(f"{mode=} is not a boundary mode", str(mode), pywt.Modes.modes)
     return mode
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
+def _unknown(what: str, name: str, known: Sequence[str]) -> ValueError:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
-    return f"the nearest are {', '.join(close)}." if close else f"known: {', '.join(known)}."
+    told = f"the nearest are {', '.join(close)}" if close else f"known: {', '.join(known)}"
+    return ValueError(f"{what} of PyWavelets; {told}.")
 
 
 def wavedecn(
@@ -90,17 +85,16 @@ def wavedecn(
     """
     Multilevel discrete wavelet transform: `pywt.wavedecn` in the framework of `x`.
 
-    Ref. Mallat, A theory for multiresolution signal decomposition (1989).
-
-    Differentiable, and traceable by `tf.function` and `torch.compile`. Called on a large eager
-    TensorFlow tensor it is compiled by XLA, once per shape.
+    Differentiable, and traceable by `tf.function` and `torch.compile`; on a large eager TensorFlow
+    tensor compiled by XLA, once per shape. Ref. Mallat, A theory for multiresolution signal
+    decomposition (1989).
 
     Parameters
     ----------
     x
         Signal, image or volume, with any axes besides: `np.ndarray` (transformed by PyWavelets
-        itself), `tf.Tensor` or `torch.Tensor` of floating-point numbers, else a TypeError. The
-        axes transformed must have a static size.
+        itself), `tf.Tensor` or `torch.Tensor` of floating-point numbers, else a TypeError; of
+        static size along the axes transformed.
     wavelet
         Name of a discrete wavelet or a `pywt.Wavelet`; one for all axes, or one for each.
     mode
@@ -123,6 +117,12 @@ def wavedecn(
     ------
     ValueError
         If the wavelet, the mode, the level, the axes or the engine are not valid.
+
+    Examples
+    --------
+    >>> approximation, details = wavedecn(np.array([4.0, 2.0, 5.0, 5.0]), "haar", level=1)
+    >>> approximation / np.sqrt(2), details["d"] / np.sqrt(2)
+    (array([3., 5.]), array([1., 0.]))
     """
     steps, level = plan(x, wavelet, mode, axes, level)
     if engine != "native":
@@ -190,11 +190,10 @@ def pullback(
     """
     Transposed inverse transform: the gradient with respect to the coefficients.
 
-    With ``x = waverecn(z)`` cut to the size of `gradient`, ``df/dz`` is the transpose of
-    `waverecn` applied to ``df/dx`` (eq. 1 of the WAM paper, whose Jacobian of the inverse
-    transform this is). It is itself a filter bank: the synthesis filters reversed, over a
-    signal extended by zeros. For an orthogonal wavelet with ``mode="periodization"`` and sizes
-    that the levels divide it is `wavedecn`.
+    With ``x = waverecn(z)`` cut to the size of `gradient`, ``df/dz`` is the transpose of `waverecn`
+    applied to ``df/dx`` (WAM eq. 1). It is itself a filter bank: the synthesis filters reversed,
+    over a signal extended by zeros. For an orthogonal wavelet with ``mode="periodization"`` and
+    sizes that the levels divide it is `wavedecn`.
 
     Parameters
     ----------

@@ -20,23 +20,6 @@ from .backends import Tensor, pullback, wavedecn, waverecn
 from .backends.filterbank import FilterBank
 from .backends.wavelets import Coefficients, as_wavelet, check_mode, plain_wavelet
 
-__all__ = [
-    "Coefficients",
-    "WaveletTransform",
-    "as_rows",
-    "averages",
-    "default_level",
-    "flatten",
-    "largest",
-    "levels",
-    "magnitude",
-    "map_bands",
-    "pack",
-    "resize_level",
-    "spread_level",
-    "unflatten",
-]
-
 
 @dataclass(frozen=True)
 class WaveletTransform:

@@ -31,23 +31,16 @@ class SobolIndices(PerInput):
     first_order
         First-order indices (N, K): the share that a cell explains by itself; NaN for a cell that
         was not evaluated in full.
-    interval
-        Bootstrap intervals (N, K, 2) of the total indices over the designs; None if not asked
-        for, NaN for a cell that was not evaluated in full.
-    importance_interval
-        Bootstrap intervals (N, L, 2) of `importance`; None if not asked for.
+    interval, importance_interval
+        Bootstrap intervals, over the designs, of the total indices (N, K, 2), NaN likewise, and of
+        `importance` (N, L, 2); None if not asked for.
     evaluated
         Whether a cell was evaluated in full (N, K), by all rows of the design; the indices of the
         others are estimates that refinement makes from few.
-    variance
-        Variance (N,) of the scores over the designs.
-    nb_design
-        Rows of the designs used (N,).
-    forwards
-        Forwards of the model used (N,).
+    variance, nb_design, forwards
+        Variance of the scores over the designs, rows of the designs and forwards used, each (N,).
     cells
-        Cell map: the number of its cell in place of each coefficient of an input, -1 where the
-        coefficient is held.
+        The number of its cell in place of each coefficient of an input, -1 where it is held.
     shares
         The part (L, K) of each cell that lies in each of L regions: the levels of a wavelet
         transform, the bands of a Fourier transform.
@@ -99,16 +92,8 @@ class SobolIndices(PerInput):
         """
         The `nb_design` (N,) that would do, if errors shrink as one over its root.
 
-        Parameters
-        ----------
-        error
-            The `error` to stay below, above 0 (else a ValueError).
-
-        Returns
-        -------
-        nb_design
-            Integers: what was used where it suffices, a power of two otherwise; at most 4096,
-            which may be too few. None without intervals.
+        What was used where `error` is below this already, a power of two otherwise; at most 4096,
+        which may be too few. None without intervals. An error of 0 or below is a ValueError.
         """
         if not error > 0:
             raise ValueError(f"error must be above 0, got {error!r}.")
