@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,18 +11,14 @@ import pytest
 from wam_xplique import WaveletExplanation
 from wam_xplique.archive import read_json, whole, write_json, write_table, write_text
 from wam_xplique.backends import wavedecn
+from wam_xplique.fourier import FourierExplanation
 
 
 def explanation(**changes) -> WaveletExplanation:
     x = np.random.default_rng(0).standard_normal((2, 8, 8)).astype(np.float32)
-    fields = {
-        "coefficients": wavedecn(x, "haar", "periodization", 2, (1, 2)),
-        "wavelet": "haar",
-        "mode": "periodization",
-        "input_shape": (2, 8, 8, 3),
-        "ndim": 2,
-    }
-    return WaveletExplanation(**{**fields, **changes})
+    coefficients = wavedecn(x, "haar", "periodization", 2, (1, 2))
+    made = WaveletExplanation(coefficients, "haar", "periodization", (2, 8, 8, 3), 2)
+    return replace(made, **changes)
 
 
 def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -89,6 +87,45 @@ def test_damaged_archives_are_told(tmp_path):
             assert told in str(error)  # noqa: PT017 - some damage is to what tells nothing
         else:
             np.testing.assert_array_equal(found.mosaic(), explanation().mosaic())
+
+
+FOREIGN = {
+    "text": lambda path: path.write_text("not an archive"),
+    "nothing": lambda path: path.write_bytes(b""),
+    "an array": lambda path: path.with_suffix(".npy").rename(path),
+    "other arrays": lambda path: np.savez(path, weights=np.ones(3)),
+    "a header of nothing": lambda path: np.savez(path, header="{}", approximation=np.ones((1, 2))),
+    "a header of text": lambda path: np.savez(path, header="hello", approximation=np.ones((1, 2))),
+    "a header without end": lambda path: np.savez(path, header="{", radii=np.ones(3)),
+    "a header alone": lambda path: np.savez(path, header='{"input_shape": [1, 8], "ndim": 1}'),
+    "objects": lambda path: np.savez(path, header=np.array([{}]), approximation=np.ones((1, 2))),
+    "code": lambda path: np.savez(path, header=np.array([print], object), radii=np.ones(1)),
+}
+kinds = pytest.mark.parametrize("kind", [WaveletExplanation, FourierExplanation])
+
+
+@kinds
+@pytest.mark.parametrize("write", FOREIGN.values(), ids=FOREIGN)
+def test_any_other_file_is_refused_with_the_same_words(kind, write, tmp_path):
+    np.save(tmp_path / "foreign.npy", np.ones(3))
+    write(tmp_path / "foreign.npz")
+    with pytest.raises(ValueError, match=rf"foreign\.npz does not hold a {kind.__name__}: .+"):
+        kind.load(tmp_path / "foreign.npz")
+
+
+@kinds
+def test_a_file_that_is_missing_is_named(kind, tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"):
+        kind.load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", ["explanation", "explanation.npz", "run.v1", "a.b.npz"])
+def test_archives_end_in_npz(name, tmp_path):
+    explanation().save(tmp_path / name)
+    (file,) = tmp_path.iterdir()
+    assert file.name == (name if name.endswith(".npz") else f"{name}.npz")
+    loaded = WaveletExplanation.load(tmp_path / name)
+    np.testing.assert_array_equal(loaded.mosaic(), explanation().mosaic())
 
 
 BANDS = explanation().coefficients
