@@ -64,9 +64,11 @@ class Backend(ABC):
     def flip(self, x: Tensor, axis: int) -> Tensor:
         """Reverse `x` along `axis`."""
 
-    @abstractmethod
     def interleave(self, even: Tensor, odd: Tensor, axis: int) -> Tensor:
         """Put the samples of `even` and `odd` in turn along `axis`."""
+        at, shape = (slice(None),) * (axis + 1) + (None,), list(even.shape)
+        shape[axis] *= 2
+        return self.reshape(self.concat([even[at], odd[at]], axis + 1), shape)
 
     @abstractmethod
     def is_floating(self, x: Tensor) -> bool:

@@ -1,13 +1,10 @@
 """
 One level of the wavelet transform along one axis.
 
-As sums of weighted slices: a two-channel filter bank splits a signal into its even and odd samples
-(polyphase form). Every output is then a weighted sum of *contiguous* windows of these two phases,
-whatever the number of axes around the one transformed, so that slicing, concatenation and addition
-are all it takes; a compiler fuses them.
-
-As products of blocks: the filters of several outputs in a row are the rows of a small matrix, which
-is multiplied with windows of the signal. Where nothing fuses operations, few of them are faster.
+As sums of weighted slices: in polyphase form every output is a weighted sum of *contiguous* windows
+of the even and of the odd samples, so that slicing, concatenation and addition are all it takes; a
+compiler fuses them. As products of blocks: the filters of several outputs in a row are the rows of
+a small matrix, which multiplies windows of the signal. Where nothing fuses, few of them are faster.
 """
 
 from __future__ import annotations
@@ -25,7 +22,6 @@ from .base import Backend, Tensor
 PERIODIZATION = "periodization"
 ZERO_PERIODIZATION = "zero-periodization"
 """Periodization that completes an odd signal with a zero: the adjoint of dropping a sample."""
-
 
 # Outputs of each filter in a block, where this is a good size: more of them in a row waste products
 # with zeros, fewer do too little at once (measured on CPU by ``python -m benchmarks.kernels``).
@@ -85,22 +81,19 @@ def synthesis(
     mode: str,
 ) -> Tensor | None:
     """Put an approximation and a detail together along `axis`: ``pywt.idwt``; None is zero."""
-    given = [
-        (band, filters)
-        for band, filters in ((approximation, bank.rec_lo), (detail, bank.rec_hi))
-        if band is not None
-    ]
-    if not given:
+    pairs = ((approximation, bank.rec_lo), (detail, bank.rec_hi))
+    bands = [band for band, _ in pairs if band is not None]
+    taps = [filters for band, filters in pairs if band is not None]
+    if not bands:
         return None
-    half, size = len(bank.rec_lo) // 2, given[0][0].shape[axis]
+    half, size = len(bank.rec_lo) // 2, bands[0].shape[axis]
     left, count, shift = 0, size - half + 1, 0
     if mode == PERIODIZATION:
         left, count = half // 2, size
         shift = 2 * left - half + 1
-    block = _block_size(backend, given[0][0], axis, count, 2 * half)
+    block = _block_size(backend, bands[0], axis, count, 2 * half)
     right = _round_up(count, block) + half - 1 + shift - left - size
-    bands = [_extend(backend, band, axis, left, right, "periodic") for band, _ in given]
-    taps = [filters for _, filters in given]
+    bands = [_extend(backend, band, axis, left, right, "periodic") for band in bands]
     if block:
         matrices = [_synthesis_matrix(filters, block, shift) for filters in taps]
         (joined,) = backend.blocks(bands, [matrices], axis, block)
@@ -111,8 +104,7 @@ def synthesis(
         starts = range(delay + half - 1, delay - 1, -1)
         windows = [_window(backend, band, axis, start, count) for band in bands for start in starts]
         phases.append(_filter(backend, windows, [tap for f in taps for tap in f[phase::2]]))
-    even, odd = phases
-    return backend.interleave(even, odd, axis)
+    return backend.interleave(*phases, axis)
 
 
 def _block_size(backend: Backend, x: Tensor, axis: int, count: int, length: int) -> int:

@@ -29,11 +29,6 @@ class NumpyBackend(Backend):
     logsumexp = as_is(partial(scipy.special.logsumexp, axis=-1))
     argmax = as_is(partial(np.argmax, axis=-1))
 
-    def interleave(self, even: np.ndarray, odd: np.ndarray, axis: int) -> np.ndarray:
-        shape = list(even.shape)
-        shape[axis] *= 2
-        return np.stack((even, odd), axis + 1).reshape(shape)
-
     def is_floating(self, x: np.ndarray) -> bool:
         return np.issubdtype(x.dtype, np.floating)
 

@@ -33,7 +33,7 @@ def load_backend(name: str) -> Backend:
 
 def get_backend(obj: Any) -> Backend:
     """
-    Find the backend of a tensor or of a model.
+    The backend of a tensor or of a model; a TypeError if no framework that is known owns it.
 
     A framework that is not imported yet cannot own `obj`, so no framework is imported in vain.
 
@@ -43,15 +43,10 @@ def get_backend(obj: Any) -> Backend:
         A `np.ndarray`, `tf.Tensor`, `torch.Tensor`, Keras model or layer, `tf.Module` or
         `torch.nn.Module`.
 
-    Returns
-    -------
-    backend
-        The backend of its framework.
-
-    Raises
-    ------
-    TypeError
-        If `obj` belongs to no framework that is known.
+    Examples
+    --------
+    >>> get_backend(np.zeros(3)).name
+    'numpy'
     """
     backend = _BACKENDS.get(type(obj))
     if backend is None:

@@ -39,11 +39,6 @@ class TorchBackend(Backend):
     logsumexp = as_is(partial(torch.logsumexp, dim=-1))
     argmax = as_is(partial(torch.argmax, dim=-1))
 
-    def interleave(self, even: torch.Tensor, odd: torch.Tensor, axis: int) -> torch.Tensor:
-        shape = list(even.shape)
-        shape[axis] *= 2
-        return torch.stack((even, odd), axis + 1).reshape(shape)
-
     def reduce(
         self, x: torch.Tensor, how: str, axes: Sequence[int], keepdims: bool = False
     ) -> torch.Tensor:
@@ -106,11 +101,7 @@ class TorchBackend(Backend):
         )
 
     def blocks(
-        self,
-        tensors: Sequence[torch.Tensor],
-        matrices: Sequence[Matrices],
-        axis: int,
-        step: int,
+        self, tensors: Sequence[torch.Tensor], matrices: Sequence[Matrices], axis: int, step: int
     ) -> list[torch.Tensor]:
         outer, inner = tensors[0].shape[:axis], tensors[0].shape[axis + 1 :]
         first, size = math.prod(outer), math.prod(inner)

@@ -166,8 +166,4 @@ def test_names_are_written_as_they_are_or_escaped(tmp_path):
     write_json(tmp_path / "names.json", {NAME: NAME})
     assert read_json(tmp_path / "names.json") == {NAME: NAME}
     write_table(tmp_path / "table.csv", pd.DataFrame({"=name": [NAME[:6], "=1+1"]}))
-    assert (tmp_path / "table.csv").read_text("utf-8").splitlines() == [
-        "'=name",
-        "_a$b$ ",
-        "'=1+1",
-    ]
+    assert (tmp_path / "table.csv").read_text("utf-8").splitlines() == ["'=name", "_a$b$ ", "'=1+1"]

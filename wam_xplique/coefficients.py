@@ -213,8 +213,7 @@ def spread_level(
     for key, band in bands.items():
         for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):
             start = _window_start(transform, letter, level)
-            means = _window_means(np.eye(size), 0, start, level, band.shape[axis])
-            band = np.moveaxis(np.tensordot(band, means.astype(band.dtype), (axis, 0)), -1, axis)
+            band = _window_shares(band, axis, start, level, size)
         total = total + band
     return np.asarray(total)
 
@@ -232,6 +231,15 @@ def _window_means(x: np.ndarray, axis: int, start: int, level: int, count: int) 
     for _ in range(level):  # by pairs: the mean of equal numbers is exact
         x = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :]).mean(axis + 1)
     return x
+
+
+def _window_shares(x: np.ndarray, axis: int, start: int, level: int, size: int) -> np.ndarray:
+    """`_window_means` of `size` samples, transposed: each mean is shared by its window."""
+    index = np.arange(start, start + x.shape[axis] * 2**level)
+    shared = np.zeros((size, *np.delete(x.shape, axis)), x.dtype)
+    shares = np.repeat(np.moveaxis(x, axis, 0) / x.dtype.type(2**level), 2**level, axis=0)
+    np.add.at(shared, np.clip(index, 0, size - 1), shares)
+    return np.moveaxis(shared, 0, axis)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -66,14 +66,11 @@ class WaveletExplanation(Explanation):
         Their importance, ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]`` from coarse to
         fine as PyWavelets has it; arrays (N, h, w), or (N, h, w, C) where the channels are kept.
         The first letter is the vertical axis: ``"da"`` answers to horizontal edges.
-    wavelet
-        Name of the wavelet, or its four filters where PyWavelets has none of them.
-    mode
-        Boundary mode of the transform.
-    input_shape
-        Shape of the inputs, N first and channels last.
-    ndim
-        Number of axes transformed: 1 for signals, 2 for images, 3 for volumes.
+    wavelet, mode
+        Name of the wavelet, or its four filters where PyWavelets has none of them; boundary mode.
+    input_shape, ndim
+        Shape of the inputs, N first and channels last; number of axes transformed: 1 for signals, 2
+        for images, 3 for volumes.
     sobol
         The Sobol indices that the coefficients carry, for `WCAM`; None for gradients.
     front_end
@@ -81,10 +78,9 @@ class WaveletExplanation(Explanation):
         samples; None where the explainer has no front end, or uses no gradients.
     signed
         Whether the method's equation gives the coefficients a sign: for the class, or against it.
-    standard_error
-        Standard error of each coefficient over the draws of noise; None where too few are drawn.
-    scale_error
-        Standard error (N, level + 1) of `scale_importance`, likewise.
+    standard_error, scale_error
+        Standard errors over the draws of noise, of each coefficient and (N, level + 1) of
+        `scale_importance`; None where too few are drawn.
     draws
         How many independent values (N,) these are from; None where nothing is drawn.
     convergence_delta
