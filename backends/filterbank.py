@@ -104,7 +104,8 @@ def synthesis(
         starts = range(delay + half - 1, delay - 1, -1)
         windows = [_window(backend, band, axis, start, count) for band in bands for start in starts]
         phases.append(_filter(backend, windows, [tap for f in taps for tap in f[phase::2]]))
-    return backend.interleave(*phases, axis)
+    even, odd = phases
+    return backend.interleave(even, odd, axis)
 
 
 def _block_size(backend: Backend, x: Tensor, axis: int, count: int, length: int) -> int:

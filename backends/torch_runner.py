@@ -43,12 +43,12 @@ class TorchRunner(Runner):
                 x, rows = _without_history(x), tuple(map(_without_history, rows))
                 x.requires_grad_()
                 # A module may overwrite what it gets, but not what needs gradients itself.
-                own, wanted = x.clone(), (x,)
+                own, wanted = x.clone(), [x]
                 if self.front_end is not None:
                     seen = self.front_end(own)
                     if not seen.requires_grad:
                         raise ValueError(NO_FRONT_END_GRADIENT)
-                    own, wanted = seen.clone(), (x, seen)
+                    own, wanted = seen.clone(), [x, seen]
                 scores = score(own, *rows)
                 return scores.detach(), *_gradients(scores, wanted)
 
@@ -175,7 +175,7 @@ def _trains(module: nn.Module) -> bool:
     return getattr(module, "training", False) and not (of_graph or exported)
 
 
-def _gradients(scores: torch.Tensor, wanted: Rows) -> Rows:
+def _gradients(scores: torch.Tensor, wanted: list[torch.Tensor]) -> Rows:
     if not scores.requires_grad:
         raise ValueError(NO_GRADIENT)
     found: tuple[Any, ...] = torch.autograd.grad(scores.sum(), wanted, allow_unused=True)

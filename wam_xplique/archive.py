@@ -62,8 +62,8 @@ T = TypeVar("T", bound=Archived)
 
 
 @contextlib.contextmanager
-def whole(path: str | Path, force: bool = True) -> Iterator[Path]:
-    """A path to write to, which takes the place of `path` once complete; symbolic links stay."""
+def atomic_path(path: str | Path, force: bool = True) -> Iterator[Path]:
+    """A path to write to, which replaces `path` once complete; symbolic links stay."""
     if not force and os.path.lexists(path):
         raise FileExistsError(f"{path} is there already; force=True overwrites.")
     path = Path(os.path.realpath(path))
@@ -79,7 +79,7 @@ def whole(path: str | Path, force: bool = True) -> Iterator[Path]:
 
 def write_text(path: str | Path, text: str, force: bool = True) -> None:
     """Write a text; what is no UTF-8 in it, as the names of files may be, is escaped."""
-    with whole(path, force) as file:
+    with atomic_path(path, force) as file:
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
@@ -96,7 +96,7 @@ def read_json(path: str | Path) -> Any:
         raise ValueError(f"{path} is damaged: {error}; remove it to make it anew.") from error
 
 
-def kept(path: Path, make: Callable[[], Any]) -> Any:
+def cached_json(path: Path, make: Callable[[], Any]) -> Any:
     """What a JSON file holds, which is made first where it is not there."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def kept(path: Path, make: Callable[[], Any]) -> Any:
 def write_table(path: str | Path, table: Any, force: bool = True, **options: Any) -> None:
     """Write a data frame as CSV; text that a spreadsheet would take for a formula gets a "'"."""
     told = table.rename(columns=_as_text).map(_as_text)
-    with whole(path, force) as file:
+    with atomic_path(path, force) as file:
         told.to_csv(file, index=False, **options)
 
 
@@ -122,7 +122,7 @@ def write(
     """Write arrays, but for None, and a header; ``.npz`` is added to the name if it is missing."""
     content: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
     content["header"] = np.array(json.dumps(header, default=lambda number: number.item()))
-    with whole(_with_suffix(path)) as file:
+    with atomic_path(_with_suffix(path)) as file:
         np.savez_compressed(file, **content)
 
 

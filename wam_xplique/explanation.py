@@ -375,7 +375,7 @@ class WaveletExplanation(Explanation):
             "scale_error": (count, self.level + 1),
             "draws": (count,),
             "convergence_delta": (count,),
-            "front_end": (count, *np.shape(self.front_end)[1:]),
+            "front_end": (count, *getattr(self.front_end, "shape", ())[1:]),
         }
         check_shapes({name: getattr(self, name) for name in optional}, optional, [*optional])
         if self.sobol is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from ..loading.preprocessing import Preprocess
-from ..terminal import tell_problems, telling
+from ..terminal import tell_problems, without_traceback
 
 if TYPE_CHECKING:
     from ..loading.classifiers import Classifier
@@ -186,7 +186,7 @@ def with_options(command: Callable[..., dict[str, str]]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**given: Any) -> None:
         options = Options(**{field.name: given.pop(field.name) for field in fields(Options)})
-        with telling(NAME):
+        with without_traceback(NAME):
             problems = command(**given, options=options)
         tell_problems(problems)
 
