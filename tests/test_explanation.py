@@ -13,7 +13,7 @@ import pywt
 from wam_xplique import WaveletExplanation
 from wam_xplique.algorithms.cells import count_cells, level_shares, wavelet_cells
 from wam_xplique.attributions.base import WaveletExplainer
-from wam_xplique.coefficients import default_level, flatten, levels, map_bands
+from wam_xplique.coefficients import as_rows, default_level, flatten, levels, map_bands
 from wam_xplique.indices import SobolIndices
 
 MODES = tuple(pywt.Modes.modes)
@@ -218,18 +218,19 @@ def test_a_coefficients_map_lies_on_its_basis_function_in_three_dimensions(mode)
 # --- importance of the scales --------------------------------------------------------------
 
 
-def test_scale_importance_sums_magnitudes_over_the_coefficients_of_a_level():
-    approximation = np.array([[[2.0, 0.0], [0.0, -1.0]]])  # 3
-    coarse = {
-        "ad": np.full((1, 2, 2), 0.5),  # 2
-        "da": np.full((1, 2, 2), -0.25),  # 1
-        "dd": np.zeros((1, 2, 2)),
-    }
+def test_importance_sums_magnitudes_over_the_coefficients_of_a_level_or_a_band():
+    approximation = np.array([[[2.0, 0.0], [0.0, -1.0]]])
+    coarse = {"ad": np.full((1, 2, 2), 0.5), "da": np.full((1, 2, 2), -0.25)}
+    coarse["dd"] = np.zeros((1, 2, 2))
     fine = {key: np.full((1, 4, 4), sign / 8) for key, sign in (("ad", 1), ("da", -1), ("dd", 0))}
     explanation = WaveletExplanation(
         [approximation, coarse, fine], "haar", "periodization", (1, 8, 8, 3), 2
     )
     np.testing.assert_allclose(explanation.scale_importance(), [[0.3, 0.3, 0.4]])
+    bands = explanation.band_importance()
+    assert [*bands][:2] == [("> 4 px", "aa"), ("2-4 px", "ad")]
+    assert [key for _, key in bands] == ["aa", *2 * ["ad", "da", "dd"]]
+    np.testing.assert_allclose(np.ravel([*bands.values()]), [0.3, 0.2, 0.1, 0, 0.2, 0.2, 0])
 
 
 def test_the_importance_of_one_input_does_not_depend_on_the_others():
@@ -273,20 +274,6 @@ def test_the_bands_of_a_scale_add_up_to_it(input_shape, ndim, channels):
         found = [share for (place, _), share in bands.items() if place == scale]
         assert len(found) == (1 if scale == explanation.scales[0] else 2**ndim - 1)
         np.testing.assert_allclose(np.sum(found, axis=0), expected)
-
-
-def test_band_importance_sums_magnitudes_over_the_coefficients_of_a_band():
-    coefficients = [
-        np.array([[[2.0, 0.0], [0.0, -1.0]]]),
-        {key: np.full((1, 2, 2), v) for key, v in (("ad", 0.5), ("da", -0.25), ("dd", 0.0))},
-    ]
-    explanation = WaveletExplanation(coefficients, "haar", "periodization", (1, 4, 4, 3), 2)
-    assert explanation.band_importance() == {
-        ("> 2 px", "aa"): [0.5],
-        ("1-2 px", "ad"): [pytest.approx(1 / 3)],
-        ("1-2 px", "da"): [pytest.approx(1 / 6)],
-        ("1-2 px", "dd"): [0],
-    }
 
 
 @each_input
@@ -388,10 +375,8 @@ def inputs_of(explanation: WaveletExplanation) -> np.ndarray:
 @pytest.mark.parametrize("keep", [1, 7, 0.1, 0.5, 1.0])
 def test_as_many_coefficients_are_kept_as_asked_for(input_shape, ndim, channels, keep):
     explanation = make(input_shape, ndim, channels)
-    values, kept = (
-        np.concatenate([band.reshape(len(band), -1) for band in flatten(bands).values()], axis=1)
-        for bands in (explanation.coefficients, explanation.kept(keep))
-    )
+    values = as_rows(flatten(explanation.coefficients))
+    kept = as_rows(flatten(explanation.kept(keep)))
     count = keep if isinstance(keep, int) else round(keep * values.shape[1])
     assert set(kept.sum(axis=1)) == {count}
     for magnitudes, chosen in zip(np.abs(values), kept, strict=True):
@@ -404,9 +389,9 @@ def test_levels_keep_as_many_each(input_shape, ndim, channels, keep):
     explanation = make(input_shape, ndim, channels)
     kept = explanation.kept(keep, per_level=True)
     for bands in levels(kept, ndim):
-        sizes = sum(band[0].size for band in bands.values())
-        counts = sum(band.reshape(len(band), -1).sum(axis=1) for band in bands.values())
-        assert set(counts) == {keep if isinstance(keep, int) else round(keep * sizes)}
+        rows = as_rows(bands)
+        count = keep if isinstance(keep, int) else round(keep * rows.shape[1])
+        assert set(rows.sum(axis=1)) == {count}
 
 
 def test_what_has_no_importance_is_never_kept():
@@ -514,9 +499,8 @@ def test_inputs_are_taken_out_with_all_that_is_told_of_them(input_shape, ndim, c
     assert some.input_shape == (len(chosen), *input_shape[1:])
     assert len(some.sobol) == len(some) == len(chosen)
     for name in ("coefficients", "standard_error"):
-        pairs = zip(*(flatten(getattr(e, name)).values() for e in (some, explanation)), strict=True)
-        for part, whole in pairs:
-            np.testing.assert_array_equal(part, whole[chosen])
+        expected = map_bands(lambda band: band[chosen], getattr(explanation, name))
+        np.testing.assert_equal(getattr(some, name), expected)
     for name in ("front_end", "convergence_delta"):
         np.testing.assert_array_equal(getattr(some, name), getattr(explanation, name)[chosen])
     np.testing.assert_array_equal(some.scale_importance(), explanation.scale_importance()[chosen])
