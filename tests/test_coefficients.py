@@ -13,11 +13,13 @@ from scipy.ndimage import affine_transform
 
 from wam_xplique.coefficients import (
     WaveletTransform,
+    averages,
     flatten,
     levels,
     map_bands,
     pack,
     resize_level,
+    spread_level,
 )
 
 MODES = tuple(pywt.Modes.modes)
@@ -97,6 +99,19 @@ def test_the_pullback_is_the_transpose_of_the_inverse(shape, axes, mode):
     assert product[0] + sum(sum(level.values()) for level in product[1:]) == pytest.approx(
         float((transform.inverse(z, shape) * g).sum())
     )
+
+
+@pytest.mark.parametrize("mode", ["periodization", "symmetric"])
+@pytest.mark.parametrize("shape", [(1, 2**17), (2, 27, 36)])
+def test_coefficients_are_shared_by_the_transpose_of_averages(shape, mode):
+    """<averages(x), z> = <x, shared z>; a signal so long leaves no memory for a matrix."""
+    rng, ndim = np.random.default_rng(0), len(shape) - 1
+    transform = WaveletTransform("db2", 2, mode, tuple(range(1, 1 + ndim)))
+    x, z = rng.standard_normal(shape), transform.forward(rng.standard_normal(shape))
+    depths = zip((2, 2, 1), levels(z, ndim), strict=True)
+    shared = sum(spread_level(bands, transform, depth, shape[1:]) for depth, bands in depths)
+    product = map_bands(lambda a, b: float((a * b).sum()), averages(x, transform, ndim), z)
+    assert sum(flatten(product).values()) == pytest.approx(float((x * shared).sum()))
 
 
 def test_a_level_too_high_is_refused_with_the_highest_possible():

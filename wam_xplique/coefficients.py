@@ -78,7 +78,7 @@ class WaveletTransform:
         wavelet = as_wavelet(self.wavelet)
         check_mode(self.mode)
         sizes = tuple(shape[axis] for axis in self.axes)
-        highest = _highest_level(sizes, wavelet)
+        highest = pywt.dwtn_max_level(sizes, wavelet)
         if not isinstance(self.level, (int, np.integer)) or not 0 <= self.level <= highest:
             raise ValueError(
                 f"level={self.level!r} does not fit inputs of size {sizes} with wavelet "
@@ -98,11 +98,7 @@ def default_level(sizes: Sequence[int], wavelet: Any) -> int:
     3
     """
     wanted = max(3, round(np.log2(max(min(sizes), 1) / 28)))
-    return min(wanted, max(_highest_level(sizes, as_wavelet(wavelet)), 1))
-
-
-def _highest_level(sizes: Sequence[int], wavelet: Any) -> int:
-    return min(pywt.dwt_max_level(size, wavelet.dec_len) for size in sizes)
+    return min(wanted, max(pywt.dwtn_max_level(sizes, as_wavelet(wavelet)), 1))
 
 
 def map_bands(function: Callable[..., Any], *coefficients: Coefficients) -> Coefficients:
