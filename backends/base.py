@@ -1,4 +1,4 @@
-"""The few tensor operations that the wavelet kernels and the attribution algorithms need."""
+"""What a framework supplies: the few operations that all else needs, and how it runs a model."""
 
 from __future__ import annotations
 
@@ -183,3 +183,48 @@ class Backend(ABC):
         """Call ``function(backend, x, *static)``, compiled where the framework gains by it. `size`
         is the number of elements that it works on, those of `x` by default."""
         return function(self, x, *static)
+
+
+Score = Callable[..., Tensor]
+"""``score(seen, *rows)``: one score for each input, of what the model sees and its targets."""
+
+FrontEnd = Callable[[Tensor], Tensor]
+"""What stands between the inputs and the model, such as a spectrogram."""
+
+
+class Runner(ABC):
+    """A framework, as it runs the scores of one model, perhaps behind a front end."""
+
+    def __init__(self, model: Any, front_end: FrontEnd | None = None):
+        self.model = model
+        self.front_end = front_end
+
+    @abstractmethod
+    def evaluate(self, score: Score, x: Tensor, *rows: Tensor) -> Tensor:
+        """What `score` makes of the inputs, and of one row of the others for each."""
+
+    @abstractmethod
+    def differentiate(
+        self, score: Score, x: Tensor, *rows: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The scores, and their gradients with respect to x and, if there is one, the front end."""
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What the model sees of the inputs."""
+        return x if self.front_end is None else self.front_end(x)
+
+
+NO_GRADIENT = "The model gives no gradient with respect to its inputs."
+NO_FRONT_END_GRADIENT = "front_end must be differentiable: its output has no gradient."
+
+
+class ArrayRunner(Runner):
+    """Any callable on arrays."""
+
+    def evaluate(self, score: Score, x: Tensor, *rows: Tensor) -> Tensor:
+        return score(self.seen(np.array(x)), *rows)  # which the model may overwrite
+
+    def differentiate(
+        self, score: Score, x: Tensor, *rows: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        raise ValueError(NO_GRADIENT)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .runner import NO_FRONT_END_GRADIENT, NO_GRADIENT, FrontEnd, Runner, Score
+from .base import NO_FRONT_END_GRADIENT, NO_GRADIENT, FrontEnd, Runner, Score
 
 # On the CPU, the large activations of a large batch are mapped afresh at each call, which costs
 # more than small batches do (``python -m benchmarks.gradients`` prints both times).

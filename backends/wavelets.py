@@ -111,12 +111,8 @@ def wavedecn(
     -------
     coefficients
         ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]``: the approximation, then the
-        details from the coarsest level to the finest; the letters follow `axes`.
-
-    Raises
-    ------
-    ValueError
-        If the wavelet, the mode, the level, the axes or the engine are not valid.
+        details from the coarsest level to the finest; the letters follow `axes`. A ValueError is
+        raised if the wavelet, the mode, the level, the axes or the engine are not valid.
 
     Examples
     --------

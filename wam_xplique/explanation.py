@@ -153,20 +153,15 @@ class WaveletExplanation(Explanation):
         Parameters
         ----------
         signed
-            Whether to keep the signs, of a method whose equation has them. Each coefficient is
-            then shared evenly by the 2^j pixels (along each axis) that it looks at: the maps add up
-            to what the coefficients do, f(x) − f(x₀) for integrated gradients of all of them.
+            Whether to keep the signs, of a method whose equation has them, else a ValueError. Each
+            coefficient is then shared evenly by the 2^j pixels (along each axis) that it looks at:
+            the maps add up to what the coefficients do, f(x) − f(x₀) for integrated gradients.
 
         Returns
         -------
         maps
             Array (N, level + 1, H, W), approximation first, then coarse to fine; one spatial axis
             for signals, three for volumes; channels last where they are kept.
-
-        Raises
-        ------
-        ValueError
-            If `signed` is asked of a method that has no sign.
         """
         if signed and not self.signed:
             raise ValueError(

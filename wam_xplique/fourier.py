@@ -103,17 +103,9 @@ class FourierExplanation(Explanation):
 
     def octave_importance(self, level: int) -> np.ndarray:
         """
-        The mean total index over each octave: to set beside a wavelet's levels (WCAM figure 13).
+        The mean total index (N, level + 1) over each of `level` octaves, lower frequencies first.
 
-        Parameters
-        ----------
-        level
-            Number of octaves; lower frequencies are the approximation.
-
-        Returns
-        -------
-        importance
-            Array (N, level + 1), lowest first; rows sum to 1, or to 0 without importance.
+        To set beside a wavelet's levels (WCAM figure 13). Rows sum to 1, or 0 without importance.
         """
         octave = octaves(self.spatial_shape, level)
         spectrum = np.maximum(self.spectrum(), 0).reshape(len(self), -1)

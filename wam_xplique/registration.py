@@ -58,12 +58,8 @@ def register() -> None:
 
     After ``import wam_xplique``, which calls this, ``xplique.attributions.WaveletSmoothGrad`` and
     ``xplique.metrics.WaveletDeletion`` exist, be Xplique imported before or after. Registering
-    twice is harmless.
-
-    Raises
-    ------
-    RuntimeError
-        If Xplique has another object of the same name; nothing is published then.
+    twice is harmless. A RuntimeError is raised, and nothing published, if Xplique has another
+    object of the same name.
     """
     global _registered
     loaded = _loaded()
