@@ -12,15 +12,7 @@ from .base import Backend, ScoreFunction, Tensor
 from .registry import get_backend
 from .wavelets import pullback, wavedecn, waverecn
 
-__all__ = [
-    "Backend",
-    "ScoreFunction",
-    "Tensor",
-    "get_backend",
-    "pullback",
-    "wavedecn",
-    "waverecn",
-]
+__all__ = ["Backend", "ScoreFunction", "Tensor", "get_backend", "pullback", "wavedecn", "waverecn"]
 
 if "torch" in sys.modules:  # torch.compile cannot trace the import of a backend
     get_backend(sys.modules["torch"].empty(0))

@@ -1,7 +1,8 @@
-"""The few tensor operations that the wavelet kernels and the attribution algorithms need."""
+"""What a framework supplies: the few operations that all else needs, and how it runs a model."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
@@ -34,9 +35,6 @@ OUT_OF_MEMORY = (
 """What libraries say, in small letters, where a device has too little memory."""
 
 
-OF_MODELS = "A backend needs this for models, not for transforms."
-
-
 def check_scores(shape: Sequence[int], count: int) -> None:
     """Check that there is one score for each of `count` inputs."""
     if tuple(shape) != (count,):
@@ -46,11 +44,17 @@ def check_scores(shape: Sequence[int], count: int) -> None:
         )
 
 
+def as_is(function: Any) -> Any:
+    """An operation of a backend that its framework has with these very arguments."""
+    return staticmethod(function)
+
+
 class Backend(ABC):
     """The operations of one tensor framework. Tensors are indexed, added and multiplied with
     Python's own operators; a backend supplies what the frameworks spell differently."""
 
     name: ClassVar[str]
+    full: ClassVar[type[Exception]] = MemoryError  # raised where a device has too little memory
 
     @abstractmethod
     def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
@@ -60,9 +64,11 @@ class Backend(ABC):
     def flip(self, x: Tensor, axis: int) -> Tensor:
         """Reverse `x` along `axis`."""
 
-    @abstractmethod
     def interleave(self, even: Tensor, odd: Tensor, axis: int) -> Tensor:
         """Put the samples of `even` and `odd` in turn along `axis`."""
+        at, shape = (slice(None),) * (axis + 1) + (None,), list(even.shape)
+        shape[axis] *= 2
+        return self.reshape(self.concat([even[at], odd[at]], axis + 1), shape)
 
     @abstractmethod
     def is_floating(self, x: Tensor) -> bool:
@@ -80,25 +86,14 @@ class Backend(ABC):
     def to_numpy(self, x: Tensor) -> np.ndarray:
         """A NumPy copy of `x` (half types become float32), cut off from any gradient."""
 
-    def widened(self, x: Tensor) -> Tensor:
-        """`x` in single precision if it has less, or holds no floating-point numbers."""
-        raise NotImplementedError(OF_MODELS)
+    def _of_models(self, x: Tensor) -> Tensor:
+        raise NotImplementedError("A backend needs this for models, not for transforms.")
 
-    def softmax(self, x: Tensor) -> Tensor:
-        """The softmax of a model's outputs, over its classes."""
-        raise NotImplementedError(OF_MODELS)
-
-    def sigmoid(self, x: Tensor) -> Tensor:
-        """The logistic function of `x`."""
-        raise NotImplementedError(OF_MODELS)
-
-    def logsumexp(self, x: Tensor) -> Tensor:
-        """The logarithm of the sum of the exponentials along the last axis."""
-        raise NotImplementedError(OF_MODELS)
-
-    def argmax(self, x: Tensor) -> Tensor:
-        """Where the largest entries along the last axis are."""
-        raise NotImplementedError(OF_MODELS)
+    widened = _of_models  # `x` in single precision if it has less, or is not floating-point
+    softmax = _of_models  # of a model's outputs, over its classes
+    sigmoid = _of_models
+    logsumexp = _of_models  # along the last axis
+    argmax = _of_models  # along the last axis
 
     @abstractmethod
     def asindex(self, x: np.ndarray, like: Tensor) -> Tensor:
@@ -122,10 +117,8 @@ class Backend(ABC):
 
     def value_range(self, x: Tensor) -> Tensor:
         """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""
-        highest, lowest = (
-            self.reduce(x, how, range(1, len(x.shape)), keepdims=True) for how in ("max", "min")
-        )
-        return highest - lowest
+        axes = range(1, len(x.shape))
+        return self.reduce(x, "max", axes, True) - self.reduce(x, "min", axes, True)
 
     @abstractmethod
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: Tensor) -> Tensor:
@@ -141,7 +134,7 @@ class Backend(ABC):
 
     def sums(self, x: Tensor) -> Tensor:
         """The sum (N,) of each entry along the first axis."""
-        return self.reduce(x, "sum", range(1, len(x.shape)))
+        return self.reduce(self.reshape(x, (-1, math.prod(x.shape[1:]))), "sum", (1,))
 
     def reduce(self, x: Tensor, how: str, axes: Sequence[int], keepdims: bool = False) -> Tensor:
         """The "mean", "sum", "min" or "max" of `x` over `axes`."""
@@ -171,7 +164,7 @@ class Backend(ABC):
         """Whether `error` says that the device has too little memory. By its words: libraries say
         so in errors of many kinds, and a callable may be run by any."""
         words = str(error).lower()
-        return isinstance(error, MemoryError) or any(said in words for said in OUT_OF_MEMORY)
+        return isinstance(error, (MemoryError, self.full)) or any(w in words for w in OUT_OF_MEMORY)
 
     def batch_shape(self, count: int) -> int:
         """The size to which to fill up a batch of `count`, where each new size costs much."""
@@ -190,3 +183,48 @@ class Backend(ABC):
         """Call ``function(backend, x, *static)``, compiled where the framework gains by it. `size`
         is the number of elements that it works on, those of `x` by default."""
         return function(self, x, *static)
+
+
+Score = Callable[..., Tensor]
+"""``score(seen, *rows)``: one score for each input, of what the model sees and its targets."""
+
+FrontEnd = Callable[[Tensor], Tensor]
+"""What stands between the inputs and the model, such as a spectrogram."""
+
+
+class Runner(ABC):
+    """A framework, as it runs the scores of one model, perhaps behind a front end."""
+
+    def __init__(self, model: Any, front_end: FrontEnd | None = None):
+        self.model = model
+        self.front_end = front_end
+
+    @abstractmethod
+    def evaluate(self, score: Score, x: Tensor, *rows: Tensor) -> Tensor:
+        """What `score` makes of the inputs, and of one row of the others for each."""
+
+    @abstractmethod
+    def differentiate(
+        self, score: Score, x: Tensor, *rows: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The scores, and their gradients with respect to x and, if there is one, the front end."""
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What the model sees of the inputs."""
+        return x if self.front_end is None else self.front_end(x)
+
+
+NO_GRADIENT = "The model gives no gradient with respect to its inputs."
+NO_FRONT_END_GRADIENT = "front_end must be differentiable: its output has no gradient."
+
+
+class ArrayRunner(Runner):
+    """Any callable on arrays."""
+
+    def evaluate(self, score: Score, x: Tensor, *rows: Tensor) -> Tensor:
+        return score(self.seen(np.array(x)), *rows)  # which the model may overwrite
+
+    def differentiate(
+        self, score: Score, x: Tensor, *rows: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        raise ValueError(NO_GRADIENT)

@@ -1,13 +1,10 @@
 """
 One level of the wavelet transform along one axis.
 
-As sums of weighted slices: a two-channel filter bank splits a signal into its even and odd samples
-(polyphase form). Every output is then a weighted sum of *contiguous* windows of these two phases,
-whatever the number of axes around the one transformed, so that slicing, concatenation and addition
-are all it takes; a compiler fuses them.
-
-As products of blocks: the filters of several outputs in a row are the rows of a small matrix, which
-is multiplied with windows of the signal. Where nothing fuses operations, few of them are faster.
+As sums of weighted slices: in polyphase form every output is a weighted sum of *contiguous* windows
+of the even and of the odd samples, so that slicing, concatenation and addition are all it takes; a
+compiler fuses them. As products of blocks: the filters of several outputs in a row are the rows of
+a small matrix, which multiplies windows of the signal. Where nothing fuses, few of them are faster.
 """
 
 from __future__ import annotations
@@ -25,7 +22,6 @@ from .base import Backend, Tensor
 PERIODIZATION = "periodization"
 ZERO_PERIODIZATION = "zero-periodization"
 """Periodization that completes an odd signal with a zero: the adjoint of dropping a sample."""
-
 
 # Outputs of each filter in a block, where this is a good size: more of them in a row waste products
 # with zeros, fewer do too little at once (measured on CPU by ``python -m benchmarks.kernels``).
@@ -85,22 +81,19 @@ def synthesis(
     mode: str,
 ) -> Tensor | None:
     """Put an approximation and a detail together along `axis`: ``pywt.idwt``; None is zero."""
-    given = [
-        (band, filters)
-        for band, filters in ((approximation, bank.rec_lo), (detail, bank.rec_hi))
-        if band is not None
-    ]
-    if not given:
+    pairs = ((approximation, bank.rec_lo), (detail, bank.rec_hi))
+    bands = [band for band, _ in pairs if band is not None]
+    taps = [filters for band, filters in pairs if band is not None]
+    if not bands:
         return None
-    half, size = len(bank.rec_lo) // 2, given[0][0].shape[axis]
+    half, size = len(bank.rec_lo) // 2, bands[0].shape[axis]
     left, count, shift = 0, size - half + 1, 0
     if mode == PERIODIZATION:
         left, count = half // 2, size
         shift = 2 * left - half + 1
-    block = _block_size(backend, given[0][0], axis, count, 2 * half)
+    block = _block_size(backend, bands[0], axis, count, 2 * half)
     right = _round_up(count, block) + half - 1 + shift - left - size
-    bands = [_extend(backend, band, axis, left, right, "periodic") for band, _ in given]
-    taps = [filters for _, filters in given]
+    bands = [_extend(backend, band, axis, left, right, "periodic") for band in bands]
     if block:
         matrices = [_synthesis_matrix(filters, block, shift) for filters in taps]
         (joined,) = backend.blocks(bands, [matrices], axis, block)
@@ -166,35 +159,34 @@ def _phases(
     backend: Backend, x: Tensor, axis: int, left: int, right: int, mode: str
 ) -> list[Tensor]:
     """The even and the odd samples of `x` extended by `left` and `right` samples."""
-    head, tail = _borders(backend, x, axis, left, right, mode)
-    parts = [(head, 0), (x, left), (tail, left + x.shape[axis])]
-    phases = []
+    parts, phases = _extended(backend, x, axis, left, right, mode), []
     for phase in (0, 1):
-        samples = [
-            _window(backend, part, axis, (phase - offset) % 2, None, step=2)
-            for part, offset in parts
-            if part is not None
-        ]
-        joined = samples[0] if len(samples) == 1 else backend.concat(samples, axis)
-        phases.append(backend.packed(joined, axis))
+        samples = [_window(backend, p, axis, (phase - start) % 2, None, 2) for p, start in parts]
+        phases.append(backend.packed(_joined(backend, samples, axis), axis))
     return phases
 
 
 def _extend(backend: Backend, x: Tensor, axis: int, left: int, right: int, mode: str) -> Tensor:
-    head, tail = _borders(backend, x, axis, left, right, mode)
-    parts = [part for part in (head, x, tail) if part is not None]
-    return x if len(parts) == 1 else backend.concat(parts, axis)
+    parts = _extended(backend, x, axis, left, right, mode)
+    return _joined(backend, [part for part, _ in parts], axis)
 
 
-def _borders(
+def _joined(backend: Backend, parts: list[Tensor], axis: int) -> Tensor:
+    return parts[0] if len(parts) == 1 else backend.concat(parts, axis)
+
+
+def _extended(
     backend: Backend, x: Tensor, axis: int, left: int, right: int, mode: str
-) -> tuple[Tensor | None, Tensor | None]:
-    """What extends `x` to the left and to the right; None where nothing does."""
-    if not left and not right:
-        return None, None
-    terms = border_terms(x.shape[axis], left, right, mode)
-    head, tail = (_combine(backend, x, axis, side) if side else None for side in terms)
-    return head, tail
+) -> list[tuple[Tensor, int]]:
+    """The borders around `x`, where there are any, and `x`: with the place where each begins."""
+    parts = [(x, left)]
+    if left or right:
+        head, tail = border_terms(x.shape[axis], left, right, mode)
+        if head:
+            parts.insert(0, (_combine(backend, x, axis, head), 0))
+        if tail:
+            parts.append((_combine(backend, x, axis, tail), left + x.shape[axis]))
+    return parts
 
 
 Term = tuple[tuple[int, ...], tuple[float, ...]]
@@ -211,41 +203,30 @@ def _border_terms(size: int, left: int, right: int, mode: str) -> tuple[list[Ter
     """Each border sample as a weighted sum of the signal's, as `pywt.pad` extends unit vectors."""
     # Only the ends of a long signal reach its borders: its middle is left out.
     width = max(left, right, 1)
-    kept = min(size, 2 * (width + 1) + size % 2)
-    units = np.eye(kept)
-    if mode == ZERO_PERIODIZATION and size % 2:
-        units = np.vstack((units, np.zeros(kept)))
-    elif mode == PERIODIZATION and size % 2:
-        units = np.vstack((units, units[-1:]))
+    units = np.eye(min(size, 2 * (width + 1) + size % 2))
+    added = units[:0]
     if mode in (PERIODIZATION, ZERO_PERIODIZATION):
-        right -= size % 2
-        added, mode = units[kept:], "periodic"
-    else:
-        added = units[:0]
-    if kept == 1 and mode in ("reflect", "antireflect"):
+        added = units[len(units) - size % 2 :] * (mode == PERIODIZATION)
+        mode = "periodic"
+    if size == 1 and mode in ("reflect", "antireflect"):
         raise ValueError(f"mode={mode!r} needs at least 2 samples along an axis, got 1.")
-    if kept == 1 and mode == "smooth":
+    if size == 1 and mode == "smooth":
         mode = "constant"
+    units = np.vstack((units, added))
     padded = np.stack([pywt.pad(unit, width, mode) for unit in units.T], axis=1)
-    head = padded[width - left : width]
-    tail = np.vstack((added, padded[width + len(units) :][:right]))
-    return _terms(head, size), _terms(tail, size)
+    tail = np.vstack((added, padded[width + len(units) :]))
+    return _terms(padded[width - left : width], size), _terms(tail[:right], size)
 
 
 def _terms(rows: np.ndarray, size: int) -> list[Term]:
     kept = rows.shape[1]
-    entries = [np.flatnonzero(row) for row in rows]
-    terms = []
-    for rank in range(max((max(len(e), 1) for e in entries), default=0)):
-        columns = [int(e[rank]) if rank < len(e) else 0 for e in entries]
-        weights = [
-            float(row[c]) if rank < len(e) else 0.0
-            for row, c, e in zip(rows, columns, entries, strict=True)
-        ]
-        middle = (kept + 1) // 2
-        indices = [c if c < middle else c + size - kept for c in columns]
-        terms.append((tuple(indices), tuple(weights)))
-    return terms
+    columns = np.argsort(rows == 0, axis=1, kind="stable")
+    weights = np.take_along_axis(rows, columns, 1)
+    columns[weights == 0] = 0
+    columns[columns >= (kept + 1) // 2] += size - kept
+    count = np.maximum(np.count_nonzero(rows, axis=1), 1).max(initial=0)
+    pairs = zip(columns.T[:count].tolist(), weights.T[:count].tolist(), strict=True)
+    return [(tuple(indices), tuple(of_each)) for indices, of_each in pairs]
 
 
 def _combine(backend: Backend, x: Tensor, axis: int, terms: list[Term]) -> Tensor:

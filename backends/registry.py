@@ -9,19 +9,12 @@ import os
 import sys
 from typing import Any
 
-import numpy as np
-
 from .base import Backend
 
-# framework: (module that owns its classes, names of the classes, backend module, backend class)
-_FRAMEWORKS = {
-    "torch": ("torch", ("Tensor", "nn.Module"), "torch_backend", "TorchBackend"),
-    "tensorflow": (
-        "tensorflow",
-        ("Tensor", "Variable", "Module", "keras.layers.Layer"),
-        "tensorflow_backend",
-        "TensorFlowBackend",
-    ),
+_FRAMEWORKS = {  # framework, in a module of its name: its backend, and the names of its classes
+    "numpy": ("NumpyBackend", ("ndarray",)),
+    "torch": ("TorchBackend", ("Tensor", "nn.Module")),
+    "tensorflow": ("TensorFlowBackend", ("Tensor", "Variable", "Module", "keras.layers.Layer")),
 }
 
 
@@ -34,17 +27,13 @@ def load_backend(name: str) -> Backend:
             "that a fork does not take along: start processes by spawn "
             '(multiprocessing.get_context("spawn")), or fork before TensorFlow is first used.'
         )
-    if name == "numpy":
-        from .numpy_backend import NumpyBackend
-
-        return NumpyBackend()
-    _, _, module, cls = _FRAMEWORKS[name]
-    return getattr(importlib.import_module(f".{module}", __package__), cls)()
+    module = importlib.import_module(f".{name}_backend", __package__)
+    return getattr(module, _FRAMEWORKS[name][0])()
 
 
 def get_backend(obj: Any) -> Backend:
     """
-    Find the backend of a tensor or of a model.
+    The backend of a tensor or of a model; a TypeError if no framework that is known owns it.
 
     A framework that is not imported yet cannot own `obj`, so no framework is imported in vain.
 
@@ -54,15 +43,10 @@ def get_backend(obj: Any) -> Backend:
         A `np.ndarray`, `tf.Tensor`, `torch.Tensor`, Keras model or layer, `tf.Module` or
         `torch.nn.Module`.
 
-    Returns
-    -------
-    backend
-        The backend of its framework.
-
-    Raises
-    ------
-    TypeError
-        If `obj` belongs to no framework that is known.
+    Examples
+    --------
+    >>> get_backend(np.zeros(3)).name
+    'numpy'
     """
     backend = _BACKENDS.get(type(obj))
     if backend is None:
@@ -75,11 +59,9 @@ _BACKENDS: dict[type, Backend] = {}
 
 
 def _find(obj: Any) -> Backend:
-    if isinstance(obj, np.ndarray):
-        return load_backend("numpy")
-    for name, (module, classes, _, _) in _FRAMEWORKS.items():
-        if module in sys.modules:
-            owned = tuple(operator.attrgetter(cls)(sys.modules[module]) for cls in classes)
+    for name, (_, classes) in _FRAMEWORKS.items():
+        if name in sys.modules:
+            owned = tuple(operator.attrgetter(cls)(sys.modules[name]) for cls in classes)
             if isinstance(obj, owned):
                 return load_backend(name)
     raise TypeError(

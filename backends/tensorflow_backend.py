@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
-from .base import Backend
+from .base import Backend, as_is
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +38,15 @@ class TensorFlowBackend(Backend):
     """TensorFlow as a tensor framework; its kernels are compiled by XLA."""
 
     name = "tensorflow"
+    full = tf.errors.ResourceExhaustedError
 
-    def concat(self, tensors: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
-        return tf.concat(list(tensors), axis)
+    concat = as_is(tf.concat)
+    reshape = as_is(tf.reshape)
+    clip = as_is(tf.clip_by_value)
+    softmax = as_is(tf.nn.softmax)
+    sigmoid = as_is(tf.nn.sigmoid)
+    logsumexp = as_is(partial(tf.reduce_logsumexp, axis=-1))
+    argmax = as_is(partial(tf.argmax, axis=-1))
 
     def flip(self, x: tf.Tensor, axis: int) -> tf.Tensor:
         return tf.reverse(x, [axis])
@@ -61,12 +67,6 @@ class TensorFlowBackend(Backend):
             begin_mask=whole,
             end_mask=2 * whole + 1 if part.stop is None else whole,
         )
-
-    def reshape(self, x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
-        return tf.reshape(x, shape)
-
-    def clip(self, x: tf.Tensor, low: float, high: float) -> tf.Tensor:
-        return tf.clip_by_value(x, low, high)
 
     def reduce(
         self, x: tf.Tensor, how: str, axes: Sequence[int], keepdims: bool = False
@@ -92,18 +92,6 @@ class TensorFlowBackend(Backend):
         x = tf.convert_to_tensor(x)
         return x if x.dtype.is_floating and x.dtype.size >= 4 else tf.cast(x, tf.float32)
 
-    def softmax(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(x)
-
-    def sigmoid(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.nn.sigmoid(x)
-
-    def logsumexp(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_logsumexp(x, -1)
-
-    def argmax(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.argmax(x, -1)
-
     def asindex(self, x: np.ndarray, like: tf.Tensor) -> tf.Tensor:
         return tf.constant(x, tf.int32)
 
@@ -115,16 +103,11 @@ class TensorFlowBackend(Backend):
         return _innermost(_RFFT[len(axes)], x, axes)
 
     def irfftn(self, x: tf.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> tf.Tensor:
-        return _innermost(functools.partial(_IRFFT[len(axes)], fft_length=sizes), x, axes)
+        return _innermost(partial(_IRFFT[len(axes)], fft_length=sizes), x, axes)
 
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: tf.Tensor) -> tf.Tensor:
         state = np.random.SeedSequence(list(seed)).generate_state(2, np.uint32).astype(np.int64)
         return tf.random.stateless_normal(shape, state, dtype=like.dtype)
-
-    def is_out_of_memory(self, error: Exception) -> bool:
-        return super().is_out_of_memory(error) or isinstance(
-            error, tf.errors.ResourceExhaustedError
-        )
 
     def batch_shape(self, count: int) -> int:
         return 1 << (count - 1).bit_length()
@@ -178,7 +161,7 @@ def _is_frequent(
 _transformed: Counter[Any] = Counter()
 
 
-@functools.lru_cache(maxsize=256)
+@lru_cache(maxsize=256)
 def _compiled(function: Callable[..., Any], static: tuple[Hashable, ...]) -> Callable[[Any], Any]:
     backend = _XlaBackend()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from .runner import NO_FRONT_END_GRADIENT, NO_GRADIENT, FrontEnd, Runner, Score
+from .base import NO_FRONT_END_GRADIENT, NO_GRADIENT, FrontEnd, Runner, Score
 
 _WORTH_TRACING = 2
 """Calls of a function before the next is compiled: tracing takes as long as a few."""

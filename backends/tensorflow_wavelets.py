@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
+import pywt
 
 ENGINE = "tensorflow-wavelets"
 _KEYS = {1: ("d",), 2: ("da", "ad", "dd")}  # in the order of the layers' channels
@@ -15,11 +18,8 @@ def wavedecn(x: Any, wavelet: Any, mode: Any, level: int, axes: Sequence[int], e
     forward, _ = _layers(x, wavelet, mode, axes, engine)
     coefficients: list[Any] = []
     for _ in range(level):
-        _check_sizes(x, wavelet, axes)
-        folded, unfold = _fold(x, axes)
-        bands = unfold(forward(folded))
-        x = bands[0]
-        coefficients.insert(0, dict(zip(_KEYS[len(axes)], bands[1:], strict=True)))
+        x, *details = _apply(forward, [x], wavelet, axes)
+        coefficients.insert(0, dict(zip(_KEYS[len(axes)], details, strict=True)))
     return [x, *coefficients]
 
 
@@ -27,26 +27,24 @@ def waverecn(
     coeffs: Sequence[Any], wavelet: Any, mode: Any, axes: Sequence[int], engine: str
 ) -> Any:
     """`wavelets.waverecn` by the package's one-level layers, iterated."""
-    import pywt
     import tensorflow as tf
 
     x = coeffs[0]
     _, inverse = _layers(x, wavelet, mode, axes, engine)
     border = pywt.Wavelet(wavelet).rec_len - 2
+
+    def joined(bands: Any) -> Any:
+        # The 2D layer scrambles images that are not square: zeros make them so, and are cut off.
+        inner = bands.shape[1:-1]
+        paddings = [[0, 0], *([0, max(inner) - size] for size in inner), [0, 0]]
+        whole = inverse(tf.pad(bands, paddings))
+        return whole[(slice(None), *(slice(2 * size - border) for size in inner))]
+
     for level in coeffs[1:]:
         for band in level.values():
             x = x[tuple(slice(size) for size in band.shape)]
-        _check_sizes(x, wavelet, axes)
         details = [level.get(key, tf.zeros_like(x)) for key in _KEYS[len(axes)]]
-        folded = [_fold(band, axes) for band in (x, *details)]
-        bands = tf.concat([band for band, _ in folded], axis=-1)
-        # The 2D layer scrambles images that are not square: zeros make them so, and are cut off.
-        side = max(bands.shape[1:-1])
-        paddings = [[0, 0], *([0, side - size] for size in bands.shape[1:-1]), [0, 0]]
-        joined = inverse(tf.pad(bands, paddings))
-        sizes = [2 * size - border for size in bands.shape[1:-1]]
-        cut = joined[(slice(None), *(slice(size) for size in sizes))]
-        x = folded[0][1](cut)[0]
+        (x,) = _apply(joined, [x, *details], wavelet, axes)
     return x
 
 
@@ -76,32 +74,22 @@ def _layers(x: Any, wavelet: Any, mode: Any, axes: Sequence[int], engine: str) -
     return DWT.DWT(wavelet, concat=0), DWT.IDWT(wavelet, concat=0)
 
 
-def _check_sizes(x: Any, wavelet: str, axes: Sequence[int]) -> None:
-    """The layers cannot extend a signal by more than its own samples."""
-    import pywt
+def _apply(
+    layer: Callable[[Any], Any], tensors: list[Any], wavelet: str, axes: Sequence[int]
+) -> list[Any]:
+    """What a layer makes of tensors, its channels. The other axes are folded into the batch, since
+    the layers mix channels."""
+    import tensorflow as tf
 
-    least = pywt.Wavelet(wavelet).dec_len - 1
-    sizes = [x.shape[axis] for axis in axes]
-    if min(sizes) < least:
+    shape, least = tensors[0].shape, pywt.Wavelet(wavelet).dec_len - 1
+    sizes = [shape[axis] for axis in axes]
+    if min(sizes) < least:  # the layers cannot extend a signal by more than its own samples
         raise ValueError(
             f"engine={ENGINE!r} needs at least {least} samples along each axis, and at each level, "
             f"for wavelet={wavelet!r}, got {sizes}; the native engine takes any size."
         )
-
-
-def _fold(x: Any, axes: Sequence[int]) -> tuple[Any, Any]:
-    """Fold all other axes into the batch, since the layers mix channels; and how to undo it."""
-    import tensorflow as tf
-
-    others = [axis for axis in range(len(x.shape)) if axis not in axes]
-    order = [*others, *axes]
-    back = [order.index(axis) for axis in range(len(order))]
-    batch = [x.shape[axis] for axis in others]
-    moved = tf.transpose(x, order)
-    folded = tf.reshape(moved, (math.prod(batch), *moved.shape[len(others) :], 1))
-
-    def unfold(y: Any) -> list[Any]:
-        bands = tf.unstack(y, axis=-1)
-        return [tf.transpose(tf.reshape(b, (*batch, *b.shape[1:])), back) for b in bands]
-
-    return folded, unfold
+    others = [axis for axis in range(len(shape)) if axis not in axes]
+    order, batch = [*others, *axes], [shape[axis] for axis in others]
+    folded = [tf.reshape(tf.transpose(x, order), (math.prod(batch), *sizes)) for x in tensors]
+    made = tf.unstack(layer(tf.stack(folded, -1)), axis=-1)
+    return [tf.transpose(tf.reshape(b, (*batch, *b.shape[1:])), np.argsort(order)) for b in made]

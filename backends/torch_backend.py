@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from . import filterbank, wavelets
-from .base import Backend, Matrices
+from .base import Backend, Matrices, as_is
 
 # Below this many contiguous elements, PyTorch's loops over a strided tensor cost more than the
 # copy that makes it contiguous (measured on CPU by ``python -m benchmarks.kernels``).
@@ -27,26 +28,16 @@ class TorchBackend(Backend):
     """PyTorch as a tensor framework, and the native way to score its modules."""
 
     name = "torch"
+    full = torch.cuda.OutOfMemoryError
 
-    def concat(self, tensors: Sequence[torch.Tensor], axis: int) -> torch.Tensor:
-        return torch.cat(list(tensors), axis)
-
-    def flip(self, x: torch.Tensor, axis: int) -> torch.Tensor:
-        return x.flip(axis)
-
-    def interleave(self, even: torch.Tensor, odd: torch.Tensor, axis: int) -> torch.Tensor:
-        shape = list(even.shape)
-        shape[axis] *= 2
-        return torch.stack((even, odd), axis + 1).reshape(shape)
-
-    def reshape(self, x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-        return x.reshape(tuple(shape))
-
-    def clip(self, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
-        return x.clamp(low, high)
-
-    def sums(self, x: torch.Tensor) -> torch.Tensor:
-        return x.flatten(1).sum(1)
+    concat = as_is(torch.cat)
+    flip = as_is(torch.Tensor.flip)
+    reshape = as_is(torch.reshape)
+    clip = as_is(torch.clip)
+    softmax = as_is(partial(torch.softmax, dim=1))  # channels come before space
+    sigmoid = as_is(torch.sigmoid)
+    logsumexp = as_is(partial(torch.logsumexp, dim=-1))
+    argmax = as_is(partial(torch.argmax, dim=-1))
 
     def reduce(
         self, x: torch.Tensor, how: str, axes: Sequence[int], keepdims: bool = False
@@ -73,18 +64,6 @@ class TorchBackend(Backend):
 
     def widened(self, x: torch.Tensor) -> torch.Tensor:
         return x if x.dtype in (torch.float32, torch.float64) else x.float()
-
-    def softmax(self, x: torch.Tensor) -> torch.Tensor:
-        return x.softmax(1)  # channels come before space
-
-    def sigmoid(self, x: torch.Tensor) -> torch.Tensor:
-        return x.sigmoid()
-
-    def logsumexp(self, x: torch.Tensor) -> torch.Tensor:
-        return x.logsumexp(-1)
-
-    def argmax(self, x: torch.Tensor) -> torch.Tensor:
-        return x.argmax(-1)
 
     def asindex(self, x: np.ndarray, like: torch.Tensor) -> torch.Tensor:
         return torch.as_tensor(x, dtype=torch.int64, device=like.device)
@@ -122,11 +101,7 @@ class TorchBackend(Backend):
         )
 
     def blocks(
-        self,
-        tensors: Sequence[torch.Tensor],
-        matrices: Sequence[Matrices],
-        axis: int,
-        step: int,
+        self, tensors: Sequence[torch.Tensor], matrices: Sequence[Matrices], axis: int, step: int
     ) -> list[torch.Tensor]:
         outer, inner = tensors[0].shape[:axis], tensors[0].shape[axis + 1 :]
         first, size = math.prod(outer), math.prod(inner)
@@ -144,9 +119,6 @@ class TorchBackend(Backend):
                 total = _add_product(total, weights, cut)
             made.append(total.reshape(*outer, -1, *inner))
         return made
-
-    def is_out_of_memory(self, error: Exception) -> bool:
-        return super().is_out_of_memory(error) or isinstance(error, torch.cuda.OutOfMemoryError)
 
     def weighted_sum(
         self, tensors: Sequence[torch.Tensor], weights: Sequence[float]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .runner import NO_FRONT_END_GRADIENT, NO_GRADIENT, FrontEnd, Runner, Score
+from .base import NO_FRONT_END_GRADIENT, NO_GRADIENT, FrontEnd, Runner, Score
 
 # On the CPU, the large activations of a large batch are mapped afresh at each call, which costs
 # more than small batches do (``python -m benchmarks.gradients`` prints both times).
@@ -43,15 +43,14 @@ class TorchRunner(Runner):
                 x, rows = _without_history(x), tuple(map(_without_history, rows))
                 x.requires_grad_()
                 # A module may overwrite what it gets, but not what needs gradients itself.
-                own = x.clone()
-                if self.front_end is None:
-                    scores = score(own, *rows)
-                    return scores.detach(), *_gradients(scores, (x,))
-                seen = self.front_end(own)
-                if not seen.requires_grad:
-                    raise ValueError(NO_FRONT_END_GRADIENT)
-                scores = score(seen.clone(), *rows)
-                return scores.detach(), *_gradients(scores, (x, seen))
+                own, wanted = x.clone(), [x]
+                if self.front_end is not None:
+                    seen = self.front_end(own)
+                    if not seen.requires_grad:
+                        raise ValueError(NO_FRONT_END_GRADIENT)
+                    own, wanted = seen.clone(), [x, seen]
+                scores = score(own, *rows)
+                return scores.detach(), *_gradients(scores, wanted)
 
         plain = functools.partial(self._evaluated, score)
         scores, *gradients = self._in_parts(differentiated, x, rows, plain)
@@ -176,7 +175,7 @@ def _trains(module: nn.Module) -> bool:
     return getattr(module, "training", False) and not (of_graph or exported)
 
 
-def _gradients(scores: torch.Tensor, wanted: Rows) -> Rows:
+def _gradients(scores: torch.Tensor, wanted: list[torch.Tensor]) -> Rows:
     if not scores.requires_grad:
         raise ValueError(NO_GRADIENT)
     found: tuple[Any, ...] = torch.autograd.grad(scores.sum(), wanted, allow_unused=True)

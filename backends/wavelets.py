@@ -45,11 +45,8 @@ def as_wavelet(wavelet: Any) -> pywt.Wavelet:
             f"wavelet must be a name, a pywt.Wavelet or its four filters, got {wavelet!r}."
         )
     known = pywt.wavelist(kind="discrete")
-    if wavelet.lower() not in (*known, "haar"):
-        raise ValueError(
-            f"wavelet={wavelet!r} is not a discrete wavelet of PyWavelets; "
-            f"{_nearest(wavelet, known)}"
-        )
+    if wavelet.lower() not in known:
+        raise _unknown(f"{wavelet=} is not a discrete wavelet", wavelet, known)
     return pywt.Wavelet(wavelet)
 
 
@@ -66,16 +63,14 @@ def plain_wavelet(wavelet: Any) -> str | FilterBank:
 def check_mode(mode: str) -> str:
     """Check the name of a boundary mode."""
     if not isinstance(mode, str) or mode not in pywt.Modes.modes:
-        raise ValueError(
-            f"mode={mode!r} is not a boundary mode of PyWavelets; "
-            f"{_nearest(str(mode), pywt.Modes.modes)}"
-        )
+        raise _unknown(f"{mode=} is not a boundary mode", str(mode), pywt.Modes.modes)
     return mode
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
+def _unknown(what: str, name: str, known: Sequence[str]) -> ValueError:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
-    return f"the nearest are {', '.join(close)}." if close else f"known: {', '.join(known)}."
+    told = f"the nearest are {', '.join(close)}" if close else f"known: {', '.join(known)}"
+    return ValueError(f"{what} of PyWavelets; {told}.")
 
 
 def wavedecn(
@@ -90,17 +85,16 @@ def wavedecn(
     """
     Multilevel discrete wavelet transform: `pywt.wavedecn` in the framework of `x`.
 
-    Ref. Mallat, A theory for multiresolution signal decomposition (1989).
-
-    Differentiable, and traceable by `tf.function` and `torch.compile`. Called on a large eager
-    TensorFlow tensor it is compiled by XLA, once per shape.
+    Differentiable, and traceable by `tf.function` and `torch.compile`; on a large eager TensorFlow
+    tensor compiled by XLA, once per shape. Ref. Mallat, A theory for multiresolution signal
+    decomposition (1989).
 
     Parameters
     ----------
     x
         Signal, image or volume, with any axes besides: `np.ndarray` (transformed by PyWavelets
-        itself), `tf.Tensor` or `torch.Tensor` of floating-point numbers, else a TypeError. The
-        axes transformed must have a static size.
+        itself), `tf.Tensor` or `torch.Tensor` of floating-point numbers, else a TypeError; of
+        static size along the axes transformed.
     wavelet
         Name of a discrete wavelet or a `pywt.Wavelet`; one for all axes, or one for each.
     mode
@@ -117,14 +111,15 @@ def wavedecn(
     -------
     coefficients
         ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]``: the approximation, then the
-        details from the coarsest level to the finest; the letters follow `axes`.
+        details from the coarsest level to the finest; the letters follow `axes`. A ValueError is
+        raised if the wavelet, the mode, the level, the axes or the engine are not valid.
 
-    Raises
-    ------
-    ValueError
-        If the wavelet, the mode, the level, the axes or the engine are not valid.
+    Examples
+    --------
+    >>> approximation, details = wavedecn(np.array([4.0, 2.0, 5.0, 5.0]), "haar", level=1)
+    >>> approximation / np.sqrt(2), details["d"] / np.sqrt(2)
+    (array([3., 5.]), array([1., 0.]))
     """
-    backend = get_backend(x)
     steps, level = plan(x, wavelet, mode, axes, level)
     if engine != "native":
         return tensorflow_wavelets.wavedecn(
@@ -134,7 +129,7 @@ def wavedecn(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # _check_level has warned already
             return pywt.wavedecn(x, wavelet, mode, level, axes)
-    return backend.run(_decompose, x, steps, level)
+    return get_backend(x).run(_decompose, x, steps, level)
 
 
 def waverecn(
@@ -167,15 +162,18 @@ def waverecn(
     TypeError
         If a level is not a dict, or the coefficients are no tensors of a known framework.
     """
-    approximation, details = _split(coeffs)
-    backend = get_backend(approximation)
+    if len(coeffs) < 1 or coeffs[0] is None:
+        came = "None" if len(coeffs) else "an empty list"
+        raise ValueError(f"coeffs[0], the approximation, must be a tensor, got {came}.")
+    approximation, *details = coeffs
     steps, _ = plan(approximation, wavelet, mode, axes, 0)
     _check_details(approximation, details, steps)
     if engine != "native":
         return tensorflow_wavelets.waverecn(coeffs, wavelet, mode, [s.axis for s in steps], engine)
     if isinstance(approximation, np.ndarray):
         return pywt.waverecn(list(coeffs), wavelet, mode, axes)
-    return backend.run(_reconstruct, (approximation, details), steps)
+    given = approximation, [dict(level) for level in details]
+    return get_backend(approximation).run(_reconstruct, given, steps)
 
 
 def pullback(
@@ -188,11 +186,10 @@ def pullback(
     """
     Transposed inverse transform: the gradient with respect to the coefficients.
 
-    With ``x = waverecn(z)`` cut to the size of `gradient`, ``df/dz`` is the transpose of
-    `waverecn` applied to ``df/dx`` (eq. 1 of the WAM paper, whose Jacobian of the inverse
-    transform this is). It is itself a filter bank: the synthesis filters reversed, over a
-    signal extended by zeros. For an orthogonal wavelet with ``mode="periodization"`` and sizes
-    that the levels divide it is `wavedecn`.
+    With ``x = waverecn(z)`` cut to the size of `gradient`, ``df/dz`` is the transpose of `waverecn`
+    applied to ``df/dx`` (WAM eq. 1). It is itself a filter bank: the synthesis filters reversed,
+    over a signal extended by zeros. For an orthogonal wavelet with ``mode="periodization"`` and
+    sizes that the levels divide it is `wavedecn`.
 
     Parameters
     ----------
@@ -206,13 +203,12 @@ def pullback(
     gradients
         Gradients with respect to the coefficients, of the shapes of `wavedecn`'s.
     """
-    backend = get_backend(gradient)
     steps, level = plan(gradient, wavelet, mode, axes, level)
     adjoint = tuple(
         _Step(axis, bank.pullback, ZERO_PERIODIZATION if mode == PERIODIZATION else "zero")
         for axis, bank, mode in steps
     )
-    return backend.run(_decompose, gradient, adjoint, level)
+    return get_backend(gradient).run(_decompose, gradient, adjoint, level)
 
 
 def _decompose(backend: Backend, x: Tensor, steps: tuple[_Step, ...], level: int) -> Coefficients:
@@ -252,16 +248,9 @@ def plan(
     x: Tensor, wavelet: Any, mode: Any, axes: int | Sequence[int] | None, level: int | None
 ) -> tuple[tuple[_Step, ...], int]:
     """The steps and the level, checked: they depend on the type and shape of `x` alone."""
-    if not isinstance(x, np.ndarray) and not get_backend(x).is_floating(x):
+    backend, ndim = get_backend(x), len(x.shape)
+    if backend.name != "numpy" and not backend.is_floating(x):
         raise TypeError(f"The transform takes floating-point tensors, got {x.dtype}.")
-    steps = _steps(x, wavelet, mode, axes)
-    return steps, _check_level(x, steps, level)
-
-
-def _steps(
-    x: Tensor, wavelet: Any, mode: str | Sequence[str], axes: int | Sequence[int] | None
-) -> tuple[_Step, ...]:
-    ndim = len(x.shape)
     if axes is None:
         axes = range(ndim)
     elif isinstance(axes, int):
@@ -274,12 +263,10 @@ def _steps(
             raise ValueError(
                 f"axis {axis} must have a static size of at least 1, got shape {tuple(x.shape)}."
             )
-    wavelets = _per_axis("wavelet", wavelet, (str, pywt.Wavelet, FilterBank), len(axes))
-    modes = _per_axis("mode", mode, (str,), len(axes))
-    return tuple(
-        _Step(axis, _filter_bank(w), check_mode(m))
-        for axis, w, m in zip(axes, wavelets, modes, strict=True)
-    )
+    banks = map(_filter_bank, _per_axis("wavelet", wavelet, len(axes)))
+    modes = map(check_mode, _per_axis("mode", mode, len(axes)))
+    steps = tuple(map(_Step, axes, banks, modes))
+    return steps, _check_level(x, steps, level)
 
 
 @functools.lru_cache(maxsize=256)
@@ -287,8 +274,8 @@ def _filter_bank(wavelet: Any) -> FilterBank:
     return FilterBank.of(as_wavelet(wavelet))
 
 
-def _per_axis(name: str, value: Any, single: tuple[type, ...], count: int) -> list[Any]:
-    if isinstance(value, single) or not isinstance(value, Iterable):
+def _per_axis(name: str, value: Any, count: int) -> list[Any]:
+    if isinstance(value, (str, FilterBank)) or not isinstance(value, Iterable):
         return [value] * count
     values = list(value)
     if len(values) not in (1, count):
@@ -311,36 +298,26 @@ def _check_level(x: Tensor, steps: tuple[_Step, ...], level: int | None) -> int:
     return int(level)
 
 
-def _split(coeffs: Sequence[Any]) -> tuple[Tensor, list[dict[str, Tensor]]]:
-    if len(coeffs) < 1:
-        raise ValueError("coeffs must hold at least the approximation, got an empty list.")
-    if coeffs[0] is None:
-        raise ValueError("coeffs[0], the approximation, must not be None.")
-    for index, level in enumerate(coeffs[1:], start=1):
-        if not isinstance(level, Mapping):
-            raise TypeError(f"coeffs[{index}] must be a dict of details, got {type(level)}.")
-    return coeffs[0], [dict(level) for level in coeffs[1:]]
-
-
-def _check_details(
-    approximation: Tensor, details: list[dict[str, Tensor]], steps: tuple[_Step, ...]
-) -> None:
+def _check_details(approximation: Tensor, details: list[Any], steps: tuple[_Step, ...]) -> None:
     keys = {"".join(key) for key in product("ad", repeat=len(steps))} - {"a" * len(steps)}
     sizes = list(approximation.shape)
     for index, level in enumerate(details, start=1):
+        name = f"coeffs[{index}]"
+        if not isinstance(level, Mapping):
+            raise TypeError(f"{name} must be a dict of details, got {type(level)}.")
         missing = [key for key, band in level.items() if band is None]
         if missing:
-            raise ValueError(f"coeffs[{index}] has None at {missing}; leave out what is zero.")
+            raise ValueError(f"{name} has None at {missing}; leave out what is zero.")
         if not level.keys() <= keys:
-            raise ValueError(f"coeffs[{index}] must have keys among {keys}, got {set(level)}.")
+            raise ValueError(f"{name} must have keys among {keys}, got {set(level)}.")
         shapes = {tuple(band.shape) for band in level.values()} or {tuple(sizes)}
         if len(shapes) > 1:
-            raise ValueError(f"coeffs[{index}] must hold bands of one shape, got {shapes}.")
+            raise ValueError(f"{name} must hold bands of one shape, got {shapes}.")
         (shape,) = shapes
         if len(shape) != len(sizes) or not all(map(_follows, sizes, shape)):
             raise ValueError(
-                f"coeffs[{index}] has shape {shape}, which does not follow the levels before, of "
-                f"shape {tuple(sizes)}."
+                f"{name} has shape {shape}, which does not follow the levels before, of shape "
+                f"{tuple(sizes)}."
             )
         sizes = list(shape)
         for axis, bank, mode in steps:

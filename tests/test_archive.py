@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from wam_xplique import WaveletExplanation
-from wam_xplique.archive import read_json, whole, write_json, write_table, write_text
+from wam_xplique.archive import atomic_path, read_json, write_json, write_table, write_text
 from wam_xplique.backends import wavedecn
+from wam_xplique.fourier import FourierExplanation
 
 
 def explanation(**changes) -> WaveletExplanation:
     x = np.random.default_rng(0).standard_normal((2, 8, 8)).astype(np.float32)
-    fields = {
-        "coefficients": wavedecn(x, "haar", "periodization", 2, (1, 2)),
-        "wavelet": "haar",
-        "mode": "periodization",
-        "input_shape": (2, 8, 8, 3),
-        "ndim": 2,
-    }
-    return WaveletExplanation(**{**fields, **changes})
+    coefficients = wavedecn(x, "haar", "periodization", 2, (1, 2))
+    made = WaveletExplanation(coefficients, "haar", "periodization", (2, 8, 8, 3), 2)
+    return replace(made, **changes)
 
 
 def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -28,7 +26,7 @@ def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(tmp_path):
     path.write_text("old")
 
     def fill_the_disk() -> None:
-        with whole(path) as file:
+        with atomic_path(path) as file:
             file.write_text("ne")
             raise OSError("disk full")
 
@@ -42,7 +40,7 @@ def test_links_stay_and_lead_to_the_new_file(tmp_path):
     target, link = tmp_path / "target.txt", tmp_path / "link.txt"
     target.write_text("old")
     link.symlink_to(target)
-    with whole(link) as file:
+    with atomic_path(link) as file:
         file.write_text("new")
     assert link.is_symlink()
     assert target.read_text() == "new"
@@ -52,8 +50,9 @@ def test_links_stay_and_lead_to_the_new_file(tmp_path):
 def test_nothing_is_overwritten_without_force(dangling, tmp_path):
     path, target = tmp_path / "file.txt", tmp_path / "elsewhere.txt"
     path.symlink_to(target) if dangling else path.write_text("old")
-    with pytest.raises(FileExistsError, match=r"file\.txt is there already"), whole(path, False):
-        raise AssertionError("written")
+    with pytest.raises(FileExistsError, match=r"file\.txt is there already"):
+        write_text(path, "new", force=False)
+    assert dangling or path.read_text() == "old"
     assert not target.exists()
 
 
@@ -89,6 +88,45 @@ def test_damaged_archives_are_told(tmp_path):
             assert told in str(error)  # noqa: PT017 - some damage is to what tells nothing
         else:
             np.testing.assert_array_equal(found.mosaic(), explanation().mosaic())
+
+
+FOREIGN = {
+    "text": lambda path: path.write_text("not an archive"),
+    "nothing": lambda path: path.write_bytes(b""),
+    "an array": lambda path: path.with_suffix(".npy").rename(path),
+    "other arrays": lambda path: np.savez(path, weights=np.ones(3)),
+    "a header of nothing": lambda path: np.savez(path, header="{}", approximation=np.ones((1, 2))),
+    "a header of text": lambda path: np.savez(path, header="hello", approximation=np.ones((1, 2))),
+    "a header without end": lambda path: np.savez(path, header="{", radii=np.ones(3)),
+    "a header alone": lambda path: np.savez(path, header='{"input_shape": [1, 8], "ndim": 1}'),
+    "objects": lambda path: np.savez(path, header=np.array([{}]), approximation=np.ones((1, 2))),
+    "code": lambda path: np.savez(path, header=np.array([print], object), radii=np.ones(1)),
+}
+kinds = pytest.mark.parametrize("kind", [WaveletExplanation, FourierExplanation])
+
+
+@kinds
+@pytest.mark.parametrize("write", FOREIGN.values(), ids=FOREIGN)
+def test_any_other_file_is_refused_with_the_same_words(kind, write, tmp_path):
+    np.save(tmp_path / "foreign.npy", np.ones(3))
+    write(tmp_path / "foreign.npz")
+    with pytest.raises(ValueError, match=rf"foreign\.npz does not hold a {kind.__name__}: .+"):
+        kind.load(tmp_path / "foreign.npz")
+
+
+@kinds
+def test_a_file_that_is_missing_is_named(kind, tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"):
+        kind.load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", ["explanation", "explanation.npz", "run.v1", "a.b.npz"])
+def test_archives_end_in_npz(name, tmp_path):
+    explanation().save(tmp_path / name)
+    (file,) = tmp_path.iterdir()
+    assert file.name == (name if name.endswith(".npz") else f"{name}.npz")
+    loaded = WaveletExplanation.load(tmp_path / name)
+    np.testing.assert_array_equal(loaded.mosaic(), explanation().mosaic())
 
 
 BANDS = explanation().coefficients
@@ -129,8 +167,4 @@ def test_names_are_written_as_they_are_or_escaped(tmp_path):
     write_json(tmp_path / "names.json", {NAME: NAME})
     assert read_json(tmp_path / "names.json") == {NAME: NAME}
     write_table(tmp_path / "table.csv", pd.DataFrame({"=name": [NAME[:6], "=1+1"]}))
-    assert (tmp_path / "table.csv").read_text("utf-8").splitlines() == [
-        "'=name",
-        "_a$b$ ",
-        "'=1+1",
-    ]
+    assert (tmp_path / "table.csv").read_text("utf-8").splitlines() == ["'=name", "_a$b$ ", "'=1+1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,22 +102,21 @@ def make(
     cells: np.ndarray, total: np.ndarray, input_shape: tuple[int, ...], **changes: Any
 ) -> FourierExplanation:
     count, size = total.shape
-    ones = np.ones(count)
-    fields: dict[str, Any] = {
-        "total": total,
-        "first_order": total / 2,
-        "interval": np.stack([total - 0.1, total + 0.1], axis=-1),
-        "importance_interval": np.zeros((count, 2, 2)),
-        "evaluated": np.ones((count, size), bool),
-        "variance": ones,
-        "nb_design": ones.astype(int) * 8,
-        "forwards": ones.astype(int) * 8 * (size + 2),
-        "cells": [cells],
-        "shares": np.eye(2, size),
-        "confidence": 0.95,
-        **changes,
-    }
-    return FourierExplanation(SobolIndices(**fields), np.array([0.1, 0.3]), input_shape, cells.ndim)
+    sobol = SobolIndices(
+        total=total,
+        first_order=total / 2,
+        interval=np.stack([total - 0.1, total + 0.1], axis=-1),
+        importance_interval=np.zeros((count, 2, 2)),
+        evaluated=np.ones((count, size), bool),
+        variance=np.ones(count),
+        nb_design=np.full(count, 8),
+        forwards=np.full(count, 8 * (size + 2)),
+        cells=[cells],
+        shares=np.eye(2, size),
+        confidence=0.95,
+    )
+    radii = np.array([0.1, 0.3])
+    return FourierExplanation(replace(sobol, **changes), radii, input_shape, cells.ndim)
 
 
 def random_explanation(input_shape: tuple[int, ...], ndim: int) -> FourierExplanation:
@@ -171,9 +171,8 @@ def test_an_even_spectrum_has_octaves_of_equal_importance():
 
 
 def test_nothing_has_no_importance():
-    explanation = make(
-        np.zeros((8, 8), int), np.zeros((2, 1)), (2, 8, 8, 1), shares=np.ones((2, 1))
-    )
+    nothing = np.zeros((2, 1))
+    explanation = make(np.zeros((8, 8), int), nothing, (2, 8, 8, 1), shares=np.ones((2, 1)))
     np.testing.assert_array_equal(explanation.octave_importance(2), np.zeros((2, 3)))
     np.testing.assert_array_equal(explanation.radial_importance(), np.zeros((2, 2)))
 
@@ -191,65 +190,18 @@ def test_indices_below_zero_count_for_nothing():
 
 
 @each_input
-@pytest.mark.parametrize("name", ["fam", "fam.npz", "f.a.m"])
-def test_what_is_saved_is_loaded(shape, ndim, map_shape, name, tmp_path):
+def test_what_is_saved_is_loaded_and_is_no_wavelet_explanation(shape, ndim, map_shape, tmp_path):
     explanation = random_explanation(shape, ndim)
-    explanation.save(tmp_path / name)
-    (file,) = tmp_path.iterdir()
-    assert file.suffix == ".npz"
-    loaded = FourierExplanation.load(tmp_path / name)
-    assert loaded.input_shape == shape
-    assert loaded.ndim == ndim
-    np.testing.assert_array_equal(loaded.radii, explanation.radii)
-    np.testing.assert_array_equal(loaded.spectrum(), explanation.spectrum())
-    np.testing.assert_array_equal(loaded.sobol.interval, explanation.sobol.interval)
-    assert loaded.sobol.confidence == 0.95
-
-
-def foreign(path: Any) -> None:
-    path.write_bytes(b"no archive")
-
-
-def empty(path: Any) -> None:
-    path.write_bytes(b"")
-
-
-def other_arrays(path: Any) -> None:
-    np.savez(path, x=np.ones(3))
-
-
-def no_json(path: Any) -> None:
-    np.savez(path, header=np.array("{"), radii=np.ones(3))
-
-
-def no_indices(path: Any) -> None:
-    np.savez(path, header=np.array('{"input_shape": [1, 8], "ndim": 1}'), radii=np.ones(3))
-
-
-def code(path: Any) -> None:
-    np.savez(path, header=np.array([print], object))
-
-
-def wavelets(path: Any) -> None:
-    WaveletExplanation([np.ones((1, 8))], "haar", "zero", (1, 8), 1).save(path)
-
-
-@pytest.mark.parametrize(
-    "write", [foreign, empty, other_arrays, no_json, no_indices, code, wavelets]
-)
-def test_files_that_hold_no_fourier_explanation_are_refused(write, tmp_path):
-    path = tmp_path / "foreign.npz"
-    write(path)
-    with pytest.raises(ValueError, match=r"foreign\.npz does not hold a FourierExplanation"):
-        FourierExplanation.load(path)
-
-
-def test_a_fourier_explanation_is_no_wavelet_explanation(tmp_path):
-    random_explanation((2, 12), 1).save(tmp_path / "fam")
+    explanation.save(tmp_path / "fam")
+    loaded = FourierExplanation.load(tmp_path / "fam")
+    fields, expected = vars(loaded).copy(), vars(explanation).copy()
+    np.testing.assert_equal(vars(fields.pop("sobol")), vars(expected.pop("sobol")))
+    np.testing.assert_equal(fields, expected)
     with pytest.raises(ValueError, match="does not hold a WaveletExplanation"):
         WaveletExplanation.load(tmp_path / "fam")
 
 
-def test_a_file_that_is_missing_is_said_to_be_missing(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        FourierExplanation.load(tmp_path / "nowhere")
+def test_a_wavelet_explanation_is_no_fourier_explanation(tmp_path):
+    WaveletExplanation([np.ones((1, 8))], "haar", "zero", (1, 8), 1).save(tmp_path / "wavelets")
+    with pytest.raises(ValueError, match="does not hold a FourierExplanation"):
+        FourierExplanation.load(tmp_path / "wavelets")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,21 +20,20 @@ TOTAL = np.array([[0.5, 0.25, 0.0, 1.0], [0.125, 0.0, 0.0, 0.75], [0.0, 0.0, 0.0
 
 
 def make(**changes: Any) -> SobolIndices:
-    values: dict[str, Any] = {
-        "total": TOTAL,
-        "first_order": TOTAL / 2,
-        "interval": np.stack([TOTAL - 0.1, TOTAL + 0.2], axis=-1),
-        "importance_interval": np.random.default_rng(0).random((3, 2, 2)),
-        "evaluated": TOTAL > 0,
-        "variance": np.array([1.0, 0.5, 0.0]),
-        "nb_design": np.array([8, 16, 8]),
-        "forwards": np.array([48, 96, 48]),
-        "cells": CELLS,
-        "shares": SHARES,
-        "confidence": 0.9,
-        **changes,
-    }
-    return SobolIndices(**values)
+    made = SobolIndices(
+        total=TOTAL,
+        first_order=TOTAL / 2,
+        interval=np.stack([TOTAL - 0.1, TOTAL + 0.2], axis=-1),
+        importance_interval=np.random.default_rng(0).random((3, 2, 2)),
+        evaluated=TOTAL > 0,
+        variance=np.array([1.0, 0.5, 0.0]),
+        nb_design=np.array([8, 16, 8]),
+        forwards=np.array([48, 96, 48]),
+        cells=CELLS,
+        shares=SHARES,
+        confidence=0.9,
+    )
+    return replace(made, **changes)
 
 
 def test_importance_sums_the_indices_of_each_region_and_shares_cells_that_straddle():
@@ -95,18 +94,8 @@ def test_arrays_hold_everything_and_nothing_but_arrays(missing):
     named = indices.arrays()
     assert all(isinstance(array, np.ndarray) and array.dtype != object for array in named.values())
     back = SobolIndices.of_arrays(named)
-    for field in fields(SobolIndices):
-        actual, expected = getattr(back, field.name), getattr(indices, field.name)
-        if field.name in missing:
-            assert actual is None
-        elif field.name == "cells":
-            np.testing.assert_array_equal(actual[0], expected[0])
-            assert actual[1].keys() == expected[1].keys()
-            for key in expected[1]:
-                np.testing.assert_array_equal(actual[1][key], expected[1][key])
-        else:
-            np.testing.assert_array_equal(actual, expected)
-            assert np.asarray(actual).dtype == np.asarray(expected).dtype
+    np.testing.assert_equal(vars(back), vars(indices))
+    assert back.evaluated.dtype == bool
     assert back.confidence is None if missing else isinstance(back.confidence, float)
 
 
@@ -121,9 +110,7 @@ def test_indices_are_saved_with_the_explanation_that_carries_them(missing, tmp_p
     saved = explanation(make(**dict.fromkeys(missing)))
     saved.save(tmp_path / "wcam")
     loaded = WaveletExplanation.load(tmp_path / "wcam")
-    assert sorted(loaded.sobol.arrays()) == sorted(saved.sobol.arrays())
-    for name, array in saved.sobol.arrays().items():
-        np.testing.assert_array_equal(loaded.sobol.arrays()[name], array)
+    np.testing.assert_equal(vars(loaded.sobol), vars(saved.sobol))
     np.testing.assert_array_equal(loaded.scale_importance(), saved.scale_importance())
     np.testing.assert_array_equal(loaded.mosaic(), saved.mosaic())
     assert loaded.level == 1

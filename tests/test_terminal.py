@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from wam_xplique.terminal import MOST_READ, SeveralValues, reason, run, telling
+from wam_xplique.terminal import MOST_READ, SeveralValues, reason, run, without_traceback
 
 
 def make(tell=print):
@@ -20,7 +20,7 @@ def make(tell=print):
         out: str = typer.Option("here"),
         quick: bool = typer.Option(False, "--quick"),
     ) -> None:
-        with telling("it"):
+        with without_traceback("it"):
             if out == "nowhere":
                 raise FileNotFoundError("no such folder")
             tell(data, out, quick)

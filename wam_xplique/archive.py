@@ -8,25 +8,62 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 
-class Checked(Protocol):
-    """What an archive holds."""
+class Archived:
+    """Base of what has files of its own, an archive of arrays and a JSON header each."""
 
     def check(self) -> None:
-        """Raise a ValueError if it contradicts itself."""
-        ...
+        """Raise a ValueError if one field contradicts the rest, as `save` and `load` do."""
+        raise NotImplementedError
+
+    def _parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The header, and the arrays by name; None where there is none."""
+        raise NotImplementedError
+
+    @classmethod
+    def _of_parts(cls: type[T], header: dict[str, Any], arrays: dict[str, np.ndarray]) -> T:
+        raise NotImplementedError
+
+    def save(self, path: str | Path) -> None:
+        """
+        Write it to a NumPy archive, which holds arrays and JSON only.
+
+        Parameters
+        ----------
+        path
+            File to write, whole or not at all; ``.npz`` is added where it is missing.
+        """
+        self.check()
+        write(path, *self._parts())
+
+    @classmethod
+    def load(cls: type[T], path: str | Path) -> T:
+        """
+        Read what `save` wrote, equal to what was saved.
+
+        Parameters
+        ----------
+        path
+            File to read; ``.npz`` is added where it is missing.
+
+        Raises
+        ------
+        ValueError
+            If the file is not an archive that `save` wrote; the message tells why.
+        """
+        return read(path, cls._of_parts, f"a {cls.__name__}")
 
 
-T = TypeVar("T", bound=Checked)
+T = TypeVar("T", bound=Archived)
 
 
 @contextlib.contextmanager
-def whole(path: str | Path, force: bool = True) -> Iterator[Path]:
-    """A path to write to, which takes the place of `path` once complete; symbolic links stay."""
+def atomic_path(path: str | Path, force: bool = True) -> Iterator[Path]:
+    """A path to write to, which replaces `path` once complete; symbolic links stay."""
     if not force and os.path.lexists(path):
         raise FileExistsError(f"{path} is there already; force=True overwrites.")
     path = Path(os.path.realpath(path))
@@ -42,7 +79,7 @@ def whole(path: str | Path, force: bool = True) -> Iterator[Path]:
 
 def write_text(path: str | Path, text: str, force: bool = True) -> None:
     """Write a text; what is no UTF-8 in it, as the names of files may be, is escaped."""
-    with whole(path, force) as file:
+    with atomic_path(path, force) as file:
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
@@ -59,7 +96,7 @@ def read_json(path: str | Path) -> Any:
         raise ValueError(f"{path} is damaged: {error}; remove it to make it anew.") from error
 
 
-def kept(path: Path, make: Callable[[], Any]) -> Any:
+def cached_json(path: Path, make: Callable[[], Any]) -> Any:
     """What a JSON file holds, which is made first where it is not there."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +107,7 @@ def kept(path: Path, make: Callable[[], Any]) -> Any:
 def write_table(path: str | Path, table: Any, force: bool = True, **options: Any) -> None:
     """Write a data frame as CSV; text that a spreadsheet would take for a formula gets a "'"."""
     told = table.rename(columns=_as_text).map(_as_text)
-    with whole(path, force) as file:
+    with atomic_path(path, force) as file:
         told.to_csv(file, index=False, **options)
 
 
@@ -79,17 +116,18 @@ def _as_text(cell: Any) -> Any:
     return f"'{cell}" if is_formula else cell
 
 
-def write(path: str | Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays and a header to an archive; ``.npz`` is added to the name if it is missing."""
-    content: dict[str, Any] = {**arrays, "header": np.array(json.dumps(header))}
-    with whole(_with_suffix(path)) as file:
+def write(
+    path: str | Path, header: dict[str, Any], arrays: Mapping[str, np.ndarray | None]
+) -> None:
+    """Write arrays, but for None, and a header; ``.npz`` is added to the name if it is missing."""
+    content: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
+    content["header"] = np.array(json.dumps(header, default=lambda number: number.item()))
+    with atomic_path(_with_suffix(path)) as file:
         np.savez_compressed(file, **content)
 
 
-def read(
-    path: str | Path, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T], what: str
-) -> T:
-    """Build an object from the header and the arrays of an archive."""
+def read(path: str | Path, build: Callable[[Any, Any], Any], what: str) -> Any:
+    """Build an object, which is checked, from the header and the arrays of an archive."""
     with _with_suffix(path).open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
@@ -103,17 +141,32 @@ def read(
             raise ValueError(f"{path} does not hold {what}: {reason}") from error
 
 
-def check_shapes(arrays: Mapping[str, np.ndarray], expected: Mapping[str, Any]) -> None:
+def check_shapes(
+    arrays: Mapping[str, Any], expected: Mapping[str, Any], optional: Sequence[str] = ()
+) -> None:
     """Check the shapes of arrays of numbers by name; None is a size that may be any."""
     if arrays.keys() != expected.keys():
         raise ValueError(f"it has {sorted(arrays)}; expected {sorted(expected)}.")
     for name, shape in expected.items():
+        if arrays[name] is None and name in optional:
+            continue
         found = np.shape(arrays[name])
         fits = len(found) == len(shape) and all(
             b in (None, a) for a, b in zip(found, shape, strict=True)
         )
         if not fits or np.asarray(arrays[name]).dtype.kind not in "biuf":
             raise ValueError(f"{name} must hold numbers of shape {tuple(shape)}, got {found}.")
+
+
+def under(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The same under names that begin with `name` and a dot."""
+    return {f"{name}.{key}": array for key, array in arrays.items()}
+
+
+def taken(name: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    """Take out the arrays that `under` named."""
+    found = [key for key in arrays if key.startswith(f"{name}.")]
+    return {key.removeprefix(f"{name}."): arrays.pop(key) for key in found}
 
 
 def check_input_shape(shape: Sequence[Any], ndim: Any) -> Sequence[int]:

@@ -20,23 +20,6 @@ from .backends import Tensor, pullback, wavedecn, waverecn
 from .backends.filterbank import FilterBank
 from .backends.wavelets import Coefficients, as_wavelet, check_mode, plain_wavelet
 
-__all__ = [
-    "Coefficients",
-    "WaveletTransform",
-    "as_rows",
-    "averages",
-    "default_level",
-    "flatten",
-    "largest",
-    "levels",
-    "magnitude",
-    "map_bands",
-    "pack",
-    "resize_level",
-    "spread_level",
-    "unflatten",
-]
-
 
 @dataclass(frozen=True)
 class WaveletTransform:
@@ -47,12 +30,14 @@ class WaveletTransform:
     ----------
     wavelet
         Name of a discrete wavelet of PyWavelets, or its four filters.
-    level
-        Number of levels.
-    mode
-        Boundary mode among `pywt.Modes.modes`.
-    axes
-        Axes that are transformed.
+    level, mode, axes
+        As for `backends.wavedecn`.
+
+    Examples
+    --------
+    >>> transform = WaveletTransform("haar", 1, "periodization", (1,))
+    >>> transform.forward(np.array([[4.0, 2.0]]))[0] / np.sqrt(2)
+    array([[3.]])
     """
 
     wavelet: str | FilterBank
@@ -79,12 +64,7 @@ class WaveletTransform:
 
     @classmethod
     def fitting(
-        cls,
-        shape: Sequence[int],
-        wavelet: Any,
-        level: int | None,
-        mode: str,
-        axes: tuple[int, ...],
+        cls, shape: Sequence[int], wavelet: Any, level: int | None, mode: str, axes: tuple[int, ...]
     ) -> WaveletTransform:
         """The transform of tensors of `shape`, by `default_level` levels where `level` is None."""
         if level is None:
@@ -98,7 +78,7 @@ class WaveletTransform:
         wavelet = as_wavelet(self.wavelet)
         check_mode(self.mode)
         sizes = tuple(shape[axis] for axis in self.axes)
-        highest = _highest_level(sizes, wavelet)
+        highest = pywt.dwtn_max_level(sizes, wavelet)
         if not isinstance(self.level, (int, np.integer)) or not 0 <= self.level <= highest:
             raise ValueError(
                 f"level={self.level!r} does not fit inputs of size {sizes} with wavelet "
@@ -110,31 +90,22 @@ def default_level(sizes: Sequence[int], wavelet: Any) -> int:
     """
     The number of levels that inputs of these `sizes` are transformed by if none is given.
 
-    3 as in the papers, whose images have 224 pixels, and one more with each doubling of the size
-    beyond: round(log2(size / 28)) of the smallest size, so that the approximation stays about as
-    coarse a picture of the input. Fewer where the input is too small for the wavelet, but 1 at
-    least, whether it fits or not: with none there are no scales.
+    3 as in the papers, whose images have 224 pixels, and one more with each doubling of the
+    smallest size beyond, round(log2(size / 28)): the approximation stays about as coarse. Fewer
+    where the input is too small for the wavelet, but 1 at least: with none there are no scales.
 
     >>> default_level([224, 224], "haar")
     3
     """
     wanted = max(3, round(np.log2(max(min(sizes), 1) / 28)))
-    return min(wanted, max(_highest_level(sizes, as_wavelet(wavelet)), 1))
-
-
-def _highest_level(sizes: Sequence[int], wavelet: Any) -> int:
-    return min(pywt.dwt_max_level(size, wavelet.dec_len) for size in sizes)
+    return min(wanted, max(pywt.dwtn_max_level(sizes, as_wavelet(wavelet)), 1))
 
 
 def map_bands(function: Callable[..., Any], *coefficients: Coefficients) -> Coefficients:
     """Apply `function` to each band, or to the bands in the same place of several lists."""
-    first, *_ = coefficients
-    approximation = function(*(c[0] for c in coefficients))
-    details = [
-        {key: function(*(c[index][key] for c in coefficients)) for key in level}
-        for index, level in enumerate(first[1:], start=1)
-    ]
-    return [approximation, *details]
+    approximations, *details = zip(*coefficients, strict=True)
+    mapped = [{k: function(*(level[k] for level in same)) for k in same[0]} for same in details]
+    return [function(*approximations), *mapped]
 
 
 def levels(coefficients: Coefficients, ndim: int) -> list[dict[str, Any]]:
@@ -143,7 +114,12 @@ def levels(coefficients: Coefficients, ndim: int) -> list[dict[str, Any]]:
 
 
 def flatten(coefficients: Coefficients) -> dict[str, Any]:
-    """All bands by names that `unflatten` reads: "approximation", "1.ad", ..., coarse to fine."""
+    """
+    All bands by names that `unflatten` reads, coarse to fine.
+
+    >>> [*flatten([0, {"ad": 1, "da": 2, "dd": 3}])]
+    ['approximation', '1.ad', '1.da', '1.dd']
+    """
     named = {"approximation": coefficients[0]}
     for index, level in enumerate(coefficients[1:], start=1):
         named.update({f"{index}.{key}": band for key, band in level.items()})
@@ -209,21 +185,20 @@ def averages(x: np.ndarray, transform: WaveletTransform, ndim: int) -> Coefficie
     round. One of level j has the mean of the 2^j samples (along each axis) around the centre of its
     basis function; beyond its ends the map is constant. Where the map is constant, so are all
     bands, to the last digit."""
-    shapes = transform.shapes(x.shape[1 : 1 + ndim])
+    approximation, *details = transform.shapes(x.shape[1 : 1 + ndim])
 
-    def band(key: str, level: int, shape: tuple[int, ...]) -> np.ndarray:
+    def mean(key: str, level: int, shape: tuple[int, ...]) -> np.ndarray:
         means = x
         for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):
             start = _window_start(transform, letter, level)
             means = _window_means(means, axis, start, level, size)
         return means
 
-    approximation = band("a" * ndim, transform.level, shapes[0])
-    details = [
-        {key: band(key, level, shape) for key, shape in shapes[-level].items()}
-        for level in range(transform.level, 0, -1)
+    depths = range(transform.level, 0, -1)
+    return [
+        mean("a" * ndim, transform.level, approximation),
+        *({k: mean(k, j, b[k]) for k in b} for j, b in zip(depths, details, strict=True)),
     ]
-    return [approximation, *details]
 
 
 def spread_level(
@@ -234,8 +209,7 @@ def spread_level(
     for key, band in bands.items():
         for axis, (letter, size) in enumerate(zip(key, shape, strict=True), start=1):
             start = _window_start(transform, letter, level)
-            means = _window_means(np.eye(size), 0, start, level, band.shape[axis])
-            band = np.moveaxis(np.tensordot(band, means.astype(band.dtype), (axis, 0)), -1, axis)
+            band = _window_shares(band, axis, start, level, size)
         total = total + band
     return np.asarray(total)
 
@@ -253,6 +227,15 @@ def _window_means(x: np.ndarray, axis: int, start: int, level: int, count: int) 
     for _ in range(level):  # by pairs: the mean of equal numbers is exact
         x = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :]).mean(axis + 1)
     return x
+
+
+def _window_shares(x: np.ndarray, axis: int, start: int, level: int, size: int) -> np.ndarray:
+    """`_window_means` of `size` samples, transposed: each mean is shared by its window."""
+    index = np.arange(start, start + x.shape[axis] * 2**level)
+    shared = np.zeros((size, *np.delete(x.shape, axis)), x.dtype)
+    shares = np.repeat(np.moveaxis(x, axis, 0) / x.dtype.type(2**level), 2**level, axis=0)
+    np.add.at(shared, np.clip(index, 0, size - 1), shares)
+    return np.moveaxis(shared, 0, axis)
 
 
 @functools.lru_cache(maxsize=1024)

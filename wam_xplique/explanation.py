@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from .archive import check_input_shape, check_shapes, read, write
+from .archive import Archived, check_input_shape, check_shapes, taken, under
 from .backends import get_backend
 from .backends.filterbank import FilterBank
 from .backends.wavelets import check_mode, plain_wavelet
@@ -32,54 +31,63 @@ from .per_input import PerInput
 
 _ARRAYS = ("front_end", "scale_error", "draws", "convergence_delta")
 """The fields that are one array each, or None."""
+_HEADER = ("wavelet", "mode", "input_shape", "ndim", "signed", "includes_approximation")
+"""The fields that are no arrays."""
+
+
+class Explanation(Archived, PerInput):
+    """What is told of inputs of `input_shape`, N first, with `ndim` axes of space or time."""
+
+    input_shape: tuple[int, ...]
+    ndim: int
+
+    def __len__(self) -> int:
+        """The number of inputs explained."""
+        return self.input_shape[0]
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Sizes of the inputs along the axes transformed."""
+        return self.input_shape[1 : 1 + self.ndim]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WaveletExplanation(PerInput):
+class WaveletExplanation(Explanation):
     """
     Importance of every wavelet coefficient of every input: where, and at which scale.
 
     ``explanation[0]`` is that of the first input (N stays, as 1), ``explanation[2:5]`` that of
-    three, and a loop goes over the inputs.
-
-    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
-    Attribution (2025).
+    three, and a loop goes over the inputs. Ref. Kasmi & al., One Wave To Explain Them All: A
+    Unifying Perspective On Feature Attribution (2025).
 
     Parameters
     ----------
     coefficients
-        Importance of the coefficients, ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]``
-        from coarse to fine as PyWavelets has it; arrays (N, h, w), or (N, h, w, C) where the
-        channels are kept. In the keys the first letter is the vertical axis: ``"da"`` answers
-        to horizontal edges, ``"ad"`` to vertical ones.
-    wavelet
-        Name of the wavelet, or its four filters where PyWavelets has none of them.
-    mode
-        Boundary mode of the transform.
-    input_shape
-        Shape of the inputs, N first and channels last.
-    ndim
-        Number of axes transformed: 1 for signals, 2 for images, 3 for volumes.
+        Their importance, ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]`` from coarse to
+        fine as PyWavelets has it; arrays (N, h, w), or (N, h, w, C) where the channels are kept.
+        The first letter is the vertical axis: ``"da"`` answers to horizontal edges.
+    wavelet, mode
+        Name of the wavelet, or its four filters where PyWavelets has none of them; boundary mode.
+    input_shape, ndim
+        Shape of the inputs, N first and channels last; number of axes transformed: 1 for signals, 2
+        for images, 3 for volumes.
     sobol
         The Sobol indices that the coefficients carry, for `WCAM`; None for gradients.
     front_end
-        Importance of the front end's outputs, by the same equation on the same samples; an array
-        of their shape. None where the explainer has no front end, or uses no gradients.
+        Importance of the front end's outputs, of their shape, by the same equation on the same
+        samples; None where the explainer has no front end, or uses no gradients.
     signed
         Whether the method's equation gives the coefficients a sign: for the class, or against it.
-    standard_error
-        Standard error of each coefficient over the draws of noise, in their layout; None where
-        nothing is drawn, or too little to tell.
-    scale_error
-        Standard error (N, level + 1) of `scale_importance`, likewise.
+    standard_error, scale_error
+        Standard errors over the draws of noise, of each coefficient and (N, level + 1) of
+        `scale_importance`; None where too few are drawn.
     draws
         How many independent values (N,) these are from; None where nothing is drawn.
     convergence_delta
         Of an integral from a baseline x₀: how far (N,) the sum of all its coefficients, whatever
         is shown of them, is from f(x) − f(x₀), relative to this; None for other methods.
     includes_approximation
-        Whether the approximation took part. Where it was left out its coefficients are 0, which
-        tells nothing of what is coarse.
+        Whether the approximation took part; if not its coefficients are 0, which tells nothing.
     """
 
     coefficients: Coefficients
@@ -98,20 +106,12 @@ class WaveletExplanation(PerInput):
 
     def __repr__(self) -> str:
         """What it is of, and the shares, in a few lines."""
-        shape = " × ".join(map(str, self.input_shape[1:]))
-        of_cells = (
-            "" if self.sobol is None else f", Sobol indices of {self.sobol.total.shape[1]} cells"
-        )
-        told = [
-            f"<WaveletExplanation of {len(self)} input{'s' * (len(self) != 1)} of {shape}:",
-            f" {self.wavelet}, {self.level} level{'s' * (self.level != 1)}, {self.mode}{of_cells};",
-            f" {shares_as_text(self.scales, mean_share(self.scale_importance()))}>",
-        ]
-        return "\n".join(told)
-
-    def __len__(self) -> int:
-        """The number of inputs explained."""
-        return self.input_shape[0]
+        shape, plural = " × ".join(map(str, self.input_shape[1:])), "s" * (len(self) != 1)
+        how = f"{self.wavelet}, {self.level} level{'s' * (self.level != 1)}, {self.mode}"
+        if self.sobol is not None:
+            how += f", Sobol indices of {self.sobol.total.shape[1]} cells"
+        shares = shares_as_text(self.scales, mean_share(self.scale_importance()))
+        return f"<WaveletExplanation of {len(self)} input{plural} of {shape}:\n {how};\n {shares}>"
 
     @property
     def level(self) -> int:
@@ -123,11 +123,6 @@ class WaveletExplanation(PerInput):
         """The transform of inputs, channels last, into coefficients such as these."""
         axes = tuple(range(1, 1 + self.ndim))
         return WaveletTransform(self.wavelet, self.level, self.mode, axes)
-
-    @property
-    def spatial_shape(self) -> tuple[int, ...]:
-        """Sizes of the inputs along the axes transformed."""
-        return self.input_shape[1 : 1 + self.ndim]
 
     @property
     def scales(self) -> list[str]:
@@ -143,10 +138,10 @@ class WaveletExplanation(PerInput):
 
     def mosaic(self) -> np.ndarray:
         """
-        The dyadic picture of all coefficients (WCAM figure 3), as `pywt.coeffs_to_array` packs it.
+        All coefficients, signs and all, in one dyadic picture: (N, H, W, 1) or (N, T, 1).
 
-        An array (N, H, W, 1) for images, (N, T, 1) for signals, with the coefficients' own sign;
-        larger than the input where the boundary mode makes more coefficients than samples.
+        As `pywt.coeffs_to_array` packs them (WCAM figure 3); larger than the input where the
+        boundary mode makes more coefficients than samples.
         """
         packed = pack(self.coefficients, self.transform.axes)
         return packed if self._has_channels else packed[..., np.newaxis]
@@ -158,21 +153,15 @@ class WaveletExplanation(PerInput):
         Parameters
         ----------
         signed
-            Whether to keep the signs, of a method whose equation has them. Each coefficient is
-            then shared evenly by the 2^j pixels (along each axis) that it looks at, so that the
-            maps add up to what the coefficients do: to f(x) − f(x₀) for integrated gradients of
-            all coefficients.
+            Whether to keep the signs, of a method whose equation has them, else a ValueError. Each
+            coefficient is then shared evenly by the 2^j pixels (along each axis) that it looks at:
+            the maps add up to what the coefficients do, f(x) − f(x₀) for integrated gradients.
 
         Returns
         -------
         maps
-            Array (N, level + 1, H, W) (one spatial axis for signals, three for volumes),
-            approximation first, then coarse to fine; channels last where they are kept.
-
-        Raises
-        ------
-        ValueError
-            If `signed` is asked of a method that has no sign.
+            Array (N, level + 1, H, W), approximation first, then coarse to fine; one spatial axis
+            for signals, three for volumes; channels last where they are kept.
         """
         if signed and not self.signed:
             raise ValueError(
@@ -200,6 +189,10 @@ class WaveletExplanation(PerInput):
         for `WCAM` of total Sobol indices over its cells, each cell once whatever its size. NaN for
         an approximation that was left out: the others are shares of the details. What is known
         sums to 1 (`np.nansum`), or to 0 where nothing has importance.
+
+        >>> z = [np.ones((1, 2)), {"d": np.array([[6.0, 0.0]])}]
+        >>> WaveletExplanation(z, "haar", "periodization", (1, 4), 1).scale_importance()
+        array([[0.25, 0.75]])
         """
         if self.sobol is not None:
             return self.sobol.importance()
@@ -217,12 +210,8 @@ class WaveletExplanation(PerInput):
         Parameters
         ----------
         confidence
-            Confidence level; by default 0.95, and for `WCAM` the only one that it has.
-
-        Raises
-        ------
-        ValueError
-            If `confidence` is not between 0 and 1, or not that of `WCAM`'s intervals.
+            Confidence level between 0 and 1, else a ValueError; by default 0.95, and for `WCAM` the
+            only one that it has.
         """
         made = None if self.sobol is None else self.sobol.confidence
         confidence = (made or 0.95) if confidence is None else confidence
@@ -234,10 +223,8 @@ class WaveletExplanation(PerInput):
             return self.sobol.importance_interval
         if self.scale_error is None or self.draws is None:
             return None
-        freedom = self.draws[:, np.newaxis] - 1
-        return np.clip(
-            student(self.scale_importance(), self.scale_error, freedom, confidence), 0, 1
-        )
+        freedom, shares = self.draws[:, np.newaxis] - 1, self.scale_importance()
+        return np.clip(student(shares, self.scale_error, freedom, confidence), 0, 1)
 
     def band_importance(self) -> dict[tuple[str, str], np.ndarray]:
         """
@@ -268,21 +255,12 @@ class WaveletExplanation(PerInput):
 
     def pixels(self, signed: bool = False) -> np.ndarray:
         """
-        The explanation in the input's own domain: the maps of all levels, summed.
+        The explanation in the input's own domain: the maps of `by_scale`, summed.
 
-        Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-        Attribution to the Wavelet Domain (2023), appendix A.2.1.
-
-        Parameters
-        ----------
-        signed
-            Whether to keep the signs, as `by_scale` does and refuses to.
-
-        Returns
-        -------
-        explanation
-            Array (N, H, W, 1) for images, (N, D, H, W, 1) for volumes (C in place of 1 where
-            the channels are kept); of the input's shape for signals (N, T) and (N, T, W).
+        An array (N, H, W, 1) for images, (N, D, H, W, 1) for volumes (C in place of 1 where the
+        channels are kept); of the input's shape for signals (N, T) and (N, T, W). Ref. Kasmi &
+        al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution to the
+        Wavelet Domain (2023), appendix A.2.1.
         """
         pixels = self.by_blocks(lambda some: some.by_scale(signed).sum(axis=1))
         return pixels if self.ndim == 1 or self._has_channels else pixels[..., np.newaxis]
@@ -303,9 +281,8 @@ class WaveletExplanation(PerInput):
         approximation
             Whether to keep the whole approximation besides.
         """
-        integer = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool)
-        share = isinstance(keep, (float, np.floating)) and 0 < keep <= 1
-        if not share and not (integer and keep >= 1):
+        is_count = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool) and keep >= 1
+        if not is_count and not (isinstance(keep, (float, np.floating)) and 0 < keep <= 1):
             raise ValueError(
                 f"keep must be a share in (0, 1] or a count of at least 1, got {keep!r}."
             )
@@ -330,10 +307,7 @@ class WaveletExplanation(PerInput):
         approximation: bool = False,
     ) -> np.ndarray:
         """
-        What is left of the inputs when only the most important coefficients are.
-
-        Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
-        Attribution (2025), section 4.2 and figure 7.
+        What is left of the inputs when only the most important coefficients are (WAM figure 7).
 
         Parameters
         ----------
@@ -346,19 +320,20 @@ class WaveletExplanation(PerInput):
         Returns
         -------
         reconstruction
-            Inverse transform of the coefficients kept; an array of `input_shape`, channels last.
-
-        Raises
-        ------
-        ValueError
-            If the inputs are not those explained, or `keep` is not valid.
+            Inverse transform of the coefficients kept; an array of `input_shape`, channels last. A
+            ValueError is raised for inputs that are not those explained.
         """
         given = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
         backend = get_backend(given)
         moved = backend.name == "torch" and given.ndim == 2 + self.ndim
-        came = tuple(given.shape)
-        if ((came[0], *came[2:], came[1]) if moved else came) != tuple(self.input_shape):
-            self._refuse(came)
+        came, shape = tuple(given.shape), tuple(self.input_shape)
+        alone = "; inputs[np.newaxis] adds the axis N" * (len(came) == len(shape) - 1)
+        refusal = ValueError(
+            f"inputs must be those explained, finite and of shape {shape} (PyTorch tensors with "
+            f"channels first), got shape {came}{alone}."
+        )
+        if ((came[0], *came[2:], came[1]) if moved else came) != shape:
+            raise refusal
 
         def masked(band: np.ndarray, chosen: np.ndarray) -> np.ndarray:
             return band * (chosen if chosen.ndim == band.ndim else chosen[..., np.newaxis])
@@ -367,27 +342,18 @@ class WaveletExplanation(PerInput):
             x = np.asarray(backend.to_numpy(part), np.float32)
             x = np.moveaxis(x, 1, -1) if moved else x
             if not np.isfinite(x).all():
-                self._refuse(came)
+                raise refusal
             kept = some.kept(keep, per_level=per_level, approximation=approximation)
             z = map_bands(masked, self.transform.forward(x), kept)
             return self.transform.inverse(z, x.shape)
 
         return self.by_blocks(left, given)
 
-    def _refuse(self, came: tuple[int, ...]) -> NoReturn:
-        shape = tuple(self.input_shape)
-        alone = "; inputs[np.newaxis] adds the axis N" * (len(came) == len(shape) - 1)
-        raise ValueError(
-            f"inputs must be those explained, finite and of shape {shape} (PyTorch tensors with "
-            f"channels first), got shape {came}{alone}."
-        )
-
     @property
     def _has_channels(self) -> bool:
         return self.coefficients[0].ndim > 1 + self.ndim
 
     def check(self) -> None:
-        """Raise a ValueError if one field contradicts the rest, as `save` and `load` do."""
         check_mode(self.mode)
         count, *others = check_input_shape(self.input_shape, self.ndim)
         channels = self.coefficients[0].shape[1 + self.ndim :]
@@ -400,77 +366,36 @@ class WaveletExplanation(PerInput):
         bands = flatten(self.coefficients).values()
         if not all(np.isfinite(of_input).all() for band in bands for of_input in band):
             raise ValueError("coefficients must be finite.")
-        per_input: dict[str, Any] = {
+        optional = {
             "scale_error": (count, self.level + 1),
             "draws": (count,),
             "convergence_delta": (count,),
+            "front_end": (count, *getattr(self.front_end, "shape", ())[1:]),
         }
-        if self.front_end is not None:
-            per_input["front_end"] = (count, *self.front_end.shape[1:])
-        there = {name for name in per_input if getattr(self, name) is not None}
-        check_shapes({n: getattr(self, n) for n in there}, {n: per_input[n] for n in there})
+        check_shapes({name: getattr(self, name) for name in optional}, optional, [*optional])
         if self.sobol is not None:
             self.sobol.check(count)
             check_shapes(flatten(self.sobol.cells), template)
 
-    def save(self, path: str | Path) -> None:
-        """
-        Write the explanation to a NumPy archive, which holds arrays and JSON only.
-
-        Parameters
-        ----------
-        path
-            File to write, whole or not at all; ``.npz`` is added where it is missing.
-        """
-        self.check()
-        arrays = flatten(self.coefficients)
+    def _parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        arrays = flatten(self.coefficients) | {name: getattr(self, name) for name in _ARRAYS}
         if self.sobol is not None:
-            arrays |= {f"sobol.{name}": array for name, array in self.sobol.arrays().items()}
+            arrays |= under("sobol", self.sobol.arrays())
         if self.standard_error is not None:
-            named = flatten(self.standard_error).items()
-            arrays |= {f"standard_error.{name}": band for name, band in named}
-        for name in _ARRAYS:
-            if getattr(self, name) is not None:
-                arrays[name] = getattr(self, name)
-        header = {
-            "wavelet": self.wavelet,
-            "mode": self.mode,
-            "input_shape": [int(size) for size in self.input_shape],
-            "ndim": self.ndim,
-            "signed": self.signed,
-            "includes_approximation": bool(self.includes_approximation),
-        }
-        write(path, header, arrays)
+            arrays |= under("standard_error", flatten(self.standard_error))
+        return {name: getattr(self, name) for name in _HEADER}, arrays
 
     @classmethod
-    def load(cls, path: str | Path) -> WaveletExplanation:
-        """
-        Read an explanation that `save` wrote, equal to the one saved.
-
-        Parameters
-        ----------
-        path
-            File to read; ``.npz`` is added where it is missing.
-
-        Raises
-        ------
-        ValueError
-            If the file is not an archive that `save` wrote; the message tells why.
-        """
-
-        def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> WaveletExplanation:
-            header["input_shape"] = tuple(header["input_shape"])
-            header["wavelet"] = plain_wavelet(header["wavelet"])
-            sobol = _taken(arrays, "sobol.")
-            header["sobol"] = SobolIndices.of_arrays(sobol) if sobol else None
-            error = _taken(arrays, "standard_error.")
-            header["standard_error"] = unflatten(error) if error else None
-            header |= {name: arrays.pop(name, None) for name in _ARRAYS}
-            # Earlier versions do not tell: what they left out is all 0.
-            header.setdefault("includes_approximation", bool(np.any(arrays["approximation"])))
-            return cls(unflatten(arrays), **header)
-
-        return read(path, build, "a WaveletExplanation")
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, Any]) -> WaveletExplanation:
+        header["input_shape"] = tuple(header["input_shape"])
+        header["wavelet"] = plain_wavelet(header["wavelet"])
+        sobol, error = taken("sobol", arrays), taken("standard_error", arrays)
+        header["sobol"] = SobolIndices.of_arrays(sobol) if sobol else None
+        header["standard_error"] = unflatten(error) if error else None
+        header |= {name: arrays.pop(name, None) for name in _ARRAYS}
+        # Earlier versions do not tell: what they left out is all 0.
+        header.setdefault("includes_approximation", bool(np.any(arrays["approximation"])))
+        return cls(unflatten(arrays), **header)
 
 
 def has_importance(shares: np.ndarray) -> np.ndarray:
@@ -498,12 +423,6 @@ def share_as_text(share: float, interval: Sequence[float] | None = None) -> str:
     if np.isnan(share):
         return "left out"
     return f"{share:.0%}" + ("" if interval is None else " ({:.0%} to {:.0%})".format(*interval))
-
-
-def _taken(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Take out the arrays whose names begin with `prefix`, which is cut off."""
-    found = [name for name in arrays if name.startswith(prefix)]
-    return {name.removeprefix(prefix): arrays.pop(name) for name in found}
 
 
 def _band_shares(sobol: SobolIndices) -> np.ndarray:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .archive import check_input_shape, check_shapes, read, write
+from .archive import check_input_shape, check_shapes
 from .backends import Tensor, get_backend
 from .coefficients import Coefficients, flatten
+from .explanation import Explanation
 from .indices import SobolIndices, fractions
-from .per_input import PerInput
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,16 @@ def octaves(shape: Sequence[int], level: int) -> np.ndarray:
 
     Level j has those between 2^-(j + 1) and 2^-j along the axis where they are highest, about
     what level j of a wavelet transform sees.
+
+    >>> octaves((8,), 2)
+    array([2, 2, 1, 0, 0, 0, 1, 2])
     """
     highest = np.maximum(radius(shape, np.inf), np.finfo(float).tiny)
     return np.clip(np.ceil(np.log2(highest) + 1 + level), 0, level).astype(int)
 
 
 @dataclass(frozen=True, eq=False)
-class FourierExplanation(PerInput):
+class FourierExplanation(Explanation):
     """
     Importance of the frequencies of every input; indexed as a `WaveletExplanation` is.
 
@@ -69,10 +71,8 @@ class FourierExplanation(PerInput):
         spectrum, its regions are rings.
     radii
         The frequency of the middle of each ring, in cycles/pixel.
-    input_shape
-        Shape of the inputs, N first and channels last.
-    ndim
-        Number of axes transformed: 1 for signals, 2 for images, 3 for volumes.
+    input_shape, ndim
+        As those of a `WaveletExplanation`.
     """
 
     sobol: SobolIndices
@@ -82,29 +82,14 @@ class FourierExplanation(PerInput):
 
     _shared: ClassVar = frozenset({"radii"})
 
-    def __len__(self) -> int:
-        """The number of inputs explained."""
-        return self.input_shape[0]
-
-    @property
-    def spatial_shape(self) -> tuple[int, ...]:
-        """Sizes of the inputs along the axes transformed."""
-        return self.input_shape[1 : 1 + self.ndim]
-
     def spectrum(self) -> np.ndarray:
-        """
-        The total index of each frequency's cell, over the centred spectrum (WCAM figure 12).
-
-        An array (N, H, W) for images, (N, T) for signals; frequency 0 at index size // 2.
-        """
+        """The total index (N, H, W) or (N, T) of the cell of each frequency of the centred spectrum
+        (WCAM figure 12); frequency 0 at index size // 2."""
         return self.sobol.spread(self.sobol.total)[0]
 
     def pixels(self) -> np.ndarray:
-        """
-        What `FAM.explain` returns: the centred spectrum with the axes of the inputs.
-
-        An array (N, H, W, 1) for images, of the input's shape for signals.
-        """
+        """What `FAM.explain` returns: the centred spectrum, an array (N, H, W, 1) for images, of
+        the input's shape for signals."""
         spectrum = self.spectrum()
         if len(self.input_shape) == 1 + self.ndim:
             return spectrum
@@ -112,26 +97,15 @@ class FourierExplanation(PerInput):
         return np.repeat(spectrum[..., np.newaxis], channels, axis=-1)
 
     def radial_importance(self) -> np.ndarray:
-        """
-        The share (N, rings) of each ring of `radii` in the sum of all total indices.
-
-        As `SobolIndices.importance` has them: rows sum to 1, or to 0 where nothing has importance.
-        """
+        """The share (N, rings) of each ring of `radii`, as `SobolIndices.importance` has them: rows
+        sum to 1, or to 0 where nothing has importance."""
         return self.sobol.importance()
 
     def octave_importance(self, level: int) -> np.ndarray:
         """
-        The mean total index over each octave: to set beside a wavelet's levels (WCAM figure 13).
+        The mean total index (N, level + 1) over each of `level` octaves, lower frequencies first.
 
-        Parameters
-        ----------
-        level
-            Number of octaves; lower frequencies are the approximation.
-
-        Returns
-        -------
-        importance
-            Array (N, level + 1), lowest first; rows sum to 1, or to 0 without importance.
+        To set beside a wavelet's levels (WCAM figure 13). Rows sum to 1, or 0 without importance.
         """
         octave = octaves(self.spatial_shape, level)
         spectrum = np.maximum(self.spectrum(), 0).reshape(len(self), -1)
@@ -140,45 +114,16 @@ class FourierExplanation(PerInput):
         return fractions(sums)
 
     def check(self) -> None:
-        """Raise a ValueError if one field contradicts the rest, as `save` and `load` do."""
         check_input_shape(self.input_shape, self.ndim)
         self.sobol.check(len(self))
         check_shapes({"radii": self.radii}, {"radii": (len(self.sobol.shares),)})
         check_shapes(flatten(self.sobol.cells), {"approximation": self.spatial_shape})
 
-    def save(self, path: str | Path) -> None:
-        """
-        Write the explanation to a NumPy archive, which holds arrays and JSON only.
-
-        Parameters
-        ----------
-        path
-            File to write, whole or not at all; ``.npz`` is added where it is missing.
-        """
-        self.check()
-        header = {"input_shape": [int(size) for size in self.input_shape], "ndim": self.ndim}
-        write(path, header, {**self.sobol.arrays(), "radii": self.radii})
+    def _parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        header = {"input_shape": self.input_shape, "ndim": self.ndim}
+        return header, {**self.sobol.arrays(), "radii": self.radii}
 
     @classmethod
-    def load(cls, path: str | Path) -> FourierExplanation:
-        """
-        Read an explanation that `save` wrote, equal to the one saved.
-
-        Parameters
-        ----------
-        path
-            File to read; ``.npz`` is added where it is missing.
-
-        Raises
-        ------
-        ValueError
-            If the file is not an archive that `save` wrote; the message tells why.
-        """
-
-        def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> FourierExplanation:
-            radii = arrays.pop("radii")
-            return cls(
-                SobolIndices.of_arrays(arrays), radii, tuple(header["input_shape"]), header["ndim"]
-            )
-
-        return read(path, build, "a FourierExplanation")
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, Any]) -> FourierExplanation:
+        radii, sobol = arrays.pop("radii"), SobolIndices.of_arrays(arrays)
+        return cls(sobol, radii, tuple(header["input_shape"]), header["ndim"])

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .archive import check_shapes
+from .archive import check_shapes, taken, under
 from .coefficients import Coefficients, flatten, map_bands, unflatten
 from .per_input import PerInput
 
@@ -31,23 +31,16 @@ class SobolIndices(PerInput):
     first_order
         First-order indices (N, K): the share that a cell explains by itself; NaN for a cell that
         was not evaluated in full.
-    interval
-        Bootstrap intervals (N, K, 2) of the total indices over the designs; None if not asked
-        for, NaN for a cell that was not evaluated in full.
-    importance_interval
-        Bootstrap intervals (N, L, 2) of `importance`; None if not asked for.
+    interval, importance_interval
+        Bootstrap intervals, over the designs, of the total indices (N, K, 2), NaN likewise, and of
+        `importance` (N, L, 2); None if not asked for.
     evaluated
         Whether a cell was evaluated in full (N, K), by all rows of the design; the indices of the
         others are estimates that refinement makes from few.
-    variance
-        Variance (N,) of the scores over the designs.
-    nb_design
-        Rows of the designs used (N,).
-    forwards
-        Forwards of the model used (N,).
+    variance, nb_design, forwards
+        Variance of the scores over the designs, rows of the designs and forwards used, each (N,).
     cells
-        Cell map: the number of its cell in place of each coefficient of an input, -1 where the
-        coefficient is held.
+        The number of its cell in place of each coefficient of an input, -1 where it is held.
     shares
         The part (L, K) of each cell that lies in each of L regions: the levels of a wavelet
         transform, the bands of a Fourier transform.
@@ -99,16 +92,8 @@ class SobolIndices(PerInput):
         """
         The `nb_design` (N,) that would do, if errors shrink as one over its root.
 
-        Parameters
-        ----------
-        error
-            The `error` to stay below, above 0 (else a ValueError).
-
-        Returns
-        -------
-        nb_design
-            Integers: what was used where it suffices, a power of two otherwise; at most 4096,
-            which may be too few. None without intervals.
+        What was used where `error` is below this already, a power of two otherwise; at most 4096,
+        which may be too few. None without intervals. An error of 0 or below is a ValueError.
         """
         if not error > 0:
             raise ValueError(f"error must be above 0, got {error!r}.")
@@ -127,14 +112,15 @@ class SobolIndices(PerInput):
     def check(self, count: int) -> None:
         """Raise a ValueError unless these are indices of `count` inputs that contradict nothing."""
         cells = self.total.shape[-1]
-        optional = {"interval": (count, cells, 2), "importance_interval": (count, None, 2)}
         shapes = {
             **dict.fromkeys(("total", "first_order", "evaluated"), (count, cells)),
             **dict.fromkeys(("variance", "nb_design", "forwards"), (count,)),
-            **{name: size for name, size in optional.items() if getattr(self, name) is not None},
+            "interval": (count, cells, 2),
+            "importance_interval": (count, None, 2),
             "shares": (None, cells),
         }
-        check_shapes({name: getattr(self, name) for name in shapes}, shapes)
+        arrays = {name: getattr(self, name) for name in shapes}
+        check_shapes(arrays, shapes, optional=("interval", "importance_interval"))
         numbers = np.concatenate([band.ravel() for band in flatten(self.cells).values()])
         if numbers.dtype.kind not in "iu" or numbers.min() < -1 or numbers.max() >= cells:
             raise ValueError(f"cells must be numbered from 0 to {cells - 1}, -1 for what is held.")
@@ -143,19 +129,16 @@ class SobolIndices(PerInput):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All fields as arrays by name, for `of_arrays`."""
-        named = {f"cells.{name}": band for name, band in flatten(self.cells).items()}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "cells" and value is not None:
-                named[field.name] = np.asarray(value)
-        return named
+        told = dict(vars(self))
+        named = under("cells", flatten(told.pop("cells"))) | told
+        return {name: np.asarray(value) for name, value in named.items() if value is not None}
 
     @classmethod
     def of_arrays(cls, named: dict[str, np.ndarray]) -> SobolIndices:
         """The indices that `arrays` named."""
-        cells = {name[6:]: band for name, band in named.items() if name.startswith("cells.")}
-        values: dict[str, Any] = {f.name: named.get(f.name) for f in fields(cls)}
-        values["cells"] = unflatten(cells)
+        named = dict(named)
+        cells = unflatten(taken("cells", named))
+        values: dict[str, Any] = {f.name: named.get(f.name) for f in fields(cls)} | {"cells": cells}
         if values["confidence"] is not None:
             values["confidence"] = float(values["confidence"])
         return cls(**values)

@@ -14,9 +14,8 @@ import tensorflow as tf
 from xplique.wrappers import TorchWrapper
 
 from .backends import Backend, Tensor
-from .backends.base import check_scores
+from .backends.base import ArrayRunner, Runner, check_scores
 from .backends.registry import load_backend
-from .backends.runner import ArrayRunner, Runner
 from .checks import check_choice, check_front_end, warn
 from .operators import WEIGH, check_operator, of_outputs, predictions
 

@@ -35,7 +35,7 @@ NAMES = {
 }
 """What our package of a name adds to Xplique's of the same name."""
 
-_state = {"registered": False, "waiting": False}
+_registered = False
 
 
 class _Published:
@@ -58,37 +58,30 @@ def register() -> None:
 
     After ``import wam_xplique``, which calls this, ``xplique.attributions.WaveletSmoothGrad`` and
     ``xplique.metrics.WaveletDeletion`` exist, be Xplique imported before or after. Registering
-    twice is harmless.
-
-    Raises
-    ------
-    RuntimeError
-        If Xplique has another object of the same name; nothing is published then.
+    twice is harmless. A RuntimeError is raised, and nothing published, if Xplique has another
+    object of the same name.
     """
+    global _registered
     loaded = _loaded()
     for theirs in loaded:
         _check_free(theirs)
-    _state["registered"] = True
+    _registered = True
     for theirs in loaded:
         _publish(theirs)
-    if not _state["waiting"]:
-        _state["waiting"] = True
-        for home in NAMES:
-            register_post_import_hook(_publish_if_free, f"xplique.{home}")
 
 
 def unregister() -> None:
     """Withdraw what `register` published; what Xplique owns is left alone."""
-    _state["registered"] = False
+    global _registered
+    _registered = False
     for theirs in _loaded():
         published = vars(theirs).get("__getattr__")
-        if not isinstance(published, _Published):
-            continue
-        del theirs.__getattr__, theirs.__dir__
-        if published.before is not None:
-            theirs.__getattr__ = published.before  # type: ignore[method-assign]
-        ours = set(NAMES[published.home]) - set(vars(theirs))
-        theirs.__all__[:] = [name for name in theirs.__all__ if name not in ours]
+        if isinstance(published, _Published):
+            del theirs.__getattr__, theirs.__dir__
+            if published.before is not None:
+                theirs.__getattr__ = published.before  # type: ignore[method-assign]
+            ours = set(NAMES[published.home]) - set(vars(theirs))
+            theirs.__all__[:] = [name for name in theirs.__all__ if name not in ours]
 
 
 def _loaded() -> list[ModuleType]:
@@ -117,8 +110,12 @@ def _publish(theirs: ModuleType) -> None:
 def _publish_if_free(theirs: ModuleType) -> None:
     """`_publish` once Xplique is loaded, whose import is not to fail for it."""
     try:
-        if _state["registered"]:
+        if _registered:
             _check_free(theirs)
             _publish(theirs)
     except RuntimeError as error:
         warnings.warn(str(error), stacklevel=2)
+
+
+for _home in NAMES:
+    register_post_import_hook(_publish_if_free, f"xplique.{_home}")

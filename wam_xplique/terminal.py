@@ -36,7 +36,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
 
 
 @contextlib.contextmanager
-def telling(name: str) -> Iterator[None]:
+def without_traceback(name: str) -> Iterator[None]:
     """Tell the user of an error that is theirs to mend, without a traceback."""
     try:
         yield

@@ -73,11 +73,11 @@ def compare(
     --paper has the models, methods, metrics, samples and layout of a published table.
     """
     from wam_xplique.archive import write_text
-    from wam_xplique.terminal import telling
+    from wam_xplique.terminal import without_traceback
 
     from . import papers, plots, runner, tables
 
-    with telling("compare"):
+    with without_traceback("compare"):
         numbers = {"samples": samples, "seed": seed, "batch_size": batch_size}
         settings = replace(_settings(paper, quick, random_weights, numbers), trust=trust)
         if paper is not None:

@@ -24,7 +24,7 @@ import pandas as pd
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from wam_xplique.archive import kept, read_json, whole, write_json, write_table
+from wam_xplique.archive import atomic_path, cached_json, read_json, write_json, write_table
 
 from .. import methods, timing
 from .metrics import METRICS, Scoring, fitting, score
@@ -148,7 +148,7 @@ def run(
             _run_subject(request, settings, out, chosen, metrics, retry, make or _makers)
     results = collect(out)
     write_table(out / "results.csv", results)
-    with contextlib.suppress(ImportError), whole(out / "results.parquet") as file:
+    with contextlib.suppress(ImportError), atomic_path(out / "results.parquet") as file:
         results.to_parquet(file, index=False)
     return results
 
@@ -209,7 +209,7 @@ class Part:
         if self.path.exists():
             with self.path.open(newline="") as file:
                 others = [row for row in csv.DictReader(file) if row["metric"] not in replaced]
-        with whole(self.path) as fresh, fresh.open("w", newline="") as file:
+        with atomic_path(self.path) as fresh, fresh.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(others + rows)
@@ -246,7 +246,7 @@ class _Fitting:
         def fit() -> dict[str, Any]:
             return {**source, "methods": [*self.makers], "metrics": fitting(self.subject)}
 
-        there = kept(self.path, fit)
+        there = cached_json(self.path, fit)
         if any(there[name] != value for name, value in source.items()):
             raise ValueError(
                 f"out {self.path.parents[2]} holds results of {there['data']}, {there['model']} "

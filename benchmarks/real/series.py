@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from wam_xplique.archive import kept
+from wam_xplique.archive import cached_json
 from wam_xplique.coefficients import WaveletTransform
 from wam_xplique.datasets import time_series
 from wam_xplique.demo import networks
@@ -130,7 +130,7 @@ def run(settings: Settings, folder: Path) -> timing.Report:
         for name in settings.names:
             path = folder / "parts" / f"{name}, {framework}.json"
             make = functools.partial(measure, name, framework, settings)
-            found = kept(path, make)
+            found = cached_json(path, make)
             title = f"{name}, {TRAINED[framework]}"
             accuracies.append({"network": title, "accuracy": found["accuracy"]})
             for metric in SHOWN:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wam_xplique.archive import kept
+from wam_xplique.archive import cached_json
 
 from ..compare.subjects import Subject
 from .photographs import NETWORKS, Photographs
@@ -139,4 +139,4 @@ class Run:
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:
         """What `make` gives (JSON), made once: it is read from its file where it is there."""
-        return kept(self.out / f"{name}.json", make)
+        return cached_json(self.out / f"{name}.json", make)

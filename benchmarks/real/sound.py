@@ -35,7 +35,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from wam_xplique import WaveletExplanation
-from wam_xplique.archive import kept
+from wam_xplique.archive import cached_json
 from wam_xplique.coefficients import WaveletTransform, levels
 from wam_xplique.demo.pipeline import outputs
 
@@ -274,7 +274,7 @@ def _chosen(subject: Heard, sounds: str, settings: Settings, folder: Path) -> di
     makers = contenders(subject, settings)
     return {
         name: np.array(
-            kept(
+            cached_json(
                 folder / "parts" / f"{subject.name}, {sounds}, {name}.json".replace(":", ""),
                 functools.partial(_of_one, makers[name], subject),
             )
@@ -294,7 +294,7 @@ def _scores(subject: Heard, settings: Settings, folder: Path) -> dict[str, dict[
     makers, scores = contenders(subject, settings), {}
     for name, make in tqdm(makers.items(), desc=f"{subject.name}, scores", unit="method"):
         path = folder / "parts" / f"{subject.name}, scores, {name}.json".replace(":", "")
-        found = kept(path, functools.partial(measure, make))
+        found = cached_json(path, functools.partial(measure, make))
         scores[name] = {metric: np.array(values) for metric, values in found.items()}
     return scores
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,21 @@ import pywt
 import tensorflow as tf
 import torch
 
+from wam_xplique.coefficients import map_bands
+
 FRAMEWORKS = ("tensorflow", "torch")
 WAVELETS = tuple(pywt.wavelist(kind="discrete"))
 MODES = tuple(pywt.Modes.modes)
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
 
+everywhere = pytest.mark.parametrize("framework", ["numpy", *FRAMEWORKS])
 ignore_high_levels = pytest.mark.filterwarnings("ignore:Level value of:UserWarning")
 frameworks = pytest.mark.parametrize("framework", FRAMEWORKS)
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    """Standard normal noise, in double precision."""
+    return np.random.default_rng(seed).standard_normal(shape)
 
 
 def to_framework(x: Any, framework: str, dtype: str | None = None) -> Any:
@@ -44,11 +52,7 @@ def to_numpy(x: Any) -> np.ndarray:
 
 def dtype_name(x: Any) -> str:
     """The name that both frameworks and NumPy share: "float32"."""
-    return (
-        str(x.dtype).split(".")[-1]
-        if isinstance(x, torch.Tensor)
-        else np.dtype(x.dtype.as_numpy_dtype if isinstance(x, tf.Tensor) else x.dtype).name
-    )
+    return str(getattr(x.dtype, "name", x.dtype)).removeprefix("torch.")
 
 
 def named_bands(coefficients: list[Any]) -> Iterator[tuple[str, Any]]:
@@ -57,15 +61,6 @@ def named_bands(coefficients: list[Any]) -> Iterator[tuple[str, Any]]:
     for index, level in enumerate(coefficients[1:], start=1):
         for key in sorted(level):
             yield f"{index}:{key}", level[key]
-
-
-def map_bands(function: Callable[[Any], Any], coefficients: list[Any]) -> list[Any]:
-    """The coefficients with `function` applied to each band."""
-    approximation, *details = coefficients
-    return [
-        function(approximation),
-        *({key: function(band) for key, band in level.items()} for level in details),
-    ]
 
 
 def coefficients_to(coefficients: list[Any], framework: str, dtype: str | None = None) -> list[Any]:

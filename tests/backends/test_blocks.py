@@ -12,7 +12,7 @@ import torch
 from wam_xplique.backends import torch_backend, wavedecn, waverecn
 from wam_xplique.backends.torch_backend import TorchBackend
 
-from .helpers import assert_same_coefficients, flatten, relative_error
+from .helpers import assert_same_coefficients, flatten, noise, relative_error
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _on_a_processor_for_which_blocks_are_fast(monkeypatch):
 
 
 def signal(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.tensor(np.random.default_rng(seed).standard_normal(shape))
+    return torch.tensor(noise(*shape, seed=seed))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -109,14 +109,11 @@ def test_an_empty_batch_has_no_blocks():
     assert waverecn(found, "db2", "symmetric", (1, 2)).shape == x.shape
 
 
-def test_without_wide_registers_slices_are_summed(monkeypatch):
-    monkeypatch.setattr(torch_backend, "BLOCKS_ARE_FAST", False)
-    assert not TorchBackend().prefers_blocks(signal(4, 64, 64), 1)
-
-
-def test_short_runs_and_half_types_are_summed():
+def test_short_runs_and_half_types_are_summed_and_all_without_wide_registers(monkeypatch):
     backend = TorchBackend()
     assert backend.prefers_blocks(signal(4, 64, 64), 1)
     assert backend.prefers_blocks(signal(4, 64, 64), 2)
     assert not backend.prefers_blocks(signal(4, 64, 3), 1)
     assert not backend.prefers_blocks(signal(4, 64, 64).bfloat16(), 1)
+    monkeypatch.setattr(torch_backend, "BLOCKS_ARE_FAST", False)
+    assert not backend.prefers_blocks(signal(4, 64, 64), 1)

@@ -27,9 +27,8 @@ ENGINE = "tensorflow-wavelets"
 
 
 def noise(*shape: int) -> tf.Tensor:
-    return to_framework(
-        np.random.default_rng(shape).standard_normal(shape), "tensorflow", "float32"
-    )
+    drawn = np.random.default_rng(shape).standard_normal(shape)
+    return to_framework(drawn, "tensorflow", "float32")
 
 
 @pytest.mark.parametrize("wavelet", ["haar", "db2", "db4", "sym5", "coif1", "bior2.2", "rbio3.1"])
@@ -74,11 +73,9 @@ def test_level_zero_is_the_identity():
 def test_details_left_out_count_as_zero():
     z = wavedecn(noise(2, 18, 21), "db2", level=2, axes=(1, 2))
     del z[1]["ad"], z[2]["dd"]
-    native = waverecn(z, "db2", axes=(1, 2))
-    assert_close(waverecn(z, "db2", axes=(1, 2), engine=ENGINE), native, 1e-6)
-    z[2].clear()
-    native = waverecn(z, "db2", axes=(1, 2))
-    assert_close(waverecn(z, "db2", axes=(1, 2), engine=ENGINE), native, 1e-6)
+    for partial in (z, [*z[:2], {}]):
+        native = waverecn(partial, "db2", axes=(1, 2))
+        assert_close(waverecn(partial, "db2", axes=(1, 2), engine=ENGINE), native, 1e-6)
 
 
 def test_gradients_flow_through_the_engine():
@@ -96,18 +93,14 @@ def test_gradients_flow_through_the_engine():
 @pytest.mark.parametrize(
     ("x", "arguments", "message"),
     [
-        pytest.param(noise(2, 16), {"mode": "periodization"}, "'symmetric' only", id="mode"),
-        pytest.param(noise(16, 16, 16), {"axes": (0, 1, 2)}, "1 or 2 axes, got 3", id="three axes"),
-        pytest.param(tf.cast(noise(2, 16), tf.float64), {}, "float32, got float64", id="float64"),
-        pytest.param(
-            to_framework(np.ones((2, 16), "f4"), "torch"), {}, "TensorFlow tensors", id="PyTorch"
-        ),
-        pytest.param(np.ones((2, 16), "f4"), {}, "TensorFlow tensors", id="NumPy"),
-        pytest.param(noise(2, 16), {"engine": "tf"}, "engine='tf' is unknown", id="engine"),
-        pytest.param(
-            noise(2, 16), {"wavelet": pywt.Wavelet("db2")}, "name of one wavelet", id="Wavelet"
-        ),
-        pytest.param(noise(2, 5), {"wavelet": "db4"}, "at least 7 samples", id="short signal"),
+        (noise(2, 16), {"mode": "periodization"}, "'symmetric' only"),
+        (noise(16, 16, 16), {"axes": (0, 1, 2)}, "1 or 2 axes, got 3"),
+        (tf.cast(noise(2, 16), tf.float64), {}, "float32, got float64"),
+        (to_framework(np.ones((2, 16), "f4"), "torch"), {}, "TensorFlow tensors"),
+        (np.ones((2, 16), "f4"), {}, "TensorFlow tensors"),
+        (noise(2, 16), {"engine": "tf"}, "engine='tf' is unknown"),
+        (noise(2, 16), {"wavelet": pywt.Wavelet("db2")}, "name of one wavelet"),
+        (noise(2, 5), {"wavelet": "db4"}, "at least 7 samples"),
     ],
 )
 def test_what_the_package_cannot_do_is_refused(x, arguments, message):

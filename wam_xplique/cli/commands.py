@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ..terminal import telling
+from ..terminal import without_traceback
 from .options import NAME, ClassNames, Files, Model, Options, with_options
 
 EXPLAIN = """Examples:
@@ -176,7 +176,7 @@ def demo(
     photographs of a dog, a cat and a car, or a small network, trained at once, on textures,
     sounds or volumes. Or an ImageNet model is explained on a photograph of your own.
     """
-    with telling(NAME):
+    with without_traceback(NAME):
         if samples < 1:
             raise ValueError(f"--samples must be at least 1, got {samples}.")
         if image is not None and modality is not Modality.image:

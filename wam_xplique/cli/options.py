@@ -14,7 +14,7 @@ import typer
 
 from ..checks import check_integer, check_ndim
 from ..loading.preprocessing import Preprocess
-from ..terminal import tell_problems, telling
+from ..terminal import tell_problems, without_traceback
 
 if TYPE_CHECKING:
     from ..loading.classifiers import Classifier
@@ -141,7 +141,7 @@ def with_options(command: Callable[..., dict[str, str]]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        with telling(NAME):
+        with without_traceback(NAME):
             options = Options(**{f.name: given.pop(f.name) for f in fields(Options)})
             problems = command(**given, options=options)
         tell_problems(problems)

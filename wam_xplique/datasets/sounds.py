@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 from scipy.signal import resample_poly
 
-from ..archive import whole
+from ..archive import atomic_path
 from ..checks import MOST, check_choice, check_integer, is_integer, is_number
 from .folders import class_files, read_alike
 
@@ -101,7 +101,7 @@ def save_wav(
     check_choice("subtype", subtype, tuple(soundfile.available_subtypes("WAV")), optional=False)
     waveform = waveform.reshape(-1).astype(np.float64)
     gain = 1 / max(1.0, float(np.abs(waveform).max()))
-    with whole(path) as file:
+    with atomic_path(path) as file:
         soundfile.write(file, gain * waveform, int(sample_rate), subtype, format="WAV")
     return gain
 

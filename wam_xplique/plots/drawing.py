@@ -15,7 +15,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from ..archive import whole
+from ..archive import atomic_path
 from ..explanation import WaveletExplanation
 
 COLORMAP = "magma"
@@ -48,7 +48,7 @@ def as_written(draw: Draw) -> Draw:
 
 def save_figure(figure: Figure, path: str | Path, dpi: int, **options: Any) -> None:
     """Write a figure, whole or not at all, and close it."""
-    with whole(path) as file:
+    with atomic_path(path) as file:
         figure.savefig(file, dpi=dpi, **options)
     plt.close(figure)
 
