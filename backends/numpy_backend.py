@@ -7,8 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import scipy.fft
-import scipy.special
 
 from .base import Backend, as_is
 
@@ -24,9 +22,6 @@ class NumpyBackend(Backend):
     clip = as_is(np.clip)
     take = as_is(np.take)
     to_numpy = as_is(np.array)
-    sigmoid = as_is(scipy.special.expit)
-    softmax = as_is(partial(scipy.special.softmax, axis=-1))
-    logsumexp = as_is(partial(scipy.special.logsumexp, axis=-1))
     argmax = as_is(partial(np.argmax, axis=-1))
 
     def is_floating(self, x: np.ndarray) -> bool:
@@ -44,11 +39,32 @@ class NumpyBackend(Backend):
     def asindex(self, x: np.ndarray, like: np.ndarray) -> np.ndarray:
         return x
 
+    # SciPy is imported where it is needed: the transforms do without it.
+
+    def sigmoid(self, x: np.ndarray) -> np.ndarray:
+        from scipy.special import expit
+
+        return expit(x)
+
+    def softmax(self, x: np.ndarray) -> np.ndarray:
+        from scipy.special import softmax
+
+        return softmax(x, axis=-1)
+
+    def logsumexp(self, x: np.ndarray) -> np.ndarray:
+        from scipy.special import logsumexp
+
+        return logsumexp(x, axis=-1)
+
     def rfftn(self, x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
-        return scipy.fft.rfftn(x, axes=axes)
+        from scipy.fft import rfftn
+
+        return rfftn(x, axes=axes)
 
     def irfftn(self, x: np.ndarray, axes: Sequence[int], sizes: Sequence[int]) -> np.ndarray:
-        return scipy.fft.irfftn(x, sizes, axes)
+        from scipy.fft import irfftn
+
+        return irfftn(x, sizes, axes)
 
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: np.ndarray) -> np.ndarray:
         return np.random.default_rng(list(seed)).standard_normal(shape).astype(like.dtype)

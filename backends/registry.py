@@ -54,11 +54,39 @@ def get_backend(obj: Any) -> Backend:
     return backend
 
 
+def register_backend(backend: Backend, *classes: type) -> None:
+    """
+    Make `get_backend`, and with it the transforms, know the tensors of another framework.
+
+    Parameters
+    ----------
+    backend
+        What these tensors can do.
+    classes
+        The classes of the tensors; subclasses are theirs too.
+
+    Raises
+    ------
+    TypeError
+        If `backend` is no `Backend`, or what follows are no classes.
+    """
+    if not isinstance(backend, Backend):
+        raise TypeError(f"backend must be a Backend, got {backend!r}.")
+    if not classes or not all(isinstance(cls, type) for cls in classes):
+        raise TypeError(f"classes must be classes of tensors, at least one, got {classes!r}.")
+    _REGISTERED.update(dict.fromkeys(classes, backend))
+    _BACKENDS.clear()
+
+
+_REGISTERED: dict[type, Backend] = {}
 _BACKENDS: dict[type, Backend] = {}
 """The backend of each type seen: a look-up that `torch.compile` can trace."""
 
 
 def _find(obj: Any) -> Backend:
+    for owner, backend in _REGISTERED.items():
+        if isinstance(obj, owner):
+            return backend
     for name, (_, classes) in _FRAMEWORKS.items():
         if name in sys.modules:
             owned = tuple(operator.attrgetter(cls)(sys.modules[name]) for cls in classes)

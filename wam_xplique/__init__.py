@@ -8,8 +8,9 @@ own. Nothing is loaded before it is used.
 """
 
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING, Any
+
+from . import registration
 
 if TYPE_CHECKING:
     from .attributions import *  # noqa: F403
@@ -21,16 +22,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = ("analysis", "attributions", "backends", "coefficients", "datasets", "metrics", "plots")
-_HOMES = {"WaveletExplanation": "explanation"}
-
-if importlib.util.find_spec("xplique") is not None:
-    from . import registration
-
-    _HOMES |= {name: home for home, names in registration.NAMES.items() for name in names}
-    _HOMES |= dict.fromkeys(("register", "unregister"), "registration")
-    registration.register()
-
+_HOMES = {
+    "WaveletExplanation": "explanation",
+    "register": "registration",
+    "unregister": "registration",
+    **{name: home for home, names in registration.NAMES.items() for name in names},
+}
 __all__ = [*_HOMES]
+
+registration.register()
 
 
 def __getattr__(name: str) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.stats
 
 
 def student(mean: Any, error: Any, freedom: Any, confidence: float) -> np.ndarray:
     """Student's intervals (..., 2) of means, of their standard errors; a point where it is 0."""
+    import scipy.stats
+
     # `scipy.stats.t.interval` has none where the error is 0.
     half = scipy.stats.t.ppf((1 + confidence) / 2, freedom) * error
     return np.stack([mean - half, mean + half], axis=-1)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import warnings
 from types import ModuleType
 from typing import Any
-
-from wrapt import register_post_import_hook
 
 NAMES = {
     "attributions": (
@@ -117,5 +116,8 @@ def _publish_if_free(theirs: ModuleType) -> None:
         warnings.warn(str(error), stacklevel=2)
 
 
-for _home in NAMES:
-    register_post_import_hook(_publish_if_free, f"xplique.{_home}")
+if importlib.util.find_spec("xplique") is not None:
+    from wrapt import register_post_import_hook
+
+    for _home in NAMES:
+        register_post_import_hook(_publish_if_free, f"xplique.{_home}")

@@ -1,8 +1,8 @@
 """
 PyTorch alone: the transforms and the methods need neither TensorFlow, Xplique nor SciPy.
 
-`make test-versions` runs this where only NumPy, PyWavelets and PyTorch are installed, so nothing else
-is imported here, and no fixture is shared with the other tests.
+`make test-versions` runs this where only NumPy, PyWavelets and PyTorch are installed, so nothing
+else is imported here, and no fixture is shared with the other tests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath
 from wam_xplique.backends import get_backend, wavedecn, waverecn
 from wam_xplique.coefficients import WaveletTransform, flatten
 
-SHAPES = {1: (2, 37), 2: (2, 18, 23), 3: (2, 9, 12, 10)}
+SHAPES = {1: (2, 37), 2: (2, 18, 23), 3: (2, 13, 12, 15)}
 
 
 @pytest.mark.parametrize("ndim", SHAPES)
@@ -77,7 +77,7 @@ def test_smooth_grad_without_noise_is_saliency(problem):
     noise = GaussianNoise(3, 0.0, None, 0)
     found = sampling.smooth_grad(problem, noise, "magnitude", None)
     for band, expected in zip(
-        flatten(found.attribution.coefficients).values(),
+        flatten(found.attribution().coefficients).values(),
         flatten(gradients.saliency(problem)).values(),
         strict=True,
     ):

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 import torch
 
-from wam_xplique.backends import Backend, get_backend
+from wam_xplique.backends import Backend, get_backend, register_backend, registry, wavedecn
+from wam_xplique.backends.torch_backend import TorchBackend
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,24 @@ def test_a_framework_has_one_backend():
 def test_an_object_of_no_framework_is_refused_by_its_type(obj):
     with pytest.raises(TypeError, match=rf"No backend .*\b{type(obj).__name__}\b"):
         get_backend(obj)
+
+
+class Tagged(torch.Tensor):
+    """Tensors of a framework from outside."""
+
+
+def test_a_backend_from_outside_is_found(monkeypatch):
+    for known in ("_REGISTERED", "_BACKENDS"):
+        monkeypatch.setattr(registry, known, {})
+    x, backend = torch.arange(8.0).as_subclass(Tagged), TorchBackend()
+    assert get_backend(x) is not backend
+    register_backend(backend, Tagged)
+    assert get_backend(x) is backend
+    assert get_backend(torch.zeros(1)) is not backend
+    assert isinstance(wavedecn(x, "haar", level=1)[0], Tagged)
+
+
+@pytest.mark.parametrize("arguments", [("torch", Tagged), (TorchBackend(),), (TorchBackend(), "a")])
+def test_what_is_no_backend_is_not_registered(arguments):
+    with pytest.raises(TypeError, match="must be"):
+        register_backend(*arguments)

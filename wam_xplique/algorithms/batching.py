@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..backends import Backend, ScoreFunction, Tensor
 from ..backends.base import check_scores
@@ -56,22 +55,34 @@ class Progress:
     """The bar of work block by block, which tells its whole from what a block takes."""
 
     def __init__(self, unit: str = "input", verbose: bool = False):
-        self.bar = tqdm(unit=unit, disable=not verbose)
-        self._share, self._start, self._expected = 1.0, 0, 0
+        self._share, self._start, self._expected, self._done = 1.0, 0, 0, 0
+        self._bar: Any = None
+        if verbose:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(unit=unit)
 
     def begin(self, share: float) -> None:
         """Go on to a block that is this share of the inputs left."""
-        self._share, self._start, self._expected = share, self.bar.n, 0
+        self._share, self._start, self._expected = share, self._done, 0
 
     def expect(self, count: int) -> None:
         """More work on this block."""
         self._expected += count
-        self.bar.total = self._start + round(self._expected / self._share)
-        self.bar.refresh()
+        if self._bar is not None:
+            self._bar.total = self._start + round(self._expected / self._share)
+            self._bar.refresh()
 
     def update(self, count: int) -> None:
         """Work that is done."""
-        self.bar.update(count)
+        self._done += count
+        if self._bar is not None:
+            self._bar.update(count)
+
+    def close(self) -> None:
+        """The end of all work."""
+        if self._bar is not None:
+            self._bar.close()
 
 
 def by_blocks(
@@ -88,7 +99,7 @@ def by_blocks(
         progress.begin(len(numbers) / (count - numbers[0]))
         return function(slice(numbers[0], numbers[-1] + 1))
 
-    with contextlib.closing(progress.bar):
+    with contextlib.closing(progress):
         return joined(in_batches(iter(range(count)), of_block, batch_size, backend), count)
 
 

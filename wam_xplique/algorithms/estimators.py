@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
 
 from ..coefficients import Coefficients, map_bands
 from ..indices import MOST_DESIGNS, region_importance
@@ -115,7 +114,9 @@ def rank_correlations(x: np.ndarray, y: np.ndarray, constant: float = 0) -> np.n
     >>> rank_correlations(np.array([[1, 2, 3], [1, 1, 1]]), np.array([[1, 4, 9], [3, 2, 1]]))
     array([1., 0.])
     """
-    x, y = (scipy.stats.rankdata(rows, axis=1) for rows in (x, y))
+    from scipy.stats import rankdata
+
+    x, y = (rankdata(rows, axis=1) for rows in (x, y))
     x, y = (rows - rows.mean(axis=1, keepdims=True) for rows in (x, y))
     norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
     whole = np.full(len(norms), float(constant))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
-import scipy.special
 
 from ..backends import Backend, Tensor
 
@@ -75,7 +74,7 @@ def rule(quadrature: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
         weights = np.full(steps, 1 / (steps - 1))
         weights[[0, -1]] /= 2
         return np.linspace(0, 1, steps), weights
-    points, weights = scipy.special.roots_legendre(steps)
+    points, weights = np.polynomial.legendre.leggauss(steps)
     return (points + 1) / 2, weights / 2
 
 
