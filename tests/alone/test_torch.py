@@ -18,7 +18,8 @@ from wam_xplique.algorithms import gradients, sampling
 from wam_xplique.algorithms.gradients import GradientProblem
 from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath
 from wam_xplique.backends import get_backend, wavedecn, waverecn
-from wam_xplique.coefficients import WaveletTransform, flatten
+from wam_xplique.coefficients import WaveletTransform, flatten, map_bands
+from wam_xplique.explanation import WaveletExplanation
 
 SHAPES = {1: (2, 37), 2: (2, 18, 23), 3: (2, 13, 12, 15)}
 
@@ -82,6 +83,14 @@ def test_smooth_grad_without_noise_is_saliency(problem):
         strict=True,
     ):
         np.testing.assert_allclose(band, expected, rtol=1e-6)
+
+
+def test_an_explanation_tells_the_scales(problem):
+    found = gradients.saliency(problem)
+    bands = map_bands(lambda band: band[:, 0].numpy(), found)
+    explanation = WaveletExplanation(bands, "haar", "periodization", (3, 16, 16, 1), 2)
+    assert explanation.pixels().shape == (3, 16, 16, 1)
+    np.testing.assert_allclose(explanation.scale_importance().sum(axis=1), 1)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("xplique") is not None, reason="Xplique is there")
