@@ -104,8 +104,10 @@ def default_level(sizes: Sequence[int], wavelet: Any) -> int:
 def map_bands(function: Callable[..., Any], *coefficients: Coefficients) -> Coefficients:
     """Apply `function` to each band, or to the bands in the same place of several lists."""
     approximations, *details = zip(*coefficients, strict=True)
-    mapped = [{k: function(*(level[k] for level in same)) for k in same[0]} for same in details]
-    return [function(*approximations), *mapped]
+    mapped = [function(*approximations)]  # in their order, which functions may count on
+    for same in details:
+        mapped.append({key: function(*(level[key] for level in same)) for key in same[0]})
+    return mapped
 
 
 def levels(coefficients: Coefficients, ndim: int) -> list[dict[str, Any]]:

@@ -418,7 +418,8 @@ def as_given(pixels: np.ndarray, inputs: Any) -> Any:
 
 def gathered(inputs: Any, targets: Any, model: Model) -> tuple[Any, Any]:
     """Inputs and targets as they are, or in one batch those of what holds both."""
-    is_array = isinstance(inputs, (list, tuple, dict, str)) or hasattr(inputs, "shape")
+    held = isinstance(inputs, (list, tuple, dict, str))
+    is_array = held or is_torch_tensor(inputs) or hasattr(inputs, "shape")
     if isinstance(inputs, Iterable) and not is_array:
         x, y = gather(inputs, targets, None, model.model)
         return (x, y) if model.framework == "torch" else (on_host(x), on_host(y))
