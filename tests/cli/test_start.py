@@ -27,7 +27,7 @@ print(json.dumps([status, sorted({heavy} & sys.modules.keys())]))
         (["--version"], 0, "wam-xplique "),
         (["explain", "--help"], 0, "--sample-rate"),
         (["explain", "a.png"], 2, "Missing option '--model'"),
-        (["explain", "--model", "x"], 2, "Missing argument 'FILES...'"),
+        (["explain", "--model", "x"], 2, "Missing argument 'FILES'"),
         (["report", "a.png", "--model", "b", "--nothing"], 2, "No such option: --nothing"),
         (["nothing"], 2, "No such command 'nothing'"),
     ],
