@@ -113,7 +113,7 @@ def test_every_method_is_its_equation(cls, framework, shape, wavelet, mode, leve
         ),
     }[cls]()
     rows = flatten(actual, channels).reshape(expected.shape)
-    assert relative_error(rows, expected) <= 2 * TOLERANCE[framework]
+    assert relative_error(rows, expected) <= TOLERANCE[framework]
 
 
 @each_framework

@@ -309,6 +309,21 @@ def test_a_device_that_is_too_small_is_found_out_once(framework, caplog):
     assert max(rows) == 3
 
 
+def test_an_interrupt_comes_through_and_the_explainer_works_afterwards():
+    def interrupted(x: np.ndarray) -> np.ndarray:
+        scores = model(x)
+        if len(model.rows) == 3:
+            raise KeyboardInterrupt
+        return scores
+
+    model, x, y = Counted(), noise(1, 8, 8, 1), np.eye(2)[[0]]
+    explainer = WCAM(interrupted, 4, 4, level=1, batch_size=8, **quiet)
+    with pytest.raises(KeyboardInterrupt):
+        explainer(x, y)
+    expected = WCAM(Counted(), 4, 4, level=1, batch_size=8, **quiet)(x, y)
+    np.testing.assert_array_equal(explainer(x, y), expected)
+
+
 @each_sobol
 def test_progress_is_shown_on_stderr_if_asked_for(cls, capsys):
     x, y = noise(2, 8, 8, 1), np.eye(2)[[0, 0]]
