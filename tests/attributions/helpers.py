@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,9 +13,12 @@ import pywt
 import tensorflow as tf
 import torch
 from torch import nn
+from xplique.attributions.global_sensitivity_analysis.replicated_designs import ReplicatedSampler
 
 import wam_xplique
 from wam_xplique.attributions import (
+    FAM,
+    WCAM,
     WaveletGradientInput,
     WaveletIntegratedGradients,
     WaveletSaliency,
@@ -21,15 +26,24 @@ from wam_xplique.attributions import (
     WaveletSquareGrad,
     WaveletVarGrad,
 )
+from wam_xplique.indices import SobolIndices
 
 from ..conftest import ChannelsLastFlatten, channels_first
 
 FRAMEWORKS = ("tensorflow", "torch")
 STATISTICS = (WaveletSmoothGrad, WaveletSquareGrad, WaveletVarGrad)
 EXPLAINERS = (WaveletSaliency, WaveletGradientInput, *STATISTICS, WaveletIntegratedGradients)
+SOBOL = (WCAM, FAM)
 
-each_explainer = pytest.mark.parametrize("cls", EXPLAINERS, ids=lambda cls: cls.__name__[7:])
-each_statistic = pytest.mark.parametrize("cls", STATISTICS, ids=lambda cls: cls.__name__[7:])
+
+def each(classes: Any) -> Any:
+    """Parametrise a test over classes."""
+    return pytest.mark.parametrize(
+        "cls", classes, ids=lambda cls: cls.__name__.removeprefix("Wavelet")
+    )
+
+
+each_explainer, each_statistic, each_sobol = each(EXPLAINERS), each(STATISTICS), each(SOBOL)
 each_framework = pytest.mark.parametrize("framework", FRAMEWORKS)
 
 
@@ -37,7 +51,20 @@ def quick(cls: type) -> dict[str, Any]:
     """Arguments that make a method quick, where it takes many samples by default."""
     if cls in STATISTICS:
         return {"nb_samples": 5}
+    if cls in SOBOL:
+        return {"grid_size": 4, "nb_design": 4, "confidence": None}
     return {"steps": 6} if cls is WaveletIntegratedGradients else {}
+
+
+def indices(cls: type, model: Any, x: Any, y: Any, **options: Any) -> SobolIndices:
+    """The Sobol indices of a quick design, of two levels where there are levels."""
+    if cls is FAM:
+        return FAM(model, **(quick(FAM) | options)).explain_fourier(x, y).sobol
+    return WCAM(model, **(quick(WCAM) | {"level": 2} | options)).explain_wavelet(x, y).sobol
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def relative_error(actual: Any, expected: Any) -> float:
@@ -71,6 +98,7 @@ def explanation_error(
     return float(max(np.abs(a - b).max() for a, b in pairs) / largest)
 
 
+@functools.cache
 def inverse_matrix(shape: tuple[int, ...], wavelet: str, mode: str, level: int) -> np.ndarray:
     """The inverse transform as a matrix (pixels, coefficients): PyWavelets on unit vectors."""
     axes = tuple(range(1, 1 + len(shape)))
@@ -88,14 +116,8 @@ def inverse_matrix(shape: tuple[int, ...], wavelet: str, mode: str, level: int) 
     return np.concatenate(columns, axis=1)
 
 
-def transform(x: np.ndarray, wavelet: str, mode: str, level: int) -> np.ndarray:
-    """Coefficients (N, C, all) of images (N, H, W, C), by PyWavelets."""
-    return flatten(pywt.wavedecn(x, wavelet, mode, level, axes=(1, 2)), channels=True)
-
-
-def polynomial_model(
-    framework: str, shape: tuple[int, int, int], degree: int
-) -> tuple[Any, np.ndarray]:
+@functools.cache
+def polynomial_model(framework: str, shape: tuple[int, ...], degree: int) -> tuple[Any, np.ndarray]:
     """
     A model with the outputs f(x)_k = Σ w_k x^degree, and its weights w (H, W, C, 2 outputs).
 
@@ -103,7 +125,11 @@ def polynomial_model(
     """
     weights = np.random.default_rng(1).standard_normal((*shape, 2)) / 10
     if framework == "torch":
-        return Polynomial(weights, degree).eval(), weights
+        linear = nn.Linear(weights[..., 0].size, 2, dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(torch.tensor(weights).flatten(0, -2).T)
+        power = TorchModule(lambda x: x**degree)
+        return nn.Sequential(ChannelsLastFlatten(), power, linear).eval(), weights
     inputs = keras.Input(shape)
     powers = inputs if degree == 1 else keras.ops.power(inputs, degree)
     outputs = keras.layers.Dense(2, name="out")(keras.layers.Flatten()(powers))
@@ -112,74 +138,119 @@ def polynomial_model(
     return model, weights
 
 
-class Polynomial(nn.Module):
-    """Σ w x^degree."""
-
-    def __init__(self, weights: np.ndarray, degree: int):
-        super().__init__()
-        self.degree = degree
-        self.flatten = ChannelsLastFlatten()
-        self.linear = nn.Linear(weights[..., 0].size, weights.shape[-1], dtype=torch.float64)
-        with torch.no_grad():
-            self.linear.weight.copy_(torch.tensor(weights).flatten(0, -2).T)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.linear(self.flatten(x) ** self.degree)
-
-
 def native(x: np.ndarray, framework: str) -> Any:
-    """Images (N, H, W, C) as the framework takes them."""
-    return channels_first(x) if framework == "torch" else tf.constant(x)
+    """Inputs with channels last as the framework takes them; arrays for a callable."""
+    if framework == "torch":
+        return channels_first(x)
+    return tf.constant(x) if framework == "tensorflow" else x
 
 
-class CountingTorch(nn.Module):
-    """A linear model that notes how many rows each call has."""
+def squared(model: Any, x: Any, y: Any) -> Any:
+    """An operator of either framework: the square of the target's score."""
+    scores = model(x) * y
+    return (scores.sum(-1) if isinstance(scores, torch.Tensor) else tf.reduce_sum(scores, -1)) ** 2
 
-    def __init__(self, classes: int = 3):
+
+class Module(tf.Module):
+    """A `tf.Module` that is no Keras model."""
+
+    def __init__(self, function: Callable[[tf.Tensor], tf.Tensor]):
         super().__init__()
-        self.rows: list[int] = []
-        self.weight = nn.Parameter(torch.linspace(-1, 1, classes))
+        self.function = function
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        return self.function(x)
+
+
+class TorchModule(nn.Module):
+    """The module of a function."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]):
+        super().__init__()
+        self.function = function
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.rows.append(len(x))
-        return (x**2).flatten(1).sum(1, keepdim=True) * self.weight
+        return self.function(x)
 
 
-class CountingLayer(keras.layers.Layer):
-    """Passes its inputs on, and notes how many rows each real execution has, compiled or not."""
+class Counted:
+    """A callable with up to three outputs, which keeps its inputs and counts their rows."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, classes: int = 2):
+        self.classes = classes
         self.rows: list[int] = []
+        self.seen: list[np.ndarray] = []
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        def note(value: Any) -> np.ndarray:
-            self.rows.append(len(value))
-            return value
-
-        @tf.custom_gradient
-        def spied(value: tf.Tensor) -> Any:
-            noted = tf.numpy_function(note, [value], value.dtype, stateful=True)
-            return tf.ensure_shape(noted, value.shape), lambda gradient: gradient
-
-        return spied(x)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        self.seen.append(x)
+        self.rows.append(len(x))
+        flat = x.reshape(len(x), -1)
+        weights = np.sin(np.arange(flat.shape[1])) / np.sqrt(flat.shape[1])
+        scores = np.tanh(flat @ weights), (flat**2).mean(axis=1), np.cos(flat).mean(axis=1)
+        return np.stack(scores[: self.classes], axis=1)
 
 
-def counting_keras(size: int = 16, classes: int = 3) -> tuple[keras.Model, list[int]]:
-    """A smooth Keras model, and the list of the rows of each of its executions."""
-    layer = CountingLayer()
-    inputs = keras.Input((size, size, 3))
-    x = keras.layers.Conv2D(2, 3, activation="softplus")(layer(inputs))
-    outputs = keras.layers.Dense(classes)(keras.layers.Flatten()(x))
-    return keras.Model(inputs, outputs), layer.rows
+def segmenters(shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Models of two classes for each pixel: the mean over its neighbours, minus its square."""
+    conv = nn.Conv2d(shape[-1], 1, 3, padding=1, bias=False)
+    nn.init.constant_(conv.weight, 1 / 9)
+    both = TorchModule(lambda mean: torch.cat([mean, -(mean**2)], 1))
+    kernel, inputs = keras.initializers.Constant(1 / 9), keras.Input(shape)
+    options = {"padding": "same", "use_bias": False, "kernel_initializer": kernel}
+    mean = keras.layers.Conv2D(1, 3, **options)(inputs)
+    of_keras = keras.Model(inputs, keras.layers.Concatenate()([mean, -(mean**2)]))
+    return {"tensorflow": of_keras, "torch": nn.Sequential(conv, both).eval()}
 
 
-def counting_model(framework: str) -> tuple[Any, list[int]]:
+class NoDesign(ReplicatedSampler):
+    """A sampler of what is no design."""
+
+    def __call__(self, dimension: int, nb_design: int) -> np.ndarray:
+        return np.zeros((nb_design, dimension))
+
+
+def counting_keras() -> tuple[keras.Model, list[int]]:
+    """A smooth Keras model, and the rows of each of its real executions, compiled or not."""
+    rows: list[int] = []
+
+    def note(value: np.ndarray) -> np.ndarray:
+        rows.append(len(value))
+        return value
+
+    @tf.custom_gradient
+    def spied(value: tf.Tensor) -> Any:
+        noted = tf.numpy_function(note, [value], value.dtype, stateful=True)
+        return tf.ensure_shape(noted, value.shape), lambda gradient: gradient
+
+    inputs = keras.Input((16, 16, 3))
+    noted = keras.layers.Lambda(spied, output_shape=(16, 16, 3))(inputs)
+    x = keras.layers.Conv2D(2, 3, activation="softplus")(noted)
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(x))
+    return keras.Model(inputs, outputs), rows
+
+
+def counting_torch() -> tuple[nn.Module, list[int]]:
+    """A quadratic module, and the rows of each call."""
+    rows: list[int] = []
+    weight = nn.Parameter(torch.linspace(-1, 1, 3))
+
+    def scores(x: torch.Tensor) -> torch.Tensor:
+        rows.append(len(x))
+        return (x**2).flatten(1).sum(1, keepdim=True) * weight
+
+    module = TorchModule(scores).eval()
+    module.register_parameter("weight", weight)
+    return module, rows
+
+
+def counting_model(kind: str) -> tuple[Any, list[int]]:
     """A model of 16x16x3 images with 3 classes, and the rows of each of its executions."""
-    if framework == "tensorflow":
+    if kind == "tensorflow":
         return counting_keras()
-    module = CountingTorch().eval()
-    return module, module.rows
+    if kind == "tf.Module":
+        model, rows = counting_keras()
+        return Module(model), rows
+    if kind == "torch":
+        return counting_torch()
+    model = Counted(classes=3)
+    return model, model.rows

@@ -21,18 +21,8 @@ TRAINERS = {"tensorflow": networks.train_keras, "torch": networks.train_torch}
 
 
 def windows(beats: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """
-    Windows of the electrocardiogram around some of its beats, with one in the middle or with none.
-
-    Returns
-    -------
-    x
-        Windows (N, 128, 1).
-    y
-        One-hot classes: no beat, a beat.
-    places
-        Where the beat is, (N,).
-    """
+    """Windows (N, 128, 1) around some beats, their classes, no beat or one in the middle, and its
+    place."""
     signal = pywt.data.ecg().astype(np.float32)
     signal = (signal - signal.mean()) / signal.std()
     peaks, _ = find_peaks(signal, prominence=3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from typing import Any
 
 import keras
@@ -17,8 +19,8 @@ from xplique.attributions.global_sensitivity_analysis import (
     ScipySobolSequenceRS,
     TFSobolSequenceRS,
 )
-from xplique.attributions.global_sensitivity_analysis.replicated_designs import ReplicatedSampler
 
+from wam_xplique.algorithms.cells import PARTITIONS
 from wam_xplique.attributions import (
     FAM,
     WCAM,
@@ -34,57 +36,35 @@ from wam_xplique.attributions.samplers import (
 )
 from wam_xplique.metrics import WaveletDeletion
 
+from ..conftest import channels_first
 from .helpers import (
     EXPLAINERS,
     FRAMEWORKS,
+    SOBOL,
     STATISTICS,
+    Module,
+    NoDesign,
+    TorchModule,
     counting_model,
+    each,
     each_explainer,
     each_framework,
+    each_sobol,
     quick,
     relative_error,
+    segmenters,
 )
 
-SHAPE = (2, 16, 16, 3)
-SOBOL, WAVELETS, EVERY = (WCAM, FAM), (*EXPLAINERS, WCAM), (*EXPLAINERS, WCAM, FAM)
+EVERY = (*EXPLAINERS, *SOBOL)
+ONE_OF_EACH = (WaveletSaliency, WCAM)  # of what takes gradients and of what does not
 KINDS = ("callable", *FRAMEWORKS)
-
-
-def each(classes: Any) -> Any:
-    return pytest.mark.parametrize("cls", classes, ids=lambda cls: cls.__name__)
-
-
-class Counted:
-    """A callable that counts its rows."""
-
-    def __init__(self):
-        self.rows: list[int] = []
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        self.rows.append(len(x))
-        return (x**2).mean(axis=(1, 2))
-
-
-def make(kind: str) -> tuple[Any, list[int]]:
-    if kind == "callable":
-        model = Counted()
-        return model, model.rows
-    return counting_model(kind)
+SHAPE = (2, 16, 16, 3)
+X = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
+Y = np.eye(3, dtype=np.float32)[[2, 1]]
 
 
 def explainer(cls: type, model: Any, **options: Any) -> Any:
-    few = {"grid_size": 4, "nb_design": 2} if cls in SOBOL else quick(cls)
-    return cls(model, **(few | options))
-
-
-@pytest.fixture
-def x() -> np.ndarray:
-    return np.random.default_rng(0).random(SHAPE, dtype=np.float32)
-
-
-@pytest.fixture
-def y() -> np.ndarray:
-    return np.eye(3, dtype=np.float32)[[2, 1]]
+    return cls(model, **(quick(cls) | options))
 
 
 @pytest.fixture(params=FRAMEWORKS)
@@ -98,212 +78,133 @@ def model(request):
 @pytest.fixture
 def function():
     """A callable that must not run."""
-    model = Counted()
+    model, rows = counting_model("callable")
     yield model
-    assert not model.rows, "the model ran before the error"
+    assert not rows, "the model ran before the error"
 
 
 # --- parameters ----------------------------------------------------------------------------
 
-COUNTS = (-1, 1.5, "8", True, np.nan, [4])
-NO_NUMBER = (-0.1, np.nan, np.inf, "0.2", True)
-PARAMETERS = [  # the classes that have it, its name, wrong values, and what is said of them
-    (WAVELETS, "wavelet", ["db44"], r"'db44'.*nearest.*db4"),
-    (WAVELETS, "mode", ["symetric"], r"'symetric'.*nearest.*symmetric"),
-    (WAVELETS, "level", [-1, 1.5, "3", True], "level must be None or an integer of at least 0, go"),
-    (EVERY, "batch_size", [0, *COUNTS], "batch_size must be .*integer of at least 1, got"),
-    (EVERY, "seed", [None, *COUNTS], "seed must be an integer of at least 0, got"),
-    (EVERY, "ndim", [0, 4, 1.5, True, "2"], "ndim must be None, 1, 2 or 3, got"),
-    (EVERY, "operator", ["clasification"], "'clasification'.*expected one of.*'classification'"),
-    (EVERY, "operator", [3, lambda model, x: model(x)], "operator must be a task or a callable"),
-    (EVERY, "operator", ["object detection"], r"written in TensorFlow.*TorchWrapper"),
-    (
-        EXPLAINERS,
-        "reducer",
-        ["median", "Mean", "", 1, ["mean"]],
-        "reducer must be None or one of .*'mean'.*got",
-    ),
-    (
-        EXPLAINERS,
-        "normalize",
-        ["bands", "max", True, 1],
-        r"normalize must be None or one of \('band',\), got",
-    ),
-    (STATISTICS, "nb_samples", [0, -5, 2.5, None, True], "nb_samples must be an integer of at lea"),
-    (STATISTICS, "noise", NO_NUMBER, "noise must be a finite number of at least 0"),
-    (STATISTICS, "relative_noise", NO_NUMBER, "relative_noise must be a finite number of at least"),
-    (SOBOL, "grid_size", [0, None, *COUNTS], "grid_size must be an integer of at least 1, got"),
-    (SOBOL, "nb_design", [1, None, *COUNTS], "nb_design must be an integer of at least 2, got"),
-    (
-        SOBOL,
-        "confidence",
-        [0.0, 1.0, -0.5, 95, 1, True, "0.9", np.nan],
-        "confidence must be None or a number between 0 and 1",
-    ),
-    (
-        SOBOL,
-        "until",
-        [{}, {"intervals": 0.1}, "interval", 0.1, ["forwards"], {"forwards": 9, 3: 1}],
-        "until must be None or a dict .*'rank_correlation'.*got",
-    ),
-    *(
-        (
-            SOBOL,
-            "until",
-            [{name: value} for value in (-1, np.nan, np.inf, "9", None, True)],
-            rf"until\['{name}'\] must be a finite number",
-        )
-        for name in ("interval", "rank_correlation", "forwards")
-    ),
-    (
-        [WCAM],
-        "partition",
-        ["quadtree", "Mosaic", "", None, 3, ("mosaic",)],
-        r"partition must be one of \('mosaic', .*'scale'\), got",
-    ),
-    (
-        [FAM],
-        "perturbation",
-        ["ring", "Circle", "", None, 3, ("circle",)],
-        r"perturbation must be one of \('circle', .*'grid'\), got",
-    ),
+NO_COUNT, NO_NUMBER = (-1, 1.5, True), (-0.1, np.nan, "0.2")
+NO_BASELINE = "baseline_value must be a number or an array of numbers"
+TARGETS = ("interval", "rank_correlation", "forwards", "standard_error", "delta")
+NO_UNTIL = [
+    *({}, {"intervals": 1}, "interval", 0.1, {"forwards": 9, 3: 1}, {"rank_correlation": 1.1}),
+    *({name: value} for name in TARGETS for value in (-1, np.nan, "9", None, True)),
+]
+NO_SAMPLERS = (ScipySobolSequenceRS, ScipySobolSequence(), lambda dimension, nb_design: None)
+NO_INTERVALS = r"until=.*interval.* needs intervals.*confidence is None"
+SEQUENCES = (None, ScrambledSobolSequenceRS(), ScipySobolSequenceRS(), TFSobolSequenceRS())
+PARAMETERS = [  # its name, wrong values, and what is said of them by every class that has it
+    ("wavelet", ["db44"], r"'db44'.*nearest.*db4"),
+    ("wavelet", ["morl"], "'morl' is not a discrete wavelet"),
+    ("mode", ["symetric"], r"'symetric'.*nearest.*symmetric"),
+    ("mode", [3, None], "mode"),
+    ("level", NO_COUNT, "level must be None or an integer of at least 0, got"),
+    ("batch_size", (0, *NO_COUNT), "batch_size must be .*integer of at least 1, got"),
+    ("seed", (None, *NO_COUNT), "seed must be an integer of at least 0, got"),
+    ("ndim", [0, 4, 1.5, "2"], "ndim must be None, 1, 2 or 3, got"),
+    ("operator", ["clasification"], "'clasification'.*expected one of.*'classification'"),
+    ("operator", [3, lambda model, x: model(x)], "operator must be a task or a callable"),
+    ("operator", ["object detection"], r"written in TensorFlow.*TorchWrapper"),
+    ("reducer", ["Mean", "", ["mean"]], "reducer must be None or one of .*'mean'.*got"),
+    ("normalize", ["max", True], r"normalize must be None or one of \('band',\), got"),
+    ("nb_samples", [0, 2.5, None], "nb_samples must be an integer of at least"),
+    ("noise", NO_NUMBER, "noise must be a finite number of at least 0"),
+    ("relative_noise", NO_NUMBER, "relative_noise must be a finite number of at least"),
+    ("average", ["magnitudes"], "average must be one of"),
+    ("quadrature", ["simpson"], "quadrature must be one of"),
+    ("steps", (0, None, *NO_COUNT), "steps must be an integer of at least 1"),
+    ("baseline_value", [np.nan, [], [0.0, np.inf]], "baseline_value must be finite"),
+    ("grid_size", (0, None, *NO_COUNT), "grid_size must be an integer of at least 1, got"),
+    ("nb_design", (1, None, *NO_COUNT), "nb_design must be an integer of at least 2, got"),
+    ("confidence", [0.0, 1.0, 95, "0.9"], "confidence must be None or a number between 0 and 1"),
+    ("until", NO_UNTIL, r"until(\['\w+'\] must be (a finite|at)| must be None or a dict .*got)"),
+    ("partition", ["quadtree", None], r"partition must be one of \('mosaic', .*'scale'\), got"),
+    ("perturbation", ["ring", None], r"perturbation must be one of \('circle', .*'grid'\), got"),
 ]
 OF_ANOTHER_TYPE = [
-    (WAVELETS, "wavelet", [2], r"wavelet must be a name, .* four filters, got 2"),
-    (
-        SOBOL,
-        "sampler",
-        ["sobol", ScipySobolSequenceRS, ScipySobolSequence(), lambda d, n: None, 3],
-        "sampler must be a replicated sampler.*ScipySobolSequence",
-    ),
-    (
-        SOBOL,
-        "estimator",
-        ["jansen", JansenEstimator, lambda *scores: 0, 3],
-        "estimator must be a Sobol estimator.*JansenEstimator",
-    ),
+    ("wavelet", [2, None, ("haar", "haar")], r"wavelet must be a name, .* four filters, got"),
+    ("wavelet", [[[1.0], [1.0, 2.0], [1.0], [1.0]]], "wavelet"),
+    ("front_end", [3], "front_end must be None or a callable, got 3"),
+    ("baseline_value", ["black", None, True], NO_BASELINE),
+    ("baseline_value", [np.ma.masked_greater(X, 0.5)], "baseline_value must be numbers without ga"),
+    ("sampler", ["sobol", *NO_SAMPLERS], "sampler must be a replicated sampler.*ScipySobolSequ"),
+    ("estimator", ["jansen", JansenEstimator], "estimator must be a Sobol estimator.*JansenEsti"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("error", "cls", "name", "values", "message"),
-    [
-        pytest.param(error, cls, *rest, id=f"{cls.__name__}-{rest[0]}")
-        for error, table in ((ValueError, PARAMETERS), (TypeError, OF_ANOTHER_TYPE))
-        for classes, *rest in table
-        for cls in classes
-    ],
+    ("error", "name", "values", "message"),
+    [(ValueError, *row) for row in PARAMETERS] + [(TypeError, *row) for row in OF_ANOTHER_TYPE],
+    ids=lambda value: value if isinstance(value, str) and value.isidentifier() else "",
 )
-def test_wrong_parameters_are_named(error, cls, name, values, message):
+def test_wrong_parameters_are_named_with_their_values(error, name, values, message):
     model, rows = counting_model("torch")
-    for value in values:
-        with pytest.raises(error, match=message):
-            cls(model, **{name: value})
+    classes = [cls for cls in EVERY if name in {field.name for field in fields(cls)}]
+    assert classes
+    for cls in classes:
+        for value in values:
+            with pytest.raises(error, match=message) as refused:
+                cls(model, **{name: value})
+            assert not message.endswith("got") or repr(value) in str(refused.value)
     assert not rows
 
 
-def test_every_message_shows_the_value_that_was_given(model):
-    for arguments in ({"batch_size": -7}, {"reducer": "-7"}, {"seed": -7}, {"level": -7}):
-        with pytest.raises(ValueError, match="-7"):
-            WaveletSaliency(model, **arguments)
+IG = WaveletIntegratedGradients
+TOGETHER = [  # the class, parameters that do not go together, and what is said of them
+    (WaveletVarGrad, {"nb_samples": 1}, "nb_samples must be .* at least 2, got 1"),
+    (WaveletVarGrad, {"until": {"delta": 0.1}}, "until must be .*standard_error"),
+    (IG, {"until": {"interval": 1}}, "until must be .*delta"),
+    (IG, {"quadrature": "trapezoid", "steps": 1}, "steps must be .* at least 2, got 1"),
+    *((cls, {"until": {"interval": 1}, "confidence": None}, NO_INTERVALS) for cls in SOBOL),
+    *(
+        (cls, {"nb_design": count, "sampler": sampler}, f"nb_design={count} must be a power of two")
+        for cls in SOBOL
+        for sampler in SEQUENCES
+        for count in (3, 100)
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("wavelet", "morl"),  # a continuous one
-        ("wavelet", None),
-        ("wavelet", ("haar", "haar")),
-        ("wavelet", [[1.0], [1.0, 2.0], [1.0], [1.0]]),
-        ("mode", None),
-        ("mode", 3),
-    ],
-)
-def test_what_is_no_wavelet_and_no_mode_is_refused(name, value, model):
-    message = "'morl' is not a discrete wavelet" if value == "morl" else name
-    with pytest.raises((TypeError, ValueError), match=message):
-        WaveletSaliency(model, **{name: value})
+def test_parameters_that_do_not_go_together_are_refused(model):
+    for cls, options, message in TOGETHER:
+        with pytest.raises(ValueError, match=message):
+            cls(model, **options)
 
 
-def test_numpys_integers_are_integers(keras_model, images, targets):
-    explainer = WaveletSmoothGrad(
-        keras_model, batch_size=np.int64(3), nb_samples=np.int32(2), level=np.int16(2)
-    )
-    assert explainer(images, targets).shape == (4, 32, 32, 1)
+@each_sobol
+def test_the_least_counts_are_possible_as_numpys_integers_too(cls, function):
+    lowest = {"grid_size": 1, "nb_design": 2, "batch_size": 1, "seed": 0}
+    for name, value in lowest.items():
+        for given in (value, np.int64(value)):
+            assert getattr(cls(function, **{name: given}), name) == value
+    assert cls(function, batch_size=None, until={"forwards": 100}, confidence=None)
 
 
-@each(SOBOL)
-def test_the_least_count_is_possible(cls, function):
-    for name, lowest in {"grid_size": 1, "nb_design": 2, "batch_size": 1, "seed": 0}.items():
-        cls(function, **{name: lowest})
-        cls(function, **{name: np.int64(lowest)})
-    cls(function, batch_size=None)
-
-
-@each(SOBOL)
-def test_a_target_of_intervals_needs_intervals(cls, function):
-    with pytest.raises(ValueError, match=r"until=.*interval.* needs intervals.*confidence is None"):
-        cls(function, until={"interval": 0.1}, confidence=None)
-    cls(function, until={"forwards": 100}, confidence=None)
-
-
-@each(SOBOL)
-@pytest.mark.parametrize(
-    "sampler",
-    [None, ScrambledSobolSequenceRS(), ScipySobolSequenceRS(), TFSobolSequenceRS()],
-    ids=lambda sampler: type(sampler).__name__,
-)
-def test_a_sobol_sequence_needs_a_power_of_two(cls, sampler, function):
-    for count in (3, 6, 100):
-        with pytest.raises(
-            ValueError, match=rf"nb_design={count} must be a power of two for .*Sobol"
-        ):
-            cls(function, nb_design=count, sampler=sampler)
+def test_numpys_integers_and_the_highest_level_are_explained():
+    counts = {"batch_size": np.int64(3), "nb_samples": np.int32(2), "level": np.int16(4)}
+    for framework in FRAMEWORKS:
+        explain = WaveletSmoothGrad(counting_model(framework)[0], **counts)
+        assert explain(X, Y).shape == (2, 16, 16, 1)
 
 
 @pytest.mark.parametrize("sampler", [MonteCarloRS(), SeededLatinHypercubeRS(), HaltonSequenceRS()])
-def test_other_samplers_take_any_number_of_designs(sampler, x, y):
-    explainer = WCAM(Counted(), 4, 3, sampler, level=2, confidence=None)
-    assert explainer.explain_wavelet(x, y).sobol.nb_design.tolist() == [3, 3]
-
-
-def test_a_variance_needs_two_samples(model):
-    with pytest.raises(ValueError, match="nb_samples must be an integer of at least 2, got 1"):
-        WaveletVarGrad(model, nb_samples=1)
-    assert WaveletVarGrad(model, nb_samples=2).nb_samples == 2
-
-
-@each(STATISTICS)
-@pytest.mark.parametrize("name", ["noise", "relative_noise"])
-@pytest.mark.parametrize("value", [1e38, 1e300])
-def test_noise_that_leaves_single_precision_is_refused(cls, name, value, x, y):
-    model, rows = counting_model("torch")
-    with pytest.raises(ValueError, match=rf"^{name}=1e\+\d+ is too large: .* range of float32"):
-        cls(model, **{name: value})(x, y)
-    assert not rows
-
-
-@pytest.mark.parametrize(("quadrature", "fewest"), [("gauss-legendre", 1), ("trapezoid", 2)])
-def test_a_path_needs_as_many_steps_as_its_quadrature(quadrature, fewest, model):
-    for steps in (fewest - 1, -1, 10.0, None):
-        with pytest.raises(ValueError, match=f"steps must be an integer of at least {fewest}"):
-            WaveletIntegratedGradients(model, steps=steps, quadrature=quadrature)
+def test_other_samplers_take_any_number_of_designs(sampler):
+    explain = WCAM(counting_model("callable")[0], 4, 3, sampler, level=2, confidence=None)
+    assert explain.explain_wavelet(X, Y).sobol.nb_design.tolist() == [3, 3]
 
 
 @each_explainer
 def test_an_unknown_output_layer_is_refused_and_the_layers_named(cls):
     model, rows = counting_model("tensorflow")
-    for layer in ("no_such_layer", 99, -99, 1.5):
+    for layer in ("no_such_layer", 99, -99, 1.5, True):
         with pytest.raises(ValueError, match=rf"output_layer={layer!r} is not among.*dense"):
             cls(model, output_layer=layer)
     assert not rows
-
-
-@pytest.mark.parametrize("layer", ["0", -1])
-def test_output_layer_needs_a_keras_model(layer):
-    model, _ = counting_model("torch")
-    with pytest.raises(TypeError, match=r"output_layer.*needs a Keras model.*PyTorch"):
-        WaveletSaliency(model, output_layer=layer)
+    for layer in ("0", -1):
+        with pytest.raises(TypeError, match=r"output_layer.*needs a Keras model.*PyTorch"):
+            cls(counting_model("torch")[0], output_layer=layer)
 
 
 def test_what_xplique_does_not_have_is_keyword_only(model):
@@ -327,200 +228,167 @@ def dataset(*arrays: np.ndarray) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(arrays[0] if len(arrays) == 1 else arrays)
 
 
-MASKED = np.ma.masked_greater(np.random.default_rng(0).random(SHAPE), 0.5)
-EMPTY, TOO_MANY = r"inputs must not be empty, got shape \(\d", "targets must be one for each of the"
-NUMBERS, GAPS = "must be an array of real numbers", r"must be numbers without gaps.*masked"
-AXES = r"inputs must be signals .* images .* volumes"
-CALLS = {  # what is made of inputs and targets, and what is said of it
-    "nan": (lambda x, y: (with_bad(x, np.nan), y), "inputs must be finite"),
-    "inf": (lambda x, y: (with_bad(x, np.inf), y), "inputs must be finite"),
-    "-inf": (lambda x, y: (with_bad(x, -np.inf), y), "inputs must be finite"),
-    "targets nan": (lambda x, y: (x, with_bad(y, np.nan)), "targets must be finite"),
-    "targets inf": (lambda x, y: (x, with_bad(y, np.inf)), "targets must be finite"),
-    "no inputs": (lambda x, y: (x[:0], y[:0]), EMPTY),
-    "no rows": (lambda x, y: (x[:, :0], y), EMPTY),
-    "no channels": (lambda x, y: (x[..., :0], y), EMPTY),
-    "empty lists": (lambda x, y: ([], []), "inputs must not be empty"),
-    "empty dataset": (lambda x, y: (dataset(x, y).take(0), None), "inputs must not be empty"),
-    "one axis": (lambda x, y: (np.ones(2), y), AXES),
-    "six axes": (lambda x, y: (np.ones((2, 2, 8, 8, 8, 3)), y), AXES),
-    "no targets": (lambda x, y: (x, None), "targets must be given"),
-    "three targets": (lambda x, y: (x, np.ones((3, 3))), TOO_MANY),
-    "one target": (lambda x, y: (x, y[:1]), TOO_MANY),
-    "0 targets": (lambda x, y: (x, y[:0]), TOO_MANY),
-    "no axis": (lambda x, y: (x, np.ones(())), TOO_MANY),
-    "nothing": (lambda x, y: (x, y * [[1], [0]]), r"weigh at least one output; those at \[1\]"),
-    "dataset besides": (lambda x, y: (dataset(x, y), y), "targets must be None"),
-    "dataset of x": (lambda x, y: (dataset(x), None), r"batches \(inputs, targets\)"),
-}
-CALLS_OF_ANOTHER_TYPE = {
-    "strings": (lambda x, y: (np.full(SHAPE, "pixel"), y), f"inputs {NUMBERS}"),
-    "objects": (lambda x, y: (np.full(SHAPE, None), y), f"inputs {NUMBERS}"),
-    "list": (lambda x, y: ([["a"]], y), f"inputs {NUMBERS}"),
-    "path": (lambda x, y: ("image.png", y), f"inputs {NUMBERS}"),
-    "ragged": (lambda x, y: ([[1.0, 2.0], [3.0]], y), f"inputs {NUMBERS}"),
-    "complex": (lambda x, y: (np.ones(SHAPE, complex), y), f"inputs {NUMBERS}"),
-    "dates": (lambda x, y: (np.zeros(SHAPE, "datetime64[s]"), y), f"inputs {NUMBERS}"),
-    "object": (lambda x, y: (object(), y), f"inputs {NUMBERS}"),
-    "tensor": (lambda x, y: (tf.constant(["a", "b"]), y), f"inputs {NUMBERS}"),
-    "targets of strings": (lambda x, y: (x, [["a", "b", "c"]] * 2), f"targets {NUMBERS}"),
-    "targets of objects": (lambda x, y: (x, [[object()] * 3] * 2), f"targets {NUMBERS}"),
-    "masked": (lambda x, y: (MASKED, y), f"inputs {GAPS}"),
-    "list of masked": (lambda x, y: (list(MASKED), y), f"inputs {GAPS}"),
-    "batch of masked": (lambda x, y: (iter([(MASKED, y)]), None), f"inputs {GAPS}"),
-    "masked targets": (lambda x, y: (x, np.ma.masked_equal(y, 0)), f"targets {GAPS}"),
-    "masked labels": (lambda x, y: (x, np.ma.masked_equal([2, 1], 1)), f"targets {GAPS}"),
-    "batch of masked targets": (
-        lambda x, y: (iter([(x, np.ma.masked_equal(y, 0))]), None),
-        f"targets {GAPS}",
+MASKED, MASKED_Y = np.ma.masked_greater(X, 0.5), np.ma.masked_equal(Y, 0)
+FINITE, NUMBERS = "must be finite", "must be an array of real numbers"
+EMPTY, GAPS = "inputs must not be empty", r"must be .*gaps.*masked"
+WRONG = [  # the error, what is said, and the inputs and targets that it is said of
+    (ValueError, f"inputs {FINITE}", [(with_bad(X, bad), Y) for bad in (np.nan, -np.inf)]),
+    (ValueError, f"targets {FINITE}", [(X, with_bad(Y, bad)) for bad in (np.nan, np.inf)]),
+    (ValueError, rf"{EMPTY}, got shape \(\d", [(X[:0], Y[:0]), (X[:, :0], Y), (X[..., :0], Y)]),
+    (ValueError, EMPTY, [([], []), (dataset(X, Y).take(0), None)]),
+    (
+        ValueError,
+        r"inputs must be signals .* images .* volumes",
+        [(np.ones(2), Y), (np.ones((2, 2, 8, 8, 8, 3)), Y)],
     ),
-}
+    (ValueError, "targets must be given", [(X, None)]),
+    (
+        ValueError,
+        "targets must be one for each of the",
+        [(X, y) for y in (np.ones((3, 3)), Y[:1], Y[:0], np.ones(()))],
+    ),
+    (ValueError, r"weigh at least one output; those at \[1\]", [(X, Y * [[1], [0]])]),
+    (ValueError, "targets must be None", [(dataset(X, Y), Y)]),
+    (ValueError, r"batches \(inputs, targets\)", [(dataset(X), None)]),
+    (
+        TypeError,
+        f"inputs {NUMBERS}",
+        [
+            *((np.full(SHAPE, value), Y) for value in ("pixel", None, 1j)),
+            (np.zeros(SHAPE, "datetime64[s]"), Y),
+            *((x, Y) for x in ([["a"]], "image.png", [[1.0, 2.0], [3.0]], object())),
+            (tf.constant(["a", "b"]), Y),
+        ],
+    ),
+    (TypeError, f"targets {NUMBERS}", [(X, [[bad] * 3] * 2) for bad in ("a", object())]),
+    (TypeError, f"inputs {GAPS}", [(MASKED, Y), (list(MASKED), Y), ([(MASKED, Y)], None)]),
+    (
+        TypeError,
+        f"targets {GAPS}",
+        [(X, MASKED_Y), (X, np.ma.masked_equal([2, 1], 1)), ([(X, MASKED_Y)], None)],
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("error", "change", "message"),
-    [
-        pytest.param(error, *values, id=name)
-        for error, table in ((ValueError, CALLS), (TypeError, CALLS_OF_ANOTHER_TYPE))
-        for name, values in table.items()
-    ],
-)
+@pytest.mark.parametrize(("error", "message", "given"), WRONG, ids=lambda value: str(value)[:40])
 @pytest.mark.parametrize("kind", KINDS)
-def test_wrong_inputs_and_targets_are_named_before_the_model_runs(
-    error, change, message, kind, x, y
-):
-    """By every class in PyTorch; one of each kind tells of the other models."""
-    model, rows = make(kind)
-    classes = {"callable": SOBOL, "tensorflow": (WaveletSaliency, WCAM), "torch": EVERY}[kind]
-    for cls in classes:
-        with pytest.raises(error, match=message):
-            explainer(cls, model)(*change(x, y))
+def test_wrong_inputs_and_targets_are_named_before_the_model_runs(error, message, given, kind):
+    model, rows = counting_model(kind)
+    for cls in [FAM] if kind == "callable" else ONE_OF_EACH:
+        for x, y in given:
+            with pytest.raises(error, match=message):
+                explainer(cls, model)(iter(x) if y is None and isinstance(x, list) else x, y)
     assert not rows
 
 
-def test_masked_baselines_are_refused(model):
-    with pytest.raises(TypeError, match="baseline_value must be numbers without gaps"):
-        WaveletIntegratedGradients(model, baseline_value=[MASKED[0]])
+@each(EVERY)
+def test_every_class_checks_its_inputs_and_targets(cls):
+    model, rows = counting_model("torch")
+    for inputs, targets, error in (
+        (with_bad(X, np.inf), Y, ValueError),
+        (X, Y[:1], ValueError),
+        (X, MASKED_Y, TypeError),
+    ):
+        with pytest.raises(error, match="must be"):
+            explainer(cls, model)(inputs, targets)
+    assert not rows
 
 
 @each_framework
-@pytest.mark.parametrize("labels", [[2, 1], np.array([[2], [1]]), torch.tensor([2, 1])], ids=repr)
-def test_labels_are_taken_for_one_hot_targets(framework, labels, x, y):
-    model, _ = counting_model(framework)
-    np.testing.assert_allclose(
-        WaveletSaliency(model)(x, labels), WaveletSaliency(model)(x, y), rtol=1e-6
-    )
-
-
-@each_explainer
-@each_framework
-def test_labels_that_are_no_classes_are_refused(cls, framework, x):
+def test_labels_are_taken_for_one_hot_targets_where_there_are_such_classes(framework):
     model, rows = counting_model(framework)
     with pytest.raises(ValueError, match=r"labels from 0 to 2, .*; got labels from 1 to 3"):
-        cls(model)(x, [3, 1])
+        WaveletSaliency(model)(X, [3, 1])
     assert sum(rows) <= 1
+    explain = WaveletSaliency(model)
+    for labels in ([2, 1], np.array([[2], [1]]), torch.tensor([2, 1])):
+        np.testing.assert_allclose(explain(X, labels), explain(X, Y), rtol=1e-6)
 
 
-@each([WaveletSaliency, *SOBOL])
-def test_targets_of_a_keras_model_are_checked_beforehand(cls, x):
+@each(ONE_OF_EACH)
+def test_targets_of_a_keras_model_are_checked_beforehand(cls):
     model, rows = counting_model("tensorflow")
     for shape in ((2, 1), (2, 2), (2, 4), (2, 3, 1), (2, 1, 3)):
         with pytest.raises(ValueError, match=r"targets must be .*\('N', 3\).*got shape"):
-            explainer(cls, model)(x, np.ones(shape))
-    for targets in (2, np.array(1.0), np.ones((2, 3, 1, 1))):
+            explainer(cls, model)(X, np.ones(shape))
+    for targets in (2, np.ones((2, 3, 1, 1))):
         with pytest.raises(ValueError, match="targets must be one"):
-            explainer(cls, model)(x, targets)
+            explainer(cls, model)(X, targets)
     assert not rows
 
 
-@pytest.mark.parametrize("kind", ["callable", "torch"])
+@pytest.mark.parametrize("kind", ["callable", "torch", "tf.Module"])
 @pytest.mark.parametrize("shape", [(2, 1), (2, 2), (2, 4), (2, 3, 1)])
-def test_targets_never_broadcast_to_the_outputs(kind, shape, x):
+def test_targets_never_broadcast_to_the_outputs(kind, shape):
     """The classes of other models show when one input runs; a wrong count is refused then."""
-    for cls in SOBOL if kind == "callable" else EVERY:
-        model, rows = make(kind)
+    for cls in SOBOL if kind == "callable" else ONE_OF_EACH:
+        model, rows = counting_model(kind)
         with pytest.raises(ValueError, match="targets"):
-            explainer(cls, model, batch_size=3)(x, np.ones(shape))
+            explainer(cls, model, batch_size=3)(X, np.ones(shape))
         assert rows == [1]
 
 
-def test_targets_never_broadcast_to_the_outputs_of_a_tf_module(x):
-    class Module(tf.Module):
-        def __call__(self, inputs):
-            return tf.reduce_sum(inputs, (1, 2))
-
-    with pytest.raises(ValueError, match="targets"):
-        WaveletSaliency(Module())(x, np.ones((2, 1)))
-
-
-@each([WaveletSaliency, *SOBOL])
+@each(ONE_OF_EACH)
 @each_framework
-def test_zones_of_a_segmentation_must_be_some_and_have_the_shape_of_the_outputs(cls, framework, x):
-    if framework == "tensorflow":
-        layers = [keras.layers.Input(SHAPE[1:]), keras.layers.Conv2D(4, 3, padding="same")]
-        model = keras.Sequential(layers)
-    else:
-        model = nn.Conv2d(3, 4, 3, padding=1).eval()
+def test_zones_of_a_segmentation_must_be_some_and_have_the_shape_of_the_outputs(cls, framework):
+    model = segmenters(SHAPE[1:])[framework]
     explain = explainer(cls, model, operator="semantic segmentation")
-    for shape in ((2, 16, 16, 1), (2, 16, 16, 2), (2, 8, 16, 4), (2, 4)):
+    for shape in ((2, 16, 16, 1), (2, 16, 16, 3), (2, 8, 16, 2), (2, 2)):
         with pytest.raises(ValueError, match="targets"):
-            explain(x, np.ones(shape))
-    zones = np.zeros((2, 16, 16, 4))
+            explain(X, np.ones(shape))
+    zones = np.zeros((2, 16, 16, 2))
     zones[0, 3:5, 3:5, 1] = 1
     with pytest.raises(ValueError, match=r"targets must have a zone.*\[1\]"):
-        explain(x, zones)
+        explain(X, zones)
 
 
-def test_inputs_too_large_for_single_precision_are_not_finite(x, y):
+def test_pytorch_tensors_are_checked_as_arrays_are():
+    model, rows = counting_model("torch")
+    x = channels_first(X)
+    for given, error, message in (
+        (x.double() * 1e300, ValueError, "inputs must be finite"),
+        (x * np.nan, ValueError, "inputs must be finite"),
+        (x + np.inf, ValueError, "inputs must be finite"),
+        (x[:0], ValueError, "inputs must not be empty"),
+        (x.to(torch.complex64), TypeError, "real"),
+    ):
+        with pytest.raises(error, match=message):
+            WaveletSaliency(model)(given, torch.tensor(Y)[: len(given)])
+    assert not rows
+
+
+def test_a_keras_model_refuses_pytorch_tensors_and_what_single_precision_does_not_hold():
     model, rows = counting_model("tensorflow")
     with pytest.raises(ValueError, match="inputs must be finite"), np.errstate(over="ignore"):
-        WaveletSaliency(model)(x.astype(float) * 1e300, y)
-    assert not rows
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        (lambda x: x.double() * 1e300, ValueError, "inputs must be finite"),
-        (lambda x: x * np.nan, ValueError, "inputs must be finite"),
-        (lambda x: x + np.inf, ValueError, "inputs must be finite"),
-        (lambda x: x[:0], ValueError, "inputs must not be empty"),
-        (lambda x: x.to(torch.complex64), TypeError, "real"),
-    ],
-    ids=["too large", "nan", "inf", "empty", "complex"],
-)
-def test_pytorch_tensors_are_checked_as_arrays_are(change, error, message, x, y):
-    model, rows = counting_model("torch")
-    given = change(torch.tensor(x).permute(0, 3, 1, 2))
-    with pytest.raises(error, match=message):
-        WaveletSaliency(model)(given, torch.tensor(y)[: len(given)])
-    assert not rows
-
-
-@each([WaveletSaliency, *SOBOL])
-def test_pytorch_tensors_into_a_keras_model_are_refused(cls, x, y):
-    model, rows = counting_model("tensorflow")
-    with pytest.raises(TypeError, match="PyTorch tensors, but the model runs in TensorFlow"):
-        explainer(cls, model)(torch.tensor(x).permute(0, 3, 1, 2), torch.tensor(y))
+        WaveletSaliency(model)(X.astype(float) * 1e300, Y)
+    for cls in ONE_OF_EACH:
+        with pytest.raises(TypeError, match="PyTorch tensors, but the model runs in TensorFlow"):
+            explainer(cls, model)(channels_first(X), torch.tensor(Y))
     assert not rows
 
 
 @each_framework
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "bool", "float16", "float64"])
-def test_images_of_integers_or_other_floats_are_read_as_single_precision(dtype, framework, x, y):
-    model, _ = counting_model(framework)
-    images = (x * 255).astype(dtype)
-    explainer = WaveletSaliency(model)
-    expected = explainer(images.astype(np.float32), y)
-    assert relative_error(explainer(images, y), expected) <= 1e-6
-    assert explainer(images, y).dtype == tf.float32
+def test_images_of_integers_or_other_floats_are_read_as_single_precision(dtype, framework):
+    explain = WaveletSaliency(counting_model(framework)[0])
+    images = (X * 255).astype(dtype)
+    answer = explain(images, Y)
+    assert relative_error(answer, explain(images.astype(np.float32), Y)) <= 1e-6
+    assert answer.dtype == tf.float32
 
 
-OF_AXES = {(2, 32): 2, (2, 32, 3): 3, (2, 8, 8, 8, 3): 5}
+class Inside(nn.Module):
+    """What takes images, as only its forward can tell."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside = nn.Conv2d(3, 3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inside(x).mean((-2, -1))
 
 
-@pytest.mark.parametrize("shape", OF_AXES, ids=str)
-def test_inputs_of_other_axes_are_refused_before_a_model_that_tells_its_own_runs(shape, y):
+def test_inputs_of_other_axes_are_refused_before_a_model_that_tells_its_own_runs():
     keras_model, rows = counting_model("tensorflow")
 
     class Signed(tf.Module):
@@ -531,94 +399,76 @@ def test_inputs_of_other_axes_are_refused_before_a_model_that_tells_its_own_runs
     modules = nn.Sequential(nn.Sequential(nn.Conv2d(3, 3, 3)), nn.Flatten()).eval()
     exported = torch.export.export(modules, (torch.ones(2, 3, 16, 16),)).module()
     modules[0].register_forward_pre_hook(lambda *_: rows.append(1))
-    for model in (keras_model, Signed(), modules, exported):
-        with pytest.raises(ValueError, match=r"inputs of shape .* do not fit the model, which tak"):
-            WaveletSaliency(model)(np.ones(shape, np.float32), y)
+    inside = Inside().eval()
+    for models, told in (
+        ((keras_model, Signed(), modules, exported), ", which takes"),
+        ((inside, torch.jit.script(inside)), ": "),
+    ):
+        for model in models:
+            for shape in ((2, 32), (2, 32, 3), (2, 8, 8, 8, 3)):
+                message = rf"inputs of shape \(.*\) do not fit the model{told}"
+                with pytest.raises(ValueError, match=message):
+                    WaveletSaliency(model)(np.ones(shape, np.float32), Y)
     assert not rows
 
 
-class Inside(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inside = nn.Conv2d(3, 3, 3)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.inside(x).mean((-2, -1))
-
-
-@pytest.mark.parametrize("scripted", [False, True])
-@pytest.mark.parametrize("shape", OF_AXES, ids=str)
-def test_inputs_of_other_axes_are_told_where_only_the_forward_can(shape, scripted, y):
-    model = torch.jit.script(Inside().eval()) if scripted else Inside().eval()
-    with pytest.raises(ValueError, match=r"inputs of shape \(.*\) do not fit the model: "):
-        WaveletSaliency(model)(np.ones(shape, np.float32), y)
-
-
-def test_one_input_without_its_axis_is_told_so(model, y):
-    one = np.ones((16, 16, 3), np.float32)
+def test_one_input_without_its_axis_is_told_so(model):
     message = r"If \(16, 16, 3\) is .* one input.*inputs\[np.newaxis"
     for use in (WaveletSaliency(model), lambda x, y: WaveletDeletion(model, x, y)):
         with pytest.raises(ValueError, match=message):
-            use(one, y[:1])
+            use(X[0], Y[:1])
 
 
 # --- cells and levels ----------------------------------------------------------------------
 
-
-@each(WAVELETS)
-def test_a_level_too_high_names_the_highest_possible(cls, model, x, y):
-    for wavelet, level, highest in (("haar", 5, 4), ("db4", 2, 1)):
-        explain = explainer(cls, model, wavelet=wavelet, level=level)
-        with pytest.raises(ValueError, match=rf"level={level}.*level possible is {highest}"):
-            explain(x, y)
-
-
-def test_the_smaller_side_limits_the_level(model, y):
-    def operator(model: Any, x: Any, y: Any) -> Any:
-        """Looks at no shape, so that only the level can be wrong."""
-        return model(x).sum(-1) if isinstance(model, nn.Module) else tf.reduce_sum(model(x), -1)
-
-    with pytest.raises(ValueError, match=r"\(16, 4\).*highest level possible is 2"):
-        WaveletSaliency(model, operator=operator, level=3)(np.ones((2, 16, 4, 3)), y)
-
-
-@each_framework
-def test_the_highest_level_possible_is_possible(framework, x, y):
-    model, _ = counting_model(framework)
-    assert WaveletSaliency(model, level=4)(x, y).shape == (2, 16, 16, 1)
+FINEST, NOTHING = "grid_size=.* is too large", r"level=0 leaves nothing.*include_approximation=True"
+MISFITS = [  # the class, its parameters and what it says of images of 16x16 pixels
+    *(
+        (cls, {"wavelet": wavelet, "level": level}, rf"level={level}.*level possible is {highest}")
+        for cls in (*EXPLAINERS, WCAM)
+        for wavelet, level, highest in (("haar", 5, 4), ("db4", 2, 1))
+    ),
+    *(
+        (cls, {name: value}, rf"^{name}=1e\+\d+ is too large: .* range of float32")
+        for cls in STATISTICS
+        for name in ("noise", "relative_noise")
+        for value in (1e38, 1e300)
+    ),
+    (WCAM, {"grid_size": 17}, r"grid_size=17.*16×16.*largest possible is 16"),
+    (WCAM, {"partition": "subband"}, r"grid_size=28 does not part .*between \d+ and \d+"),
+    (FAM, {"grid_size": 9}, rf"{FINEST}.*perturbation='circle' is 8"),
+    (FAM, {"grid_size": 17, "perturbation": "grid"}, rf"{FINEST}.*perturbation='grid' is 16"),
+    *((WCAM, {"grid_size": 4, "level": 0, "partition": of}, NOTHING) for of in PARTITIONS),
+    *((cls, {"grid_size": 4, "sampler": NoDesign()}, "sampler NoDesign") for cls in SOBOL),
+]
 
 
-def test_a_grid_too_fine_names_the_finest_possible(function, x, y):
-    with pytest.raises(ValueError, match=r"grid_size=17.*16×16.*largest possible is 16"):
-        explainer(WCAM, function, grid_size=17)(x, y)
-    with pytest.raises(ValueError, match=r"grid_size=28 does not part .*between \d+ and \d+"):
-        explainer(WCAM, function, grid_size=28, partition="subband")(x, y)
-    with pytest.raises(ValueError, match=r"grid_size=9 is too large.*perturbation='circle' is 8"):
-        explainer(FAM, function, grid_size=9)(x, y)
-    with pytest.raises(ValueError, match=r"grid_size=17 is too large.*perturbation='grid' is 16"):
-        explainer(FAM, function, grid_size=17, perturbation="grid")(x, y)
+def test_what_does_not_fit_the_inputs_is_refused():
+    model, rows = counting_model("torch")
+    for cls, options, message in MISFITS:
+        with pytest.raises(ValueError, match=message):
+            cls(model, **options)(X, Y)
+    assert not rows
 
 
-@pytest.mark.parametrize("partition", ["mosaic", "subband", "band", "scale"])
-def test_nothing_to_perturb_is_refused(partition, function, x, y):
-    with pytest.raises(ValueError, match=r"level=0 leaves nothing.*include_approximation=True"):
-        explainer(WCAM, function, level=0, partition=partition)(x, y)
+def test_the_smallest_side_limits_the_level(function):
+    for shape, wavelet, level, highest in (
+        ((5,), "db4", 1, 0),  # a signal shorter than the filter
+        ((12, 2), "haar", 4, 3),
+        ((16, 4, 1), "haar", 3, 2),
+        ((3, 16, 16, 1), "db2", 1, 0),  # a clip of three frames
+        ((16, 4, 16, 1), "haar", 3, 2),
+    ):
+        sizes = re.escape(str(shape if len(shape) == 1 else shape[:-1]))
+        message = rf"level={level}.*{sizes}.*level possible is {highest}"
+        with pytest.raises(ValueError, match=message):
+            WCAM(function, 2, wavelet=wavelet, level=level)(np.ones((2, *shape)), Y)
 
 
-class Short(ReplicatedSampler):
-    """No design at all."""
-
-    def __call__(self, dimension: int, nb_design: int) -> Any:
-        return np.zeros((nb_design, dimension))
-
-
-@each(SOBOL)
-def test_designs_that_are_none_and_those_that_cannot_grow_are_refused(cls, function, x, y):
-    with pytest.raises(ValueError, match="sampler Short"):
-        explainer(cls, function, sampler=Short())(x, y)
-    sampler = SeededLatinHypercubeRS()
-    with pytest.raises(ValueError, match=r"SeededLatinHypercubeRS.*`until` needs a sequence"):
-        explainer(cls, function, sampler=sampler, until={"forwards": 10**6})(x, y)
+def test_inputs_of_another_number_of_axes_than_told_are_refused(function):
+    for cls in SOBOL:
+        with pytest.raises(ValueError, match="ndim=3 must have 4 axes, or 5 with channels"):
+            cls(function, ndim=3)(np.ones((2, 8, 8)), Y)
 
 
 # --- the model -----------------------------------------------------------------------------
@@ -633,150 +483,109 @@ class LikeScikitLearn:
     __call__ = predict = predict_proba
 
 
-@each_explainer
-def test_a_model_without_gradients_is_refused(cls):
-    for model in (lambda inputs: inputs, LikeScikitLearn(), None, "model"):
-        with pytest.raises(TypeError, match=r"needs gradients.*does not give.*expected a Keras mo"):
-            cls(model)
-
-
-@each(SOBOL)
-def test_a_model_that_cannot_be_called_is_refused(cls):
-    for model in (None, "model", 3, object()):
-        with pytest.raises(
-            TypeError, match=r"model must be a Keras model.*predict_proba.*callable"
-        ):
+@each(EVERY)
+def test_a_model_that_cannot_be_called_or_gives_no_gradients_is_refused(cls):
+    message = r"model must be a Keras model.*predict_proba.*callable"
+    wrong = [None, "model", 3, object()]
+    if cls in EXPLAINERS:
+        message = r"needs gradients.*does not give.*expected a Keras model"
+        wrong += [lambda inputs: inputs, LikeScikitLearn()]
+    for model in wrong:
+        with pytest.raises(TypeError, match=message):
             cls(model)
 
 
 @each(EVERY)
 def test_a_module_in_training_is_refused_and_stays_so(cls):
     model, rows = counting_model("torch")
+    made = explainer(cls, model)
     with pytest.raises(ValueError, match=r"evaluation mode.*model\.eval\(\)"):
         cls(model.train())
+    with pytest.raises(ValueError, match="evaluation mode"):
+        made(X, Y)
     assert model.training
     assert not rows
+    part = nn.Sequential(model, nn.Dropout())
+    model.eval()
+    part.training = False
+    with pytest.raises(ValueError, match="but 1 is in training mode"):
+        cls(part)
 
 
-def test_a_model_of_several_outputs_needs_a_choice(x, y):
+def test_a_keras_model_of_several_outputs_needs_a_choice():
     inputs = keras.layers.Input(SHAPE[1:])
     flat = keras.layers.Flatten()(inputs)
-    outputs = [keras.layers.Dense(3, name=name)(flat) for name in ("left", "right")]
-    model = keras.Model(inputs, outputs)
+    model = keras.Model(inputs, [keras.layers.Dense(3, name=side)(flat) for side in ("l", "right")])
     with pytest.raises(ValueError, match="several outputs"):
-        WaveletSaliency(model)(x, y)
-    assert WaveletSaliency(model, output_layer="right")(x, y).shape == (2, 16, 16, 1)
-
-
-class Stopped(nn.Module):
-    """Scores cut off from the input."""
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return inputs.detach().mean((1, 2))
-
-
-class Constant(nn.Module):
-    """Scores with a gradient, but not with respect to the input."""
-
-    def __init__(self):
-        super().__init__()
-        self.scores = nn.Parameter(torch.ones(3))
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.scores.expand(len(inputs), 3)
+        WaveletSaliency(model)(X, Y)
+    assert WaveletSaliency(model, output_layer="right")(X, Y).shape == (2, 16, 16, 1)
 
 
 @each_explainer
-def test_a_model_that_stops_the_gradient_is_refused(cls, x, y):
+def test_a_model_that_stops_the_gradient_is_refused(cls):
     inputs = keras.Input(SHAPE[1:])
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     stopped = keras.layers.Lambda(tf.stop_gradient, output_shape=(3,))(pooled)
-    for model, message in (
-        (keras.Model(inputs, stopped), "no gradient"),
-        (Stopped().eval(), "no gradient|do not depend on its inputs"),
-        (Constant().eval(), "no gradient|do not depend on its inputs"),
+    for model in (
+        keras.Model(inputs, stopped),
+        outputs("torch", lambda means: means.detach()),
+        TorchModule(lambda x: torch.ones(3, requires_grad=True).expand(len(x), 3)).eval(),
     ):
-        with pytest.raises(ValueError, match=message):
-            cls(model, **quick(cls))(x, y)
+        with pytest.raises(ValueError, match=r"no gradient|do not depend on its inputs"):
+            cls(model, **quick(cls))(X, Y)
 
 
 # --- what only a forward can tell ----------------------------------------------------------
 
 
-@each_explainer
+def outputs(kind: str, function: Any) -> Any:
+    """A model of images (N, 16, 16, 3) with the outputs ``function(its means (N, 3))``."""
+
+    if kind == "tensorflow":
+        return Module(lambda x: function(tf.reduce_mean(x, (1, 2))))
+    of_torch = TorchModule(lambda x: function(x.mean((1, 2)))).eval()
+    return of_torch if kind == "torch" else lambda x: function(x.mean((1, 2)))
+
+
+@each(ONE_OF_EACH)
 @each_framework
-def test_an_operator_of_no_scores_is_refused_after_one_input(cls, framework, x, y):
+def test_an_operator_of_no_scores_is_refused_after_one_input(cls, framework):
     concat = torch.cat if framework == "torch" else lambda parts: tf.concat(parts, 0)
-    for wrong in ([1.0, 2.0], None, 1.0, "NK", "N+1"):
+    for wrong in (
+        lambda outputs: [1.0, 2.0],
+        lambda outputs: None,
+        lambda outputs: 1.0,
+        lambda outputs: outputs,
+        lambda outputs: concat([outputs[:, 0]] * 2),
+    ):
         model, rows = counting_model(framework)
-
-        def operator(model, x, y, wrong=wrong):
-            outputs = model(x)
-            return {"NK": outputs, "N+1": concat([outputs[:, 0]] * 2)}.get(str(wrong), wrong)
-
+        operator = lambda model, x, y, wrong=wrong: wrong(model(x))  # noqa: E731
         with pytest.raises((TypeError, ValueError), match="operator must give one score for each"):
-            cls(model, operator=lambda model, x, y: operator(model, x, y))(x, y)
+            explainer(cls, model, operator=operator)(X, Y)
         assert rows == [1]
 
 
-def outputs(kind: str, function: Any) -> Any:
-    """A model of images (N, 16, 16, 3) with the outputs ``function(its means (N, 3), ops)``."""
-
-    class Module(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return function(x.mean((1, 2)), torch)
-
-    class TFModule(tf.Module):
-        def __call__(self, x: tf.Tensor) -> tf.Tensor:
-            return function(tf.reduce_mean(x, (1, 2)), tf)
-
-    if kind == "callable":
-        return lambda x: function(x.mean((1, 2)), np)
-    return Module().eval() if kind == "torch" else TFModule()
-
-
-def total(kind: str) -> Any:
-    """The sum of all outputs: no target of 0 meets an infinite output."""
-    if kind == "torch":
-        return lambda model, x, y: model(x).sum(-1)
-    return lambda model, x, y: tf.reduce_sum(
-        model(x) if kind == "tensorflow" else model(x.numpy()), -1
-    )
-
-
-@each(SOBOL)
 @pytest.mark.parametrize("kind", KINDS)
-def test_there_must_be_one_finite_score_for_each_input(cls, kind, x, y):
-    for bad in (np.nan, np.inf):
-        model = outputs(kind, lambda means, ops, bad=bad: means + bad)
-        with pytest.raises(ValueError, match="NaN or infinite scores"):
-            explainer(cls, model, operator=total(kind))(x, y)
-    model = outputs(kind, lambda means, ops: means)
-    with pytest.raises(ValueError, match=r"one score for each input, of shape \(\d+,\), got"):
-        explainer(cls, model, operator=lambda model, x, y: y)(x, y)
+def test_there_must_be_one_finite_score_for_each_input(kind):
+    for cls in SOBOL:
+        for bad in (np.nan, np.inf):
+            model = outputs(kind, lambda means, bad=bad: means + bad)
+            with (
+                pytest.raises(ValueError, match="NaN or infinite scores"),
+                np.errstate(invalid="ignore"),
+            ):
+                explainer(cls, model)(X, Y)
+        explain = explainer(cls, outputs(kind, lambda means: means), operator=lambda m, x, y: y)
+        with pytest.raises(ValueError, match=r"one score for each input, of shape \(\d+,\), got"):
+            explain(X, Y)
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (3,), (), (2, 3, 1)])
-def test_the_outputs_of_a_callable_must_have_the_shape_of_the_targets(shape, x, y):
+def test_the_outputs_of_a_callable_must_have_the_shape_of_the_targets(shape):
     with pytest.raises(ValueError, match=r"targets must be .* of shape|one score for each"):
-        explainer(WCAM, lambda images: np.ones(shape), level=1)(x, y)
+        explainer(WCAM, lambda images: np.ones(shape), level=1)(X, Y)
 
 
-def test_one_output_a_sample_needs_no_axis_of_its_own(x):
-    def model(images: np.ndarray) -> np.ndarray:
-        return (images**2).mean((1, 2, 3))
-
-    explanation = explainer(WCAM, model, level=1)(x, np.ones((2, 1)))
-    assert explanation.shape == (2, 16, 16, 1)
-
-
-@each(SOBOL)
-def test_an_error_of_the_model_comes_through_as_it_is(cls, x, y):
-    class OfOnesOwn(Exception):
-        pass
-
-    def model(images: np.ndarray) -> np.ndarray:
-        raise OfOnesOwn("inside")
-
-    with pytest.raises(OfOnesOwn, match="inside"):
-        explainer(cls, model)(x, y)
+def test_one_output_a_sample_needs_no_axis_of_its_own():
+    explain = explainer(WCAM, lambda images: (images**2).mean((1, 2, 3)), level=1)
+    assert explain(X, np.ones((2, 1))).shape == (2, 16, 16, 1)

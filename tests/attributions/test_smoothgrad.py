@@ -14,30 +14,27 @@ from wam_xplique.attributions import WaveletSmoothGrad, WaveletSquareGrad, Wavel
 from wam_xplique.backends.registry import load_backend
 
 from ..conftest import SIZE
-from . import helpers
-from .helpers import counting_model, each_framework, each_statistic, native
+from .helpers import (
+    FRAMEWORKS,
+    bands,
+    counting_model,
+    each_framework,
+    each_statistic,
+    flatten,
+    inverse_matrix,
+    native,
+    relative_error,
+)
 
 LEVEL, SAMPLES, NOISE = 2, 7, 0.4
 PLAIN = {"wavelet": "db2", "mode": "symmetric", "level": LEVEL, "include_approximation": True}
 WAM_SG = {**PLAIN, "nb_samples": SAMPLES, "noise": NOISE, "batch_size": 4}
 
 
-@pytest.fixture(scope="module")
-def models(keras_model, torch_model) -> dict:
-    return {"tensorflow": keras_model, "torch": torch_model}
-
-
-@pytest.fixture(scope="module")
-def matrix() -> np.ndarray:
-    """The inverse transform."""
-    return helpers.inverse_matrix((SIZE, SIZE), "db2", "symmetric", LEVEL).astype(np.float32)
-
-
-def explicit(
-    framework: str, model: object, x: np.ndarray, y: np.ndarray, matrix: np.ndarray
-) -> np.ndarray:
+def explicit(framework: str, model: object, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Gradients (N, C, coefficients) of the scores of W⁻¹(z) with respect to z, by autograd."""
-    z = helpers.transform(x, "db2", "symmetric", LEVEL).astype(np.float32)
+    matrix = inverse_matrix((SIZE, SIZE), "db2", "symmetric", LEVEL).astype(np.float32)
+    z = flatten(pywt.wavedecn(x, "db2", "symmetric", LEVEL, (1, 2)), True).astype(np.float32)
     if framework == "torch":
         z = torch.tensor(z, requires_grad=True)
         images = (z @ torch.tensor(matrix.T)).reshape(len(x), -1, SIZE, SIZE)
@@ -50,30 +47,17 @@ def explicit(
     return tape.gradient(score, z).numpy()
 
 
-@pytest.fixture(scope="module", params=helpers.FRAMEWORKS)
-def drawn(request, models, images, targets, matrix):
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def drawn(request, models, images, targets):
     """The gradients (draws, N, C, coefficients) of the draws, and what made them."""
     framework = request.param
-    like = models[framework]
-    draws = [
-        np.moveaxis(d, 1, -1) if framework == "torch" else d for d in noises(framework, images)
-    ]
-    found = [explicit(framework, like, images + NOISE * d, targets, matrix) for d in draws]
+    backend, like = load_backend(framework), native(images, framework)
+    found = []
+    for i in range(SAMPLES):
+        draw = backend.to_numpy(backend.normal((1, *like.shape[1:]), (0, i), like))
+        draw = np.moveaxis(draw, 1, -1) if framework == "torch" else draw
+        found.append(explicit(framework, models[framework], images + NOISE * draw, targets))
     return framework, np.stack(found)
-
-
-def noises(framework: str, x: np.ndarray) -> list[np.ndarray]:
-    """The standard normal noise that the explainers draw."""
-    backend, like = load_backend(framework), native(x, framework)
-    shape = (1, *like.shape[1:])
-    return [backend.to_numpy(backend.normal(shape, (0, i), like)) for i in range(SAMPLES)]
-
-
-def by_band(rows: np.ndarray) -> list[np.ndarray]:
-    """Rows of coefficients, cut into their bands."""
-    template = pywt.wavedecn(np.zeros((SIZE, SIZE)), "db2", "symmetric", LEVEL)
-    sizes = [band.size for band in helpers.bands(template)]
-    return np.split(rows, np.cumsum(sizes)[:-1], axis=-1)
 
 
 @pytest.mark.parametrize("average", ["magnitude", "gradient"])
@@ -82,37 +66,37 @@ def test_it_averages_explicit_gradients(average, drawn, models, images, targets)
     values = np.abs(gradients) if average == "magnitude" else gradients
     explainer = WaveletSmoothGrad(models[framework], average=average, reducer=None, **WAM_SG)
     explanation = explainer.explain_wavelet(native(images, framework), targets)
-    actual = helpers.flatten(explanation.coefficients, channels=True)
-    errors = helpers.flatten(explanation.standard_error, channels=True)
-    assert helpers.relative_error(actual, values.mean(axis=0)) < 1e-3
+    actual = flatten(explanation.coefficients, channels=True)
+    errors = flatten(explanation.standard_error, channels=True)
+    assert relative_error(actual, values.mean(axis=0)) < 1e-3
     expected = values.std(axis=0, ddof=1) / np.sqrt(SAMPLES)
-    assert helpers.relative_error(errors, expected) < 1e-3
+    assert relative_error(errors, expected) < 1e-3
     assert (explanation.draws == SAMPLES).all()
 
 
 def test_the_bands_of_each_draw_are_divided_by_their_maxima(drawn, models, images, targets):
     framework, gradients = drawn
-    expected = []
-    for band in by_band(np.abs(gradients).mean(axis=2)):
-        expected.append((band / band.max(axis=-1, keepdims=True)).mean(axis=0))
+    template = pywt.wavedecn(np.zeros((SIZE, SIZE)), "db2", "symmetric", LEVEL)
+    ends = np.cumsum([band.size for band in bands(template)])[:-1]
+    by_band = np.split(np.abs(gradients).mean(axis=2), ends, axis=-1)
+    divided = [(band / band.max(axis=-1, keepdims=True)).mean(axis=0) for band in by_band]
+    expected = np.concatenate(divided, axis=-1)
     explainer = WaveletSmoothGrad(models[framework], normalize="band", **WAM_SG)
     explanation = explainer.explain_wavelet(native(images, framework), targets)
-    actual = helpers.flatten(explanation.coefficients, channels=False)
-    assert helpers.relative_error(actual, np.concatenate(expected, axis=-1)) < 1e-3
-    assert np.corrcoef(actual.ravel(), np.concatenate(expected, axis=-1).ravel())[0, 1] > 0.9999
+    actual = flatten(explanation.coefficients, channels=False)
+    assert relative_error(actual, expected) < 1e-3
+    assert np.corrcoef(actual.ravel(), expected.ravel())[0, 1] > 0.9999
 
 
 def test_with_the_gradients_averaged_the_bands_are_divided_in_the_end(models, images, targets):
-    arguments = {**WAM_SG, "average": "gradient"}
+    how = {**WAM_SG, "average": "gradient"}
     plain, divided = (
-        WaveletSmoothGrad(models["torch"], normalize=normalize, **arguments).explain_wavelet(
-            images, targets
-        )
-        for normalize in (None, "band")
+        WaveletSmoothGrad(models["torch"], normalize=to, **how).explain_wavelet(images, targets)
+        for to in (None, "band")
     )
-    for attribute in ("coefficients", "standard_error"):
-        pairs = zip(*(helpers.bands(getattr(e, attribute)) for e in (plain, divided)), strict=True)
-        for (a, b), of in zip(pairs, helpers.bands(plain.coefficients), strict=True):
+    for name in ("coefficients", "standard_error"):
+        found = plain.coefficients, getattr(plain, name), getattr(divided, name)
+        for of, a, b in zip(*map(bands, found), strict=True):
             largest = np.abs(of).max(axis=(1, 2), keepdims=True)
             np.testing.assert_allclose(b, a / largest, rtol=1e-5)
 
@@ -123,11 +107,11 @@ def test_an_interval_of_the_shares_is_there_unless_signs_or_extremes_forbid_it(
 ):
     def interval(**more):
         explainer = cls(models["torch"], **{**WAM_SG, **more})
-        return explainer.explain_wavelet(images, targets)
+        return explainer.explain_wavelet(images[:2], targets[:2])
 
     explanation = interval()
     found, shares = explanation.scale_interval(), explanation.scale_importance()
-    assert found.shape == (4, LEVEL + 1, 2)
+    assert found.shape == (2, LEVEL + 1, 2)
     assert (found[..., 0] < shares).all()
     assert (shares < found[..., 1]).all()
     narrow = explanation.scale_interval(confidence=0.5)
@@ -158,8 +142,8 @@ def test_until_draws_on_along_the_same_sequence_with_no_gradient_twice(cls, fram
     x = rng.random((4, 16, 16, 3), dtype=np.float32) * np.array([0, 0.1, 1, 9]).reshape(-1, 1, 1, 1)
     x, y = x.astype(np.float32), np.eye(3, dtype=np.float32)[[0, 2, 0, 2]]
     options = {"noise": 0.3, "batch_size": 5, "level": 2}
-    target = {"standard_error": 0.15}
-    explainer = cls(model, nb_samples=4, until=target, **options)
+    target = 0.25 if cls is WaveletVarGrad else 0.15  # its error falls slowly
+    explainer = cls(model, nb_samples=4, until={"standard_error": target}, **options)
     rows.clear()
     explanation = explainer.explain_wavelet(x, y)
     per_draw = 2 if cls is WaveletVarGrad else 1
@@ -168,15 +152,15 @@ def test_until_draws_on_along_the_same_sequence_with_no_gradient_twice(cls, fram
     if framework == "torch" and cls is not WaveletVarGrad:  # whose gradients are 2x, in closed form
         assert samples[0] > samples[3] == 4
     errors, values = (
-        helpers.flatten(bands, channels=False)
-        for bands in (explanation.standard_error, explanation.coefficients)
+        flatten(found, channels=False)
+        for found in (explanation.standard_error, explanation.coefficients)
     )
-    assert (np.linalg.norm(errors, axis=1) <= 0.15 * np.linalg.norm(values, axis=1)).all()
+    assert (np.linalg.norm(errors, axis=1) <= target * np.linalg.norm(values, axis=1)).all()
     for i, count in enumerate(samples):
         alone = cls(model, nb_samples=int(count), **options)
         expected = alone.explain_wavelet(x[i : i + 1], y[i : i + 1])
-        one = [b[i : i + 1] for b in helpers.bands(explanation.coefficients)]
-        for a, b in zip(one, helpers.bands(expected.coefficients), strict=True):
+        one = [b[i : i + 1] for b in bands(explanation.coefficients)]
+        for a, b in zip(one, bands(expected.coefficients), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6 * np.abs(values).max())
 
 
@@ -188,18 +172,10 @@ def test_until_a_rank_correlation_foretells_that_of_other_noise(models, images, 
         for seed in (0, 1)
     ]
     assert (explanations[0].draws > 4).all()
-    rows = [helpers.flatten(e.coefficients, channels=False) for e in explanations]
+    rows = [flatten(e.coefficients, channels=False) for e in explanations]
     chosen = rows[0][0] > 0  # without the approximation, which is 0
     between = [spearmanr(a[chosen], b[chosen]).statistic for a, b in zip(*rows, strict=True)]
     assert min(between) > 0.85
-
-
-def test_bad_targets_and_averages_are_refused(models):
-    with pytest.raises(ValueError, match="average must be one of"):
-        WaveletSmoothGrad(models["torch"], average="magnitudes")
-    for until in ({}, {"delta": 0.1}, {"rank_correlation": 1.1}, {"standard_error": -1}, 0.9):
-        with pytest.raises(ValueError, match="until"):
-            WaveletSmoothGrad(models["torch"], until=until)
 
 
 def test_it_is_saved_with_its_errors(models, images, targets, tmp_path):
@@ -209,9 +185,7 @@ def test_it_is_saved_with_its_errors(models, images, targets, tmp_path):
         explanation.save(tmp_path / "e.npz")
         loaded = WaveletExplanation.load(tmp_path / "e.npz")
         assert loaded.signed is explanation.signed
-        for a, b in zip(
-            *(helpers.bands(e.standard_error) for e in (loaded, explanation)), strict=True
-        ):
+        for a, b in zip(*(bands(e.standard_error) for e in (loaded, explanation)), strict=True):
             np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(loaded.draws, explanation.draws)
         if explanation.scale_error is not None:

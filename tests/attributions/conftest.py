@@ -1,0 +1,40 @@
+"""The same network in both frameworks, and the same noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+
+from wam_xplique.backends.tensorflow_backend import TensorFlowBackend
+from wam_xplique.backends.torch_backend import TorchBackend
+
+
+@pytest.fixture(scope="session")
+def models(keras_model, torch_model) -> dict[str, Any]:
+    return {"tensorflow": keras_model, "torch": torch_model}
+
+
+@pytest.fixture
+def same_noise(monkeypatch):
+    """Let both backends draw the same noise; return the draws' seeds."""
+    seeds = []
+
+    def draw(shape, seed):
+        seeds.append(tuple(seed))
+        return np.random.default_rng(list(seed)).standard_normal(shape).astype(np.float32)
+
+    def tensorflow_normal(self, shape, seed, like):
+        return tf.cast(draw(tuple(shape), seed), like.dtype)
+
+    def torch_normal(self, shape, seed, like):
+        n, channels, *space = shape
+        noise = np.moveaxis(draw((n, *space, channels), seed), -1, 1)
+        return torch.tensor(np.ascontiguousarray(noise), dtype=like.dtype)
+
+    monkeypatch.setattr(TensorFlowBackend, "normal", tensorflow_normal)
+    monkeypatch.setattr(TorchBackend, "normal", torch_normal)
+    return seeds
