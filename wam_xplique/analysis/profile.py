@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
-from ..archive import check_shapes, read, write
+from ..archive import Archived, check_shapes
 from ..batches import batches
 from ..checks import check_fraction, check_integer, warn
 from ..explanation import WaveletExplanation, has_importance
@@ -22,7 +21,7 @@ from .profile_plots import draw_comparison, draw_profile
 
 
 @dataclass(frozen=True, eq=False)
-class ScaleProfile:
+class ScaleProfile(Archived):
     """
     The mean importance of each scale, and of each orientation in it, over a data set.
 
@@ -106,25 +105,14 @@ class ScaleProfile:
         if any((array < 0).any() or (array > 1).any() for array in arrays.values()):
             raise ValueError("means and deviations of shares must be between 0 and 1.")
 
-    def save(self, path: str | Path) -> None:
-        """
-        Write the profile to a NumPy archive, which holds arrays and JSON only.
-
-        ``.npz`` is added to `path` where it is missing.
-        """
-        self.check()
+    def _parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         header = {key: value for key, value in vars(self).items() if key not in _ARRAYS}
-        write(path, header, {key: getattr(self, key) for key in _ARRAYS})
+        return header, {key: getattr(self, key) for key in _ARRAYS}
 
     @classmethod
-    def load(cls, path: str | Path) -> ScaleProfile:
-        """Read a profile that `save` wrote; a ValueError is raised for any other file."""
-
-        def build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> ScaleProfile:
-            names = {"scales": tuple(header["scales"]), "bands": tuple(map(tuple, header["bands"]))}
-            return cls(**{**header, **names, **arrays})
-
-        return read(path, build, "a ScaleProfile")
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> ScaleProfile:
+        names = {"scales": tuple(header["scales"]), "bands": tuple(map(tuple, header["bands"]))}
+        return cls(**{**header, **names, **arrays})
 
     @property
     def _moments(self) -> np.ndarray:
