@@ -6,8 +6,8 @@ Memory of explainers, metrics and analyses, as the number of inputs grows.
 Photographs of 224×224 go through a small network, 64, 256 and 1024 of them at once. What is told
 is the most that a call holds beyond the inputs, which are there before, and its result, which
 stays: what `batch_size` bounds. It is not to grow with the number of inputs by more than a
-twentieth of what the inputs grow by (holes of the allocator, and scores). Maps are copied
-into tensors of TensorFlow, which copies them twice: that much they may grow by besides.
+twentieth of what the inputs grow by (holes of the allocator, and scores). Maps are copied once,
+into tensors of TensorFlow: they may grow by their own size besides.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ QUICK = (8, 16)
 SIZE, QUICK_SIZE = 224, 32
 BATCH = 16
 GROWTH = 0.05
-MAPS = 2 / 3
-"""Of the size of the inputs, which have three channels: TensorFlow copies maps twice."""
+MAPS = 1 / 3
+"""Of the inputs' size, which have three channels."""
 SEED = 0
 
 Call = Callable[[np.ndarray, np.ndarray], Any]

@@ -335,6 +335,7 @@ def test_the_result_is_a_table_and_a_picture(shape):
     ("options", "message"),
     [
         ({"keep": -0.5}, "keep must be a finite number of at least 0, got -0.5"),
+        ({"alpha": -1.0}, "alpha must be a finite number of at least 0, got -1.0"),
         ({"alpha": np.nan}, "alpha must be a finite number of at least 0, got nan"),
         ({"learning_rate": -0.1}, "learning_rate must be"),
         ({"max_steps": 0}, "max_steps must be an integer of at least 1, got 0"),
@@ -343,6 +344,7 @@ def test_the_result_is_a_table_and_a_picture(shape):
         ({"wavelet": "none"}, "none"),
         ({"level": 9}, "level=9 does not fit"),
         ({"value_range": 3}, "value_range must be two finite numbers, the lower first"),
+        ({"value_range": (0, np.inf)}, "value_range must be two finite numbers, the lower first"),
         ({"value_range": (1, 0)}, "value_range must be two finite numbers, the lower first"),
         ({"value_range": (0, 0.5)}, "must hold all inputs, which go from .* to 0.99"),
     ],
