@@ -32,10 +32,9 @@ METHODS = {
 }
 
 
-def picture(name: str, photograph: np.ndarray) -> Figure:
-    """What EfficientNet-Lite0 sees in a photograph (1, 224, 224, 3), by a method."""
+def picture(name: str, network: torch.nn.Module, photograph: np.ndarray) -> Figure:
+    """What a network sees in a photograph (1, 224, 224, 3), by a method."""
     method, options = METHODS[name]
-    network = load_torch("lite0")
     images = torch.tensor(preprocess(photograph)).permute(0, 3, 1, 2)
     labels = network(images).argmax(-1)
     explainer = getattr(attributions, method)(network, **options)
@@ -54,9 +53,10 @@ def picture(name: str, photograph: np.ndarray) -> Figure:
 def main() -> None:
     """Write a picture for each method."""
     mpl.use("Agg")
+    network = load_torch("lite0")
     photograph = imagenet_photographs().images[DALMATIAN : DALMATIAN + 1]
     for name in METHODS:
-        figure = picture(name, photograph)
+        figure = picture(name, network, photograph)
         figure.savefig(FOLDER / f"{name}.jpg", dpi=80, pil_kwargs={"quality": 85})
         plt.close(figure)
 
