@@ -514,12 +514,10 @@ def input_shape(model: Any) -> tuple[int | None, ...] | None:
         signatures = (getattr(one, "input_signature", None) for one in (model.__call__, model))
         signature = next(filter(None, signatures), None)
         shape = signature[0].shape if signature and signature[0].shape.rank else None
-    elif type(model).__name__ == "Sequential":
-        first = model
-        while type(first).__name__ == "Sequential" and len(first):
-            first = first[0]
-        if type(first).__name__ in ("Conv1d", "Conv2d", "Conv3d"):
-            shape = (None, first.in_channels, *(None for _ in first.kernel_size))
+    elif type(model).__name__ == "Sequential" and len(model):
+        return input_shape(model[0])
+    elif type(model).__name__ in ("Conv1d", "Conv2d", "Conv3d"):
+        shape = (None, model.in_channels, *(None for _ in model.kernel_size))
     if not isinstance(shape, (tuple, tf.TensorShape)):
         return None
     return tuple(size if isinstance(size, int) else None for size in shape) or None

@@ -20,6 +20,7 @@ from wam_xplique.demo.data import crops
 from wam_xplique.demo.pipeline import outputs
 from wam_xplique.loading.applications import find_application, without_softmax
 from wam_xplique.loading.classifiers import Classifier, load_model
+from wam_xplique.model import input_shape
 
 from ..planted.data import KINDS, plant
 
@@ -138,10 +139,29 @@ def _in_evaluation(*modules: Any) -> Any:
     """PyTorch modules in sequence; an exported program has no `eval`."""
     from torch import nn
 
-    sequence = nn.Sequential(*modules)
-    for module in (sequence, *modules):
+    sequence = nn.Sequential(*map(_of_any_batch, modules))
+    for module in sequence.modules():
         module.training = False
     return sequence
+
+
+def _of_any_batch(module: Any) -> Any:
+    """A module that also takes other batches than the one size it was exported for."""
+    size = (input_shape(module) or (None,))[0]
+    if size is None:
+        return module
+    import torch
+
+    class InBatches(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, x: Any) -> Any:
+            filled = torch.cat([x, x[-1:].expand(-len(x) % size, *x.shape[1:])])
+            return torch.cat([self.module(part) for part in filled.split(size)])[: len(x)]
+
+    return InBatches()
 
 
 @dataclass(frozen=True)

@@ -167,17 +167,19 @@ def test_models_of_torchscript_and_pickled_modules(images, tmp_path):
     script, pickled, exported = (tmp_path / name for name in names)
     torch.jit.save(torch.jit.trace(model, torch.zeros(1, 3, 32, 32)), str(script))
     torch.save(model, pickled)
-    data, chosen = f"images:{images}", ["WaveletSaliency"]
-    settings = replace(SETTINGS, samples=1)
+    data, chosen = f"images:{images}", ["WaveletSaliency", "Saliency"]
+    settings = replace(SETTINGS, samples=2)
     with pytest.raises(ValueError, match=r"is a pickle.*--trust"):
         settings.request(data, str(pickled)).load()
     trusting = replace(settings, trust=True)
     torch.export.save(torch.export.export(model, (torch.zeros(1, 3, 224, 224),)), exported)
     requests = [trusting.request(data, str(path)) for path in (script, pickled, exported)]
-    results = runner.run(requests, trusting, tmp_path / "out", chosen, ["WaveletDeletion"])
+    metrics = ["WaveletDeletion", "Insertion"]
+    results = runner.run(requests, trusting, tmp_path / "out", chosen, metrics)
     assert results["error"].isna().all()
-    np.testing.assert_allclose(results["score"], results["score"].iloc[0], atol=1e-5)
-    assert len(results) == len(requests)
+    assert len(results) == len(requests) * len(chosen) * len(metrics) * settings.samples
+    scores = results.groupby(["method", "metric", "sample"])["score"]
+    assert scores.agg(np.ptp).max() < 1e-5
 
 
 def test_models_of_keras_applications(images, tmp_path):
