@@ -77,23 +77,19 @@ class WaveletGradientStatistic(WaveletExplainer):
             return as_rows(flatten(shown.coefficients)), errors
 
         self._check_noise(problem)
-        noise = GaussianNoise(
-            self.nb_samples,
-            float(self.noise),
-            None if self.relative_noise is None else float(self.relative_noise),
-            self.seed,
-        )
+        relative = None if self.relative_noise is None else float(self.relative_noise)
+        noise = GaussianNoise(self.nb_samples, float(self.noise), relative, self.seed)
         return until_stable(self._sampled, problem, noise, self.until, rows)
 
     def _check_noise(self, problem: GradientProblem) -> None:
         backend, x = problem.backend, problem.x
         ranges, sizes = (backend.to_numpy(t) for t in (backend.value_range(x), abs(x)))
-        name = "noise" if self.relative_noise is None else "relative_noise"
+        name, noise, unit = "noise", self.noise, 1.0
+        if self.relative_noise is not None:
+            name, noise, unit = "relative_noise", self.relative_noise, ranges.max()
         with np.errstate(over="ignore"):
-            reach = FARTHEST * getattr(self, name) * (1.0 if name == "noise" else ranges.max())
-            if reach + sizes.max() < np.finfo(sizes.dtype).max:
-                return
-        raise ValueError(
-            f"{name}={getattr(self, name)!r} is too large: with it, inputs leave the range of "
-            f"{sizes.dtype}."
-        )
+            fits = FARTHEST * noise * unit + sizes.max() < np.finfo(sizes.dtype).max
+        if not fits:
+            raise ValueError(
+                f"{name}={noise!r} is too large: inputs would leave the range of {sizes.dtype}."
+            )
