@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ import pywt
 import torch
 
 from wam_xplique import WaveletExplanation
+from wam_xplique.coefficients import map_bands
 from wam_xplique.metrics import (
     FaithfulnessOnSpectra,
     InputFidelity,
@@ -21,6 +23,8 @@ from wam_xplique.metrics import (
     WaveletInsertion,
     WaveletMuFidelity,
 )
+
+from ..attributions.helpers import counting_model
 
 CURVES = (WaveletDeletion, WaveletInsertion)
 CAUSAL = (*CURVES, WaveletFaithfulness)
@@ -34,6 +38,7 @@ SHAPES = ((24,), (24, 2), (8, 12, 3), (4, 8, 4, 2))
 each_metric = pytest.mark.parametrize("cls", METRICS, ids=lambda cls: cls.__name__)
 each_causal = pytest.mark.parametrize("cls", CAUSAL, ids=lambda cls: cls.__name__)
 each_curve = pytest.mark.parametrize("cls", CURVES, ids=lambda cls: cls.__name__)
+each_spectra = pytest.mark.parametrize("cls", SPECTRA, ids=lambda cls: cls.__name__)
 each_framework = pytest.mark.parametrize("framework", FRAMEWORKS)
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{len(shape)}D")
 
@@ -44,6 +49,11 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
 
 def targets(count: int) -> np.ndarray:
     return np.eye(CLASSES, dtype=np.float32)[np.arange(count) % CLASSES]
+
+
+def case(*shape: int, count: int = 2) -> tuple[np.ndarray, np.ndarray, Network]:
+    """Inputs of a shape, their targets, and a network of them."""
+    return noise(count, *shape), targets(count), Network(shape)
 
 
 class Network:
@@ -73,6 +83,14 @@ class Network:
         hidden.set_weights([self.first])
         last.set_weights([self.last])
         return model
+
+
+def counted(framework: str) -> tuple[Any, list[int]]:
+    """A model of 16 × 16 × 3 images, and the rows of each of its executions."""
+    if framework != "callable":
+        return counting_model(framework)
+    network = Network((16, 16, 3))
+    return network, network.rows
 
 
 class TorchNetwork(torch.nn.Module):
@@ -116,6 +134,13 @@ def random_explanation(
     first = values(shapes[0]) * approximation
     details = [{key: values(shape) for key, shape in bands.items()} for bands in shapes[1:]]
     return WaveletExplanation([first, *details], wavelet, mode, x.shape, ndim)
+
+
+def of_linear(x: np.ndarray, gradients: np.ndarray, wavelet: str, level: int) -> WaveletExplanation:
+    """What each coefficient of images with one channel adds to the score of a linear model."""
+    how = (wavelet, "periodization", level, (1, 2))
+    z, a = (pywt.wavedecn(values[..., 0], *how) for values in (x, gradients.reshape(x.shape)))
+    return replace(random_explanation(x, wavelet, level), coefficients=map_bands(np.multiply, z, a))
 
 
 def bands(coefficients: list[Any]) -> list[np.ndarray]:

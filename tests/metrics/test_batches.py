@@ -11,8 +11,7 @@ import pytest
 
 from wam_xplique.metrics import WaveletDeletion, WaveletFaithfulness, WaveletMuFidelity
 
-from ..attributions.helpers import counting_model
-from .helpers import Network, each_metric, given, noise, random_explanation, targets
+from .helpers import case, counted, each_metric, given, noise, random_explanation, targets
 
 SHAPE = (16, 16, 3)
 
@@ -34,11 +33,7 @@ def few(cls: Any) -> dict[str, int]:
 @pytest.mark.parametrize(("count", "batch_size"), [(1, 4), (5, 8), (11, 4), (3, None)])
 def test_perturbed_inputs_fill_the_batches(cls, framework, count, batch_size):
     x, y = noise(count, *SHAPE), targets(count)
-    if framework == "callable":
-        model = Network(SHAPE)
-        rows = model.rows
-    else:
-        model, rows = counting_model(framework)
+    model, rows = counted(framework)
     metric = cls(model, given(x, framework), y, batch_size, **few(cls))
     explanation = random_explanation(x)
     rows.clear()
@@ -53,7 +48,7 @@ def test_perturbed_inputs_fill_the_batches(cls, framework, count, batch_size):
 
 @each_metric
 def test_batches_do_not_matter(cls):
-    x, y, network = noise(5, *SHAPE), targets(5), Network(SHAPE)
+    x, y, network = case(*SHAPE, count=5)
     explanation = random_explanation(x)
     expected = cls(network, x, y, None, **few(cls)).evaluate_samples(explanation)
     for batch_size in (1, 3, 64):
@@ -66,7 +61,7 @@ def test_batches_do_not_matter(cls):
 
 
 def test_an_inputs_score_is_its_own():
-    x, y, network = noise(4, *SHAPE), targets(4), Network(SHAPE)
+    x, y, network = case(*SHAPE, count=4)
     explanation = random_explanation(x)
     together = WaveletDeletion(network, x, y).evaluate_samples(explanation)
     values = noise(4, 16, 16, seed=1)
@@ -78,7 +73,7 @@ def test_an_inputs_score_is_its_own():
 
 
 def test_a_device_that_is_too_small_is_found_out_once(caplog):
-    x, y, network = noise(3, *SHAPE), targets(3), Network(SHAPE)
+    x, y, network = case(*SHAPE, count=3)
     rows = []
 
     def small(x: np.ndarray) -> np.ndarray:
@@ -103,8 +98,7 @@ def test_a_device_that_is_too_small_is_found_out_once(caplog):
 
 
 def test_large_inputs_are_compiled_to_the_same_scores():
-    shape = (64, 64, 3)
-    x, y, network = noise(3, *shape), targets(3), Network(shape)
+    x, y, network = case(64, 64, 3, count=3)
     explanation = random_explanation(x, "db2", 2, "symmetric")
     expected = WaveletDeletion(network, x, y, steps=4).evaluate_samples(explanation)
     metric = WaveletDeletion(network.model("tensorflow"), x, y, 6, steps=4)
@@ -119,7 +113,7 @@ def test_models_with_scores_that_are_not_finite_are_refused():
 
 
 def test_progress_is_shown_on_request(capsys):
-    x, y, network = noise(2, 16), targets(2), Network((16,))
+    x, y, network = case(16)
     WaveletDeletion(network, x, y)(random_explanation(x))
     assert capsys.readouterr().err == ""
     WaveletDeletion(network, x, y, verbose=True)(random_explanation(x))

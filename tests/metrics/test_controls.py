@@ -15,7 +15,7 @@ import xplique.metrics
 from wam_xplique.coefficients import WaveletTransform, flatten, levels
 from wam_xplique.metrics import WaveletDeletion, control
 
-from .helpers import SHAPES, Network, each_framework, each_shape, given, noise, targets
+from .helpers import SHAPES, case, each_framework, each_shape, given, noise
 
 HAAR = WaveletTransform("haar", 2, "periodization", None)
 NAMES = ("random", "magnitude", "coarse", "centre")
@@ -37,7 +37,7 @@ def test_magnitudes_are_those_of_pywavelets_averaged_over_channels(shape):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", SHAPES, ids=len)
 def test_tensors_and_metrics_take_them_as_explanations(shape, name, framework):
-    x, y, network = noise(2, *shape), targets(2), Network(shape)
+    x, y, network = case(*shape)
     for level in (0, 2):
         transform = replace(HAAR, level=level)
         found = control(name, given(x, framework), transform)

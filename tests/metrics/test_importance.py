@@ -10,7 +10,7 @@ import torch
 from wam_xplique.coefficients import WaveletTransform, averages, flatten, resize_level
 from wam_xplique.metrics import WaveletDeletion
 
-from .helpers import Network, each_shape, noise, random_explanation, targets
+from .helpers import Network, case, each_shape, noise, random_explanation, targets
 
 
 def transform(wavelet: str, level: int, mode: str = "periodization") -> WaveletTransform:
@@ -63,7 +63,7 @@ def test_no_level_leaves_the_map_as_it_is():
 
 @each_shape
 def test_a_map_is_an_explanation_by_its_averages(shape):
-    x, y, network = noise(2, *shape), targets(2), Network(shape)
+    x, y, network = case(*shape)
     ndim = max(1, len(shape) - 1)
     values = np.abs(noise(2, *shape[:ndim], *(shape[1:] if ndim == 1 else ()), seed=4))
     explanation = random_explanation(x, level=1)
@@ -76,10 +76,9 @@ def test_a_map_is_an_explanation_by_its_averages(shape):
 
 
 def test_channels_of_maps_are_averaged_and_those_of_signals_kept():
-    shape = (8, 12, 3)
-    x, y, network = noise(2, *shape), targets(2), Network(shape)
+    x, y, network = case(8, 12, 3)
     metric = WaveletDeletion(network, x, y, level=1)
-    values = noise(2, *shape)
+    values = noise(2, 8, 12, 3)
     expected = metric.evaluate_samples(values.mean(-1))
     for same in (values, values.mean(-1, keepdims=True), torch.tensor(np.moveaxis(values, -1, 1))):
         np.testing.assert_array_equal(metric.evaluate_samples(same), expected)

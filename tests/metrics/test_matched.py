@@ -12,15 +12,14 @@ from wam_xplique.coefficients import flatten, map_bands, pack
 from wam_xplique.metrics import MatchedFaithfulness, WaveletFaithfulness, control
 
 from .helpers import (
-    Network,
     bands,
+    case,
     each_framework,
     each_shape,
     given,
     keeping,
     noise,
     random_explanation,
-    targets,
 )
 
 
@@ -41,7 +40,7 @@ def magnitudes(x: np.ndarray, explanation, number: int) -> list[tuple[int, int, 
 @each_framework
 @pytest.mark.parametrize("baseline", [0.0, 0.5])
 def test_scores_are_those_of_halves_that_are_cut_one_by_one(baseline, framework, shape):
-    x, y, network = noise(3, *shape), targets(3), Network(shape)
+    x, y, network = case(*shape, count=3)
     explanation, groups = random_explanation(x), 4
     expected = np.empty(3)
     for number in range(3):
@@ -124,7 +123,7 @@ def test_an_approximation_that_takes_no_part_is_in_both_halves():
 
 
 def test_opposite_explanations_have_opposite_scores():
-    x, y, network = noise(4, 24), targets(4), Network((24,))
+    x, y, network = case(24, count=4)
     maps = noise(4, 24, seed=3)
     metric = MatchedFaithfulness(network, x, y, level=0, groups=3)
     np.testing.assert_allclose(metric.evaluate_samples(maps), -metric.evaluate_samples(-maps))

@@ -84,16 +84,15 @@ class DropIn(Parameters, ABC):
 
     def explain(self, inputs: Any, targets: Any = None) -> Any:
         """
-        Explain the model by a map: in the input's own domain, or over its spectrum for `FAM`.
+        Explain by a map: in the input's own domain, or over its spectrum for `FAM`.
 
         Parameters
         ----------
         inputs
             Array, tensor, or what holds inputs and targets: a `tf.data.Dataset` (batched or not), a
             `DataLoader`, an iterable of batches. Images (N, H, W, C), signals (N, T) or (N, T, W),
-            volumes (N, D, H, W, C); PyTorch tensors have channels first, see `channels`. With
-            `ndim` given, images and volumes without channels too. A tuple or dict where the model
-            takes several inputs, see `explained`.
+            volumes (N, D, H, W, C); PyTorch tensors have channels first. `ndim` tells of images and
+            volumes without channels, `explained` of a tuple or dict of several inputs.
         targets
             One for each input: labels (N,) or (N, 1), one-hot classes (N, classes), or what the
             operator takes; None where the inputs hold them.
@@ -101,7 +100,7 @@ class DropIn(Parameters, ABC):
         Returns
         -------
         explanations
-            Maps (N, H, W, 1) for images, (N, D, H, W, 1) for volumes, of the input's shape for
+            Maps (N, H, W, 1) of images, (N, D, H, W, 1) of volumes, of the input's shape of
             signals; `tf.Tensor`, or PyTorch tensors with channels first if these came in.
 
         Raises

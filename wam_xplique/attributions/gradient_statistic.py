@@ -25,26 +25,24 @@ class WaveletGradientStatistic(WaveletExplainer):
     """
     Base class of the explainers that average over noisy inputs.
 
-    All inputs share the same draws of noise, which depend on `seed` alone: the explanation of
-    an input does not depend on the batch it comes in. The explanation has the `standard_error` of
-    each coefficient and the `scale_interval` of each share.
+    All inputs share the draws of noise, which depend on `seed` alone: an explanation does not
+    depend on the batch it comes in. It has the `standard_error` of each coefficient and the
+    `scale_interval` of each share.
 
     Parameters
     ----------
     nb_samples
         Number of noisy inputs.
     noise
-        Standard deviation of the noise, in the input's units. It is added before the transform
-        (eq. 2).
+        Standard deviation of the noise that is added to the input, in its units.
     relative_noise
-        Standard deviation as a fraction of each input's range (maximum minus minimum), in
-        place of `noise`.
+        In place of `noise`: a fraction of each input's range (maximum minus minimum).
     until
-        Doubles `nb_samples`, along the same sequence and with no gradient taken twice, until one
-        of these is met for an input: ``{"rank_correlation": r}``, Spearman's, to expect between
-        its explanation and that by as many other draws (by Spearman and Brown, from the two halves
-        of the draws); ``{"standard_error": e}``, the root mean square of the standard errors of
-        its coefficients, divided by that of the coefficients. At most 1024 noisy inputs.
+        Doubles `nb_samples`, with no gradient taken twice, until one of these is met for an input:
+        ``{"rank_correlation": r}``, Spearman's, to expect between its explanation and that by as
+        many other draws (by Spearman and Brown, from the two halves of the draws);
+        ``{"standard_error": e}``, the root mean square of the coefficients' standard errors,
+        divided by that of the coefficients. At most 1024 noisy inputs.
 
     The others are those of `WaveletExplainer`.
     """

@@ -19,20 +19,18 @@ class WaveletIntegratedGradients(WaveletExplainer):
     """
     WAM-IG: gradients on the path from a baseline's coefficients to the input's (WAM, eq. 3).
 
-    With ``include_approximation=True``, ``reducer="sum"`` and an exact integral the
-    coefficients sum to f(x) − f(x₀) (completeness). How far they are from it, relative to it and
-    whatever is shown of them, is the explanation's `convergence_delta`; from 10% on there is a
-    warning.
+    With ``include_approximation=True``, ``reducer="sum"`` and an exact integral the coefficients
+    sum to f(x) − f(x₀) (completeness). How far all are from it, relative to it, is the
+    explanation's `convergence_delta`; above 10% there is a warning.
 
     Parameters
     ----------
     steps
         Number of points on the path.
     baseline_value
-        Baseline x₀: a number, an array of one input's shape, or one of the inputs' shape, with a
-        baseline for each. A set of baselines, whose explanations are averaged (expected gradients),
-        is a list of numbers or of arrays of one input's shape, or an array of them along a first
-        axis of another size than the inputs'.
+        Baseline x₀: a number, an array of one input's shape, or of all inputs' (one for each). A
+        set of baselines, whose explanations are averaged (expected gradients), is a list of numbers
+        or of arrays of one input's shape, or an array (B, ...) of another size than the inputs.
     quadrature
         "gauss-legendre", or "trapezoid" with both ends among the points.
     until

@@ -52,10 +52,10 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
     estimator
         One of Xplique's Sobol estimators; Jansen's by default.
     until
-        Doubles `nb_design`, along the same sequence and with no forward made twice, until one of
-        these is met: ``{"interval": half width}``, the widest interval of a total index;
-        ``{"rank_correlation": r}``, Spearman's, of the total indices before and after a doubling;
-        ``{"forwards": n}``, for each input. At most 4096 designs.
+        Doubles `nb_design`, with no forward made twice, until one of these is met:
+        ``{"interval": half width}``, the widest interval of a total index; ``{"rank_correlation":
+        r}``, Spearman's, of the total indices before and after a doubling; ``{"forwards": n}``, for
+        each input. At most 4096 designs.
     confidence
         Confidence level of the bootstrap intervals, over designs; None for no intervals.
     seed

@@ -72,15 +72,8 @@ class WaveletMetric(Parameters, ExplanationMetric):
         The inputs that are explained, and one target for each, as the explainers take them:
         images (N, H, W, C), signals (N, T) or (N, T, W), volumes (N, D, H, W, C), PyTorch tensors
         with channels first. Targets are None with a `tf.data.Dataset` of both.
-    batch_size
-        Most perturbed inputs at once; None for no limit. It is halved, and stays so, where the
-        device has too little memory.
     baseline_mode
         The value of what is removed: a number, or a function that is called with the inputs.
-    operator
-        What is scored: the name of a task, a member of `xplique.Tasks`, or a callable
-        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
-        by default.
     activation
         None, "sigmoid" or "softmax": what is applied to the model's outputs before the operator.
     wavelet, level, mode
@@ -93,7 +86,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
     domain
         What the features are: "wavelet", the coefficients of the inputs, or "front_end", the
         outputs of the front end, which the explanations must then tell of.
-    ndim, channels, output, explained, front_end, verbose
+    batch_size, operator, ndim, channels, output, explained, front_end, verbose
         As for the explainers; a front end need not be differentiable.
     seed
         Seed of the order of features of equal importance, and of what else is drawn.

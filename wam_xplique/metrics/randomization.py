@@ -51,7 +51,7 @@ def cascading_randomization(
         What makes an explainer of a model: a class, or a function such as
         ``lambda model: WaveletSmoothGrad(model, wavelet="db2")``. The coefficients of explainers
         in the wavelet domain are compared by magnitude, the maps of others by value.
-    inputs, targets
+    inputs, targets, verbose
         As for the explainer.
     layers
         Names of the layers (or of modules that hold several, such as "layer4") to randomize, in
@@ -61,8 +61,6 @@ def cascading_randomization(
         Confidence level of the intervals of the mean over the inputs.
     seed
         Seed of the new weights.
-    verbose
-        Whether to show the progress.
 
     Returns
     -------
