@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -85,6 +84,11 @@ class Network:
         return model
 
 
+def few(cls: Any) -> dict[str, int]:
+    """Options of a metric that takes few forwards."""
+    return {"nb_samples": 20} if cls is WaveletMuFidelity else {}
+
+
 def counted(framework: str) -> tuple[Any, list[int]]:
     """A model of 16 × 16 × 3 images, and the rows of each of its executions."""
     if framework != "callable":
@@ -148,53 +152,40 @@ def bands(coefficients: list[Any]) -> list[np.ndarray]:
     return [*(band for level in coefficients[1:] for band in level.values()), coefficients[0]]
 
 
-def order_of(explanation: WaveletExplanation, number: int) -> list[tuple[int, int]]:
-    """The band and the place of each coefficient of an input, the most important first."""
-    places = [
-        (index, place, abs(value))
-        for index, band in enumerate(bands(explanation.coefficients))
-        for place, value in enumerate(band[number].ravel().tolist())
-    ]
-    return [(index, place) for index, place, _ in sorted(places, key=lambda found: -found[2])]
+def flat(coefficients: list[Any]) -> np.ndarray:
+    """All coefficients of each input in one row (N, K)."""
+    return np.concatenate([band.reshape(len(band), -1) for band in bands(coefficients)], axis=1)
 
 
-def keeping(
+def places_of(explanation: WaveletExplanation) -> np.ndarray:
+    """The place (N, 1, K) of each coefficient in the order of magnitude of importance."""
+    order = np.argsort(-np.abs(flat(explanation.coefficients)), axis=1)
+    return np.argsort(order, axis=1)[:, np.newaxis]
+
+
+def reference(
+    network: Network,
     x: np.ndarray,
     explanation: WaveletExplanation,
-    number: int,
-    kept: set[tuple[int, int]],
+    kept: np.ndarray,
     baseline: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """One input (1, ...) with the coefficients `kept`, the others the baseline's; PyWavelets."""
-    e, axes = explanation, tuple(range(1, 1 + explanation.ndim))
-    one = x[number : number + 1].astype(np.float64)
-    base = np.broadcast_to(baseline, x.shape)[number : number + 1].astype(np.float64)
-    z, z0 = (pywt.wavedecn(v, e.wavelet, e.mode, e.level, axes) for v in (one, base))
-    for index, (band, other) in enumerate(zip(bands(z), bands(z0), strict=True)):
-        importance = bands(e.coefficients)[index][number]
-        mask = np.array([(index, place) in kept for place in range(importance.size)])
-        mask = mask.reshape(1, *importance.shape)
-        mask = mask if mask.ndim == band.ndim else mask[..., np.newaxis]
-        np.copyto(band, other, where=~np.broadcast_to(mask, band.shape))
-    back = pywt.waverecn(z, e.wavelet, e.mode, axes)
-    return back[tuple(slice(size) for size in one.shape)].astype(np.float32)
-
-
-def reference_curve(
-    outputs: Callable[[np.ndarray], np.ndarray],
-    x: np.ndarray,
-    y: np.ndarray,
-    explanation: WaveletExplanation,
-    steps: list[int],
-    insertion: bool,
-    baseline: np.ndarray | float = 0.0,
-) -> np.ndarray:
-    """The scores (N, S) along a deletion or insertion, one forward and one inverse at a time."""
-    curves = np.empty((len(x), len(steps)))
-    for number in range(len(x)):
-        order = order_of(explanation, number)
-        for column, step in enumerate(steps):
-            kept = set(order[:step] if insertion else order[step:])
-            one = keeping(x, explanation, number, kept, baseline)
-            curves[number, column] = (outputs(one)[0] * y[number]).sum()
-    return curves
+    """The outputs (N, S, classes) for inputs that keep coefficients (N, S, K), the others being the
+    baseline's; by one forward and PyWavelets' inverse at a time."""
+    e, axes, x0 = explanation, explanation.transform.axes, np.broadcast_to(baseline, x.shape)
+    ends = np.cumsum([band[0].size for band in bands(e.coefficients)])[:-1]
+    found = np.empty((*kept.shape[:2], CLASSES))
+    for number, draw in np.ndindex(found.shape[:2]):
+        z, z0 = (
+            pywt.wavedecn(v[[number]].astype(np.float64), e.wavelet, e.mode, e.level, axes)
+            for v in (x, x0)
+        )
+        masks = np.split(kept[number, draw], ends)
+        parts = zip(*map(bands, (z, z0, e.coefficients)), masks, strict=True)
+        for band, other, importance, mask in parts:
+            mask = mask.reshape(importance[:1].shape)
+            mask = mask if mask.ndim == band.ndim else mask[..., np.newaxis]
+            np.copyto(band, other, where=~mask)
+        back = pywt.waverecn(z, e.wavelet, e.mode, axes)[tuple(map(slice, x[:1].shape))]
+        found[number, draw] = network(back.astype(np.float32))[0]
+    return found

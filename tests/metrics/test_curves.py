@@ -19,19 +19,23 @@ from .helpers import (
     each_curve,
     each_framework,
     each_shape,
+    flat,
     given,
     noise,
     of_linear,
+    places_of,
     random_explanation,
-    reference_curve,
+    reference,
 )
 
 
 def check_curves(metric: Any, known: Any, explanation: Any, baseline: Any = 0.0) -> Any:
     """The steps of a metric's curves, and the curves of the slow reference, which are the same."""
-    steps, curves = metric.curves(explanation)
-    inserted = isinstance(metric, WaveletInsertion)
-    expected = reference_curve(*known, explanation, steps.tolist(), inserted, baseline)
+    (network, x, y), (steps, curves) = known, metric.curves(explanation)
+    is_first = places_of(explanation) < steps[:, np.newaxis]
+    kept = is_first if isinstance(metric, WaveletInsertion) else ~is_first
+    outputs = reference(network, x, explanation, kept, baseline)
+    expected = (outputs * y[:, np.newaxis]).sum(axis=-1)
     np.testing.assert_allclose(curves, expected, atol=2e-5)
     return steps, expected
 
@@ -83,7 +87,7 @@ def test_the_closed_form_of_a_linear_model(wavelet):
     weights = noise(256, 2, seed=5)
     model = lambda x: x.reshape(len(x), -1) @ weights  # noqa: E731
     explanation = of_linear(x, y @ weights.T, wavelet, 1)
-    drops = np.concatenate([b.reshape(3, -1) for b in bands(explanation.coefficients)], axis=1)
+    drops = flat(explanation.coefficients)
     drops = np.take_along_axis(drops, np.argsort(-np.abs(drops), axis=1), 1)
     lost = np.concatenate([np.zeros((3, 1)), np.cumsum(drops, axis=1)], axis=1)
     total = lost[:, -1:]

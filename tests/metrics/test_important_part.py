@@ -28,10 +28,10 @@ from .helpers import (
     each_shape,
     each_spectra,
     given,
-    keeping,
     noise,
-    order_of,
+    places_of,
     random_explanation,
+    reference,
     targets,
 )
 
@@ -44,14 +44,11 @@ def test_equations_9_and_10(framework, shape):
     x, y, network = case(*shape, count=8)
     explanation = random_explanation(x, level=1)
     model, inputs, keep = network.model(framework), given(x, framework), 0.3
-    drops, same = np.empty(8), np.empty(8)
-    for number in range(8):
-        order = order_of(explanation, number)
-        top = set(order[: round(keep * len(order))])
-        without, alone = (keeping(x, explanation, number, kept) for kept in (set(order) - top, top))
-        before = network(x[[number]])[0]
-        drops[number] = ((before - network(without)[0]) * y[number]).sum()
-        same[number] = before.argmax() == network(alone)[0].argmax()
+    places = places_of(explanation)
+    is_top = places < round(keep * places.shape[-1])
+    kept = np.concatenate([places >= 0, ~is_top, is_top], axis=1)
+    before, without, alone = reference(network, x, explanation, kept).swapaxes(0, 1)
+    drops, same = ((before - without) * y).sum(axis=1), before.argmax(1) == alone.argmax(1)
     faithfulness = FaithfulnessOnSpectra(model, inputs, y, 5, keep=keep)
     np.testing.assert_allclose(faithfulness.evaluate_samples(explanation), drops, atol=1e-5)
     assert faithfulness(explanation) == pytest.approx(np.median(drops), abs=1e-5)

@@ -10,15 +10,15 @@ from wam_xplique.algorithms.removal import RandomSets, rank_correlations
 from wam_xplique.metrics import WaveletMuFidelity
 
 from .helpers import (
-    bands,
     case,
     each_framework,
     each_shape,
+    flat,
     given,
-    keeping,
     noise,
     of_linear,
     random_explanation,
+    reference,
     targets,
 )
 
@@ -31,23 +31,18 @@ def test_correlations_are_those_of_one_forward_at_a_time(framework, shape):
     metric = WaveletMuFidelity(
         network.model(framework), given(x, framework), y, 7, grid_size=None, nb_samples=12, seed=5
     )
-    found = metric.evaluate_samples(explanation)
-    places = [
-        (index, place)
-        for index, band in enumerate(bands(explanation.coefficients))
-        for place in range(band[0].size)
-    ]
-    sets = RandomSets(len(places), round(0.2 * len(places)), seed=5)
-    for number in range(2):
-        importance = [bands(explanation.coefficients)[i][number].ravel()[p] for i, p in places]
-        drops, sums = [], []
-        for draw in range(12):
-            members = sets.members(draw)
-            left = set(places) - {places[member] for member in members}
-            one = keeping(x, explanation, number, left)
-            drops.append(((network(x[[number]]) - network(one))[0] * y[number]).sum())
-            sums.append(sum(importance[member] for member in members))
-        assert found[number] == pytest.approx(spearmanr(sums, drops).statistic, abs=0.02)
+    importance = flat(explanation.coefficients)
+    count = importance.shape[1]
+    sets = RandomSets(count, round(0.2 * count), seed=5)
+    kept = np.ones((2, 12, count), bool)
+    sums = np.empty((2, 12))
+    for draw in range(12):
+        kept[:, draw, sets.members(draw)] = False
+        sums[:, draw] = importance[:, sets.members(draw)].sum(axis=1)
+    drops = network(x)[:, np.newaxis] - reference(network, x, explanation, kept)
+    pairs = zip(sums, (drops * y[:, np.newaxis]).sum(axis=-1), strict=True)
+    expected = [spearmanr(*pair).statistic for pair in pairs]
+    np.testing.assert_allclose(metric.evaluate_samples(explanation), expected, atol=0.02)
 
 
 @pytest.mark.parametrize("grid_size", [None, 4])

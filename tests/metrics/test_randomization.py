@@ -208,8 +208,14 @@ def test_bad_arguments_are_named(arguments, error, message, models):
 
 def test_keras_models_that_cannot_be_copied_are_refused():
     class Own(keras.Model):
-        def call(self, x: tf.Tensor) -> tf.Tensor:
-            return x
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(3)
 
+        def call(self, x: tf.Tensor) -> tf.Tensor:
+            return self.dense(x)
+
+    model = Own()
+    model(noise(1, 8))
     with pytest.raises(TypeError, match="model must be sequential or functional"):
-        cascading_randomization(Own(), WaveletSaliency, noise(2, 8), targets(2))
+        cascading_randomization(model, WaveletSaliency, noise(2, 8), targets(2))

@@ -27,7 +27,7 @@ from wam_xplique.metrics import (
 )
 
 from ..conftest import channels_first, make_keras, make_torch
-from .helpers import Network, each_metric, noise, random_explanation, targets
+from .helpers import Network, each_metric, few, noise, random_explanation, targets
 
 pytestmark = pytest.mark.filterwarnings("ignore:TF is set to run eagerly:UserWarning")
 PAIRS = {Deletion: WaveletDeletion, Insertion: WaveletInsertion}
@@ -143,10 +143,6 @@ def explanations(small) -> list[Any]:
         Saliency(model)(x, y),
         GradCAM(model, conv_layer="conv")(x, y),
     ]
-
-
-def few(cls: Any) -> dict[str, int]:
-    return {"nb_samples": 10} if cls is WaveletMuFidelity else {}
 
 
 @each_metric

@@ -22,7 +22,6 @@ from .drop_in import WaveletDropIn
 
 LINEAR = ("mean", "sum")
 REDUCERS = (*LINEAR, "min", "max")
-NORMALIZATIONS = ("band",)
 FAR = 0.1
 """What a `convergence_delta` is not to be above."""
 
@@ -61,14 +60,14 @@ class WaveletExplainer(WaveletDropIn, WhiteBoxExplainer):
     _: KW_ONLY
     normalize: str | None = None
 
-    _equation: ClassVar[Callable[[GradientProblem], Coefficients]]
+    _equation: ClassVar[Callable[..., Coefficients]]
     _signed = False  # whether it gives a sign
     _is_normalized = False  # whether it has divided the bands by their maxima already
 
     def __post_init__(self) -> None:
         check_integer("batch_size", self.batch_size, lowest=1, optional=True)
         check_choice("reducer", self.reducer, REDUCERS)
-        check_choice("normalize", self.normalize, NORMALIZATIONS)
+        check_choice("normalize", self.normalize, ("band",))
         super().__post_init__()
 
     @property

@@ -30,6 +30,14 @@ class FAM(SobolExplainer):
         grid over the Nyquist square, whose cells are joined to their mirror images.
 
     The others are those of `SobolExplainer`.
+
+    Examples
+    --------
+    >>> wave = np.cos(np.pi / 2 * np.arange(64))[np.newaxis]  # a quarter of a cycle a sample
+    >>> fam = FAM(lambda x: (x**2).sum(axis=1, keepdims=True), grid_size=8)
+    >>> found = fam.explain_fourier(wave, np.array([1]))
+    >>> float(found.radii[found.radial_importance()[0].argmax()])
+    0.28125
     """
 
     _: KW_ONLY

@@ -116,7 +116,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         if self.until is not None:
             rows(2 * self.nb_design)  # what is no sequence is refused before the first forward
         design = (rows, self.nb_design, _as_function(self.estimator))
-        how = (self.until, self.confidence, self.seed, self.refine)
+        how: Any = (self.until, self.confidence, self.seed, self.refine)
         problem = SobolProblem(masked, shares, *design, *how)
         if self.refine is not None and self.refine >= 1:
             check_budget(self.refine, problem.roots, self.nb_design)

@@ -38,6 +38,15 @@ class WCAM(WaveletDropIn, SobolExplainer):
         it are estimated from few forwards. An integer is a budget: the forwards an input may take.
 
     The others are those of `SobolExplainer` and of `WaveletDropIn`.
+
+    Examples
+    --------
+    >>> def energy(x):
+    ...     return (x**2).sum(axis=(1, 2))
+    >>> x, labels = np.eye(16)[np.newaxis, ..., np.newaxis], np.array([1])
+    >>> explanation = WCAM(energy, grid_size=4, level=2).explain_wavelet(x, labels)
+    >>> explanation.sobol.total.shape  # of the cells that hold details
+    (1, 15)
     """
 
     _: KW_ONLY

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from xplique.metrics.base import ExplanationMetric
@@ -111,6 +111,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
     baseline_mode = cast("Any", 0.0)
     operator = activation = cast("Any", None)
 
+    _summary: ClassVar[Callable[..., Any]] = staticmethod(np.mean)
     _is_signed = False  # whether signs of coefficients count, not their magnitudes alone
 
     model: Any
@@ -168,7 +169,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
         ValueError, TypeError
             If the explanations are not finite, or do not fit the inputs; see the message.
         """
-        return self._summary(self.evaluate_samples(explanations))
+        return float(self._summary(self.evaluate_samples(explanations)))
 
     def interval(self, explanations: Any, confidence: float = 0.95) -> ScoreInterval:
         """
@@ -186,7 +187,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
             raise ValueError(
                 f"{len(scores)} inputs are too few for an interval of confidence={confidence}."
             )
-        return ScoreInterval(self._summary(scores), float(low), float(high))
+        return ScoreInterval(float(self._summary(scores)), float(low), float(high))
 
     def detailed_evaluate(self, explanations: Any) -> Any:
         """`evaluate_samples`."""
@@ -195,9 +196,6 @@ class WaveletMetric(Parameters, ExplanationMetric):
     def evaluate_samples(self, explanations: Any) -> np.ndarray:
         """The scores (N,) of the inputs, each by itself; of explanations as for `evaluate`."""
         return self._by_blocks(self._scores, self._removal_of(explanations))
-
-    def _summary(self, scores: np.ndarray) -> float:
-        return float(np.mean(scores))
 
     def _interval(self, scores: np.ndarray, confidence: float) -> tuple[float, float]:
         error, freedom = standard_error(scores), len(scores) - 1

@@ -152,4 +152,5 @@ class WaveletFaithfulness(CausalMetric):
 
     def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
         inserted = self._curves(insertion_curves, problem, importance)
-        return area_under(inserted) - area_under(self._curves(deletion_curves, problem, importance))
+        deleted = self._curves(deletion_curves, problem, importance)
+        return area_under(inserted) - area_under(deleted)

@@ -63,8 +63,8 @@ def control(
     Examples
     --------
     >>> transform = WaveletTransform("haar", 1, "periodization", None)
-    >>> control("magnitude", np.array([[3.0, 3.0, 1.0, -1.0]]), transform).coefficients[1]["d"]
-    array([[0.       , 1.4142135]], dtype=float32)
+    >>> control("magnitude", np.array([[3.0, 3.0, 1.0, -1.0]]), transform).mosaic().ravel().round(2)
+    array([4.24, 0.  , 0.  , 1.41], dtype=float32)
     """
     check_choice("name", name, CONTROLS, optional=False)
     check_seed(seed)

@@ -1,4 +1,4 @@
-"""How many forwards there are, in how large batches; what repeats and what is compiled."""
+"""What all metrics share: batches of forwards, what repeats and is compiled, intervals."""
 
 from __future__ import annotations
 
@@ -8,23 +8,37 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 
-from wam_xplique.metrics import WaveletDeletion, WaveletFaithfulness, WaveletMuFidelity
+from wam_xplique.metrics import (
+    FaithfulnessOnSpectra,
+    InputFidelity,
+    MatchedFaithfulness,
+    WaveletDeletion,
+    WaveletFaithfulness,
+    WaveletMuFidelity,
+)
 
-from .helpers import case, counted, each_metric, given, noise, random_explanation, targets
+from .helpers import (
+    Network,
+    case,
+    counted,
+    each_metric,
+    few,
+    given,
+    noise,
+    random_explanation,
+    targets,
+)
 
 SHAPE = (16, 16, 3)
 
 
-def forwards(cls: Any, count: int) -> int:
-    """The perturbed inputs of all inputs."""
+def forwards(cls: Any) -> int:
+    """The perturbed inputs of an input."""
     name = cls.__name__
     each = {"WaveletMuFidelity": 21, "WaveletFaithfulness": 22}
-    return count * each.get(name, 11 if name.startswith("Wavelet") else 2)
-
-
-def few(cls: Any) -> dict[str, int]:
-    return {"nb_samples": 20} if cls is WaveletMuFidelity else {}
+    return each.get(name, 11 if name.startswith("Wavelet") else 2)
 
 
 @pytest.mark.usefixtures("steady")
@@ -38,7 +52,7 @@ def test_perturbed_inputs_fill_the_batches(cls, framework, count, batch_size):
     explanation = random_explanation(x)
     rows.clear()
     metric(explanation)
-    total = forwards(cls, count)
+    total = count * forwards(cls)
     assert sum(rows) == total
     assert max(rows) == min(batch_size or total, total // (1 + (cls is WaveletFaithfulness)))
     calls = math.ceil(total / batch_size) if batch_size else 1
@@ -62,14 +76,12 @@ def test_batches_do_not_matter(cls):
 
 def test_an_inputs_score_is_its_own():
     x, y, network = case(*SHAPE, count=4)
-    explanation = random_explanation(x)
-    together = WaveletDeletion(network, x, y).evaluate_samples(explanation)
     values = noise(4, 16, 16, seed=1)
-    maps = WaveletDeletion(network, x, y).evaluate_samples(values)
+    together = WaveletDeletion(network, x, y).evaluate_samples(values)
     assert np.ptp(together) > 0
     for number in range(4):
         alone = WaveletDeletion(network, x[[number]], y[[number]])
-        assert alone(values[[number]]) == pytest.approx(maps[number], abs=1e-6)
+        assert alone(values[[number]]) == pytest.approx(together[number], abs=1e-6)
 
 
 def test_a_device_that_is_too_small_is_found_out_once(caplog):
@@ -118,3 +130,59 @@ def test_progress_is_shown_on_request(capsys):
     assert capsys.readouterr().err == ""
     WaveletDeletion(network, x, y, verbose=True)(random_explanation(x))
     assert "22/22" in capsys.readouterr().err
+
+
+# --- intervals -----------------------------------------------------------------------------
+
+
+@each_metric
+@pytest.mark.parametrize("confidence", [0.5, 0.99])
+def test_an_interval_holds_the_score(cls, confidence):
+    x, y = noise(12, 24), targets(12)
+    metric, explanation = cls(Network((24,)), x, y), random_explanation(x)
+    score, low, high = metric.interval(explanation, confidence)
+    assert score == metric(explanation)
+    assert low <= score <= high
+    assert low < high
+
+
+@pytest.mark.parametrize("cls", [WaveletDeletion, MatchedFaithfulness])
+def test_that_of_a_mean_is_students(cls):
+    x, y = noise(6, 24), targets(6)
+    metric, explanation = cls(Network((24,)), x, y), random_explanation(x)
+    expected = scipy.stats.ttest_1samp(metric.evaluate_samples(explanation), 0)
+    found = metric.interval(explanation, 0.9)
+    np.testing.assert_allclose(found[1:], expected.confidence_interval(0.9))
+
+
+def test_that_of_a_share_is_wilsons():
+    x, y = noise(20, 24), targets(20)
+    metric, explanation = InputFidelity(Network((24,)), x, y), random_explanation(x)
+    share, low, high = metric.interval(explanation)
+    z2 = scipy.stats.norm.ppf(0.975) ** 2
+    centre = (share + z2 / 40) / (1 + z2 / 20)
+    margin = np.sqrt(z2 * (share * (1 - share) / 20 + z2 / 1600)) / (1 + z2 / 20)
+    np.testing.assert_allclose((low, high), (centre - margin, centre + margin))
+
+
+def test_that_of_a_median_is_of_the_order_statistics():
+    """Of 12 values, the 3rd to the 10th hold the median in 96% of the cases (binomial tails)."""
+    x, y = noise(12, 24), targets(12)
+    metric, explanation = FaithfulnessOnSpectra(Network((24,)), x, y), random_explanation(x)
+    ordered = np.sort(metric.evaluate_samples(explanation))
+    assert metric.interval(explanation)[1:] == (ordered[2], ordered[9])
+
+
+@pytest.mark.parametrize("cls", [WaveletDeletion, FaithfulnessOnSpectra])
+def test_too_few_inputs_have_none(cls):
+    x = noise(1, 24)
+    metric = cls(Network((24,)), x, targets(1))
+    with pytest.raises(ValueError, match=r"1 inputs are too few for .* confidence=0\.95"):
+        metric.interval(random_explanation(x))
+
+
+@pytest.mark.parametrize("confidence", [0, 1.0, None, 95])
+def test_confidence_is_a_fraction(confidence):
+    metric = WaveletDeletion(Network((24,)), noise(2, 24), targets(2))
+    with pytest.raises(ValueError, match="confidence must be a number between 0 and 1, got"):
+        metric.interval(noise(2, 24), confidence)
