@@ -75,12 +75,10 @@ class Network:
             return self
         if framework == "torch":
             return TorchNetwork(self).eval()
-        inputs = keras.Input(self.shape)
         hidden = keras.layers.Dense(5, "tanh", use_bias=False)
         last = keras.layers.Dense(self.last.shape[1], use_bias=False)
-        model = keras.Model(inputs, last(hidden(keras.layers.Flatten()(inputs))))
-        hidden.set_weights([self.first])
-        last.set_weights([self.last])
+        model = keras.Sequential([keras.Input(self.shape), keras.layers.Flatten(), hidden, last])
+        model.set_weights([self.first, self.last])
         return model
 
 
@@ -102,10 +100,8 @@ class TorchNetwork(torch.nn.Module):
         super().__init__()
         self.first = torch.nn.Parameter(torch.tensor(network.first))
         self.last = torch.nn.Parameter(torch.tensor(network.last))
-        self.rows: list[int] = []
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.rows.append(len(x))
         x = x.movedim(1, -1) if x.ndim > 2 else x
         return torch.tanh(x.flatten(1) @ self.first) @ self.last
 
