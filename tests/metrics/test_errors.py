@@ -94,24 +94,24 @@ def test_bad_arguments_are_named(error, cls, name, values, message, model):
 
 @each_metric
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("error", "name", "value", "message"),
     [
-        ({"model": 3}, "model must be"),
-        ({"inputs": np.where(np.arange(2)[:, None, None, None], NAN, X)}, "inputs must be finite"),
-        ({"inputs": X[:0], "targets": Y[:0]}, "inputs must not be empty"),
-        ({"inputs": X[:, np.newaxis, np.newaxis]}, "inputs must be signals"),
-        ({"inputs": np.full(X.shape, "a")}, "inputs must be an array of real numbers"),
-        ({"targets": None}, "targets must be given"),
-        ({"targets": Y[:1]}, "targets must be one for each of the 2 inputs"),
-        ({"baseline_mode": lambda x: x[:, :3]}, r"baseline_mode must give .* \(2, 16, 16, 3\)"),
-        ({"baseline_mode": lambda x: "zero"}, "baseline_mode must give"),
-        ({"baseline_mode": lambda x: x * NAN}, "must be finite"),
-        ({"baseline_mode": lambda x: np.ma.masked_greater(x, 0)}, "must be numbers without gaps"),
+        (TypeError, "model", 3, "model must be"),
+        (ValueError, "inputs", X * [[[[NAN]]], [[[1]]]], "inputs must be finite"),
+        (ValueError, "inputs", X[:0], "inputs must not be empty"),
+        (ValueError, "inputs", X[:, np.newaxis, np.newaxis], "inputs must be signals"),
+        (TypeError, "inputs", np.full(X.shape, "a"), "inputs must be an array of real numbers"),
+        (ValueError, "targets", None, "targets must be given"),
+        (ValueError, "targets", Y[:1], "targets must be one for each of the 2 inputs"),
+        (ValueError, "baseline_mode", lambda x: x[:, :3], r"must give .* \(2, 16, 16, 3\)"),
+        (ValueError, "baseline_mode", lambda x: "zero", "baseline_mode must give"),
+        (ValueError, "baseline_mode", lambda x: x * NAN, "must be finite"),
+        (TypeError, "baseline_mode", lambda x: np.ma.masked_greater(x, 0), "without gaps"),
     ],
 )
-def test_bad_inputs_are_refused(cls, arguments, message, model):
-    with pytest.raises((TypeError, ValueError), match=message):
-        cls(**{"model": model, "inputs": X, "targets": Y, **arguments})
+def test_bad_inputs_are_refused(cls, error, name, value, message, model):
+    with pytest.raises(error, match=message):
+        cls(**{"model": model, "inputs": X, "targets": Y, name: value})
 
 
 @pytest.mark.parametrize("activation", [None, "softmax"])
@@ -131,29 +131,37 @@ def test_a_baseline_is_of_the_inputs_kind(model):
 # --- explanations --------------------------------------------------------------------------
 
 
-def bad_explanations() -> Iterator[tuple[Any, str]]:
-    """Explanations, and what is said of them."""
+def bad_explanations() -> Iterator[tuple[Any, Any, str]]:
+    """Errors, the explanations that raise them, and what is said of these."""
     shapes = [(1, 16, 16), (3, 16, 16, 1), (2, 16), (2, 16, 15), (2, 16, 16, 2), (2, 3, 16, 16)]
     for shape in shapes:
-        yield noise(*shape), r"explanations must have one of the shapes \[\(2, 16, 16"
+        yield ValueError, noise(*shape), r"explanations must have one of the shapes \[\(2, 16, 16"
     for shape in ((3, *SHAPE), (2, 16, 32, 3), (2, 16, 16, 1), (2, 256)):
-        yield random_explanation(noise(*shape)), "explanations must be those of the 2 inputs"
+        yield (
+            ValueError,
+            random_explanation(noise(*shape)),
+            "explanations must be those of the 2 inputs",
+        )
     fewer, infinite, values = random_explanation(X), random_explanation(X), noise(2, 16, 16)
     fewer.coefficients[0] = fewer.coefficients[0][:, :3]
-    yield fewer, r"approximation must hold numbers of shape \(2, 4, 4\), got \(2, 3, 4\)"
+    yield (
+        ValueError,
+        fewer,
+        r"approximation must hold numbers of shape \(2, 4, 4\), got \(2, 3, 4\)",
+    )
     infinite.coefficients[1]["ad"][1, 0, 0] = INFINITE
     values[1, 2, 3] = NAN
     for bad in (infinite, values, tf.constant(values)):
-        yield bad, r"explanations must be finite.*at \[1\]"
-    yield np.ma.masked_greater(values, 0), "explanations must be numbers without gaps"
+        yield ValueError, bad, r"explanations must be finite.*at \[1\]"
+    yield TypeError, np.ma.masked_greater(values, 0), "explanations must be numbers without gaps"
     for bad in ("maps", None, {"a": 1}, 1j, np.full((2, 16, 16), "a")):
-        yield bad, "explanations must"
+        yield (TypeError, ValueError), bad, "explanations must"
 
 
 @each_metric
-@pytest.mark.parametrize(("explanation", "message"), bad_explanations())
-def test_bad_explanations_are_refused(cls, explanation, message, model):
-    with pytest.raises((TypeError, ValueError), match=message):
+@pytest.mark.parametrize(("error", "explanation", "message"), bad_explanations())
+def test_bad_explanations_are_refused(cls, error, explanation, message, model):
+    with pytest.raises(error, match=message):
         cls(model, X, Y)(explanation)
 
 
