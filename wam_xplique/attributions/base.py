@@ -149,7 +149,8 @@ def _warn(underflown: np.ndarray, deltas: np.ndarray | None) -> None:
     if underflown.any():
         warn(
             f"The gradients of inputs {np.flatnonzero(underflown).tolist()} are zero: too small, "
-            "perhaps, for the model's half precision. Explain its logits, or the model in float32."
+            "perhaps, for the half precision in which the model computes. Explain its logits, or "
+            "the model in float32."
         )
     if deltas is not None and (deltas > FAR).any():
         warn(

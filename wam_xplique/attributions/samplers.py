@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import scipy.stats
 from xplique.attributions import global_sensitivity_analysis as xpliques
-from xplique.attributions.global_sensitivity_analysis.replicated_designs import ReplicatedSampler
+from xplique.attributions.global_sensitivity_analysis.replicated_designs import (
+    HaltonSequenceRS,
+    LatinHypercubeRS,
+    ReplicatedSampler,
+    ScipySobolSequenceRS,
+    TFSobolSequenceRS,
+)
 
 # Xplique's samplers of whole designs: its samplers of the points that A and B are halves of.
 _POINTS = {
-    xpliques.HaltonSequenceRS: xpliques.HaltonSequence,
-    xpliques.LatinHypercubeRS: xpliques.LatinHypercube,
-    xpliques.ScipySobolSequenceRS: xpliques.ScipySobolSequence,
-    xpliques.TFSobolSequenceRS: xpliques.TFSobolSequence,
+    HaltonSequenceRS: xpliques.HaltonSequence,
+    LatinHypercubeRS: xpliques.LatinHypercube,
+    ScipySobolSequenceRS: xpliques.ScipySobolSequence,
+    TFSobolSequenceRS: xpliques.TFSobolSequence,
 }
 
 
@@ -75,7 +81,7 @@ class SeededLatinHypercubeRS(SeededReplicatedSampler):
         return scipy.stats.qmc.LatinHypercube(dimension, seed=self.seed).random(count)
 
 
-_SOBOL = (ScrambledSobolSequenceRS, xpliques.ScipySobolSequenceRS, xpliques.TFSobolSequenceRS)
+_SOBOL = (ScrambledSobolSequenceRS, ScipySobolSequenceRS, TFSobolSequenceRS)
 
 
 def check_sampler(sampler: Any, nb_design: int) -> None:
