@@ -147,7 +147,7 @@ def _in_evaluation(*modules: Any) -> Any:
 
 def _of_any_batch(module: Any) -> Any:
     """A module that also takes other batches than the one size it was exported for."""
-    size = (input_shape(module) or (None,))[0]
+    size: Any = (input_shape(module) or (None,))[0]
     if size is None:
         return module
     import torch

@@ -15,7 +15,7 @@ import xplique.metrics
 from wam_xplique.coefficients import WaveletTransform, flatten, levels
 from wam_xplique.metrics import WaveletDeletion, control
 
-from .helpers import SHAPES, Network, each_framework, each_shape, given, noise, targets
+from .helpers import SHAPES, case, each_framework, each_shape, given, noise
 
 HAAR = WaveletTransform("haar", 2, "periodization", None)
 NAMES = ("random", "magnitude", "coarse", "centre")
@@ -37,7 +37,7 @@ def test_magnitudes_are_those_of_pywavelets_averaged_over_channels(shape):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", SHAPES, ids=len)
 def test_tensors_and_metrics_take_them_as_explanations(shape, name, framework):
-    x, y, network = noise(2, *shape), targets(2), Network(shape)
+    x, y, network = case(*shape)
     for level in (0, 2):
         transform = replace(HAAR, level=level)
         found = control(name, given(x, framework), transform)
@@ -57,23 +57,18 @@ def test_the_random_order_follows_from_the_seed_and_differs_between_inputs():
 def test_coarse_levels_come_first_and_are_shuffled_within():
     found = control("coarse", noise(1, 16, 16, 3), replace(HAAR, level=3))
     bands = [
-        np.concatenate([band.ravel() for band in level.values()])
-        for level in levels(found.coefficients, 2)
+        np.concatenate([*level.values()], axis=None) for level in levels(found.coefficients, 2)
     ]
     for coarse, fine in itertools.pairwise(bands):
         assert coarse.min() > fine.max()
     assert (np.diff(bands[-1]) > 0).mean() == pytest.approx(0.5, abs=0.1)
 
 
-def test_pixels_near_the_centre_come_first():
+def test_what_is_near_the_centre_comes_first():
     found = control("centre", noise(2, 9, 7, 3), replace(HAAR, level=0)).coefficients[0]
-    rows, columns = np.indices((9, 7))
-    distance = np.hypot(rows - 4, columns - 3)
+    distance = np.hypot(*np.ogrid[-4:5, -3:4])
     np.testing.assert_allclose(found, np.broadcast_to(1 / (1 + distance), (2, 9, 7)))
-
-
-def test_coefficients_near_the_centre_come_first():
-    """Haar's coefficient k of level j looks at the samples from 2^j k to before 2^j (k + 1)."""
+    # Haar's coefficient k of level j looks at the samples from 2^j k to before 2^j (k + 1).
     found = control("centre", noise(1, 32, 2), HAAR).coefficients
     for band, size in ((found[0], 4), (found[1]["d"], 4), (found[2]["d"], 2)):
         distance = np.abs(size * np.arange(32 // size) + (size - 1) / 2 - 15.5)

@@ -8,40 +8,50 @@ from typing import Any
 import numpy as np
 import pytest
 import pywt
+import scipy.special
 from scipy.integrate import trapezoid
 
 from wam_xplique.metrics import WaveletDeletion, WaveletFaithfulness, WaveletInsertion
 
 from .helpers import (
-    Network,
     bands,
+    case,
     each_curve,
     each_framework,
     each_shape,
+    flat,
     given,
     noise,
+    of_linear,
+    places_of,
     random_explanation,
-    reference_curve,
-    targets,
+    reference,
 )
+
+
+def check_curves(metric: Any, known: Any, explanation: Any, baseline: Any = 0.0) -> Any:
+    """The steps of a metric's curves, and the curves of the slow reference, which are the same."""
+    (network, x, y), (steps, curves) = known, metric.curves(explanation)
+    is_first = places_of(explanation) < steps[:, np.newaxis]
+    kept = is_first if isinstance(metric, WaveletInsertion) else ~is_first
+    outputs = reference(network, x, explanation, kept, baseline)
+    expected = (outputs * y[:, np.newaxis]).sum(axis=-1)
+    np.testing.assert_allclose(curves, expected, atol=2e-5)
+    return steps, expected
 
 
 @each_shape
 @each_framework
 @each_curve
 def test_curves_are_those_of_one_forward_at_a_time(cls, framework, shape):
-    x, y, network = noise(3, *shape), targets(3), Network(shape)
+    x, y, network = case(*shape, count=3)
     explanation = random_explanation(x, level=1 if len(shape) == 4 else 2)
     metric = cls(network.model(framework), given(x, framework), y, steps=4, batch_size=5)
-    steps, curves = metric.curves(explanation)
-    expected = reference_curve(
-        network, x, y, explanation, steps.tolist(), insertion=cls is WaveletInsertion
-    )
-    np.testing.assert_allclose(curves, expected, atol=2e-5)
+    steps, expected = check_curves(metric, (network, x, y), explanation)
     areas = trapezoid(expected, axis=1) / 4
     np.testing.assert_allclose(metric.evaluate_samples(explanation), areas, atol=2e-5)
-    assert metric(explanation) == pytest.approx(areas.mean(), abs=2e-5)
     assert metric.evaluate(explanation) == metric(explanation)
+    assert metric(explanation) == pytest.approx(areas.mean(), abs=2e-5)
     found = metric.detailed_evaluate(explanation)
     assert list(found) == steps.tolist()
     np.testing.assert_allclose(list(found.values()), expected.mean(axis=0), atol=2e-5)
@@ -51,104 +61,61 @@ def test_curves_are_those_of_one_forward_at_a_time(cls, framework, shape):
 @pytest.mark.parametrize("mode", ["symmetric", "periodization"])
 @each_curve
 def test_other_wavelets_modes_and_odd_sizes(cls, mode, wavelet):
-    shape = (13, 18, 2)
-    x, y, network = noise(2, *shape), targets(2), Network(shape)
+    x, y, network = case(13, 18, 2)
     explanation = random_explanation(x, wavelet, 1, mode, channels=True)
-    steps, curves = cls(network, x, y, steps=3).curves(explanation)
-    inserted = cls is WaveletInsertion
-    expected = reference_curve(network, x, y, explanation, steps.tolist(), inserted)
-    np.testing.assert_allclose(curves, expected, atol=2e-5)
+    check_curves(cls(network, x, y, steps=3), (network, x, y), explanation)
 
 
 @each_curve
-@pytest.mark.parametrize("kind", ["value", "function", "mean"])
 @pytest.mark.parametrize("framework", ["tensorflow", "torch"])
-def test_baselines(framework, kind, cls):
-    shape = (8, 12, 3)
-    x, y, network = noise(3, *shape), targets(3), Network(shape)
-    baselines = {
-        "value": 0.5,
-        "function": np.flip(x, 1) ** 2,
-        "mean": x.mean((1, 2), keepdims=True),
-    }
-    spatial = (1, 2) if framework == "tensorflow" else (2, 3)
-    functions = {
-        "value": 0.5,
-        "function": lambda x: (np.flip(x, 1) if framework == "tensorflow" else x.flip(2)) ** 2,
-        "mean": lambda x: (
-            x.mean(spatial, keepdims=True)
-            if framework == "tensorflow"
-            else x.mean(spatial, keepdim=True)
-        ),
-    }
-    explanation = random_explanation(x)
-    metric = cls(
-        network.model(framework),
-        given(x, framework),
-        y,
-        baseline_mode=functions[kind],
-        steps=3,
-        batch_size=4,
-    )
-    steps, curves = metric.curves(explanation)
-    inserted = cls is WaveletInsertion
-    expected = reference_curve(
-        network, x, y, explanation, steps.tolist(), inserted, baselines[kind]
-    )
-    np.testing.assert_allclose(curves, expected, atol=2e-5)
-
-
-def linear(shape: tuple[int, ...]) -> tuple[np.ndarray, object]:
-    weights = noise(int(np.prod(shape)), 2, seed=5)
-    return weights, lambda x: x.reshape(len(x), -1) @ weights
+def test_baselines(framework, cls):
+    x, y, network = case(8, 12, 3, count=3)
+    axis = 2 if framework == "torch" else 1
+    for baseline_mode, baseline in (
+        (0.5, 0.5),
+        (lambda x: (x.flip(2) if axis == 2 else np.flip(x, 1)) ** 2, np.flip(x, 1) ** 2),
+        (lambda x: x.mean((axis, axis + 1), keepdims=True), x.mean((1, 2), keepdims=True)),
+    ):
+        metric = cls(network.model(framework), given(x, framework), y, 4, baseline_mode, steps=3)
+        check_curves(metric, (network, x, y), random_explanation(x), baseline)
 
 
 @pytest.mark.parametrize("wavelet", ["haar", "db4"])
 def test_the_closed_form_of_a_linear_model(wavelet):
     """Each coefficient z removed lowers the score by z ∂f/∂z, in the order of the explanation."""
-    shape, y = (16, 16, 1), np.eye(2, dtype=np.float32)[[0, 1, 1]]
-    x = noise(3, *shape)
-    weights, model = linear(shape)
-    axes = (1, 2)
-    gradients = (y @ weights.T).reshape(3, *shape)
-    z, a = (pywt.wavedecn(v, wavelet, "periodization", 1, axes) for v in (x, gradients))
-    parts = [z[0] * a[0], {key: z[1][key] * a[1][key] for key in z[1]}]
-    explanation = replace(
-        random_explanation(x, wavelet, 1),
-        coefficients=[parts[0][..., 0], {key: band[..., 0] for key, band in parts[1].items()}],
-    )
-    drops = np.concatenate([band.reshape(3, -1) for band in bands(parts)], axis=1)
-    order = np.argsort(-np.abs(drops), axis=1)
-    drops = np.take_along_axis(drops, order, 1)
+    x, y = noise(3, 16, 16, 1), np.eye(2, dtype=np.float32)[[0, 1, 1]]
+    weights = noise(256, 2, seed=5)
+    model = lambda x: x.reshape(len(x), -1) @ weights  # noqa: E731
+    explanation = of_linear(x, y @ weights.T, wavelet, 1)
+    drops = flat(explanation.coefficients)
+    drops = np.take_along_axis(drops, np.argsort(-np.abs(drops), axis=1), 1)
     lost = np.concatenate([np.zeros((3, 1)), np.cumsum(drops, axis=1)], axis=1)
     total = lost[:, -1:]
     steps, deleted = WaveletDeletion(model, x, y, steps=-1).curves(explanation)
     assert steps.tolist() == list(range(257))
     np.testing.assert_allclose(deleted, total - lost, atol=1e-4)
-    np.testing.assert_allclose(
-        WaveletInsertion(model, x, y, steps=-1).curves(explanation)[1], lost, atol=1e-4
-    )
+    _, inserted = WaveletInsertion(model, x, y, steps=-1).curves(explanation)
+    np.testing.assert_allclose(inserted, lost, atol=1e-4)
     faithfulness = WaveletFaithfulness(model, x, y, steps=-1).evaluate_samples(explanation)
     expected = trapezoid(2 * lost - total, axis=1) / 256
     np.testing.assert_allclose(faithfulness, expected, atol=1e-4)
 
 
 def test_faithfulness_is_insertion_minus_deletion():
-    shape = (8, 12, 3)
-    x, y, network = noise(3, *shape), targets(3), Network(shape)
+    x, y, network = case(8, 12, 3, count=3)
     explanation = random_explanation(x)
     inserted, deleted, both = (
         cls(network, x, y).evaluate_samples(explanation)
         for cls in (WaveletInsertion, WaveletDeletion, WaveletFaithfulness)
     )
     np.testing.assert_allclose(both, inserted - deleted)
-    metric = WaveletFaithfulness(network, x, y)
-    np.testing.assert_array_equal(metric.detailed_evaluate(explanation), both)
+    found = WaveletFaithfulness(network, x, y).detailed_evaluate(explanation)
+    np.testing.assert_array_equal(found, both)
 
 
 @each_curve
 def test_a_part_of_the_path(cls):
-    x, y, network = noise(2, 24), targets(2), Network((24,))
+    x, y, network = case(24)
     explanation = random_explanation(x)
     whole = cls(network, x, y, steps=-1).detailed_evaluate(explanation)
     part = cls(network, x, y, steps=-1, max_percentage_perturbed=0.3)
@@ -162,14 +129,11 @@ def test_a_part_of_the_path(cls):
 
 def removed(explanation: Any, x: np.ndarray, seed: int = 0) -> list[int]:
     """The numbers of the coefficients, details first, in the order in which they are removed."""
-    energies = [
-        (band**2).ravel() for band in bands(pywt.wavedecn(x, "haar", "periodization", 2, axes=(1,)))
-    ]
-    metric = WaveletDeletion(
-        lambda x: (x**2).sum(1, keepdims=True), x, np.ones((1, 1)), steps=-1, level=2, seed=seed
-    )
+    z = bands(pywt.wavedecn(x, "haar", "periodization", 2, axes=(1,)))
+    energy = lambda x: (x**2).sum(1, keepdims=True)  # noqa: E731
+    metric = WaveletDeletion(energy, x, np.ones((1, 1)), steps=-1, level=2, seed=seed)
     drops = -np.diff(metric.curves(explanation)[1][0])
-    distances = np.abs(drops[:, np.newaxis] - np.concatenate(energies))
+    distances = np.abs(drops[:, np.newaxis] - np.concatenate(z, axis=1) ** 2)
     assert distances.min(axis=1).max() < 1e-4
     return distances.argmin(axis=1).tolist()
 
@@ -229,20 +193,19 @@ def test_relative_areas_need_positive_curves():
         metric(np.abs(x))
 
 
-def test_an_approximation_that_is_held_stays():
+@each_curve
+def test_an_approximation_that_is_held_stays(cls):
     x, y = noise(2, 16, 16, 1), np.ones((2, 1), np.float32)
-    explanation = random_explanation(x)
     model = lambda x: x.mean((1, 2))  # noqa: E731
-    options = {"steps": 3, "include_approximation": False}
-    for cls in (WaveletDeletion, WaveletInsertion):
-        steps, curves = cls(model, x, y, **options).curves(explanation)
-        assert steps[-1] == 256 - 16
-        np.testing.assert_allclose(curves, np.repeat(model(x), 4, axis=1), atol=1e-6)
+    metric = cls(model, x, y, steps=3, include_approximation=False)
+    steps, curves = metric.curves(random_explanation(x))
+    assert steps[-1] == 256 - 16
+    np.testing.assert_allclose(curves, np.repeat(model(x), 4, axis=1), atol=1e-6)
 
 
 @pytest.mark.parametrize("included", [True, False])
 def test_an_approximation_may_be_removed_where_it_has_importance(included):
-    x, y, network = noise(2, 24), targets(2), Network((24,))
+    x, y, network = case(24)
     explanation = random_explanation(x, approximation=included)
     metrics = (WaveletDeletion(network, x, y, include_approximation=i) for i in (None, included))
     one, other = (metric.evaluate_samples(explanation) for metric in metrics)
@@ -251,17 +214,14 @@ def test_an_approximation_may_be_removed_where_it_has_importance(included):
 
 @each_framework
 def test_activations_come_before_the_operator(framework):
-    shape = (8, 12, 3)
-    x, y, network = noise(3, *shape), targets(3), Network(shape)
-    explanation, model = random_explanation(x), network.model(framework)
-    exponentials = lambda x: np.exp(network(x))  # noqa: E731
-    functions = {
-        "softmax": lambda x: exponentials(x) / exponentials(x).sum(1, keepdims=True),
-        "sigmoid": lambda x: exponentials(x) / (1 + exponentials(x)),
-    }
-    for activation, function in functions.items():
-        metric = WaveletDeletion(
-            model, given(x, framework), y, steps=3, operator="classification", activation=activation
-        )
+    x, y, network = case(8, 12, 3, count=3)
+    explanation = random_explanation(x)
+    options = {"steps": 3, "operator": "classification"}
+    for activation, function in {
+        "softmax": lambda x: scipy.special.softmax(network(x), axis=1),
+        "sigmoid": lambda x: scipy.special.expit(network(x)),
+    }.items():
+        options["activation"] = activation
+        metric = WaveletDeletion(network.model(framework), given(x, framework), y, **options)
         expected = WaveletDeletion(function, x, y, steps=3).evaluate_samples(explanation)
         np.testing.assert_allclose(metric.evaluate_samples(explanation), expected, atol=1e-6)

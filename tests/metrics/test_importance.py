@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import pywt
 import torch
 
-from wam_xplique.coefficients import WaveletTransform, averages, flatten, resize_level
+from wam_xplique.coefficients import WaveletTransform, averages, flatten, levels, resize_level
 from wam_xplique.metrics import WaveletDeletion
 
-from .helpers import Network, each_shape, noise, random_explanation, targets
+from .helpers import Network, case, each_shape, noise, random_explanation, targets
 
 
 def transform(wavelet: str, level: int, mode: str = "periodization") -> WaveletTransform:
@@ -22,11 +24,9 @@ def test_haars_coefficients_have_the_means_of_their_blocks():
     coarse = x.reshape(2, 4, 4, 2, 4, 3).mean((2, 4))
     fine = x.reshape(2, 8, 2, 4, 2, 3).mean((2, 4))
     found = averages(x, transform("haar", 2), 2)
-    np.testing.assert_allclose(found[0], coarse, atol=1e-6)
-    for band in found[1].values():
-        np.testing.assert_allclose(band, coarse, atol=1e-6)
-    for band in found[2].values():
-        np.testing.assert_allclose(band, fine, atol=1e-6)
+    for bands, expected in zip(levels(found, 2), (coarse, coarse, fine), strict=True):
+        for band in bands.values():
+            np.testing.assert_allclose(band, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("wavelet", ["haar", "db4", "bior2.2"])
@@ -63,31 +63,27 @@ def test_no_level_leaves_the_map_as_it_is():
 
 @each_shape
 def test_a_map_is_an_explanation_by_its_averages(shape):
-    x, y, network = noise(2, *shape), targets(2), Network(shape)
+    x, y, network = case(*shape)
     ndim = max(1, len(shape) - 1)
-    values = np.abs(noise(2, *shape[:ndim], *(shape[1:] if ndim == 1 else ()), seed=4))
-    explanation = random_explanation(x, level=1)
+    values = np.abs(noise(2, *(shape if ndim == 1 else shape[:ndim]), seed=4))
     means = averages(values, transform("haar", 1), ndim)
-    object.__setattr__(explanation, "coefficients", means)
+    explanation = replace(random_explanation(x, level=1), coefficients=means)
     metric = WaveletDeletion(network, x, y, level=1)
-    np.testing.assert_array_equal(
-        metric.evaluate_samples(values), metric.evaluate_samples(explanation)
-    )
+    one, other = map(metric.evaluate_samples, (values, explanation))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_channels_of_maps_are_averaged_and_those_of_signals_kept():
-    shape = (8, 12, 3)
-    x, y, network = noise(2, *shape), targets(2), Network(shape)
+    x, y, network = case(8, 12, 3)
     metric = WaveletDeletion(network, x, y, level=1)
-    values = noise(2, *shape)
+    values = noise(2, 8, 12, 3)
     expected = metric.evaluate_samples(values.mean(-1))
     for same in (values, values.mean(-1, keepdims=True), torch.tensor(np.moveaxis(values, -1, 1))):
         np.testing.assert_array_equal(metric.evaluate_samples(same), expected)
     signals = noise(2, 24, 2)
     metric = WaveletDeletion(Network((24, 2)), signals, y, level=1)
-    assert max(metric.detailed_evaluate(signals)) == 48
-    assert max(metric.detailed_evaluate(signals[..., 0])) == 24
-    assert max(metric.detailed_evaluate(signals[..., :1])) == 24
+    for values, features in ((signals, 48), (signals[..., 0], 24), (signals[..., :1], 24)):
+        assert max(metric.detailed_evaluate(values)) == features
 
 
 def test_maps_are_ranked_by_value_and_coefficients_by_magnitude():
@@ -96,8 +92,7 @@ def test_maps_are_ranked_by_value_and_coefficients_by_magnitude():
     metric = WaveletDeletion(lambda x: x @ weights, x, y, level=0)
     drops = x * weights[:, 0]
     signed, magnitude = metric(drops), metric(np.abs(drops))
-    explanation = random_explanation(x, level=0)
-    object.__setattr__(explanation, "coefficients", [drops])
+    explanation = replace(random_explanation(x, level=0), coefficients=[drops])
     assert metric(explanation) == magnitude
     assert signed < magnitude  # what lowers the score most goes first
 

@@ -21,37 +21,34 @@ from wam_xplique.metrics import (
 )
 
 from .helpers import (
-    SPECTRA,
     Network,
+    case,
     each_framework,
     each_metric,
     each_shape,
+    each_spectra,
     given,
-    keeping,
     noise,
-    order_of,
+    places_of,
     random_explanation,
+    reference,
     targets,
 )
 
-each_spectra = pytest.mark.parametrize("cls", SPECTRA, ids=lambda cls: cls.__name__)
 SIZE, MELS, FRAMES = 32, 4, 6
 
 
 @each_shape
 @each_framework
 def test_equations_9_and_10(framework, shape):
-    x, y, network = noise(8, *shape), targets(8), Network(shape)
+    x, y, network = case(*shape, count=8)
     explanation = random_explanation(x, level=1)
     model, inputs, keep = network.model(framework), given(x, framework), 0.3
-    drops, same = np.empty(8), np.empty(8)
-    for number in range(8):
-        order = order_of(explanation, number)
-        top = set(order[: round(keep * len(order))])
-        without, alone = (keeping(x, explanation, number, kept) for kept in (set(order) - top, top))
-        before = network(x[[number]])[0]
-        drops[number] = ((before - network(without)[0]) * y[number]).sum()
-        same[number] = before.argmax() == network(alone)[0].argmax()
+    places = places_of(explanation)
+    is_top = places < round(keep * places.shape[-1])
+    kept = np.concatenate([places >= 0, ~is_top, is_top], axis=1)
+    before, without, alone = reference(network, x, explanation, kept).swapaxes(0, 1)
+    drops, same = ((before - without) * y).sum(axis=1), before.argmax(1) == alone.argmax(1)
     faithfulness = FaithfulnessOnSpectra(model, inputs, y, 5, keep=keep)
     np.testing.assert_allclose(faithfulness.evaluate_samples(explanation), drops, atol=1e-5)
     assert faithfulness(explanation) == pytest.approx(np.median(drops), abs=1e-5)
@@ -81,17 +78,16 @@ def test_what_has_no_importance_is_no_part_of_the_important():
 
 @each_framework
 def test_fidelity_is_no_matter_of_activations(framework):
-    x, y, network = noise(6, 24), targets(6), Network((24,))
+    x, y, network = case(24, count=6)
     explanation, model = random_explanation(x), network.model(framework)
-    scores = [
-        InputFidelity(
-            model, given(x, framework), y, keep=0.2, activation=a, operator="classification"
-        ).evaluate_samples(explanation)
-        for a in (None, "softmax", "sigmoid")
+    how = {"keep": 0.2, "operator": "classification"}
+    metrics = [
+        InputFidelity(model, given(x, framework), y, activation=activation, **how)
+        for activation in (None, "softmax", "sigmoid")
     ]
-    assert 0 < scores[0].mean() < 1
-    np.testing.assert_array_equal(scores[0], scores[1])
-    np.testing.assert_array_equal(scores[0], scores[2])
+    expected, *others = (metric.evaluate_samples(explanation).tolist() for metric in metrics)
+    assert 0 < np.mean(expected) < 1
+    assert others == [expected, expected]
 
 
 @each_framework
@@ -120,9 +116,11 @@ def front_end(framework: str) -> Any:
     return lambda x: ((x @ TO_SEEN) ** 2).reshape(-1, MELS, FRAMES, 1)
 
 
-def parts(framework: str) -> tuple[Any, Any, Network]:
+def behind(framework: str, count: int = 4) -> tuple[np.ndarray, np.ndarray, Any, Any, Network]:
+    """Waveforms, their targets, a model behind a front end, the front end, and the network."""
     network = Network((MELS, FRAMES, 1))
-    return network.model(framework), front_end(framework), network
+    x, y = noise(count, SIZE), targets(count)
+    return x, y, network.model(framework), front_end(framework), network
 
 
 def maps(framework: str, count: int = 4, seed: int = 9) -> np.ndarray:
@@ -134,8 +132,7 @@ def maps(framework: str, count: int = 4, seed: int = 9) -> np.ndarray:
 @each_metric
 def test_coefficients_of_waveforms_behind_a_front_end(cls, framework):
     """As for a model that is both in one."""
-    x, y = noise(4, SIZE), targets(4)
-    model, before, network = parts(framework)
+    x, y, model, before, network = behind(framework)
     whole = lambda x: network(front_end("callable")(x))  # noqa: E731
     explanation = random_explanation(x)
     found = cls(model, x, y, front_end=before).evaluate_samples(explanation)
@@ -147,8 +144,7 @@ def test_coefficients_of_waveforms_behind_a_front_end(cls, framework):
 @each_framework
 @each_metric
 def test_a_front_ends_outputs_are_features_without_a_transform(cls, framework):
-    x, y = noise(4, SIZE), targets(4)
-    model, before, network = parts(framework)
+    x, y, model, before, network = behind(framework)
     is_mu = cls is WaveletMuFidelity
     options = {"grid_size": 3} if is_mu else {}
     metric = cls(model, x, y, front_end=before, domain="front_end", **options)
@@ -160,27 +156,22 @@ def test_a_front_ends_outputs_are_features_without_a_transform(cls, framework):
 
 @each_framework
 def test_equations_9_and_10_on_a_front_ends_outputs(framework):
-    x, y = noise(4, SIZE), targets(4)
-    model, before, network = parts(framework)
+    x, y, model, before, network = behind(framework)
     importance = maps(framework)
     seen = front_end("callable")(x)
     flat = importance.reshape(4, -1)
     mask = (flat >= np.sort(flat, axis=1)[:, [-6]]).reshape(seen.shape)  # a quarter of 24
     drops = ((network(seen) - network(seen * ~mask)) * y).sum(1)
     same = network(seen).argmax(1) == network(seen * mask).argmax(1)
-    options = {"keep": 0.25, "front_end": before}
-    faithfulness = FaithfulnessOnSpectra(model, x, y, **options)
-    np.testing.assert_allclose(faithfulness.evaluate_samples(importance), drops, atol=1e-4)
-    np.testing.assert_array_equal(
-        InputFidelity(model, x, y, **options).evaluate_samples(importance), same
-    )
+    for cls, expected in ((FaithfulnessOnSpectra, drops), (InputFidelity, same)):
+        metric = cls(model, x, y, keep=0.25, front_end=before)
+        np.testing.assert_allclose(metric.evaluate_samples(importance), expected, atol=1e-4)
 
 
 @each_spectra
 @pytest.mark.parametrize("framework", ["tensorflow", "torch"])
 def test_an_explanation_of_both_sides_is_scored_on_either(cls, framework):
-    x, y = noise(4, SIZE), targets(4)
-    model, before, _ = parts(framework)
+    x, y, model, before, _ = behind(framework)
     explainer = WaveletSmoothGrad(model, nb_samples=3, noise=0.01, level=2, front_end=before)
     explanation = explainer.explain_wavelet(x, y)
     by_default, of_front_end, of_waveform = (
@@ -202,17 +193,15 @@ def test_an_explanation_of_both_sides_is_scored_on_either(cls, framework):
 
 @pytest.mark.parametrize("framework", ["tensorflow", "torch"])
 def test_a_baseline_of_a_front_ends_outputs(framework):
-    x, y = noise(3, SIZE), targets(3)
-    model, before, network = parts(framework)
+    x, y, model, before, network = behind(framework, 3)
     mean = lambda seen: 0 * seen + 0.5  # noqa: E731
     options = {"front_end": before, "domain": "front_end", "steps": 3}
     one, other = (
-        WaveletDeletion(model, x, y, baseline_mode=baseline, **options)(maps(framework, 3))
-        for baseline in (mean, 0.5)
+        WaveletDeletion(model, x, y, baseline_mode=b, **options).detailed_evaluate(
+            maps(framework, 3)
+        )
+        for b in (mean, 0.5)
     )
     assert one == pytest.approx(other, abs=1e-6)
-    end = WaveletDeletion(model, x, y, baseline_mode=0.5, **options).detailed_evaluate(
-        maps(framework, 3)
-    )
     constant = network(np.full((3, MELS, FRAMES, 1), 0.5, np.float32))
-    assert end[MELS * FRAMES] == pytest.approx(float((constant * y).sum(1).mean()), abs=1e-5)
+    assert one[MELS * FRAMES] == pytest.approx(float((constant * y).sum(1).mean()), abs=1e-5)

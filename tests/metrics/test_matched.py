@@ -3,67 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import pywt
 
-from wam_xplique.coefficients import flatten, map_bands, pack
+from wam_xplique.coefficients import flatten, map_bands
 from wam_xplique.metrics import MatchedFaithfulness, WaveletFaithfulness, control
 
 from .helpers import (
-    Network,
     bands,
+    case,
     each_framework,
     each_shape,
+    flat,
     given,
-    keeping,
     noise,
     random_explanation,
-    targets,
+    reference,
 )
-
-
-def magnitudes(x: np.ndarray, explanation, number: int) -> list[tuple[int, int, float]]:
-    """Band, place and magnitude of an input's coefficients, in all channels where they are one."""
-    axes = tuple(range(1, 1 + explanation.ndim))
-    found = bands(pywt.wavedecn(x, explanation.wavelet, explanation.mode, explanation.level, axes))
-    features = []
-    for index, band in enumerate(found):
-        rank = bands(explanation.coefficients)[index].ndim
-        sizes = np.abs(band[number])
-        sizes = sizes if band.ndim == rank else sizes.sum(axis=-1)
-        features += [(index, place, size) for place, size in enumerate(sizes.ravel().tolist())]
-    return features
 
 
 @each_shape
 @each_framework
 @pytest.mark.parametrize("baseline", [0.0, 0.5])
 def test_scores_are_those_of_halves_that_are_cut_one_by_one(baseline, framework, shape):
-    x, y, network = noise(3, *shape), targets(3), Network(shape)
-    explanation, groups = random_explanation(x), 4
-    expected = np.empty(3)
-    for number in range(3):
-        features = magnitudes(x - baseline, explanation, number)
-        order = sorted(features, key=lambda feature: -feature[2])
-        upper, lower = set(), set()
-        size = len(order) // groups
-        for start in range(0, len(order), size):
-            group = [(index, place) for index, place, _ in order[start : start + size]]
-            group.sort(key=lambda f: -abs(bands(explanation.coefficients)[f[0]][number].flat[f[1]]))
-            upper |= set(group[: size // 2])
-            lower |= set(group[size // 2 :])
-        one, other = (
-            (network(keeping(x, explanation, number, half, baseline))[0] * y[number]).sum()
-            for half in (upper, lower)
-        )
-        expected[number] = one - other
+    x, y, network = case(*shape, count=3)
+    e, groups = random_explanation(x), 4
+    z = bands(pywt.wavedecn(x - baseline, e.wavelet, e.mode, e.level, e.transform.axes))
+    pairs = zip(map(np.abs, z), bands(e.coefficients), strict=True)
+    sizes = [a.reshape(*b.shape, -1).sum(axis=-1).reshape(3, -1) for a, b in pairs]
+    order = np.argsort(-np.concatenate(sizes, axis=1), axis=1)
+    kept = np.zeros((3, 2, order.shape[1]), bool)
+    for number, importance in enumerate(np.abs(flat(e.coefficients))):
+        for group in np.split(order[number], groups):
+            upper, lower = np.split(group[np.argsort(-importance[group])], 2)
+            kept[number, 0, upper] = kept[number, 1, lower] = True
+    upper, lower = (reference(network, x, e, kept, baseline) * y[:, np.newaxis]).sum(axis=-1).T
+    expected = upper - lower
     metric = MatchedFaithfulness(
         network.model(framework), given(x, framework), y, 4, baseline_mode=baseline, groups=groups
     )
-    np.testing.assert_allclose(metric.evaluate_samples(explanation), expected, atol=2e-5)
-    assert metric(explanation) == pytest.approx(expected.mean(), abs=2e-5)
+    np.testing.assert_allclose(metric.evaluate_samples(e), expected, atol=2e-5)
+    assert metric(e) == pytest.approx(expected.mean(), abs=2e-5)
 
 
 @pytest.mark.parametrize("groups", [1, 8, 32, 500])
@@ -72,15 +55,14 @@ def test_who_knows_what_the_model_looks_at_has_the_whole_score(level, groups):
     """It looks at every second coefficient in the order of magnitude."""
     x, y = noise(1, 128), np.ones((1, 1), np.float32)
 
-    def mosaic(x: np.ndarray) -> np.ndarray:
-        return pack(pywt.wavedecn(x, "haar", "periodization", level, axes=(1,)), (1,))
+    def mosaic(x: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+        z = pywt.wavedecn(x, "haar", "periodization", level, axes=(1,))
+        return pywt.coeffs_to_array(z, axes=(1,))
 
-    looked_at = np.argsort(np.argsort(-np.abs(mosaic(x)))) % 2 == 0
+    z, slices = mosaic(x)
+    looked_at = np.argsort(np.argsort(-np.abs(z))) % 2 == 0
     weights = noise(1, 128, seed=1) * looked_at
-    model = lambda x: (mosaic(x) * weights).sum(axis=1, keepdims=True)  # noqa: E731
-    slices = pywt.coeffs_to_array(
-        pywt.wavedecn(x, "haar", "periodization", level, axes=(1,)), axes=(1,)
-    )[1]
+    model = lambda x: (mosaic(x)[0] * weights).sum(axis=1, keepdims=True)  # noqa: E731
     known = pywt.array_to_coeffs(looked_at.astype(float), slices)
     explanation = replace(random_explanation(x, level=level), coefficients=known)
     metric = MatchedFaithfulness(model, x, y, groups=groups)
@@ -124,7 +106,7 @@ def test_an_approximation_that_takes_no_part_is_in_both_halves():
 
 
 def test_opposite_explanations_have_opposite_scores():
-    x, y, network = noise(4, 24), targets(4), Network((24,))
+    x, y, network = case(24, count=4)
     maps = noise(4, 24, seed=3)
     metric = MatchedFaithfulness(network, x, y, level=0, groups=3)
     np.testing.assert_allclose(metric.evaluate_samples(maps), -metric.evaluate_samples(-maps))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-import pywt
 from scipy.stats import spearmanr
 
 from wam_xplique.algorithms.estimators import rank_correlations
@@ -14,14 +11,15 @@ from wam_xplique.algorithms.removal import RandomSets
 from wam_xplique.metrics import WaveletMuFidelity
 
 from .helpers import (
-    Network,
-    bands,
+    case,
     each_framework,
     each_shape,
+    flat,
     given,
-    keeping,
     noise,
+    of_linear,
     random_explanation,
+    reference,
     targets,
 )
 
@@ -29,54 +27,34 @@ from .helpers import (
 @each_shape
 @each_framework
 def test_correlations_are_those_of_one_forward_at_a_time(framework, shape):
-    x, y, network = noise(2, *shape), targets(2), Network(shape)
+    x, y, network = case(*shape)
     explanation = random_explanation(x, level=1)
     metric = WaveletMuFidelity(
         network.model(framework), given(x, framework), y, 7, grid_size=None, nb_samples=12, seed=5
     )
-    found = metric.evaluate_samples(explanation)
-    places = [
-        (index, place)
-        for index, band in enumerate(bands(explanation.coefficients))
-        for place in range(band[0].size)
-    ]
-    sets = RandomSets(len(places), round(0.2 * len(places)), seed=5)
-    for number in range(2):
-        importance = [bands(explanation.coefficients)[i][number].ravel()[p] for i, p in places]
-        drops, sums = [], []
-        for draw in range(12):
-            members = sets.members(draw)
-            left = set(places) - {places[member] for member in members}
-            one = keeping(x, explanation, number, left)
-            drops.append(((network(x[[number]]) - network(one))[0] * y[number]).sum())
-            sums.append(sum(importance[member] for member in members))
-        assert found[number] == pytest.approx(spearmanr(sums, drops).statistic, abs=0.02)
+    importance = flat(explanation.coefficients)
+    count = importance.shape[1]
+    sets = RandomSets(count, round(0.2 * count), seed=5)
+    kept = np.ones((2, 12, count), bool)
+    sums = np.empty((2, 12))
+    for draw in range(12):
+        kept[:, draw, sets.members(draw)] = False
+        sums[:, draw] = importance[:, sets.members(draw)].sum(axis=1)
+    drops = network(x)[:, np.newaxis] - reference(network, x, explanation, kept)
+    pairs = zip(sums, (drops * y[:, np.newaxis]).sum(axis=-1), strict=True)
+    expected = [spearmanr(*pair).statistic for pair in pairs]
+    np.testing.assert_allclose(metric.evaluate_samples(explanation), expected, atol=0.02)
 
 
 @pytest.mark.parametrize("grid_size", [None, 4])
 def test_integrated_gradients_of_a_linear_model_are_perfect(grid_size):
     """Their sum over a set is the drop in score."""
-    shape = (16, 16, 1)
-    x, y = noise(2, *shape), np.ones((2, 1), np.float32)
-    weights = noise(256, 1, seed=4)
-    z, a = (
-        pywt.wavedecn(v, "haar", "periodization", 2, (1, 2))
-        for v in (x, np.repeat(weights.T.reshape(1, *shape), 2, 0))
-    )
-    parts = [z[0] * a[0], *({k: z[j][k] * a[j][k] for k in z[j]} for j in (1, 2))]
-    without_channel = [
-        p[..., 0] if j == 0 else {k: v[..., 0] for k, v in p.items()} for j, p in enumerate(parts)
-    ]
-    explanation = replace(random_explanation(x), coefficients=without_channel)
-    options = {"grid_size": grid_size, "nb_samples": 40}
-    model = lambda x: x.reshape(len(x), -1) @ weights  # noqa: E731
-    np.testing.assert_allclose(
-        WaveletMuFidelity(model, x, y, **options).evaluate_samples(explanation), 1, atol=1e-3
-    )
-    opposite = lambda x: -model(x)  # noqa: E731
-    np.testing.assert_allclose(
-        WaveletMuFidelity(opposite, x, y, **options).evaluate_samples(explanation), -1, atol=1e-3
-    )
+    x, y, weights = noise(2, 16, 16, 1), np.ones((2, 1), np.float32), noise(256, 1, seed=4)
+    explanation = of_linear(x, y @ weights.T, "haar", 2)
+    for sign in (1, -1):
+        model = lambda x, sign=sign: sign * x.reshape(len(x), -1) @ weights  # noqa: E731
+        metric = WaveletMuFidelity(model, x, y, grid_size=grid_size, nb_samples=40)
+        np.testing.assert_allclose(metric.evaluate_samples(explanation), sign, atol=1e-3)
 
 
 def test_scores_that_do_not_vary_have_no_correlation():
@@ -86,7 +64,7 @@ def test_scores_that_do_not_vary_have_no_correlation():
 
 
 def test_sets_follow_from_the_seed():
-    x, y, network = noise(5, 24), targets(5), Network((24,))
+    x, y, network = case(24, count=5)
     explanation = random_explanation(x)
 
     def scores(seed: int, batch_size: int | None = 64) -> np.ndarray:
@@ -114,12 +92,11 @@ def test_an_approximation_without_importance_takes_no_part_unless_asked():
     x, y = noise(2, 16, 16, 1), np.ones((2, 1), np.float32)
     means = lambda x: 1 + x.mean((1, 2))  # noqa: E731
     without = random_explanation(x, approximation=False)
-    metric = WaveletMuFidelity(means, x, y, grid_size=None, nb_samples=10)
+    options = {"grid_size": None, "nb_samples": 10}
+    metric = WaveletMuFidelity(means, x, y, **options)
     np.testing.assert_array_equal(metric.evaluate_samples(without), 0)  # details have no mean
     assert np.abs(metric.evaluate_samples(random_explanation(x))).min() > 0
-    metric = WaveletMuFidelity(
-        means, x, y, grid_size=None, nb_samples=10, include_approximation=True
-    )
+    metric = WaveletMuFidelity(means, x, y, include_approximation=True, **options)
     assert np.abs(metric.evaluate_samples(without)).min() > 0
 
 

@@ -27,7 +27,7 @@ from wam_xplique.metrics import (
 )
 
 from ..conftest import channels_first, make_keras, make_torch
-from .helpers import Network, each_metric, noise, random_explanation, targets
+from .helpers import Network, each_metric, few, noise, random_explanation, targets
 
 pytestmark = pytest.mark.filterwarnings("ignore:TF is set to run eagerly:UserWarning")
 PAIRS = {Deletion: WaveletDeletion, Insertion: WaveletInsertion}
@@ -145,10 +145,6 @@ def explanations(small) -> list[Any]:
     ]
 
 
-def few(cls: Any) -> dict[str, int]:
-    return {"nb_samples": 10} if cls is WaveletMuFidelity else {}
-
-
 @each_metric
 def test_all_explanations_of_all_explainers_are_scored(cls, small, explanations):
     metric = cls(*small, **few(cls))
@@ -161,26 +157,25 @@ def test_all_explanations_of_all_explainers_are_scored(cls, small, explanations)
 @each_metric
 def test_what_inputs_come_as_does_not_matter(cls, small):
     model, x, y = small
-    twin, options = make_torch(model), few(cls)
-    explanation = random_explanation(x)
-    pairs = tf.data.Dataset.from_tensor_slices((x, y))
-    metrics = (
-        cls(model, x, y, **options),
-        cls(model, tf.constant(x), tf.constant(y), **options),
-        cls(model, pairs, **options),
-        cls(model, pairs.batch(2), **options),
-        cls(model, x, y, batch_size=None, **options),
-        cls(twin, channels_first(x), y, **options),
-        cls(twin, x, y, **options),
-        cls(TorchWrapper(twin, "cpu"), x, y, **options),
-        cls(lambda x: model(x).numpy(), x, y, **options),
+    twin, pairs = make_torch(model), tf.data.Dataset.from_tensor_slices((x, y))
+    expected, *found = (
+        cls(*given, **few(cls)).evaluate_samples(random_explanation(x))
+        for given in (
+            (model, x, y),
+            (model, tf.constant(x), tf.constant(y)),
+            (model, pairs),
+            (model, pairs.batch(2)),
+            (model, x, y, None),
+            (twin, channels_first(x), y),
+            (twin, x, y),
+            (TorchWrapper(twin, "cpu"), x, y),
+            (lambda x: model(x).numpy(), x, y),
+        )
     )
-    expected = metrics[0].evaluate_samples(explanation)
-    for metric in metrics[1:]:
-        found = metric.evaluate_samples(explanation)
-        # Nearly equal drops may change their ranks with the order of sums.
-        tolerance = 0.05 if cls is WaveletMuFidelity else 1e-5
-        np.testing.assert_allclose(found, expected, atol=tolerance)
+    # Nearly equal drops may change their ranks with the order of sums.
+    tolerance = 0.05 if cls is WaveletMuFidelity else 1e-5
+    for scores in found:
+        np.testing.assert_allclose(scores, expected, atol=tolerance)
 
 
 @pytest.mark.parametrize("cls", [WaveletDeletion, FaithfulnessOnSpectra])
@@ -203,12 +198,10 @@ def test_tflite_models(small):
     model, x, y = small
     content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
     interpreter = tf.lite.Interpreter(model_content=content)
-    explanation = random_explanation(x)
-    for cls, options in (
-        (WaveletDeletion, {}),
-        (WaveletDeletion, {"activation": "softmax"}),
-        (InputFidelity, {}),
-    ):
-        expected = cls(model, x, y, **options).evaluate_samples(explanation)
-        found = cls(interpreter, x, y, **options).evaluate_samples(explanation)
+    softmax = {"activation": "softmax"}
+    for cls, how in ((WaveletDeletion, {}), (WaveletDeletion, softmax), (InputFidelity, {})):
+        expected, found = (
+            cls(one, x, y, **how).evaluate_samples(random_explanation(x))
+            for one in (model, interpreter)
+        )
         np.testing.assert_allclose(found, expected, atol=1e-5)

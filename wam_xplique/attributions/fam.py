@@ -19,10 +19,7 @@ class FAM(SobolExplainer):
     Fourier Attribution Method: the total Sobol indices of the magnitudes of the input's spectrum.
 
     Cells of frequencies are multiplied by quasi-random masks in [0, 1], one for all channels;
-    phases are kept.
-
-    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-    Attribution to the Wavelet Domain (2023), appendix A.3.
+    phases are kept (WCAM, appendix A.3).
 
     Parameters
     ----------
@@ -33,6 +30,14 @@ class FAM(SobolExplainer):
         grid over the Nyquist square, whose cells are joined to their mirror images.
 
     The others are those of `SobolExplainer`.
+
+    Examples
+    --------
+    >>> wave = np.cos(np.pi / 2 * np.arange(64))[np.newaxis]  # a quarter of a cycle a sample
+    >>> fam = FAM(lambda x: (x**2).sum(axis=1, keepdims=True), grid_size=8)
+    >>> found = fam.explain_fourier(wave, np.array([1]))
+    >>> float(found.radii[found.radial_importance()[0].argmax()])
+    0.28125
     """
 
     _: KW_ONLY
@@ -44,22 +49,12 @@ class FAM(SobolExplainer):
 
     def explain_fourier(self, inputs: Any, targets: Any = None) -> FourierExplanation:
         """
-        Explain the model in the Fourier domain.
-
-        Parameters
-        ----------
-        inputs, targets
-            As for `explain`.
+        Explain the model in the Fourier domain: parameters and errors are those of `explain`.
 
         Returns
         -------
         explanation
             The total indices over the centred spectrum, and by frequency in cycles/pixel.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If inputs, targets and model do not fit together; see the message.
         """
         found = self._prepare(inputs, targets)
         layout, shape = found.layout, found.shape_channels_last
@@ -69,7 +64,7 @@ class FAM(SobolExplainer):
         ring = rings(spatial, self.grid_size)
         members = [[ring == number] for number in range(self.grid_size)]
         transform = FourierTransform(layout.spatial_axes)
-        indices = self._indices(found, transform, cells, shares(cells, members), masked=[half])
+        indices = self._indices(found, transform, cells, shares(cells, members), [half])
         radii = (np.arange(self.grid_size) + 0.5) * radius(spatial).max() / self.grid_size
         return FourierExplanation(indices, radii, shape, layout.ndim)
 

@@ -1,11 +1,6 @@
 """Gradient times input in the wavelet domain."""
 
-from __future__ import annotations
-
-from ..algorithms import gradients
-from ..algorithms.gradients import Attribution, GradientProblem
-from ..coefficients import map_bands
-from ..inputs import Question
+from ..algorithms.gradients import gradient_input
 from .base import WaveletExplainer
 
 
@@ -19,10 +14,6 @@ class WaveletGradientInput(WaveletExplainer):
     The parameters are those of `WaveletExplainer`.
     """
 
-    def _attribute(self, problem: GradientProblem, question: Question) -> Attribution:
-        found = gradients.gradient_input(problem)
-        return Attribution(map_bands(problem.backend.to_numpy, found))
+    _signed = True
 
-    @property
-    def _signed(self) -> bool:
-        return True
+    _equation = staticmethod(gradient_input)

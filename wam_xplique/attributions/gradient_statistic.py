@@ -25,26 +25,24 @@ class WaveletGradientStatistic(WaveletExplainer):
     """
     Base class of the explainers that average over noisy inputs.
 
-    All inputs share the same draws of noise, which depend on `seed` alone: the explanation of
-    an input does not depend on the batch it comes in. The explanation has the `standard_error` of
-    each coefficient and the `scale_interval` of each share.
+    All inputs share the draws of noise, which depend on `seed` alone: an explanation does not
+    depend on the batch it comes in. It has the `standard_error` of each coefficient and the
+    `scale_interval` of each share.
 
     Parameters
     ----------
     nb_samples
         Number of noisy inputs.
     noise
-        Standard deviation of the noise, in the input's units. It is added before the transform
-        (eq. 2).
+        Standard deviation of the noise that is added to the input, in its units.
     relative_noise
-        Standard deviation as a fraction of each input's range (maximum minus minimum), in
-        place of `noise`.
+        In place of `noise`: a fraction of each input's range (maximum minus minimum).
     until
-        Doubles `nb_samples`, along the same sequence and with no gradient taken twice, until one
-        of these is met for an input: ``{"rank_correlation": r}``, Spearman's, to expect between
-        its explanation and that by as many other draws (by Spearman and Brown, from the two halves
-        of the draws); ``{"standard_error": e}``, the root mean square of the standard errors of
-        its coefficients, divided by that of the coefficients. At most 1024 noisy inputs.
+        Doubles `nb_samples`, with no gradient taken twice, until one of these is met for an input:
+        ``{"rank_correlation": r}``, Spearman's, to expect between its explanation and that by as
+        many other draws (by Spearman and Brown, from the two halves of the draws);
+        ``{"standard_error": e}``, the root mean square of the coefficients' standard errors,
+        divided by that of the coefficients. At most 1024 noisy inputs.
 
     The others are those of `WaveletExplainer`.
     """
@@ -77,23 +75,19 @@ class WaveletGradientStatistic(WaveletExplainer):
             return as_rows(flatten(shown.coefficients)), errors
 
         self._check_noise(problem)
-        noise = GaussianNoise(
-            self.nb_samples,
-            float(self.noise),
-            None if self.relative_noise is None else float(self.relative_noise),
-            self.seed,
-        )
+        relative = None if self.relative_noise is None else float(self.relative_noise)
+        noise = GaussianNoise(self.nb_samples, float(self.noise), relative, self.seed)
         return until_stable(self._sampled, problem, noise, self.until, rows)
 
     def _check_noise(self, problem: GradientProblem) -> None:
         backend, x = problem.backend, problem.x
         ranges, sizes = (backend.to_numpy(t) for t in (backend.value_range(x), abs(x)))
-        name = "noise" if self.relative_noise is None else "relative_noise"
+        name, noise, unit = "noise", self.noise, 1.0
+        if self.relative_noise is not None:
+            name, noise, unit = "relative_noise", self.relative_noise, ranges.max()
         with np.errstate(over="ignore"):
-            reach = FARTHEST * getattr(self, name) * (1.0 if name == "noise" else ranges.max())
-            if reach + sizes.max() < np.finfo(sizes.dtype).max:
-                return
-        raise ValueError(
-            f"{name}={getattr(self, name)!r} is too large: with it, inputs leave the range of "
-            f"{sizes.dtype}."
-        )
+            fits = FARTHEST * noise * unit + sizes.max() < np.finfo(sizes.dtype).max
+        if not fits:
+            raise ValueError(
+                f"{name}={noise!r} is too large: inputs would leave the range of {sizes.dtype}."
+            )

@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-import numpy as np
-
 from ..algorithms import gradients
 from ..algorithms.gradients import Attribution, GradientProblem
 from ..algorithms.perturbations import QUADRATURES, StraightPath
-from ..checks import check_choice, check_integer, check_until, warn
+from ..checks import check_choice, check_integer, check_until
 from ..inputs import Question, as_baselines, check_baselines
 from .base import WaveletExplainer
-
-WARN_FROM = 0.1
 
 
 @dataclass(eq=False, repr=False)
@@ -23,23 +19,18 @@ class WaveletIntegratedGradients(WaveletExplainer):
     """
     WAM-IG: gradients on the path from a baseline's coefficients to the input's (WAM, eq. 3).
 
-    With ``include_approximation=True``, ``reducer="sum"`` and an exact integral the
-    coefficients sum to f(x) − f(x₀) (completeness). How far they are from it, relative to it and
-    whatever is shown of them, is the explanation's `convergence_delta`; from 10% on there is a
-    warning.
-
-    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
-    Attribution (2025).
+    With ``include_approximation=True``, ``reducer="sum"`` and an exact integral the coefficients
+    sum to f(x) − f(x₀) (completeness). How far all are from it, relative to it, is the
+    explanation's `convergence_delta`; above 10% there is a warning.
 
     Parameters
     ----------
     steps
         Number of points on the path.
     baseline_value
-        Baseline x₀: a number, an array of one input's shape, or one of the inputs' shape, with a
-        baseline for each. A set of baselines, whose explanations are averaged (expected gradients),
-        is a list of numbers or of arrays of one input's shape, or an array of them along a first
-        axis of another size than the inputs'.
+        Baseline x₀: a number, an array of one input's shape, or of all inputs' (one for each). A
+        set of baselines, whose explanations are averaged (expected gradients), is a list of numbers
+        or of arrays of one input's shape, or an array (B, ...) of another size than the inputs.
     quadrature
         "gauss-legendre", or "trapezoid" with both ends among the points.
     until
@@ -55,6 +46,8 @@ class WaveletIntegratedGradients(WaveletExplainer):
     quadrature: str = "gauss-legendre"
     until: Mapping[str, float] | None = None
 
+    _signed = True
+
     def __post_init__(self) -> None:
         check_choice("quadrature", self.quadrature, QUADRATURES, optional=False)
         check_integer("steps", self.steps, lowest=2 if self.quadrature == "trapezoid" else 1)
@@ -62,25 +55,8 @@ class WaveletIntegratedGradients(WaveletExplainer):
         check_until(self.until, ("delta",))
         super().__post_init__()
 
-    @property
-    def _signed(self) -> bool:
-        return True
-
     def _attribute(self, problem: GradientProblem, question: Question) -> Attribution:
         baselines = as_baselines(self.baseline_value, question)
         paths = [StraightPath(self.steps, value, self.quadrature) for value in baselines]
         target = None if self.until is None else self.until["delta"]
         return gradients.expected_gradients(problem, paths, target)
-
-    def _warn(self, deltas: np.ndarray | None, underflown: np.ndarray) -> None:
-        super()._warn(deltas, underflown)
-        assert deltas is not None
-        far = np.flatnonzero(deltas > WARN_FROM)
-        if len(far):
-            warn(
-                f"The integrals of inputs {far.tolist()} have not converged: their sums are more "
-                f"than {WARN_FROM:.0%} off f(x) − f(x₀) (convergence_delta, at most "
-                f"{deltas.max():.2g}). Take more steps, or "
-                "until={'delta': 0.02}; where f(x) hardly differs from f(x₀), take another "
-                "baseline_value, or explain the logits."
-            )

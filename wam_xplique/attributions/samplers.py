@@ -7,24 +7,21 @@ from typing import Any
 
 import numpy as np
 import scipy.stats
-from xplique.attributions.global_sensitivity_analysis import (
-    HaltonSequence,
+from xplique.attributions import global_sensitivity_analysis as xpliques
+from xplique.attributions.global_sensitivity_analysis.replicated_designs import (
     HaltonSequenceRS,
-    LatinHypercube,
     LatinHypercubeRS,
-    ScipySobolSequence,
+    ReplicatedSampler,
     ScipySobolSequenceRS,
-    TFSobolSequence,
     TFSobolSequenceRS,
 )
-from xplique.attributions.global_sensitivity_analysis.replicated_designs import ReplicatedSampler
 
 # Xplique's samplers of whole designs: its samplers of the points that A and B are halves of.
 _POINTS = {
-    HaltonSequenceRS: HaltonSequence,
-    LatinHypercubeRS: LatinHypercube,
-    ScipySobolSequenceRS: ScipySobolSequence,
-    TFSobolSequenceRS: TFSobolSequence,
+    HaltonSequenceRS: xpliques.HaltonSequence,
+    LatinHypercubeRS: xpliques.LatinHypercube,
+    ScipySobolSequenceRS: xpliques.ScipySobolSequence,
+    TFSobolSequenceRS: xpliques.TFSobolSequence,
 }
 
 
@@ -132,14 +129,11 @@ class Rows:
                 design = np.asarray(sampler(self._dimension, rows))
                 points = np.concatenate([design[:rows], design[rows : 2 * rows]], axis=1)
             points = np.asarray(points, np.float32)
+            if points.shape != shape:
+                raise ValueError(f"A and B, side by side, have shape {points.shape}, not {shape}.")
         except Exception as error:
             raise ValueError(
                 f"sampler {type(sampler).__name__} cannot draw {rows} designs of "
                 f"{self._dimension} cells: {error}"
             ) from error
-        if points.shape != shape:
-            raise ValueError(
-                f"sampler {type(sampler).__name__} must draw a design whose A and B have "
-                f"{rows} rows and {self._dimension} columns."
-            )
         return points

@@ -17,9 +17,6 @@ class WaveletSmoothGrad(WaveletGradientStatistic):
     """
     WAM-SG: mean gradient with respect to the coefficients of noisy inputs (WAM, eq. 2).
 
-    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
-    Attribution (2025).
-
     Parameters
     ----------
     average
@@ -36,15 +33,9 @@ class WaveletSmoothGrad(WaveletGradientStatistic):
 
     def __post_init__(self) -> None:
         check_choice("average", self.average, AVERAGES, optional=False)
+        self._signed = self.average == "gradient"
+        self._is_normalized = not self._signed  # magnitudes are, draw by draw
         super().__post_init__()
-
-    @property
-    def _signed(self) -> bool:
-        return self.average == "gradient"
-
-    @property
-    def _normalized(self) -> bool:
-        return self._signed and super()._normalized  # magnitudes are, draw by draw
 
     def _sampled(self, problem: GradientProblem, noise: GaussianNoise) -> Sampled:
         return sampling.smooth_grad(problem, noise, self.average, self.normalize)

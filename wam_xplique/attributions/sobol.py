@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xplique.attributions.base import BlackBoxExplainer
@@ -51,34 +51,20 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         sequence scrambled by `seed` by default.
     estimator
         One of Xplique's Sobol estimators; Jansen's by default.
-    batch_size
-        Most perturbed inputs at once; None for no limit. It is halved, and stays so, where the
-        device has too little memory.
-    operator
-        What is explained: the name of a task, a member of `xplique.Tasks`, or a callable
-        ``g(model, inputs, targets)`` that gives a score per input. The score of the target class
-        by default.
     until
-        Doubles `nb_design`, along the same sequence and with no forward made twice, until one of
-        these is met: ``{"interval": half width}``, the widest interval of a total index;
-        ``{"rank_correlation": r}``, Spearman's, of the total indices before and after a doubling;
-        ``{"forwards": n}``, for each input. At most 4096 designs.
+        Doubles `nb_design`, with no forward made twice, until one of these is met:
+        ``{"interval": half width}``, the widest interval of a total index; ``{"rank_correlation":
+        r}``, Spearman's, of the total indices before and after a doubling; ``{"forwards": n}``, for
+        each input. At most 4096 designs.
     confidence
         Confidence level of the bootstrap intervals, over designs; None for no intervals.
-    ndim
-        Number of axes that are transformed: 1 for signals, 2 for images, 3 for volumes. By default
-        the shape of the inputs tells; images (N, H, W) and volumes (N, D, H, W), which have no
-        channels, need it.
     seed
         Seed of the default sampler and of the bootstrap.
-    channels, output, explained
-        As for the explainers from gradients.
-    front_end
-        What stands between the inputs and the model, such as a spectrogram: any callable in the
-        model's framework (on arrays, for a callable model). The inputs are what it takes.
-    verbose
-        Whether to show the progress.
+
+    The others are those of `DropIn`.
     """
+
+    refine = cast("Any", None)
 
     model: Any
     grid_size: int = 28
@@ -120,22 +106,20 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
         transform: Transform,
         cells: Coefficients,
         shares: np.ndarray,
-        masked: Coefficients | None = None,
-        refine: float | int | None = None,
+        masked: Any,
     ) -> SobolIndices:
         """The Sobol indices of the cells (`masked`: as the transform has them), and of regions."""
-        masked = map_bands(inputs.layout.with_channels, cells if masked is None else masked)
+        masked = map_bands(inputs.layout.with_channels, masked)
         count = count_cells(cells)
         rows = self._rows.setdefault(count, Rows(self.sampler, count))
         rows(self.nb_design)
         if self.until is not None:
             rows(2 * self.nb_design)  # what is no sequence is refused before the first forward
         design = (rows, self.nb_design, _as_function(self.estimator))
-        problem = SobolProblem(
-            masked, shares, *design, self.until, self.confidence, self.seed, refine
-        )
-        if refine is not None and refine >= 1:
-            check_budget(refine, problem.roots, self.nb_design)
+        how: Any = (self.until, self.confidence, self.seed, self.refine)
+        problem = SobolProblem(masked, shares, *design, *how)
+        if self.refine is not None and self.refine >= 1:
+            check_budget(self.refine, problem.roots, self.nb_design)
         size, progress = BatchSize.of(self), Progress("forward", self.verbose)
 
         def of_block(block: slice) -> tuple[SobolIndices, np.ndarray]:
@@ -144,54 +128,51 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
             masking = MaskingProblem(*asked, transform, masked, size, progress)
             requests = [partial(estimate, problem)] * len(question.x)
             estimates = score_requests(masking, rows, requests)
-            return _stack(estimates, cells, shares, self.confidence), self._sizes(question)
+            found = _stack(estimates, cells, shares, self.confidence)
+            return found, self._rounded(question, found)
 
         # As many inputs side by side as fill a batch with what they ask for first.
         together = BatchSize(-(-(self.batch_size or 1) // (2 * self.nb_design)))
-        indices, sizes = by_blocks(len(inputs), of_block, together, inputs.backend, progress)
-        constant = np.flatnonzero(indices.variance == 0)
-        if len(constant):
-            warn(
-                f"The scores of inputs {constant.tolist()} do not vary over the designs: their "
-                "indices are 0. A saturated softmax does this (explain the logits), a constant "
-                "beside which they leave float32 no digits, or a model that does not see what is "
-                "perturbed."
-            )
-        _warn_of_doubt(indices)
-        self._warn_of_precision(inputs.model.half, indices, sizes)
+        indices, rounded = by_blocks(len(inputs), of_block, together, inputs.backend, progress)
+        _warn(indices, rounded, inputs.model.half)
         return indices
 
-    def _sizes(self, question: Question) -> np.ndarray:
-        """The magnitudes (N,) of the scores, where the precision matters."""
-        if question.model.half is None:
-            return np.zeros(len(question.x))
-        backend = question.backend
+    def _rounded(self, question: Question, indices: SobolIndices) -> np.ndarray:
+        """In which inputs (N,) the scores vary by less than the model's precision tells apart."""
+        backend, half = question.backend, question.model.half
+        if half is None:
+            return np.zeros(len(question.x), bool)
         scores = BatchSize.of(self).apply(question.scores, backend, question.x, question.y)
-        return np.abs(backend.to_numpy(scores)).astype(np.float64)
-
-    def _warn_of_precision(self, half: str | None, indices: SobolIndices, sizes: Any) -> None:
-        resolution = 0.0 if half is None else RESOLUTIONS[half]
-        doubtful = np.flatnonzero(np.sqrt(indices.variance) < 2 * resolution * sizes)
-        if len(doubtful):
-            warn(
-                f"The scores of inputs {doubtful.tolist()} vary over the designs by less than "
-                f"{half}, in which the model computes, tells apart: their indices are those of its "
-                f"rounding. {IN_SINGLE}"
-            )
+        sizes = np.abs(backend.to_numpy(scores)).astype(np.float64)
+        return np.sqrt(indices.variance) < 2 * RESOLUTIONS[half] * sizes
 
 
-def _warn_of_doubt(indices: SobolIndices) -> None:
+def _warn(indices: SobolIndices, rounded: np.ndarray, half: str | None) -> None:
+    """Warn of indices that are not to be trusted."""
+    constant, rounded = (np.flatnonzero(where) for where in (indices.variance == 0, rounded))
+    if len(constant):
+        warn(
+            f"The scores of inputs {constant.tolist()} do not vary over the designs: their "
+            "indices are 0. A saturated softmax does this (explain the logits), a constant "
+            "beside which they leave float32 no digits, or a model that does not see what is "
+            "perturbed."
+        )
     error, enough = indices.error(), indices.enough_designs()
-    if error is None or enough is None or not (error > DOUBTFUL).any():
-        return
-    doubtful = np.flatnonzero(error > DOUBTFUL)
-    warn(
-        f"The indices of inputs {doubtful.tolist()} are not to be trusted: with nb_design="
-        f"{indices.nb_design[doubtful].min()}, the share of a region is known to ±"
-        f"{error.max():.2f}, or the variance of the scores is too small by that part, as an index "
-        f"above 1 tells. nb_design={enough[doubtful].max()} would bring this to {DOUBTFUL}, if "
-        "errors shrink as one over its root."
-    )
+    if error is not None and enough is not None and (error > DOUBTFUL).any():
+        doubtful = np.flatnonzero(error > DOUBTFUL)
+        warn(
+            f"The indices of inputs {doubtful.tolist()} are not to be trusted: with nb_design="
+            f"{indices.nb_design[doubtful].min()}, the share of a region is known to ±"
+            f"{error.max():.2f}, or the variance of the scores is too small by that part, as an "
+            f"index above 1 tells. nb_design={enough[doubtful].max()} would bring this to "
+            f"{DOUBTFUL}, if errors shrink as one over its root."
+        )
+    if len(rounded):
+        warn(
+            f"The scores of inputs {rounded.tolist()} vary over the designs by less than {half}, "
+            f"in which the model computes, tells apart: their indices are those of its rounding. "
+            f"{IN_SINGLE}"
+        )
 
 
 def _as_function(estimator: Any) -> Estimator:

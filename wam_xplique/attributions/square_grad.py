@@ -1,11 +1,6 @@
 """SquareGrad in the wavelet domain."""
 
-from __future__ import annotations
-
-from ..algorithms import sampling
-from ..algorithms.gradients import GradientProblem
-from ..algorithms.perturbations import GaussianNoise
-from ..algorithms.sampling import Sampled
+from ..algorithms.sampling import square_grad
 from .gradient_statistic import WaveletGradientStatistic
 
 
@@ -18,5 +13,4 @@ class WaveletSquareGrad(WaveletGradientStatistic):
     The parameters are those of `WaveletGradientStatistic`.
     """
 
-    def _sampled(self, problem: GradientProblem, noise: GaussianNoise) -> Sampled:
-        return sampling.square_grad(problem, noise)
+    _sampled = staticmethod(square_grad)

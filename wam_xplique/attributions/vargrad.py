@@ -1,11 +1,6 @@
 """VarGrad in the wavelet domain."""
 
-from __future__ import annotations
-
-from ..algorithms import sampling
-from ..algorithms.gradients import GradientProblem
-from ..algorithms.perturbations import GaussianNoise
-from ..algorithms.sampling import Sampled
+from ..algorithms.sampling import var_grad
 from .gradient_statistic import WaveletGradientStatistic
 
 
@@ -20,5 +15,4 @@ class WaveletVarGrad(WaveletGradientStatistic):
 
     fewest_samples = 2
 
-    def _sampled(self, problem: GradientProblem, noise: GaussianNoise) -> Sampled:
-        return sampling.var_grad(problem, noise)
+    _sampled = staticmethod(var_grad)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 
 from ..algorithms.cells import PARTITIONS, level_shares, wavelet_cells
-from ..backends.wavelets import plain_wavelet
-from ..checks import check_choice, check_integer, check_refine, check_wavelet
-from ..coefficients import WaveletTransform, map_bands
+from ..checks import check_choice, check_refine
+from ..coefficients import map_bands
 from ..explanation import WaveletExplanation
 from ..indices import SobolIndices
-from ..inputs import Inputs
+from .drop_in import WaveletDropIn
 from .sobol import SobolExplainer
 
 
 @dataclass(eq=False, repr=False)
-class WCAM(SobolExplainer):
+class WCAM(WaveletDropIn, SobolExplainer):
     """
     Wavelet Scale Attribution Method: the total Sobol indices of the input's wavelet coefficients.
 
@@ -26,20 +26,8 @@ class WCAM(SobolExplainer):
     the inverse transforms are scored, and the total index of each cell is estimated (eq. 7). Any
     model will do: no gradient is taken.
 
-    Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing
-    Attribution to the Wavelet Domain (2023).
-
     Parameters
     ----------
-    wavelet
-        Name of a discrete wavelet of PyWavelets.
-    level
-        Number of levels; by default `wam_xplique.coefficients.default_level` of the inputs: 3, one
-        more with each doubling of their smallest size beyond 224, fewer where they are too small.
-    mode
-        Boundary mode among `pywt.Modes.modes`.
-    include_approximation
-        Whether the approximation is perturbed as well; it is held at its value if not.
     partition
         What a cell is. "mosaic": a cell of a `grid_size` × `grid_size` grid laid over the packed
         coefficients, as in the paper; some straddle two bands. "subband": as many cells in every
@@ -49,74 +37,39 @@ class WCAM(SobolExplainer):
         None evaluates every cell. A number below 1 is a tolerance: cells whose index lies below
         it are estimated from few forwards. An integer is a budget: the forwards an input may take.
 
-    The others are those of `SobolExplainer`.
+    The others are those of `SobolExplainer` and of `WaveletDropIn`.
+
+    Examples
+    --------
+    >>> def energy(x):
+    ...     return (x**2).sum(axis=(1, 2))
+    >>> x, labels = np.eye(16)[np.newaxis, ..., np.newaxis], np.array([1])
+    >>> explanation = WCAM(energy, grid_size=4, level=2).explain_wavelet(x, labels)
+    >>> explanation.sobol.total.shape  # of the cells that hold details
+    (1, 15)
     """
 
     _: KW_ONLY
-    wavelet: Any = "haar"
-    level: int | None = None
-    mode: str = "periodization"
-    include_approximation: bool = False
     partition: str = "mosaic"
     refine: float | int | None = None
 
     def __post_init__(self) -> None:
-        check_integer("level", self.level, lowest=0, optional=True)
-        check_wavelet(self.wavelet, self.mode)
         check_choice("partition", self.partition, PARTITIONS, optional=False)
         check_refine(self.refine)
         super().__post_init__()
 
-    def explain_wavelet(self, inputs: Any, targets: Any = None) -> WaveletExplanation:
-        """
-        Explain the model in the wavelet domain.
-
-        Parameters
-        ----------
-        inputs, targets
-            As for `explain`.
-
-        Returns
-        -------
-        explanation
-            The total index of its cell for each coefficient, 0 where it is held; `.sobol` holds
-            the indices of the cells, their intervals and the forwards used.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If inputs, targets and model do not fit together; see the message.
-        """
+    def _explain(self, inputs: Any, targets: Any, told: Callable[[WaveletExplanation], Any]) -> Any:
         found = self._prepare(inputs, targets)
-        return self._explanation(self._wavelet_indices(found), found)
-
-    def _map(self, inputs: Any, targets: Any) -> np.ndarray:
-        found = self._prepare(inputs, targets)
-        indices = self._wavelet_indices(found)
-        return indices.by_blocks(lambda some: self._explanation(some, found).pixels())
-
-    def _wavelet_indices(self, found: Inputs) -> SobolIndices:
-        layout, shape = found.layout, found.shape_channels_last
-        transform = WaveletTransform.fitting(
-            found.shape, self.wavelet, self.level, self.mode, layout.spatial_axes
-        )
+        transform, (_, *sizes) = self._transform(found), found.shape_channels_last
+        ndim, has_channels = found.layout.ndim, found.layout.channel_axis is not None
         how = (self.partition, self.grid_size, self.include_approximation)
-        cells = wavelet_cells(transform, shape[1 : 1 + layout.ndim], *how)
-        return self._indices(found, transform, cells, level_shares(cells), refine=self.refine)
+        cells = wavelet_cells(transform, sizes[:ndim], *how)
+        indices = self._indices(found, transform, cells, level_shares(cells), cells)
 
-    def _explanation(self, indices: SobolIndices, found: Inputs) -> WaveletExplanation:
-        layout, shape = found.layout, (len(indices), *found.shape_channels_last[1:])
-        coefficients = indices.spread(indices.total.astype(np.float32))
-        if layout.ndim == 1 and layout.channel_axis is not None:
-            coefficients = map_bands(
-                lambda band: np.repeat(band[..., np.newaxis], shape[-1], axis=-1), coefficients
-            )
-        return WaveletExplanation(
-            coefficients,
-            plain_wavelet(self.wavelet),
-            self.mode,
-            shape,
-            layout.ndim,
-            indices,
-            includes_approximation=self.include_approximation,
-        )
+        def of_block(some: SobolIndices) -> Any:
+            coefficients = some.spread(some.total.astype(np.float32))
+            if ndim == 1 and has_channels:
+                coefficients = map_bands(lambda b: np.stack([b] * sizes[-1], -1), coefficients)
+            return told(self._explanation(coefficients, (len(some), *sizes), ndim, sobol=some))
+
+        return indices.by_blocks(of_block)

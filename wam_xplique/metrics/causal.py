@@ -23,10 +23,15 @@ class CausalMetric(WaveletMetric):
     """
     Base class of the metrics that perturb the features one after the other.
 
+    Areas are by the trapezoidal rule. At `level=0` they are those of Xplique's metrics, equal
+    values aside, which Xplique leaves in any order.
+
+    Ref. Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018).
+    Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+    (2025), appendix B.1.
+
     Parameters
     ----------
-    baseline_mode, operator, activation
-        As `WaveletMetric` tells.
     steps
         Number of steps from nothing to `max_percentage_perturbed`; -1 for one feature at a time.
     max_percentage_perturbed
@@ -50,8 +55,8 @@ class CausalMetric(WaveletMetric):
     def __post_init__(self) -> None:
         if not is_integer(self.steps) or not (1 <= self.steps <= MOST or self.steps == -1):
             raise ValueError(
-                "steps must be an integer of at least 1, or -1 for one feature at a time (and at "
-                f"most {MOST}), got {self.steps!r}."
+                "steps must be an integer of at least 1, or -1 for one feature at a time, and at "
+                f"most {MOST}; got {self.steps!r}."
             )
         check_share("max_percentage_perturbed", self.max_percentage_perturbed)
         super().__post_init__()
@@ -87,14 +92,8 @@ class CurveMetric(CausalMetric):
     _kind: Curves
 
     def detailed_evaluate(self, explanations: Any) -> dict[int, float]:
-        """
-        The mean curve, under which the metric is the area: {features perturbed: score}.
-
-        Parameters
-        ----------
-        explanations
-            As for `evaluate`.
-        """
+        """The mean curve, whose area the metric is, of explanations as for `evaluate`:
+        {features perturbed: score}."""
         steps, curves = self.curves(explanations)
         return dict(zip(steps.tolist(), curves.mean(axis=0).tolist(), strict=True))
 
@@ -102,21 +101,8 @@ class CurveMetric(CausalMetric):
         return area_under(self._curves(self._kind, problem, importance))
 
     def curves(self, explanations: Any) -> tuple[np.ndarray, np.ndarray]:
-        """
-        The curve of each input.
-
-        Parameters
-        ----------
-        explanations
-            As for `evaluate`.
-
-        Returns
-        -------
-        steps
-            Numbers of features perturbed (S,).
-        curves
-            Scores (N, S).
-        """
+        """The curve of each input, of explanations as for `evaluate`: the numbers (S,) of features
+        perturbed, and the scores (N, S)."""
         removal, of_block = self._removal_of(explanations), partial(self._curves, self._kind)
         return self._path(count_cells(removal.cells)), self._by_blocks(of_block, removal)
 
@@ -125,15 +111,16 @@ class WaveletDeletion(CurveMetric):
     """
     Area under the score as the most important wavelet coefficients are removed; lower is better.
 
-    Del(f, γ) = Σₖ f(x[x_uₖ = x₀]) Δₖ (WAM, eq. 6 and 7), with the area by the trapezoidal rule as
-    in Xplique's `Deletion`, whose scores it has at `level=0` (equal values aside, which Xplique
-    leaves in any order).
+    Del(f, γ) = Σₖ f(x[x_uₖ = x₀]) Δₖ (WAM, eq. 6 and 7), as Xplique's `Deletion` at `level=0`.
 
-    Ref. Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018).
-    Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-    (2025), appendix B.1.
+    Parameters and references are those of `CausalMetric`.
 
-    Parameters are those of `CausalMetric`.
+    Examples
+    --------
+    >>> x, energy = np.array([[3.0, 1.0, 2.0, 0.0]]), lambda x: (x**2).sum(1, keepdims=True)
+    >>> metric = WaveletDeletion(energy, x, np.ones((1, 1)), steps=-1, level=0)
+    >>> metric.detailed_evaluate(x)  # pixels in the order of their values
+    {0: 14.0, 1: 5.0, 2: 1.0, 3: 0.0, 4: 0.0}
     """
 
     _kind = staticmethod(deletion_curves)
@@ -143,15 +130,9 @@ class WaveletInsertion(CurveMetric):
     """
     Area under the score as the most important wavelet coefficients are inserted; higher is better.
 
-    Ins(f, γ) = Σₖ f(x[x₋uₖ = x₀]) Δₖ (WAM, eq. 5 and 7), with the area by the trapezoidal rule as
-    in Xplique's `Insertion`, whose scores it has at `level=0` (equal values aside, which Xplique
-    leaves in any order).
+    Ins(f, γ) = Σₖ f(x[x₋uₖ = x₀]) Δₖ (WAM, eq. 5 and 7), as Xplique's `Insertion` at `level=0`.
 
-    Ref. Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018).
-    Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-    (2025), appendix B.1.
-
-    Parameters are those of `CausalMetric`.
+    Parameters and references are those of `CausalMetric`.
     """
 
     _kind = staticmethod(insertion_curves)
@@ -164,15 +145,12 @@ class WaveletFaithfulness(CausalMetric):
     F(f, γ) = Ins(f, γ) − Del(f, γ) (WAM, eq. 4).
 
     Ref. Muzellec & al., Saliency strikes back: how filtering out high frequencies improves
-    white-box explanations (2023). Kasmi & al., One Wave To Explain Them All: A Unifying
-    Perspective On Feature Attribution (2025), section 3.3.
+    white-box explanations (2023).
 
     Parameters are those of `CausalMetric`.
     """
 
     def _scores(self, problem: MaskingProblem, importance: np.ndarray) -> np.ndarray:
-        inserted, deleted = (
-            area_under(self._curves(kind, problem, importance))
-            for kind in (insertion_curves, deletion_curves)
-        )
-        return inserted - deleted
+        inserted = self._curves(insertion_curves, problem, importance)
+        deleted = self._curves(deletion_curves, problem, importance)
+        return area_under(inserted) - area_under(deleted)

@@ -14,6 +14,8 @@ from ..inputs import CHANNELS, Layout, as_numbers
 from ..model import is_torch_tensor
 from ..per_input import BLOCK, joined
 
+CONTROLS = ("random", "magnitude", "coarse", "centre")
+
 
 def control(
     name: str,
@@ -32,17 +34,13 @@ def control(
     Parameters
     ----------
     name
-        What is important:
-
-        - "random": anything, in an order of its own for each input;
-        - "magnitude": the coefficients that are largest in magnitude; pixels far from 0 without
-          a transform;
-        - "coarse": the coarsest level, then finer ones, in random order within a level;
-        - "centre": what lies close to the centre of the input.
+        What is important. "random": anything, in an order of its own for each input. "magnitude":
+        the coefficients that are largest in magnitude, averaged over the channels of images and
+        volumes as explainers do. "coarse": the coarsest level, then finer ones, in random order
+        within a level. "centre": what lies close to the centre of the input.
     inputs
         Images (N, H, W, C), signals (N, T) or (N, T, W), volumes (N, D, H, W, C); PyTorch
-        tensors have channels first. Their magnitudes are averaged over the channels of images and
-        volumes, as explainers do.
+        tensors have channels first.
     transform
         The transform of the inputs; of its axes only the number counts (of images (N, H, W) and
         volumes (N, D, H, W) without channels it tells what they are), None for what the shape of
@@ -61,8 +59,14 @@ def control(
     ------
     ValueError, TypeError
         If the name is unknown, or the inputs are not finite or do not fit the transform.
+
+    Examples
+    --------
+    >>> transform = WaveletTransform("haar", 1, "periodization", None)
+    >>> control("magnitude", np.array([[3.0, 3.0, 1.0, -1.0]]), transform).mosaic().ravel().round(2)
+    array([4.24, 0.  , 0.  , 1.41], dtype=float32)
     """
-    check_choice("name", name, tuple(_CONTROLS), optional=False)
+    check_choice("name", name, CONTROLS, optional=False)
     check_seed(seed)
     check_choice("channels", channels, CHANNELS)
     if not isinstance(transform, WaveletTransform):
@@ -73,7 +77,16 @@ def control(
     shapes = map_bands(
         lambda size: (len(x), *size, *others), transform.shapes(x.shape[1 : 1 + ndim])
     )
-    found = _CONTROLS[name](x, shapes, transform, seed)
+    if name == "magnitude":
+        found = _magnitudes(x, transform)
+    elif name == "centre":
+        found = _closeness(x.shape, shapes, transform)
+    else:
+        found = map_bands(np.random.default_rng(seed).random, shapes)
+    if name == "coarse":
+        for depth, bands in enumerate([{"": found[0]}, *found[1:]]):
+            for band in bands.values():
+                band += transform.level - depth
     return WaveletExplanation(found, transform.wavelet, transform.mode, x.shape, ndim)
 
 
@@ -93,41 +106,23 @@ def _channels_last(
     return x, transform
 
 
-def _magnitude(
-    x: np.ndarray, shapes: Coefficients, transform: WaveletTransform, seed: int
-) -> Coefficients:
-    def of_channels(band: np.ndarray) -> np.ndarray:
-        return band.mean(axis=-1) if band.ndim > len(shapes[0]) else band
+def _magnitudes(x: np.ndarray, transform: WaveletTransform) -> Coefficients:
+    """Those of the coefficients, averaged over the channels of images and volumes."""
+    averaged = x.ndim - 1 > len(transform.axes) > 1
 
-    def of_block(x: np.ndarray) -> Coefficients:
-        return map_bands(lambda band: of_channels(np.abs(band)), transform.forward(x))
+    def of_band(band: np.ndarray) -> np.ndarray:
+        return np.abs(band).mean(axis=-1) if averaged else np.abs(band)
 
     blocks = (x[start : start + BLOCK] for start in range(0, len(x), BLOCK))
-    return joined(map(of_block, blocks), len(x))
+    return joined((map_bands(of_band, transform.forward(block)) for block in blocks), len(x))
 
 
-def _random(
-    x: np.ndarray, shapes: Coefficients, transform: WaveletTransform, seed: int
+def _closeness(
+    shape: tuple[int, ...], shapes: Coefficients, transform: WaveletTransform
 ) -> Coefficients:
-    generator = np.random.default_rng(seed)
-    return map_bands(generator.random, shapes)
-
-
-def _coarse(
-    x: np.ndarray, shapes: Coefficients, transform: WaveletTransform, seed: int
-) -> Coefficients:
-    found = _random(x, shapes, transform, seed)
-    for depth, bands in enumerate([{"": found[0]}, *found[1:]]):
-        for band in bands.values():
-            band += transform.level - depth
-    return found
-
-
-def _centre(
-    x: np.ndarray, shapes: Coefficients, transform: WaveletTransform, seed: int
-) -> Coefficients:
+    """How close to the centre of inputs of a shape coefficients of shapes look at them."""
     ndim = len(transform.axes)
-    sizes = x.shape[1 : 1 + ndim]
+    sizes = shape[1 : 1 + ndim]
     offsets = np.indices(sizes) - np.reshape(np.subtract(sizes, 1) / 2, (ndim, *[1] * ndim))
     places = (averages(offset[np.newaxis], transform, ndim) for offset in offsets)
 
@@ -137,6 +132,3 @@ def _centre(
         return np.broadcast_to(near, shape)
 
     return map_bands(closeness, shapes, *places)
-
-
-_CONTROLS = {"random": _random, "magnitude": _magnitude, "coarse": _coarse, "centre": _centre}

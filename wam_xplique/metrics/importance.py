@@ -2,64 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..backends.wavelets import plain_wavelet
 from ..checks import check_whole
-from ..coefficients import Coefficients, WaveletTransform, averages, flatten, map_bands
+from ..coefficients import Coefficients, WaveletTransform, averages, flatten
 from ..explanation import WaveletExplanation
 from ..inputs import Layout
 from ..model import is_torch_tensor
 
 
-class Wavelets(NamedTuple):
-    """What a metric asks of the transform; None takes the explanation's."""
-
-    wavelet: Any
-    level: int | None
-    mode: str | None
-
-    def transform(
-        self, explanation: Any, layout: Layout, shape: tuple[int, ...]
-    ) -> WaveletTransform:
-        """The transform of inputs of `shape` whose coefficients an explanation ranks."""
-        if not isinstance(explanation, WaveletExplanation):
-            wavelet, mode = plain_wavelet(self.wavelet or "haar"), self.mode or "periodization"
-            return WaveletTransform.fitting(shape, wavelet, self.level, mode, layout.spatial_axes)
-        found = (explanation.wavelet, explanation.level, explanation.mode)
-        for name, wanted, theirs in zip(self._fields, self, found, strict=True):
-            if wanted not in (None, theirs):
-                raise ValueError(
-                    f"The explanations have {name}={theirs!r}, but the metric was made with "
-                    f"{name}={wanted!r}; leave it out, and it takes theirs."
-                )
-        return WaveletTransform(*found, layout.spatial_axes)
-
-
-def check_explanations(
-    explanations: Any, transform: WaveletTransform, layout: Layout, shape: tuple[int, ...]
-) -> None:
-    """Check that explanations are finite, and of inputs of a shape with channels last."""
+def checked(explanations: Any, layout: Layout, shape: tuple[int, ...]) -> Any:
+    """Explanations, if finite and of inputs of this shape; maps as arrays with channels last."""
     if isinstance(explanations, WaveletExplanation):
-        _check_wavelets(explanations, transform, layout.ndim, shape)
+        if tuple(explanations.input_shape) != shape:
+            raise ValueError(
+                f"explanations must be those of the {shape[0]} inputs, which have the shape "
+                f"{shape} with channels last; got those of inputs of shape "
+                f"{tuple(explanations.input_shape)}."
+            )
         check_finite(flatten(explanations.coefficients).values())
-    else:
-        _check_maps(explanations, layout.ndim, shape)
-        check_finite([as_array(explanations)])
+        try:
+            explanations.check()
+        except ValueError as error:
+            raise ValueError(f"explanations must not contradict themselves: {error}") from error
+        return explanations
+    values, space = as_array(explanations), shape[: 1 + layout.ndim]
+    if is_torch_tensor(explanations) and values.ndim > len(space):
+        values = np.moveaxis(values, 1, -1)
+    allowed = dict.fromkeys([space, (*space, 1), shape])
+    if values.shape not in allowed:
+        raise ValueError(
+            f"explanations must have one of the shapes {list(allowed)} (PyTorch tensors with "
+            f"channels first), or be a WaveletExplanation; got {tuple(np.shape(explanations))}."
+        )
+    check_finite([values])
+    return values
 
 
 def coefficient_importance(
-    explanations: Any, transform: WaveletTransform, layout: Layout
+    explanations: Any, transform: WaveletTransform, ndim: int
 ) -> Coefficients:
     """The importance of each coefficient, signed as the explanation is: (N, h, w[, C])."""
     if isinstance(explanations, WaveletExplanation):
         return explanations.coefficients
-    values, ndim = _channels_last(explanations, layout.ndim), layout.ndim
-    if values.ndim == 2 + ndim and (ndim > 1 or values.shape[-1] == 1):
-        values = values.mean(axis=-1)  # as Xplique's metrics do
-    return averages(values, transform, ndim)
+    if explanations.ndim == 2 + ndim and (ndim > 1 or explanations.shape[-1] == 1):
+        explanations = explanations.mean(axis=-1)  # as Xplique's metrics do
+    return averages(explanations, transform, ndim)
 
 
 def as_array(explanations: Any) -> np.ndarray:
@@ -86,42 +76,3 @@ def check_finite(bands: Any) -> None:
     if np.any(bad):
         where = np.flatnonzero(np.any(bad, axis=0)).tolist()
         raise ValueError(f"explanations must be finite, got NaN or infinite values at {where}.")
-
-
-def _check_wavelets(
-    explanation: WaveletExplanation, transform: WaveletTransform, ndim: int, shape: tuple[int, ...]
-) -> None:
-    if tuple(explanation.input_shape) != shape:
-        raise ValueError(
-            f"explanations must be those of the {shape[0]} inputs, which have the shape {shape} "
-            f"with channels last; got explanations of inputs of shape "
-            f"{tuple(explanation.input_shape)}."
-        )
-    template = transform.shapes(shape[1 : 1 + ndim])
-    expected = flatten(map_bands(lambda size: (shape[0], *size), template))
-    found = {name: band.shape for name, band in flatten(explanation.coefficients).items()}
-    channels = found["approximation"][1 + ndim :]
-    if channels not in ((), shape[1 + ndim :]) or found != {
-        name: (*size, *channels) for name, size in expected.items()
-    }:
-        raise ValueError(
-            f"The coefficients of the explanations have shapes {found}; those of inputs of shape "
-            f"{shape} have {expected}, and perhaps channels last."
-        )
-
-
-def _check_maps(explanations: Any, ndim: int, shape: tuple[int, ...]) -> None:
-    space, channels = shape[: 1 + ndim], shape[1 + ndim :]
-    allowed = dict.fromkeys([space, (*space, 1), (*space, *channels)])
-    if _channels_last(explanations, ndim).shape not in allowed:
-        raise ValueError(
-            f"explanations must have one of the shapes {list(allowed)} (PyTorch tensors with "
-            f"channels first), or be a WaveletExplanation; got {tuple(np.shape(explanations))}."
-        )
-
-
-def _channels_last(explanations: Any, ndim: int) -> np.ndarray:
-    """Maps (N, H, W), (N, T), or such with channels last."""
-    values = as_array(explanations)
-    is_moved = is_torch_tensor(explanations) and values.ndim == 2 + ndim
-    return np.moveaxis(values, 1, -1) if is_moved else values

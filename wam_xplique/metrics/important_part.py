@@ -13,7 +13,7 @@ from xplique.commons.operators import predictions_operator
 from .. import operators
 from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import deletion_curves, insertion_curves, ranks
-from ..checks import MOST, check_share, is_integer
+from ..checks import MOST, is_integer, is_number
 from ..operators import check_operator
 from .base import WaveletMetric
 
@@ -23,10 +23,11 @@ class ImportantPartMetric(WaveletMetric):
     """
     Base class of the metrics of the important part of the inputs.
 
+    Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
+    (2025), appendix B.2.
+
     Parameters
     ----------
-    baseline_mode, operator, activation
-        As `WaveletMetric` tells.
     keep
         What the important part is, the mask m of the equations: a share of the features (a float
         in (0, 1]; half of them by default, as in the WAM paper's experiments) or a count (an int).
@@ -48,12 +49,11 @@ class ImportantPartMetric(WaveletMetric):
     domain: str | None = None
 
     def __post_init__(self) -> None:
-        if is_integer(self.keep) and not 1 <= self.keep <= MOST:
+        is_count = is_integer(self.keep) and 1 <= self.keep <= MOST
+        if not is_count and not (is_number(self.keep) and 0 < self.keep <= 1):
             raise ValueError(
                 f"keep must be a share in (0, 1] or a count of at least 1, got {self.keep!r}."
             )
-        if not is_integer(self.keep):
-            check_share("keep", self.keep)
         super().__post_init__()
 
     def _before_and_after(
@@ -76,14 +76,12 @@ class FaithfulnessOnSpectra(ImportantPartMetric):
     be far off.
 
     Ref. Parekh & al., Listen to Interpret: Post-hoc Interpretability for Audio Networks with NMF
-    (2022). Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature
-    Attribution (2025), appendix B.2.
+    (2022).
 
     Parameters are those of `ImportantPartMetric`.
     """
 
-    def _summary(self, scores: np.ndarray) -> float:
-        return float(np.median(scores))
+    _summary = staticmethod(np.median)
 
     def _interval(self, scores: np.ndarray, confidence: float) -> tuple[float, float]:
         found = scipy.stats.quantile_test(scores, p=0.5).confidence_interval(confidence)
@@ -100,8 +98,7 @@ class InputFidelity(ImportantPartMetric):
 
     Fid-In = 1/n Σᵢ 𝟙[argmax_c f(xᵢ)_c = argmax_c f(xᵢ ⊙ m)_c] (WAM, eq. 10).
 
-    Ref. Paissan & al., Posthoc Interpretation via Quantization (2023). Kasmi & al., One Wave To
-    Explain Them All: A Unifying Perspective On Feature Attribution (2025), appendix B.2.
+    Ref. Paissan & al., Posthoc Interpretation via Quantization (2023).
 
     Parameters are those of `ImportantPartMetric`, for classifiers alone: there is no operator but
     classification's. No activation changes what is predicted.

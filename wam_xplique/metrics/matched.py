@@ -21,8 +21,8 @@ class MatchedFaithfulness(WaveletMetric):
 
     Insertion and deletion reward energy: on photographs, coefficients ranked by magnitude, with no
     look at a model, score as well as the best methods. Here the features of an input are ordered
-    by magnitude, and the order is cut into groups. In each group, the half that the explanation
-    calls more important is set against the other half:
+    by magnitude, and the order is cut into groups. In each, the half that the explanation calls
+    more important is set against the other half:
 
     MF(f, γ) = f(x[upper halves alone]) − f(x[lower halves alone]).
 
@@ -32,25 +32,19 @@ class MatchedFaithfulness(WaveletMetric):
 
     Parameters
     ----------
-    baseline_mode, operator, activation
-        As `WaveletMetric` tells.
     groups
-        Number of groups. With few of them, a group holds unlike magnitudes, and energy counts
-        again; with as many as there are pairs, neighbours alone are compared. Each has an even
-        number of features, so there are at most half as many groups as features; if their
-        number is odd, the feature of the smallest magnitude stands in neither half.
-    include_approximation
-        Whether the approximation is among the features; by default where the explanations give
-        it any importance. It keeps its value in both halves if not.
+        Number of groups, at most half as many as features. With few of them, a group holds unlike
+        magnitudes, and energy counts again; with as many as there are pairs, neighbours alone are
+        compared. If the number of features is odd, the smallest magnitude is in neither half.
 
-    The others are those of `WaveletMetric`.
+    The others are those of `WaveletMetric`; the approximation is a feature, by default, where the
+    explanations give it any importance. If not, it keeps its value in both halves.
 
     Notes
     -----
-    The magnitude of a feature is how far its coefficients are from the baseline's, in all
-    channels; without a transform (`level=0`), how far a pixel is from the baseline. Only the
-    order of importance within the groups counts: any increasing function of the importance has
-    the same score. Equals, of importance or of magnitude, come in a random order.
+    The magnitude of a feature is how far its coefficients (its pixel, at `level=0`) are from the
+    baseline's, in all channels. Only the order of importance within the groups counts. Equals, of
+    importance or of magnitude, come in a random order.
     """
 
     baseline_mode: float | Callable[[Any], Any] = 0.0

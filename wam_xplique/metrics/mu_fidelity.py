@@ -32,8 +32,6 @@ class WaveletMuFidelity(WaveletMetric):
 
     Parameters
     ----------
-    baseline_mode, operator, activation
-        As `WaveletMetric` tells.
     grid_size
         Cells along each axis of the mosaic of coefficients, which are removed as a whole; None
         for single coefficients.
@@ -41,13 +39,9 @@ class WaveletMuFidelity(WaveletMetric):
         Share of the features in a set, in (0, 1].
     nb_samples
         Number of sets.
-    include_approximation
-        Whether the approximation is among the features; by default where the explanations give
-        it any importance.
-    seed
-        Seed of the sets.
 
-    The others are those of `WaveletMetric`.
+    The others are those of `WaveletMetric`; the approximation is a feature, by default, where the
+    explanations give it any importance.
     """
 
     grid_size: int | None = 9
@@ -71,15 +65,14 @@ class WaveletMuFidelity(WaveletMetric):
         size = max(1, round(self.subset_percent * importance.shape[1]))
         return mu_fidelity(problem, importance, self.nb_samples, size, self.seed)
 
-    def _cells(self, shapes: Coefficients, transform: WaveletTransform, all_: bool) -> Coefficients:
+    def _cells(
+        self, shapes: Coefficients, all_: bool, transform: WaveletTransform | None = None
+    ) -> Coefficients:
         if self.grid_size is None:
-            return super()._cells(shapes, transform, all_)
+            return super()._cells(shapes, all_, transform)
+        if transform is None:
+            sizes = tuple(size for size in shapes[0] if size > 1)
+            return [grid(sizes, self.grid_size).reshape(shapes[0])]
         inputs = self._inputs
         spatial = inputs.shape_channels_last[1 : 1 + inputs.layout.ndim]
         return wavelet_cells(transform, spatial, "mosaic", self.grid_size, all_)
-
-    def _cells_of_front_end(self, shape: tuple[int, ...]) -> Coefficients:
-        if self.grid_size is None:
-            return super()._cells_of_front_end(shape)
-        sizes = tuple(size for size in shape if size > 1)
-        return [grid(sizes, self.grid_size).reshape(shape)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,7 @@ def cascading_randomization(
     reset to new initial values of its own initializers; the weights of one that has none are
     shuffled.
 
-    Ref. Adebayo & al., Sanity checks for saliency maps (2018). Kasmi & al., One Wave To Explain
-    Them All: A Unifying Perspective On Feature Attribution (2025), appendix B.3.
+    Ref. Adebayo & al., Sanity checks for saliency maps (2018).
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ def cascading_randomization(
         What makes an explainer of a model: a class, or a function such as
         ``lambda model: WaveletSmoothGrad(model, wavelet="db2")``. The coefficients of explainers
         in the wavelet domain are compared by magnitude, the maps of others by value.
-    inputs, targets
+    inputs, targets, verbose
         As for the explainer.
     layers
         Names of the layers (or of modules that hold several, such as "layer4") to randomize, in
@@ -62,8 +61,6 @@ def cascading_randomization(
         Confidence level of the intervals of the mean over the inputs.
     seed
         Seed of the new weights.
-    verbose
-        Whether to show the progress.
 
     Returns
     -------
@@ -73,14 +70,10 @@ def cascading_randomization(
 
     Raises
     ------
-    TypeError
-        If the model is of another kind, or the explainer cannot be called.
-    ValueError
-        If the model has no layer of a name, or none that has weights.
+    ValueError, TypeError
+        If the model is of another kind, or has no layer of a name or none that has weights.
     """
-    if confidence is None:
-        raise ValueError("confidence must be a number between 0 and 1, got None.")
-    check_fraction("confidence", confidence)
+    check_fraction("confidence", confidence, optional=False)
     check_seed(seed)
     if not callable(explainer):
         raise TypeError(
@@ -88,16 +81,17 @@ def cascading_randomization(
             f"{explainer!r}."
         )
     twin, module = _copy(model)
-    parts, singles = _torch_parts(module) if _is_module(module) else _keras_parts(module)
+    is_module = _is_module(module)
+    parts, singles = _torch_parts(module) if is_module else _keras_parts(module)
     names = singles[::-1] if layers is None else _chosen(layers, parts)
     if not names:
         raise ValueError("model must have layers with weights, found none.")
-    reset = _reset_modules if _is_module(module) else _reset_layers
+    reset = _reset_modules if is_module else _reset_layers
     stages = {}
     for number, name in enumerate(names):
         seed_of_layer = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
-        stages[name] = functools.partial(reset, parts[name], seed_of_layer)
-    explain = functools.partial(_rows_of_importance, explainer(twin), inputs, targets)
+        stages[name] = partial(reset, parts[name], seed_of_layer)
+    explain = partial(_rows_of_importance, explainer(twin), inputs, targets)
     return cascade(explain, stages, confidence, verbose)
 
 
@@ -122,18 +116,17 @@ def _copy(model: Any) -> tuple[Any, Any]:
         module = copy.deepcopy(model)
         return module, module
     keras = keras_of(model)
+    kind = type(model).__name__
     if keras is None:
         raise TypeError(
-            "model must be a Keras model, a torch.nn.Module or a TorchWrapper, got "
-            f"{type(model).__name__}."
+            f"model must be a Keras model, a torch.nn.Module or a TorchWrapper, got {kind}."
         )
     try:
         with _seeded(0):
             twin = keras.models.clone_model(model)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            "model must be sequential or functional, to be copied, got a subclass "
-            f"{type(model).__name__} of keras.Model."
+            f"model must be sequential or functional, to be copied, got {kind}, a keras.Model."
         ) from error
     twin.set_weights(model.get_weights())
     return twin, twin
@@ -145,13 +138,12 @@ def _is_module(model: Any) -> bool:
 
 def _torch_parts(module: Any) -> tuple[dict[str, list[Any]], list[str]]:
     """The modules with parameters of their own in each module, and the names of these."""
-
-    def has_own(part: Any) -> bool:
-        return next(part.parameters(recurse=False), None) is not None
-
     named = {name or type(part).__name__: part for name, part in module.named_modules()}
-    parts = {name: list(filter(has_own, part.modules())) for name, part in named.items()}
-    return parts, [name for name, part in named.items() if has_own(part)]
+    parts = {
+        name: [one for one in part.modules() if any(True for _ in one.parameters(recurse=False))]
+        for name, part in named.items()
+    }
+    return parts, [name for name, part in named.items() if part in parts[name]]
 
 
 def _keras_parts(model: Any, prefix: str = "") -> tuple[dict[str, list[Any]], list[str]]:
@@ -194,11 +186,18 @@ def _reset_modules(modules: list[Any], seed: int) -> None:
 
 
 def _reset_layers(layers: list[Any], seed: int) -> None:
-    """Draw the weights of Keras layers anew."""
+    """Draw the weights of Keras layers anew; shuffle those of layers that cannot be made again."""
     generator = np.random.default_rng(seed)
     with _seeded(seed):
         for layer in layers:
-            layer.set_weights(_initial_weights(layer, generator))
+            new, old = [], layer.get_weights()
+            with contextlib.suppress(AttributeError, NotImplementedError, TypeError, ValueError):
+                fresh = type(layer).from_config(layer.get_config())
+                fresh.build_from_config(layer.get_build_config())
+                new = fresh.get_weights()
+            if [weight.shape for weight in new] != [weight.shape for weight in old]:
+                new = [generator.permutation(w.ravel()).reshape(w.shape) for w in old]
+            layer.set_weights(new)
 
 
 @contextlib.contextmanager
@@ -210,16 +209,3 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
-
-
-def _initial_weights(layer: Any, generator: np.random.Generator) -> list[np.ndarray]:
-    old = layer.get_weights()
-    try:
-        fresh = type(layer).from_config(layer.get_config())
-        fresh.build_from_config(layer.get_build_config())
-        new = fresh.get_weights()
-    except (AttributeError, NotImplementedError, TypeError, ValueError):
-        new = []  # a layer of one's own that Keras cannot make again
-    if [weight.shape for weight in new] == [weight.shape for weight in old]:
-        return new
-    return [generator.permutation(weight.ravel()).reshape(weight.shape) for weight in old]
