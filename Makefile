@@ -6,12 +6,16 @@ INSTALLED := $(VENV)/.installed
 CONSTRAINTS := -c constraints.txt
 WORKERS ?= 2
 SOURCES := $(shell find wam_xplique backends benchmarks -name '*.py')
+TESTS := $(shell find tests -name '*.py')
+VERSIONS := 3.10 3.12 3.13
+CORE := $(filter-out %_docs.py %_notebooks.py %_package.py,$(wildcard tests/test_*.py)) \
+	$(addprefix tests/,algorithms analysis attributions backends datasets metrics plots)
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # TensorFlow leaves oneDNN off where a processor has no AVX-512; volumes then train 50 times slower.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: demo test test-all lint types unit slow pages notebooks docs package benchmarks clean
+.PHONY: demo test test-all test-versions lint types unit slow pages notebooks docs package benchmarks clean
 
 demo: $(INSTALLED)
 	$(PYTHON) -m wam_xplique demo
@@ -41,6 +45,24 @@ unit: $(INSTALLED)
 
 slow: $(INSTALLED)
 	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal -m slow
+
+# Each Python that pyproject.toml claims, with TensorFlow alone; and PyTorch without TensorFlow.
+test-versions: $(foreach version,$(VERSIONS),build/versions/$(version)/.passed) build/versions/torch/.passed
+
+build/versions/torch/.passed: $(SOURCES) tests/alone/test_torch.py
+	python3 -m venv build/versions/torch
+	build/versions/torch/bin/python -m pip install --quiet $(CONSTRAINTS) numpy PyWavelets torch pytest
+	build/versions/torch/bin/python -m pip install --quiet --no-deps -e .
+	build/versions/torch/bin/python -m pytest --noconftest tests/alone
+	touch $@
+
+# pyenv shows a version that is chosen alone.
+build/versions/%/.passed: export PYENV_VERSION = $(shell pyenv versions --bare 2>/dev/null | tr '\n' ':')
+build/versions/%/.passed: $(SOURCES) $(TESTS)
+	python$* -m venv build/versions/$*
+	build/versions/$*/bin/python -m pip install --quiet -e ".[audio,interactive]" hypothesis pytest pytest-xdist
+	build/versions/$*/bin/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(CORE)
+	touch $@
 
 # The site, its tutorials without outputs where they were not executed.
 pages: package $(INSTALLED)

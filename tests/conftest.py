@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from importlib.util import find_spec
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
@@ -12,12 +15,24 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import torch
-from torch import nn
 
 from wam_xplique.model import Model
 
 SIZE, CLASSES = 32, 3
+FRAMEWORKS = ("tensorflow", "torch") if find_spec("torch") else ("tensorflow",)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Where there is no PyTorch, files of tests that import it, themselves, are left out."""
+    report = yield
+    if "torch" not in FRAMEWORKS and report.failed:
+        text = str(report.longrepr)
+        files = re.findall(r"^(\S+\.py):\d+: in", text, re.MULTILINE)
+        if "No module named 'torch'" in text and files[-1].startswith("tests"):
+            report.outcome = "skipped"
+            report.longrepr = (str(collector.path), 0, "needs PyTorch")
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -47,41 +62,16 @@ def make_keras(size: int = SIZE, channels: int = 3, classes: int = CLASSES) -> k
     )
 
 
-class ChannelsLastFlatten(nn.Module):
-    """Flatten as Keras does, so that the weights of the next layer carry over."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.movedim(1, -1).flatten(1)
-
-
-def make_torch(model: keras.Model) -> nn.Module:
-    """The PyTorch twin of `make_keras`, with its weights."""
-    conv1, conv2, _, dense, _ = model.layers
-    twin = nn.Sequential(
-        nn.Conv2d(conv1.kernel.shape[2], 6, 3),
-        nn.Softplus(),
-        nn.Conv2d(6, 6, 3, 2),
-        nn.Softplus(),
-        ChannelsLastFlatten(),
-        nn.Linear(*dense.kernel.shape),
-        nn.Softmax(-1),
-    )
-    with torch.no_grad():
-        for layer, source in ((twin[0], conv1), (twin[2], conv2)):
-            layer.weight.copy_(torch.tensor(np.array(source.kernel)).permute(3, 2, 0, 1))
-            layer.bias.copy_(torch.tensor(np.array(source.bias)))
-        twin[5].weight.copy_(torch.tensor(np.array(dense.kernel)).T)
-        twin[5].bias.copy_(torch.tensor(np.array(dense.bias)))
-    return twin.eval()
-
-
 @pytest.fixture(scope="session")
 def keras_model() -> keras.Model:
     return make_keras()
 
 
 @pytest.fixture(scope="session")
-def torch_model(keras_model) -> nn.Module:
+def torch_model(keras_model) -> Any:
+    pytest.importorskip("torch")
+    from .modules import make_torch
+
     return make_torch(keras_model)
 
 
@@ -93,7 +83,3 @@ def images() -> np.ndarray:
 @pytest.fixture(scope="session")
 def targets() -> np.ndarray:
     return np.eye(CLASSES, dtype=np.float32)[[0, 1, 2, 0]]
-
-
-def channels_first(x: np.ndarray) -> torch.Tensor:
-    return torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)))

@@ -14,6 +14,8 @@ import pytest
 import wam_xplique
 from wam_xplique import backends
 
+from .conftest import FRAMEWORKS
+
 mpl.use("Agg")
 
 # Commands and the studies have no docstrings that people call.
@@ -24,7 +26,10 @@ def examples() -> list[doctest.DocTest]:
     names = {"wam_xplique"}
     for package in (wam_xplique, backends):
         names |= {m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")}
-    modules = [importlib.import_module(n) for n in sorted(names) if not n.startswith(LEFT_OUT)]
+    names = {name for name in names if not name.startswith(LEFT_OUT)}
+    if "torch" not in FRAMEWORKS:
+        names = {name for name in names if ".torch_" not in name}
+    modules = [importlib.import_module(name) for name in sorted(names)]
     finder = doctest.DocTestFinder()
     return [found for module in modules for found in finder.find(module) if found.examples]
 

@@ -409,11 +409,19 @@ def front_end_shape(model: Model, x: Any) -> tuple[int, ...]:
 def as_given(pixels: np.ndarray, inputs: Any) -> Any:
     """A map, channels last, as the kind of tensor that the inputs were given as."""
     if not is_torch_tensor(inputs):
-        return tf.convert_to_tensor(pixels)
+        return _tensor(pixels)
     if pixels.ndim > 2:
         pixels = np.moveaxis(pixels, -1, 1)
     torch = sys.modules["torch"]
     return torch.as_tensor(np.ascontiguousarray(pixels), device=inputs.device)
+
+
+def _tensor(array: np.ndarray) -> tf.Tensor:
+    """An array as a tensor, part by part: TensorFlow's own conversion copies all of it twice."""
+    tensor = tf.raw_ops.Empty(shape=array.shape, dtype=array.dtype)
+    for rows in np.array_split(np.arange(len(array), dtype=np.int32), min(len(array), 64)):
+        tensor = tf.raw_ops.InplaceUpdate(x=tensor, i=rows, v=array[rows[0] : rows[-1] + 1])
+    return tensor
 
 
 def gathered(inputs: Any, targets: Any, model: Model) -> tuple[Any, Any]:

@@ -6,7 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-each_model = pytest.mark.parametrize("kind", ["callable", "keras", "torch"])
+from ..conftest import FRAMEWORKS
+
+KINDS = {"tensorflow": "keras", "torch": "torch"}
+each_model = pytest.mark.parametrize("kind", ["callable", *map(KINDS.get, FRAMEWORKS)])
 
 
 @pytest.fixture(autouse=True)
@@ -16,10 +19,13 @@ def _closed_figures():
 
 
 @pytest.fixture
-def model_of(keras_model, torch_model):
+def model_of(request, keras_model):
     """The same model as a callable, in Keras and in PyTorch."""
 
     def outputs(x):
         return np.asarray(keras_model(np.asarray(x, np.float32)))
 
-    return {"callable": outputs, "keras": keras_model, "torch": torch_model}.__getitem__
+    def of(kind):
+        return outputs if kind == "callable" else request.getfixturevalue(f"{kind}_model")
+
+    return of

@@ -14,9 +14,9 @@ from ..metrics.helpers import (
     each_framework,
     each_shape,
     given,
-    keeping,
     noise,
-    order_of,
+    parts,
+    places_of,
     random_explanation,
 )
 
@@ -29,11 +29,12 @@ def scan(
     x: np.ndarray, explanation: WaveletExplanation, number: int, sufficient: bool, held: int = 0
 ) -> np.ndarray:
     """What is left of an input with the first 0, 1, ... coefficients alone, or without them."""
-    order = order_of(explanation, number)
-    count = len(order) - held  # what is held has no importance, and so is last
-    kept = [order[:n] if sufficient else order[n:count] for n in range(count + 1)]
-    parts = [keeping(x, explanation, number, {*some, *order[count:]}) for some in kept]
-    return np.concatenate(parts)
+    chosen = slice(number, number + 1)
+    places = places_of(explanation[chosen])
+    features = places.size - held  # what is held has no importance, and so is last
+    counts = np.arange(features + 1)[:, np.newaxis]
+    kept = (places < counts if sufficient else places >= counts) | (places >= features)
+    return parts(x[chosen], explanation[chosen], kept)[0]
 
 
 @each_framework

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-import torch
 
 from wam_xplique.backends.tensorflow_backend import TensorFlowBackend
-from wam_xplique.backends.torch_backend import TorchBackend
+
+from ..conftest import FRAMEWORKS
 
 
 @pytest.fixture(scope="session")
-def models(keras_model, torch_model) -> dict[str, Any]:
-    return {"tensorflow": keras_model, "torch": torch_model}
+def models(request) -> dict[str, Any]:
+    fixtures = {"tensorflow": "keras_model", "torch": "torch_model"}
+    return {name: request.getfixturevalue(fixtures[name]) for name in FRAMEWORKS}
 
 
 @pytest.fixture
@@ -31,10 +32,15 @@ def same_noise(monkeypatch):
         return tf.cast(draw(tuple(shape), seed), like.dtype)
 
     def torch_normal(self, shape, seed, like):
+        import torch
+
         n, channels, *space = shape
         noise = np.moveaxis(draw((n, *space, channels), seed), -1, 1)
         return torch.tensor(np.ascontiguousarray(noise), dtype=like.dtype)
 
     monkeypatch.setattr(TensorFlowBackend, "normal", tensorflow_normal)
-    monkeypatch.setattr(TorchBackend, "normal", torch_normal)
+    if "torch" in FRAMEWORKS:
+        from wam_xplique.backends.torch_backend import TorchBackend
+
+        monkeypatch.setattr(TorchBackend, "normal", torch_normal)
     return seeds

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import pywt
 import tensorflow as tf
-import torch
-from torch import nn
 from xplique.attributions.global_sensitivity_analysis.replicated_designs import ReplicatedSampler
 
 import wam_xplique
@@ -28,9 +26,8 @@ from wam_xplique.attributions import (
 )
 from wam_xplique.indices import SobolIndices
 
-from ..conftest import ChannelsLastFlatten, channels_first
+from ..conftest import FRAMEWORKS
 
-FRAMEWORKS = ("tensorflow", "torch")
 STATISTICS = (WaveletSmoothGrad, WaveletSquareGrad, WaveletVarGrad)
 EXPLAINERS = (WaveletSaliency, WaveletGradientInput, *STATISTICS, WaveletIntegratedGradients)
 SOBOL = (WCAM, FAM)
@@ -125,11 +122,9 @@ def polynomial_model(framework: str, shape: tuple[int, ...], degree: int) -> tup
     """
     weights = np.random.default_rng(1).standard_normal((*shape, 2)) / 10
     if framework == "torch":
-        linear = nn.Linear(weights[..., 0].size, 2, dtype=torch.float64)
-        with torch.no_grad():
-            linear.weight.copy_(torch.tensor(weights).flatten(0, -2).T)
-        power = TorchModule(lambda x: x**degree)
-        return nn.Sequential(ChannelsLastFlatten(), power, linear).eval(), weights
+        from ..modules import polynomial
+
+        return polynomial(weights, degree), weights
     inputs = keras.Input(shape)
     powers = inputs if degree == 1 else keras.ops.power(inputs, degree)
     outputs = keras.layers.Dense(2, name="out")(keras.layers.Flatten()(powers))
@@ -141,6 +136,8 @@ def polynomial_model(framework: str, shape: tuple[int, ...], degree: int) -> tup
 def native(x: np.ndarray, framework: str) -> Any:
     """Inputs with channels last as the framework takes them; arrays for a callable."""
     if framework == "torch":
+        from ..modules import channels_first
+
         return channels_first(x)
     return tf.constant(x) if framework == "tensorflow" else x
 
@@ -148,7 +145,7 @@ def native(x: np.ndarray, framework: str) -> Any:
 def squared(model: Any, x: Any, y: Any) -> Any:
     """An operator of either framework: the square of the target's score."""
     scores = model(x) * y
-    return (scores.sum(-1) if isinstance(scores, torch.Tensor) else tf.reduce_sum(scores, -1)) ** 2
+    return (tf.reduce_sum(scores, -1) if tf.is_tensor(scores) else scores.sum(-1)) ** 2
 
 
 class Module(tf.Module):
@@ -159,17 +156,6 @@ class Module(tf.Module):
         self.function = function
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        return self.function(x)
-
-
-class TorchModule(nn.Module):
-    """The module of a function."""
-
-    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.function(x)
 
 
@@ -188,18 +174,6 @@ class Counted:
         weights = np.sin(np.arange(flat.shape[1])) / np.sqrt(flat.shape[1])
         scores = np.tanh(flat @ weights), (flat**2).mean(axis=1), np.cos(flat).mean(axis=1)
         return np.stack(scores[: self.classes], axis=1)
-
-
-def segmenters(shape: tuple[int, int, int]) -> dict[str, Any]:
-    """Models of two classes for each pixel: the mean over its neighbours, minus its square."""
-    conv = nn.Conv2d(shape[-1], 1, 3, padding=1, bias=False)
-    nn.init.constant_(conv.weight, 1 / 9)
-    both = TorchModule(lambda mean: torch.cat([mean, -(mean**2)], 1))
-    kernel, inputs = keras.initializers.Constant(1 / 9), keras.Input(shape)
-    options = {"padding": "same", "use_bias": False, "kernel_initializer": kernel}
-    mean = keras.layers.Conv2D(1, 3, **options)(inputs)
-    of_keras = keras.Model(inputs, keras.layers.Concatenate()([mean, -(mean**2)]))
-    return {"tensorflow": of_keras, "torch": nn.Sequential(conv, both).eval()}
 
 
 class NoDesign(ReplicatedSampler):
@@ -229,20 +203,6 @@ def counting_keras() -> tuple[keras.Model, list[int]]:
     return keras.Model(inputs, outputs), rows
 
 
-def counting_torch() -> tuple[nn.Module, list[int]]:
-    """A quadratic module, and the rows of each call."""
-    rows: list[int] = []
-    weight = nn.Parameter(torch.linspace(-1, 1, 3))
-
-    def scores(x: torch.Tensor) -> torch.Tensor:
-        rows.append(len(x))
-        return (x**2).flatten(1).sum(1, keepdim=True) * weight
-
-    module = TorchModule(scores).eval()
-    module.register_parameter("weight", weight)
-    return module, rows
-
-
 def counting_model(kind: str) -> tuple[Any, list[int]]:
     """A model of 16x16x3 images with 3 classes, and the rows of each of its executions."""
     if kind == "tensorflow":
@@ -251,6 +211,8 @@ def counting_model(kind: str) -> tuple[Any, list[int]]:
         model, rows = counting_keras()
         return Module(model), rows
     if kind == "torch":
-        return counting_torch()
+        from ..modules import counting
+
+        return counting()
     model = Counted(classes=3)
     return model, model.rows

@@ -16,7 +16,7 @@ from wam_xplique.attributions import FAM, WCAM, WaveletIntegratedGradients
 from wam_xplique.coefficients import WaveletTransform
 
 from ..algorithms.test_estimators import each_function
-from ..conftest import ChannelsLastFlatten
+from ..modules import ChannelsLastFlatten
 from . import test_wcam
 from .helpers import (
     EXPLAINERS,

@@ -36,7 +36,7 @@ from wam_xplique.attributions.samplers import (
 )
 from wam_xplique.metrics import WaveletDeletion
 
-from ..conftest import channels_first
+from ..modules import TorchModule, channels_first, segmenters
 from .helpers import (
     EXPLAINERS,
     FRAMEWORKS,
@@ -44,7 +44,6 @@ from .helpers import (
     STATISTICS,
     Module,
     NoDesign,
-    TorchModule,
     counting_model,
     each,
     each_explainer,
@@ -52,7 +51,6 @@ from .helpers import (
     each_sobol,
     quick,
     relative_error,
-    segmenters,
 )
 
 EVERY = (*EXPLAINERS, *SOBOL)

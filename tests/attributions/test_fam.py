@@ -15,7 +15,7 @@ from wam_xplique.algorithms.cells import PERTURBATIONS
 from wam_xplique.attributions import FAM
 from wam_xplique.fourier import FourierExplanation
 
-from ..conftest import ChannelsLastFlatten
+from ..modules import ChannelsLastFlatten
 from .helpers import Counted, native, noise, quick
 
 KINDS = ("callable", "tensorflow", "torch")

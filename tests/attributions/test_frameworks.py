@@ -15,8 +15,9 @@ from xplique.wrappers import TorchWrapper
 
 from wam_xplique.attributions import WaveletIntegratedGradients, WaveletSaliency, WaveletSmoothGrad
 
-from ..conftest import SIZE, ChannelsLastFlatten, channels_first
-from .helpers import TorchModule, each_explainer, quick, relative_error, squared
+from ..conftest import SIZE
+from ..modules import ChannelsLastFlatten, TorchModule, channels_first
+from .helpers import each_explainer, quick, relative_error, squared
 
 
 def wrap(module: nn.Module) -> TorchWrapper:

@@ -24,16 +24,8 @@ from wam_xplique.attributions import (
     WaveletVarGrad,
 )
 
-from .helpers import (
-    STATISTICS,
-    Module,
-    TorchModule,
-    each_explainer,
-    each_framework,
-    each_sobol,
-    indices,
-    quick,
-)
+from ..modules import TorchModule
+from .helpers import STATISTICS, Module, each_explainer, each_framework, each_sobol, indices, quick
 
 SIZE, SEEN, CLASSES = 64, 12, 3
 RNG = np.random.default_rng(0)

@@ -35,12 +35,12 @@ from wam_xplique.attributions import WCAM
 from wam_xplique.backends import tensorflow_backend, tensorflow_runner
 
 from ..algorithms.test_estimators import FUNCTIONS, each_function
-from ..conftest import ChannelsLastFlatten, channels_first, make_keras
+from ..conftest import make_keras
+from ..modules import ChannelsLastFlatten, TorchModule, channels_first, segmenters
 from . import helpers
 from .helpers import (
     Counted,
     Module,
-    TorchModule,
     bands,
     each,
     each_sobol,
@@ -48,7 +48,6 @@ from .helpers import (
     native,
     noise,
     relative_error,
-    segmenters,
     squared,
 )
 

@@ -23,7 +23,8 @@ from wam_xplique.attributions import (
     WaveletSmoothGrad,
 )
 
-from ..conftest import SIZE, channels_first, make_keras
+from ..conftest import SIZE, make_keras
+from ..modules import channels_first, segmenters
 from .helpers import (
     Module,
     each_explainer,
@@ -33,7 +34,6 @@ from .helpers import (
     polynomial_model,
     quick,
     relative_error,
-    segmenters,
     squared,
 )
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pytest
-import torch
+
+from ..conftest import FRAMEWORKS
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
+    if "torch" not in FRAMEWORKS:
+        yield
+        return
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

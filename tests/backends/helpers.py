@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import pywt
 import tensorflow as tf
-import torch
 
 from wam_xplique.coefficients import map_bands
 
-FRAMEWORKS = ("tensorflow", "torch")
+from ..conftest import FRAMEWORKS
+
 WAVELETS = tuple(pywt.wavelist(kind="discrete"))
 MODES = tuple(pywt.Modes.modes)
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
@@ -34,6 +34,8 @@ def to_framework(x: Any, framework: str, dtype: str | None = None) -> Any:
     if framework == "numpy":
         return x if dtype is None else x.astype(dtype)
     if framework == "torch":
+        import torch
+
         tensor = torch.from_numpy(x.copy())
         return tensor if dtype is None else tensor.to(getattr(torch, dtype))
     tensor = tf.constant(x)
@@ -42,12 +44,12 @@ def to_framework(x: Any, framework: str, dtype: str | None = None) -> Any:
 
 def to_numpy(x: Any) -> np.ndarray:
     """`x` as an array; half types, which NumPy may not have, as float32."""
-    if isinstance(x, torch.Tensor):
-        x = x.detach()
-        return (x.float() if x.dtype.itemsize < 4 else x).numpy()
     if isinstance(x, tf.Tensor):
         return (tf.cast(x, tf.float32) if x.dtype.size < 4 else x).numpy()
-    return np.asarray(x)
+    if isinstance(x, np.ndarray):
+        return x
+    x = x.detach()
+    return (x.float() if x.dtype.itemsize < 4 else x).numpy()
 
 
 def dtype_name(x: Any) -> str:

@@ -14,7 +14,7 @@ from torch import nn
 
 from wam_xplique.cli import main
 
-from ..conftest import make_torch
+from ..modules import make_torch
 
 mpl.use("Agg")
 SIZE, CLASSES = 16, 3

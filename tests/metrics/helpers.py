@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import pytest
 import pywt
-import torch
 
 from wam_xplique import WaveletExplanation
 from wam_xplique.coefficients import map_bands
@@ -24,12 +23,12 @@ from wam_xplique.metrics import (
 )
 
 from ..attributions.helpers import counting_model
+from ..conftest import FRAMEWORKS
 
 CURVES = (WaveletDeletion, WaveletInsertion)
 CAUSAL = (*CURVES, WaveletFaithfulness)
 SPECTRA = (FaithfulnessOnSpectra, InputFidelity)
 METRICS = (*CAUSAL, WaveletMuFidelity, MatchedFaithfulness, *SPECTRA)
-FRAMEWORKS = ("callable", "tensorflow", "torch")
 CLASSES = 3
 # Inputs without N: signals, signals of several channels, images, volumes.
 SHAPES = ((24,), (24, 2), (8, 12, 3), (4, 8, 4, 2))
@@ -38,7 +37,7 @@ each_metric = pytest.mark.parametrize("cls", METRICS, ids=lambda cls: cls.__name
 each_causal = pytest.mark.parametrize("cls", CAUSAL, ids=lambda cls: cls.__name__)
 each_curve = pytest.mark.parametrize("cls", CURVES, ids=lambda cls: cls.__name__)
 each_spectra = pytest.mark.parametrize("cls", SPECTRA, ids=lambda cls: cls.__name__)
-each_framework = pytest.mark.parametrize("framework", FRAMEWORKS)
+each_framework = pytest.mark.parametrize("framework", ["callable", *FRAMEWORKS])
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{len(shape)}D")
 
 
@@ -74,7 +73,9 @@ class Network:
         if framework == "callable":
             return self
         if framework == "torch":
-            return TorchNetwork(self).eval()
+            from ..modules import Tanh
+
+            return Tanh(self.first, self.last).eval()
         hidden = keras.layers.Dense(5, "tanh", use_bias=False)
         last = keras.layers.Dense(self.last.shape[1], use_bias=False)
         model = keras.Sequential([keras.Input(self.shape), keras.layers.Flatten(), hidden, last])
@@ -95,22 +96,13 @@ def counted(framework: str) -> tuple[Any, list[int]]:
     return network, network.rows
 
 
-class TorchNetwork(torch.nn.Module):
-    def __init__(self, network: Network):
-        super().__init__()
-        self.first = torch.nn.Parameter(torch.tensor(network.first))
-        self.last = torch.nn.Parameter(torch.tensor(network.last))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.movedim(1, -1) if x.ndim > 2 else x
-        return torch.tanh(x.flatten(1) @ self.first) @ self.last
-
-
 def given(x: np.ndarray, framework: str) -> Any:
     """Inputs, or maps of them, as a framework takes them."""
     if framework != "torch":
         return x
-    return torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1) if x.ndim > 2 else x))
+    from ..modules import channels_first
+
+    return channels_first(x)
 
 
 def random_explanation(
@@ -159,29 +151,34 @@ def places_of(explanation: WaveletExplanation) -> np.ndarray:
     return np.argsort(order, axis=1)[:, np.newaxis]
 
 
-def reference(
-    network: Network,
+def parts(
     x: np.ndarray,
     explanation: WaveletExplanation,
     kept: np.ndarray,
     baseline: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """The outputs (N, S, classes) for inputs that keep coefficients (N, S, K), the others being the
-    baseline's; by one forward and PyWavelets' inverse at a time."""
+    """Inputs (N, S, ...) that keep coefficients (N, S, K), the others being the baseline's; by one
+    inverse of PyWavelets at a time."""
     e, axes, x0 = explanation, explanation.transform.axes, np.broadcast_to(baseline, x.shape)
     ends = np.cumsum([band[0].size for band in bands(e.coefficients)])[:-1]
-    found = np.empty((*kept.shape[:2], CLASSES))
-    for number, draw in np.ndindex(found.shape[:2]):
+    found = np.empty((*kept.shape[:2], *x.shape[1:]), np.float32)
+    for number, draw in np.ndindex(kept.shape[:2]):
         z, z0 = (
             pywt.wavedecn(v[[number]].astype(np.float64), e.wavelet, e.mode, e.level, axes)
             for v in (x, x0)
         )
         masks = np.split(kept[number, draw], ends)
-        parts = zip(*map(bands, (z, z0, e.coefficients)), masks, strict=True)
-        for band, other, importance, mask in parts:
+        for band, other, importance, mask in zip(
+            *map(bands, (z, z0, e.coefficients)), masks, strict=True
+        ):
             mask = mask.reshape(importance[:1].shape)
             mask = mask if mask.ndim == band.ndim else mask[..., np.newaxis]
             np.copyto(band, other, where=~mask)
-        back = pywt.waverecn(z, e.wavelet, e.mode, axes)[tuple(map(slice, x[:1].shape))]
-        found[number, draw] = network(back.astype(np.float32))[0]
+        whole = pywt.waverecn(z, e.wavelet, e.mode, axes)
+        found[number, draw] = whole[tuple(map(slice, x[:1].shape))][0]
     return found
+
+
+def reference(network: Network, x: np.ndarray, *how: Any, **baseline: Any) -> np.ndarray:
+    """The outputs (N, S, classes) for `parts`."""
+    return np.stack([network(few) for few in parts(x, *how, **baseline)])

@@ -23,7 +23,8 @@ from wam_xplique.attributions import WaveletGradientInput, WaveletSaliency
 from wam_xplique.metrics import cascading_randomization
 from wam_xplique.metrics.randomization import _keras_parts, _reset_layers, _reset_modules
 
-from ..conftest import channels_first, make_keras, make_torch
+from ..conftest import make_keras
+from ..modules import channels_first, make_torch
 from .helpers import noise, targets
 
 X, Y = noise(4, 16, 16, 3), targets(4)

@@ -26,7 +26,8 @@ from wam_xplique.metrics import (
     WaveletMuFidelity,
 )
 
-from ..conftest import channels_first, make_keras, make_torch
+from ..conftest import make_keras
+from ..modules import channels_first, make_torch
 from .helpers import Network, each_metric, few, noise, random_explanation, targets
 
 pytestmark = pytest.mark.filterwarnings("ignore:TF is set to run eagerly:UserWarning")
