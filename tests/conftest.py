@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,17 +23,33 @@ SIZE, CLASSES = 32, 3
 FRAMEWORKS = ("tensorflow", "torch") if find_spec("torch") else ("tensorflow",)
 
 
+def asked_torch(files: list[str], error: str) -> bool:
+    """Whether a test asks for PyTorch itself, where there is none."""
+    return "No module named 'torch'" in error and "/tests/" in f"/{files[-1]}"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
-    """Where there is no PyTorch, files of tests that import it, themselves, are left out."""
+    """Where there is no PyTorch, files of tests that import it are left out."""
     report = yield
-    if "torch" not in FRAMEWORKS and report.failed:
-        text = str(report.longrepr)
-        files = re.findall(r"^(\S+\.py):\d+: in", text, re.MULTILINE)
-        if "No module named 'torch'" in text and files[-1].startswith("tests"):
-            report.outcome = "skipped"
-            report.longrepr = (str(collector.path), 0, "needs PyTorch")
+    if report.failed:
+        error = str(report.longrepr)
+        if asked_torch(re.findall(r"^(\S+\.py):\d+: in", error, re.MULTILINE), error):
+            report.outcome, report.longrepr = "skipped", (str(collector.path), 0, "needs PyTorch")
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """And so are single tests."""
+    try:
+        return (yield)
+    except ModuleNotFoundError as error:
+        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        files = [name for name in files if not name.startswith("<")]
+        if asked_torch(files, str(error)):
+            pytest.skip("needs PyTorch")
+        raise
 
 
 @pytest.fixture(autouse=True)

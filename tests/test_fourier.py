@@ -15,6 +15,8 @@ from wam_xplique.backends.registry import load_backend
 from wam_xplique.fourier import FourierExplanation, FourierTransform, frequencies, octaves, radius
 from wam_xplique.indices import SobolIndices
 
+from .conftest import FRAMEWORKS
+
 SHAPES = {  # (shape of the inputs, axes)
     "signal": ((2, 9), (1,)),
     "signals": ((2, 8, 3), (1,)),
@@ -25,7 +27,7 @@ SHAPES = {  # (shape of the inputs, axes)
 sizes = st.lists(st.integers(1, 12), min_size=1, max_size=3).map(tuple)
 
 
-@pytest.mark.parametrize("framework", ["numpy", "tensorflow", "torch"])
+@pytest.mark.parametrize("framework", ["numpy", *FRAMEWORKS])
 @pytest.mark.parametrize(("shape", "axes"), SHAPES.values(), ids=SHAPES)
 def test_the_transform_is_numpys_half_spectrum_and_has_an_inverse(framework, shape, axes):
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)

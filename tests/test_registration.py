@@ -153,6 +153,8 @@ assert not {"tensorflow", "torch", "keras", "matplotlib"} & set(sys.modules)
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_of_a_process_of_its_own(script):
+    if "tests/alone" in script:
+        pytest.importorskip("torch")
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
