@@ -115,6 +115,12 @@ class Backend(ABC):
     def irfftn(self, x: Tensor, axes: Sequence[int], sizes: Sequence[int]) -> Tensor:
         """Inverse of `rfftn`; `sizes` are those of the result along `axes`."""
 
+    def spectral(self, window: np.ndarray, like: Tensor) -> Tensor:
+        """What multiplies a spectrum of tensors like `like`: real or complex, of its precision."""
+        if not np.iscomplexobj(window):
+            return self.asarray(window, like)
+        return self.asarray(window.real, like) + 1j * self.asarray(window.imag, like)
+
     def value_range(self, x: Tensor) -> Tensor:
         """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""
         axes = range(1, len(x.shape))

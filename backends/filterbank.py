@@ -108,6 +108,42 @@ def synthesis(
     return backend.interleave(even, odd, axis)
 
 
+def spread_analysis(
+    backend: Backend, x: Tensor, axis: int, bank: FilterBank, step: int
+) -> tuple[Tensor, Tensor]:
+    """One level of the undecimated transform: the filters over √2, their taps `step` apart."""
+    half = len(bank.dec_lo) // 2
+    windows = _turns(backend, x, axis, [(half - tap) * step for tap in range(len(bank.dec_lo))])
+    low, high = (
+        backend.weighted_sum(windows, [tap / np.sqrt(2) for tap in taps])
+        for taps in (bank.dec_lo, bank.dec_hi)
+    )
+    return low, high
+
+
+def spread_synthesis(
+    backend: Backend, low: Tensor, high: Tensor, axis: int, bank: FilterBank, step: int
+) -> Tensor:
+    """Transpose of `spread_analysis`."""
+    half = len(bank.dec_lo) // 2
+    turns = [(tap - half) * step for tap in range(len(bank.dec_lo))]
+    windows = [window for band in (low, high) for window in _turns(backend, band, axis, turns)]
+    return backend.weighted_sum(
+        windows, [float(tap / np.sqrt(2)) for tap in (*bank.dec_lo, *bank.dec_hi)]
+    )
+
+
+def _turns(backend: Backend, x: Tensor, axis: int, turns: Sequence[int]) -> list[Tensor]:
+    """A periodic signal, begun at each of these places."""
+    size = x.shape[axis]
+    left, right = max(-min(turns), 0), max(*turns, 0)
+    whole = [x] * (-(-left // size) + 1 + -(-right // size))  # borders may be longer than it
+    begin = -left % size
+    extended = _joined(backend, whole, axis)
+    extended = _window(backend, extended, axis, begin, left + size + right)
+    return [_window(backend, extended, axis, left + turn, size) for turn in turns]
+
+
 def _block_size(backend: Backend, x: Tensor, axis: int, count: int, length: int) -> int:
     """How many outputs of each filter a block makes; 0 where slices are faster."""
     if length == 2 or not backend.prefers_blocks(x, axis):  # two slices are little work

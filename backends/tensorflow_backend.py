@@ -105,6 +105,9 @@ class TensorFlowBackend(Backend):
     def irfftn(self, x: tf.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> tf.Tensor:
         return _innermost(partial(_IRFFT[len(axes)], fft_length=sizes), x, axes)
 
+    def spectral(self, window: np.ndarray, like: tf.Tensor) -> tf.Tensor:
+        return tf.constant(window, tf.complex128 if like.dtype == tf.float64 else tf.complex64)
+
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: tf.Tensor) -> tf.Tensor:
         state = np.random.SeedSequence(list(seed)).generate_state(2, np.uint32).astype(np.int64)
         return tf.random.stateless_normal(shape, state, dtype=like.dtype)
