@@ -130,7 +130,7 @@ class WaveletExplainer(WaveletDropIn, WhiteBoxExplainer):
     def _finish(self, found: Attribution, layout: Layout) -> Attribution:
         """An attribution as it is shown: channels last or brought to one, bands normalised."""
         if self.front_end is not None:
-            found = _changed(found, lambda bands: bands[:-1])
+            found = found.changed(lambda bands: bands[:-1])
         if layout.channel_axis is not None:
             found = found.each_band(layout.to_channels_last)
             if self.reducer is not None and layout.ndim > 1:
@@ -171,14 +171,7 @@ def _over_channels(found: Attribution, reducer: str) -> Attribution:
     def taken(bands: Coefficients) -> Coefficients:
         return map_bands(lambda b, c: np.take_along_axis(b, c, -1)[..., 0], bands, chosen)
 
-    return replace(_changed(found, taken), covariance=None)  # which is of all channels
-
-
-def _changed(found: Attribution, change: Callable[[Coefficients], Coefficients]) -> Attribution:
-    """The same with importance and its errors changed."""
-    error = found.standard_error
-    of_error = None if error is None else change(error)
-    return replace(found, coefficients=change(found.coefficients), standard_error=of_error)
+    return replace(found.changed(taken), covariance=None)  # which is of all channels
 
 
 def _check_finite(coefficients: Coefficients, start: int) -> None:
