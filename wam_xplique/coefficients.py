@@ -9,8 +9,9 @@ they only map, for the tensors of any framework.
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,111 @@ from .backends.filterbank import FilterBank
 from .backends.wavelets import Coefficients, as_wavelet, check_mode, plain_wavelet
 
 
-@dataclass(frozen=True)
-class WaveletTransform:
+class Transform(ABC):
     """
-    A multilevel wavelet transform over given axes of a tensor.
+    A linear transform of tensors over some of their axes, whose coefficients are explained.
+
+    Of the coefficients all that is asked is their layout, a list of the coarsest band and then one
+    dict of bands by name a level, coarse to fine, as arrays with the axes of the input. Where a
+    band has fewer coefficients than the input has samples, each stands for as many, side by side.
+    A frozen dataclass with a field `axes`, the last, has all that explainers need.
+    """
+
+    axes: tuple[int, ...] | None
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Coefficients:
+        """The coefficients z = W(x)."""
+
+    @abstractmethod
+    def inverse(self, coefficients: Coefficients, shape: Sequence[int]) -> Tensor:
+        """The input x = W⁻¹(z), of `shape`."""
+
+    @abstractmethod
+    def pullback(self, gradient: Tensor) -> Coefficients:
+        """The gradient (W⁻¹)ᵀ ∂f/∂x with respect to the coefficients."""
+
+    @abstractmethod
+    def check(self, shape: Sequence[int]) -> None:
+        """Raise a ValueError that tells why a tensor of `shape` cannot be transformed, if so."""
+
+    @abstractmethod
+    def scales(self, ndim: int) -> list[str]:
+        """What each level sees, coarse to fine."""
+
+    def shapes(self, sizes: Sequence[int]) -> Coefficients:
+        """The shapes of the coefficients of an input, of these sizes along the axes transformed."""
+        axes = tuple(range(len(sizes)))
+        return map_bands(np.shape, replace(self, axes=axes).forward(np.zeros(sizes)))  # type: ignore[type-var]
+
+    def packed(self, coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
+        """All bands in one array: a row of bands for each level, the coarsest first; of signals
+        all bands one above the other, on an axis of their own."""
+        if len(axes) == 1:
+            return np.stack([*flatten(coefficients).values()], axis=axes[0])
+        rows = [[coefficients[0]], *(list(level.values()) for level in coefficients[1:])]
+        width = max(map(len, rows))
+        rows = [row + [np.zeros_like(row[0])] * (width - len(row)) for row in rows]
+        return np.concatenate([np.concatenate(row, axes[1]) for row in rows], axes[0])
+
+    def spread(
+        self, bands: dict[str, np.ndarray], number: int, sizes: Sequence[int], signed: bool
+    ) -> np.ndarray:
+        """The map (N, ...) of a level of importance, 0 the coarsest band, at the input's size:
+        interpolated where all is positive, shared by the samples it stands for where not."""
+        total: Any = 0
+        for name, band in bands.items():
+            for axis, size in enumerate(sizes, start=1):
+                if band.shape[axis] != size:
+                    band = (_shared if signed else _enlarged)(band, axis, size)
+            total = total + _turned(band, self.delays(name, len(sizes)))
+        return np.asarray(total)
+
+    def delays(self, name: str, ndim: int) -> tuple[int, ...]:
+        """How many samples later than in its turn a band's coefficients look, along each axis."""
+        return (0,) * ndim
+
+    def averages(self, maps: np.ndarray, ndim: int) -> Coefficients:
+        """Means of maps (N, ...) over the places that the coefficients look at."""
+
+        def mean(name: str, shape: tuple[int, ...]) -> np.ndarray:
+            found = _turned(maps, [-delay for delay in self.delays(name, ndim)])
+            for axis, count in enumerate(shape, start=1):
+                if found.shape[axis] != count:
+                    found = _shared(found, axis, count, means=True)
+            return found
+
+        first, *details = self.shapes(maps.shape[1 : 1 + ndim])
+        of_levels = [{k: mean(k, shape) for k, shape in level.items()} for level in details]
+        return [mean("a" * ndim, first), *of_levels]
+
+
+def _turned(band: np.ndarray, turns: Sequence[int]) -> np.ndarray:
+    """A periodic map (N, ...), moved."""
+    return np.roll(band, turns, range(1, 1 + len(turns))) if any(turns) else band
+
+
+def _enlarged(band: np.ndarray, axis: int, size: int) -> np.ndarray:
+    """A band at a larger size along an axis."""
+    places = (np.arange(size) + 0.5) * band.shape[axis] / size - 0.5
+    return _interpolate(band, axis, places)
+
+
+def _shared(band: np.ndarray, axis: int, size: int, means: bool = False) -> np.ndarray:
+    """Each coefficient shared by the samples that it stands for; or transposed, their means."""
+    small, large = sorted((band.shape[axis], size))
+    owners = np.arange(large) * small // large
+    counts = np.bincount(owners, minlength=small).astype(band.dtype)
+    counts = counts.reshape(-1, *[1] * (band.ndim - axis - 1))
+    if means:
+        return np.add.reduceat(band, np.searchsorted(owners, np.arange(small)), axis) / counts
+    return (band / counts).take(owners, axis)
+
+
+@dataclass(frozen=True)
+class WaveletTransform(Transform):
+    """
+    A multilevel wavelet transform over given axes of a tensor, decimated: that of the papers.
 
     Parameters
     ----------
@@ -40,10 +142,13 @@ class WaveletTransform:
     array([[3.]])
     """
 
-    wavelet: str | FilterBank
-    level: int
-    mode: str
-    axes: tuple[int, ...]
+    wavelet: str | FilterBank = "haar"
+    level: int = 3
+    mode: str = "periodization"
+    axes: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.wavelet}, {self.level} level{'s' * (self.level != 1)}, {self.mode}"
 
     def shapes(self, sizes: Sequence[int]) -> Coefficients:
         """The shapes of the coefficients of an input, of these sizes along the axes transformed."""
@@ -61,6 +166,30 @@ class WaveletTransform:
     def pullback(self, gradient: Tensor) -> Coefficients:
         """The gradient (W⁻¹)ᵀ ∂f/∂x with respect to the coefficients."""
         return pullback(gradient, self.wavelet, self.mode, self.level, self.axes)
+
+    def scales(self, ndim: int) -> list[str]:
+        """The size that each level stands for, approximation first, then coarse to fine."""
+        return dyadic_scales(self.level, ndim)
+
+    def packed(self, coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
+        """All bands in one array, the approximation in the corner: `pywt.coeffs_to_array`."""
+        if len(coefficients) == 1:
+            return coefficients[0]
+        return pywt.coeffs_to_array(coefficients, axes=axes)[0]
+
+    def spread(
+        self, bands: dict[str, np.ndarray], number: int, sizes: Sequence[int], signed: bool
+    ) -> np.ndarray:
+        """The map (N, ...) of a level of importance, 0 the approximation, at the input's size:
+        interpolated where all is positive, or shared by the places looked at."""
+        depth = self.level + 1 - max(number, 1)
+        if signed:
+            return spread_level(bands, self, depth, sizes)
+        return resize_level(bands, depth, sizes, self.wavelet, self.mode)
+
+    def averages(self, maps: np.ndarray, ndim: int) -> Coefficients:
+        """Means of maps (N, ...) over the places that the coefficients look at."""
+        return averages(maps, self, ndim)
 
     @classmethod
     def fitting(
@@ -84,6 +213,14 @@ class WaveletTransform:
                 f"level={self.level!r} does not fit inputs of size {sizes} with wavelet "
                 f"{str(self.wavelet)!r}; the highest level possible is {highest}, the lowest 0."
             )
+
+
+def dyadic_scales(level: int, ndim: int) -> list[str]:
+    """Level j sees details between 2^(j-1) and 2^j pixels (voxels; samples of signals), the
+    approximation what is larger (WCAM section 3.1)."""
+    unit = "samples" if ndim == 1 else "px"
+    details = [f"{2 ** (j - 1)}-{2**j} {unit}" for j in range(level, 0, -1)]
+    return [f"> {2**level} {unit}", *details]
 
 
 def default_level(sizes: Sequence[int], wavelet: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,19 @@ from .backends.filterbank import FilterBank
 from .backends.wavelets import check_mode, plain_wavelet
 from .coefficients import (
     Coefficients,
+    Transform,
     WaveletTransform,
     flatten,
     largest,
     levels,
     magnitude,
     map_bands,
-    pack,
-    resize_level,
-    spread_level,
     unflatten,
 )
 from .indices import SobolIndices, fractions, region_importance
 from .intervals import student
 from .per_input import PerInput
+from .transforms import described, of_description
 
 _ARRAYS = ("front_end", "scale_error", "draws", "convergence_delta")
 """The fields that are one array each, or None."""
@@ -88,6 +87,8 @@ class WaveletExplanation(Explanation):
         is shown of them, is from f(x) − f(x₀), relative to this; None for other methods.
     includes_approximation
         Whether the approximation took part; if not its coefficients are 0, which tells nothing.
+    other
+        One of `wam_xplique.transforms`, where it is not the decimated one of `wavelet` and `mode`.
     """
 
     coefficients: Coefficients
@@ -103,11 +104,12 @@ class WaveletExplanation(Explanation):
     draws: np.ndarray | None = None
     convergence_delta: np.ndarray | None = None
     includes_approximation: bool = True
+    other: Transform | None = None
 
     def __repr__(self) -> str:
         """What it is of, and the shares, in a few lines."""
         shape, plural = " × ".join(map(str, self.input_shape[1:])), "s" * (len(self) != 1)
-        how = f"{self.wavelet}, {self.level} level{'s' * (self.level != 1)}, {self.mode}"
+        how = str(self.transform)
         if self.sobol is not None:
             how += f", Sobol indices of {self.sobol.total.shape[1]} cells"
         shares = shares_as_text(self.scales, mean_share(self.scale_importance()))
@@ -119,9 +121,11 @@ class WaveletExplanation(Explanation):
         return len(self.coefficients) - 1
 
     @property
-    def transform(self) -> WaveletTransform:
+    def transform(self) -> Transform:
         """The transform of inputs, channels last, into coefficients such as these."""
         axes = tuple(range(1, 1 + self.ndim))
+        if self.other is not None:
+            return replace(self.other, axes=axes)
         return WaveletTransform(self.wavelet, self.level, self.mode, axes)
 
     @property
@@ -132,9 +136,7 @@ class WaveletExplanation(Explanation):
         Level j sees details between 2^(j-1) and 2^j pixels (voxels; samples of signals), the
         approximation what is larger (WCAM section 3.1).
         """
-        unit = "samples" if self.ndim == 1 else "px"
-        details = [f"{2 ** (j - 1)}-{2**j} {unit}" for j in range(self.level, 0, -1)]
-        return [f"> {2**self.level} {unit}", *details]
+        return self.transform.scales(self.ndim)
 
     def mosaic(self) -> np.ndarray:
         """
@@ -143,7 +145,7 @@ class WaveletExplanation(Explanation):
         As `pywt.coeffs_to_array` packs them (WCAM figure 3); larger than the input where the
         boundary mode makes more coefficients than samples.
         """
-        packed = pack(self.coefficients, self.transform.axes)
+        packed = self.transform.packed(self.coefficients, self.transform.axes)
         return packed if self._has_channels else packed[..., np.newaxis]
 
     def by_scale(self, signed: bool = False) -> np.ndarray:
@@ -173,12 +175,8 @@ class WaveletExplanation(Explanation):
     def _by_scale(self, signed: bool) -> np.ndarray:
         maps = []
         for index, bands in enumerate(levels(self.coefficients, self.ndim)):
-            depth, size = self.level + 1 - max(index, 1), self.spatial_shape
-            if signed:
-                maps.append(spread_level(bands, self.transform, depth, size))
-            else:
-                magnitudes = {key: np.abs(band) for key, band in bands.items()}
-                maps.append(resize_level(magnitudes, depth, size, self.wavelet, self.mode))
+            shown = bands if signed else {key: np.abs(band) for key, band in bands.items()}
+            maps.append(self.transform.spread(shown, index, self.spatial_shape, signed))
         return np.stack(maps, axis=1)
 
     def scale_importance(self) -> np.ndarray:
@@ -383,12 +381,17 @@ class WaveletExplanation(Explanation):
             arrays |= under("sobol", self.sobol.arrays())
         if self.standard_error is not None:
             arrays |= under("standard_error", flatten(self.standard_error))
-        return {name: getattr(self, name) for name in _HEADER}, arrays
+        header = {name: getattr(self, name) for name in _HEADER}
+        if self.other is not None:
+            header["other"] = described(self.other)
+        return header, arrays
 
     @classmethod
     def _of_parts(cls, header: dict[str, Any], arrays: dict[str, Any]) -> WaveletExplanation:
         header["input_shape"] = tuple(header["input_shape"])
         header["wavelet"] = plain_wavelet(header["wavelet"])
+        if "other" in header:
+            header["other"] = of_description(header["other"])
         sobol, error = taken("sobol", arrays), taken("standard_error", arrays)
         header["sobol"] = SobolIndices.of_arrays(sobol) if sobol else None
         header["standard_error"] = unflatten(error) if error else None
@@ -396,6 +399,14 @@ class WaveletExplanation(Explanation):
         # Earlier versions do not tell: what they left out is all 0.
         header.setdefault("includes_approximation", bool(np.any(arrays["approximation"])))
         return cls(unflatten(arrays), **header)
+
+
+def fields_of(transform: Transform) -> dict[str, Any]:
+    """The fields of an explanation that tell of its transform."""
+    if isinstance(transform, WaveletTransform):
+        return {"wavelet": transform.wavelet, "mode": transform.mode}
+    name = type(transform).__name__
+    return {"wavelet": name, "mode": "periodization", "other": replace(transform, axes=None)}  # type: ignore[type-var]
 
 
 def has_importance(shares: np.ndarray) -> np.ndarray:

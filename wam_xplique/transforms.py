@@ -1,48 +1,47 @@
-"""
-Linear transforms whose coefficients are explained: decimated, undecimated, oriented, by pitch.
-
-A method needs of a transform no more than `forward`, `inverse`, `pullback`, the transposed inverse,
-and a layout that tells level, orientation and place of each band. All coefficients have one layout:
-a list of the low-pass band and then one dict of bands by name a level, from coarse to fine.
-"""
+"""The transforms whose coefficients are explained: decimated or not, by direction, by pitch."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .backends import Tensor, get_backend, pullback, wavedecn, waverecn
 from .backends.filterbank import FilterBank, spread_analysis, spread_synthesis
-from .backends.wavelets import Coefficients, as_wavelet
+from .backends.wavelets import as_wavelet, plain_wavelet
+from .checks import is_integer, is_number
+from .coefficients import (
+    Coefficients,
+    Transform,
+    WaveletTransform,
+    dyadic_scales,
+    flatten,
+    map_bands,
+)
 
-Windows = list[Any]
-"""Frequency responses in the layout of the coefficients."""
+DWT = WaveletTransform
 
 
-class Frame(ABC):
+class Frame(Transform):
     """A Parseval frame: its synthesis is its transposed analysis, and Σ|z|² = Σ|x|². All bands have
     the input's size, and move with the input."""
-
-    axes: tuple[int, ...] | None
-
-    @abstractmethod
-    def forward(self, x: Tensor) -> Coefficients:
-        """The coefficients z = W(x)."""
-
-    @abstractmethod
-    def inverse(self, coefficients: Coefficients, shape: Sequence[int]) -> Tensor:
-        """The input x = W⁻¹(z), of `shape`."""
 
     def pullback(self, gradient: Tensor) -> Coefficients:
         """The gradient (W⁻¹)ᵀ ∂f/∂x with respect to the coefficients: here, the analysis of it."""
         return self.forward(gradient)
+
+    def shapes(self, sizes: Sequence[int]) -> Coefficients:
+        return map_bands(lambda _: tuple(sizes), self.names(tuple(sizes)))
+
+    @abstractmethod
+    def names(self, sizes: tuple[int, ...]) -> Coefficients:
+        """What has the layout of the coefficients of inputs of these sizes."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,22 @@ class Stationary(Frame):
     wavelet: Any = "haar"
     level: int = 3
     axes: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        return f"stationary {self.wavelet}, {self.level} level{'s' * (self.level != 1)}"
+
+    def check(self, shape: Sequence[int]) -> None:
+        wavelet, sizes = as_wavelet(self.wavelet), _sizes(self, shape)
+        if not wavelet.orthogonal:
+            raise ValueError(f"wavelet must be orthogonal for Stationary, got {self.wavelet!r}.")
+        _check_level("level", self.level, int(np.log2(min(sizes))), sizes)
+
+    def scales(self, ndim: int) -> list[str]:
+        return dyadic_scales(self.level, ndim)
+
+    def names(self, sizes: tuple[int, ...]) -> Coefficients:
+        keys = ["".join(letters) for letters in itertools.product("ad", repeat=len(sizes))]
+        return [keys[0], *({key: key for key in keys[1:]} for _ in range(self.level))]
 
     def forward(self, x: Tensor) -> Coefficients:
         backend, bank = get_backend(x), FilterBank.of(as_wavelet(self.wavelet))
@@ -104,31 +119,29 @@ class FourierFrame(Frame):
     """A frame of windows in the Fourier domain whose squares add up to 1."""
 
     @abstractmethod
-    def windows(self, sizes: tuple[int, ...]) -> Windows:
+    def windows(self, sizes: tuple[int, ...]) -> Coefficients:
         """The frequency responses of the bands over the half spectrum of inputs of `sizes`."""
 
+    def names(self, sizes: tuple[int, ...]) -> Coefficients:
+        return _windows(replace(self, axes=None), sizes)
+
     def forward(self, x: Tensor) -> Coefficients:
-        backend, sizes = get_backend(x), self._sizes(x)
+        backend, sizes = get_backend(x), _sizes(self, x.shape)
         spectrum = backend.rfftn(x, self.axes)
 
         def band(window: np.ndarray) -> Tensor:
             return backend.irfftn(self._times(spectrum, window, x), self.axes, sizes)
 
-        return map_windows(band, self._windows(sizes))
+        return map_bands(band, self.names(sizes))
 
     def inverse(self, coefficients: Coefficients, shape: Sequence[int]) -> Tensor:
         x = coefficients[0]
-        backend, sizes = get_backend(x), self._sizes(x)
+        backend, sizes = get_backend(x), _sizes(self, shape)
+        windows = flatten(self.names(sizes)).values()
         total: Any = 0
-        for window, band in pairs(self._windows(sizes), coefficients):
+        for window, band in zip(windows, flatten(coefficients).values(), strict=True):
             total = total + self._times(backend.rfftn(band, self.axes), window.conj(), x)
         return backend.irfftn(total, self.axes, sizes)
-
-    def _sizes(self, x: Tensor) -> tuple[int, ...]:
-        return tuple(int(x.shape[axis]) for axis in self.axes)
-
-    def _windows(self, sizes: tuple[int, ...]) -> Windows:
-        return _cached(self, sizes)
 
     def _times(self, spectrum: Tensor, window: np.ndarray, like: Tensor) -> Tensor:
         shape = [1] * len(spectrum.shape)
@@ -138,20 +151,24 @@ class FourierFrame(Frame):
 
 
 @functools.lru_cache(maxsize=32)
-def _cached(frame: FourierFrame, sizes: tuple[int, ...]) -> Windows:
+def _windows(frame: FourierFrame, sizes: tuple[int, ...]) -> Coefficients:
     return frame.windows(sizes)
 
 
-def map_windows(function: Any, windows: Windows) -> Coefficients:
-    low, *levels = windows
-    return [function(low), *({k: function(w) for k, w in level.items()} for level in levels)]
+def _sizes(transform: Transform, shape: Sequence[int]) -> tuple[int, ...]:
+    """Sizes along the axes transformed."""
+    if transform.axes is None:
+        raise ValueError(f"axes must be given to use {type(transform).__name__} by itself.")
+    return tuple(int(shape[axis]) for axis in transform.axes)
 
 
-def pairs(windows: Windows, coefficients: Coefficients):
-    yield windows[0], coefficients[0]
-    for level, bands in zip(windows[1:], coefficients[1:], strict=True):
-        for key, window in level.items():
-            yield window, bands[key]
+def _check_level(name: str, level: Any, highest: int, sizes: tuple[int, ...]) -> None:
+    """Check a number of levels."""
+    if not is_integer(level) or not 1 <= level <= highest:
+        raise ValueError(
+            f"{name}={level!r} does not fit inputs of size {sizes}; the highest possible is "
+            f"{highest}, the lowest 1."
+        )
 
 
 @dataclass(frozen=True)
@@ -180,7 +197,23 @@ class Steerable(FourierFrame):
     orientations: int = 6
     axes: tuple[int, ...] | None = None
 
-    def windows(self, sizes: tuple[int, ...]) -> Windows:
+    def __str__(self) -> str:
+        return f"steerable, {self.level} levels, {self.orientations} orientations"
+
+    def check(self, shape: Sequence[int]) -> None:
+        sizes = _sizes(self, shape)
+        if len(sizes) not in (2, 3):
+            raise ValueError(f"Steerable is for images and volumes, not for {len(sizes)} axes.")
+        if not is_integer(self.orientations) or not 1 <= self.orientations <= 32:
+            raise ValueError(f"orientations must be from 1 to 32, got {self.orientations!r}.")
+        _check_level("level", self.level, max(int(np.log2(min(sizes))) - 1, 1), sizes)
+
+    def scales(self, ndim: int) -> list[str]:
+        ends = [f"{2 ** (j + 0.5):.2g}" for j in range(self.level, -1, -1)]
+        between = [f"{small}-{large} px" for large, small in itertools.pairwise(ends)]
+        return [f"> {ends[0]} px", *between, f"< {ends[-1]} px"]
+
+    def windows(self, sizes: tuple[int, ...]) -> Coefficients:
         frequencies = [np.fft.fftfreq(size) for size in sizes[:-1]]
         frequencies = np.meshgrid(*frequencies, np.fft.rfftfreq(sizes[-1]), indexing="ij")
         radius = np.sqrt(sum(f**2 for f in frequencies))
@@ -240,9 +273,26 @@ class ConstantQ(FourierFrame):
     sample_rate: float | None = None
     axes: tuple[int, ...] | None = None
 
-    @property
-    def level(self) -> int:
-        return self.octaves
+    def __str__(self) -> str:
+        return f"constant-Q, {self.octaves} octaves of {self.bins_per_octave}"
+
+    def check(self, shape: Sequence[int]) -> None:
+        sizes = _sizes(self, shape)
+        if len(sizes) != 1:
+            raise ValueError(f"ConstantQ is for signals, not for {len(sizes)} axes.")
+        if not is_integer(self.bins_per_octave) or not 1 <= self.bins_per_octave <= 96:
+            raise ValueError(f"bins_per_octave must be from 1 to 96, got {self.bins_per_octave!r}.")
+        rate = self.sample_rate
+        if rate is not None and not (is_number(rate) and rate > 0):
+            raise ValueError(f"sample_rate must be a positive number, got {rate!r}.")
+        _check_level("octaves", self.octaves, max(int(np.log2(sizes[0])) - 1, 1), sizes)
+
+    def scales(self, ndim: int) -> list[str]:
+        ends = self.centres()[:, [0, -1]]
+        if self.sample_rate is None:
+            told = [f"{1 / high:.3g}-{1 / low:.3g} samples" for low, high in ends]
+            return [f"> {1 / ends[0, 0]:.3g} samples", *told]
+        return [f"< {ends[0, 0]:.4g} Hz", *(f"{low:.4g}-{high:.4g} Hz" for low, high in ends)]
 
     def centres(self) -> np.ndarray:
         """The centres (octaves, bins) of the bands, coarse to fine, in Hz or cycles a sample."""
@@ -253,7 +303,7 @@ class ConstantQ(FourierFrame):
         places = np.arange(1 - self.octaves * count, 1) / count
         return (highest * 2.0**places).reshape(self.octaves, count)
 
-    def windows(self, sizes: tuple[int, ...]) -> Windows:
+    def windows(self, sizes: tuple[int, ...]) -> Coefficients:
         centres = self.centres()
         rate = self.sample_rate or 1.0
         with np.errstate(divide="ignore"):
@@ -291,7 +341,7 @@ class ConstantQ(FourierFrame):
 
 
 @dataclass(frozen=True)
-class Packets:
+class Packets(Transform):
     """
     Wavelet packets: bands of one width, 2^level along each axis, each as coarse as the others.
 
@@ -313,6 +363,20 @@ class Packets:
     level: int = 6
     axes: tuple[int, ...] | None = None
 
+    def __str__(self) -> str:
+        return f"packets of {self.wavelet}, {self.level} level{'s' * (self.level != 1)}"
+
+    def check(self, shape: Sequence[int]) -> None:
+        sizes = _sizes(self, shape)
+        as_wavelet(self.wavelet)
+        if len(sizes) > 2:
+            raise ValueError("Packets are for signals and images, not for volumes.")
+        _check_level("level", self.level, int(np.log2(min(sizes))), sizes)
+
+    def scales(self, ndim: int) -> list[str]:
+        (low, *_), unit = dyadic_scales(self.level + 1, ndim), "samples" if ndim == 1 else "px"
+        return [low, f"2-{2 ** (self.level + 1)} {unit}"]
+
     def forward(self, x: Tensor) -> Coefficients:
         return self._split(x, wavedecn)
 
@@ -333,6 +397,18 @@ class Packets:
             parents = dict.fromkeys(tuple(n // 2 for n in number) for number in nodes)
             nodes = {parent: self._join(nodes, parent, size) for parent in parents}
         return nodes[(0,) * ndim]
+
+    def delays(self, name: str, ndim: int) -> tuple[int, ...]:
+        numbers = map(int, name.split(",")) if name[0] != "a" else (0,) * ndim
+        return tuple(_delay(plain_wavelet(self.wavelet), self.level, n) for n in numbers)
+
+    def packed(self, coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
+        """All bands in one array, by their frequencies: of images a square of squares."""
+        if len(axes) == 1:
+            return super().packed(coefficients, axes)
+        bands, count = [*flatten(coefficients).values()], 2**self.level
+        rows = (bands[start : start + count] for start in range(0, count**2, count))
+        return np.concatenate([np.concatenate(row, axes[1]) for row in rows], axes[0])
 
     def _split(self, x: Tensor, analysis: Any) -> Coefficients:
         nodes = {(0,) * len(self.axes): x}
@@ -357,6 +433,78 @@ class Packets:
         return x[tuple(map(slice, shape))]
 
 
+@functools.lru_cache(maxsize=1024)
+def _delay(wavelet: Any, level: int, number: int) -> int:
+    """How much later than in its turn a basis function of a band is centred."""
+    count, middle = 2**level, 16
+    low, bands = Packets(wavelet, level, (0,)).forward(np.zeros(2 * middle * count))
+    (low if number == 0 else bands[str(number)])[middle] = 1
+    energy = Packets(wavelet, level, (0,)).inverse([low, bands], (2 * middle * count,)) ** 2
+    centre = energy @ np.arange(len(energy)) / energy.sum()
+    return round(float(centre) - (middle + 0.5) * count + 0.5)
+
+
 def _child(number: int, letter: str) -> int:
     """Half of a band, by frequency: a high-pass turns the order of what it halves."""
     return 2 * number + ((letter == "d") != (number % 2 == 1))
+
+
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (WaveletTransform, Stationary, Steerable, ConstantQ, Packets)
+}
+
+
+def described(transform: Transform) -> dict[str, Any]:
+    """A transform as what JSON can hold."""
+    kind = type(transform).__name__
+    if KINDS.get(kind) is not type(transform):
+        raise ValueError(
+            f"explanations by a {kind}, which is none of wam_xplique.transforms, cannot be saved; "
+            "pickle them."
+        )
+    known = {field.name: getattr(transform, field.name) for field in fields(transform)}  # type: ignore[arg-type]
+    if "wavelet" in known:
+        known["wavelet"] = plain_wavelet(known["wavelet"])
+    return {"kind": kind, **{name: value for name, value in known.items() if name != "axes"}}
+
+
+def of_description(known: dict[str, Any]) -> Transform:
+    """The transform that `described` described."""
+    kind = KINDS.get(known.pop("kind", ""))
+    if kind is None:
+        raise ValueError("its transform is none of wam_xplique.transforms.")
+    if "wavelet" in known:
+        known["wavelet"] = plain_wavelet(known["wavelet"])
+    return kind(**known)
+
+
+def check_transform(transform: Any, is_told: bool) -> None:
+    """Check a transform, and that wavelet, level and mode are not told besides."""
+    if transform is None:
+        return
+    if not isinstance(transform, Transform) or not is_dataclass(transform):
+        raise TypeError(
+            f"transform must be one of wam_xplique.transforms ({', '.join(KINDS)}), or a frozen "
+            f"dataclass of its Transform, got {transform!r}."
+        )
+    if is_told:
+        raise ValueError("wavelet, level and mode tell of the DWT; with transform, leave them out.")
+
+
+def fitting(
+    transform: Transform | None,
+    shape: Sequence[int],
+    axes: tuple[int, ...],
+    wavelet: Any,
+    level: int | None,
+    mode: str,
+) -> Transform:
+    """The transform of tensors of `shape`, or the decimated one where None is given."""
+    if transform is None:
+        return WaveletTransform.fitting(shape, wavelet, level, mode, axes)
+    if type(transform) is WaveletTransform:
+        how = (transform.wavelet, transform.level, transform.mode)
+        return WaveletTransform.fitting(shape, *how, axes)
+    transform = replace(transform, axes=axes)  # type: ignore[type-var]
+    transform.check(shape)
+    return transform

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pywt
 
-from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, unflatten
+from ..coefficients import Coefficients, Transform, WaveletTransform, flatten, map_bands, unflatten
 from ..fourier import frequencies, radius
 
 HELD = -1
@@ -25,7 +25,7 @@ PERTURBATIONS = ("circle", "square", "grid")
 
 
 def wavelet_cells(
-    transform: WaveletTransform,
+    transform: Transform,
     shape: Sequence[int],
     partition: str,
     grid_size: int,
@@ -35,7 +35,7 @@ def wavelet_cells(
     A.1.1). "mosaic" is a grid over the packed coefficients, "subband" about as many cells in every
     band, "band" and "scale" one a band and one a level."""
     bands = map_bands(lambda size: np.zeros(size, np.int64), transform.shapes(shape))
-    if partition == "mosaic":
+    if partition == "mosaic" and isinstance(transform, WaveletTransform):
         cells = _mosaic(bands, grid_size)
     elif partition == "scale":
         cells = _level_numbers(bands)

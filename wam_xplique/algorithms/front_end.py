@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends import Tensor
-from ..coefficients import Coefficients, WaveletTransform, flatten
+from ..coefficients import Coefficients, Transform, flatten
 
 FRONT_END = "front end"
 
@@ -16,7 +16,7 @@ FRONT_END = "front end"
 class WithFrontEnd:
     """The wavelet transform of inputs, and what a front end makes of them as the last level."""
 
-    transform: WaveletTransform
+    transform: Transform
     front_end: Callable[[Tensor], Tensor]
 
     def forward(self, x: Tensor) -> Coefficients:

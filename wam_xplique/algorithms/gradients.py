@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 
 from ..backends import Backend, ScoreFunction, Tensor
-from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, unflatten
+from ..coefficients import Coefficients, Transform, flatten, map_bands, unflatten
 from ..per_input import PerInput
 from .batching import BatchSize, Progress, first_to_stand
 from .front_end import WithFrontEnd, of_wavelets
@@ -47,7 +47,7 @@ class GradientProblem:
     gradients: Callable[[Tensor, Tensor], Gradients]
     x: Tensor
     y: Tensor
-    transform: WaveletTransform | WithFrontEnd
+    transform: Transform | WithFrontEnd
     batch_size: BatchSize = field(default_factory=lambda: BatchSize(None))
     progress: Progress = field(default_factory=Progress)
     scores: ScoreFunction | None = None

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backends import Backend, Tensor
-from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands
+from ..coefficients import Coefficients, Transform, flatten, map_bands
 from .batching import BatchSize, Progress
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
@@ -44,7 +44,7 @@ class MinimalProblem:
     scores_and_gradients: Callable[[Tensor, Tensor], tuple[Tensor, tuple[Tensor, ...]]]
     x: Tensor
     y: Tensor
-    transform: WaveletTransform
+    transform: Transform
     keep: float  # the share of the score that is kept, where `alpha` is None
     alpha: float | None  # weight of the mean of the mask; None finds it
     channel_axis: int | None  # of the channels that share a mask; None for one each
@@ -233,7 +233,7 @@ class _Search:
 
 
 def _pulls(
-    backend: Backend, tensors: Any, transform: WaveletTransform, channel_axis: int | None
+    backend: Backend, tensors: Any, transform: Transform, channel_axis: int | None
 ) -> Coefficients:
     """The gradients of the scores with respect to the masks."""
     gradient, z = tensors
@@ -250,7 +250,7 @@ def _pulls(
 def _stepped(
     backend: Backend,
     tensors: Any,
-    transform: WaveletTransform,
+    transform: Transform,
     shape: tuple[int, ...],
     hard: bool,
 ) -> tuple[Any, ...]:

@@ -22,13 +22,14 @@ from .. import operators
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.mask_search import MinimalProblem, minimize, threshold
 from ..checks import check_integer, check_number, check_range, check_wavelet, is_number, warn
-from ..coefficients import Coefficients, WaveletTransform, as_rows, flatten, map_bands, pack
+from ..coefficients import Coefficients, Transform, as_rows, flatten, map_bands, pack
 from ..inputs import Inputs, Question, gathered, prepare
 from ..intervals import standard_error
 from ..model import Model, Output, cut_at_layer, on_host
 from ..per_input import PerInput
 from ..plots.drawing import BAR_COLOR, WHISKER_COLOR
 from ..plots.gallery import plot_gallery
+from ..transforms import check_transform, fitting
 
 ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
@@ -217,6 +218,7 @@ def minimal_images(
     wavelet: str = "haar",
     level: int | None = None,
     mode: str = "periodization",
+    transform: Transform | None = None,
     learning_rate: float = 0.05,
     max_steps: int = 200,
     tolerance: float = 1e-3,
@@ -270,6 +272,8 @@ def minimal_images(
     wavelet, level, mode
         The transform, by the explainers' default level. The mask covers all of its coefficients;
         level=0 masks the inputs' values.
+    transform
+        One of `wam_xplique.transforms` in place of the decimated one.
     learning_rate
         Step size of Nadam: about the largest change of a mask in a step. Where `alpha` is found it
         falls to 0 with the last step.
@@ -291,6 +295,7 @@ def minimal_images(
     """
     check_wavelet(wavelet, mode)
     check_integer("level", level, lowest=0, optional=True)
+    check_transform(transform, (wavelet, level, mode) != ("haar", None, "periodization"))
     check_integer("max_steps", max_steps, lowest=1)
     check_integer("batch_size", batch_size, lowest=1, optional=True)
     numbers = {"keep": keep, "learning_rate": learning_rate, "tolerance": tolerance}
@@ -309,7 +314,7 @@ def minimal_images(
 
     size, progress = BatchSize(batch_size), Progress("step", verbose)
     options = {
-        "transform": WaveletTransform.fitting(found.shape, wavelet, level, mode, axes),
+        "transform": fitting(transform, found.shape, axes, wavelet, level, mode),
         "keep": float(keep),
         "alpha": None if alpha is None else float(alpha),
         "channel_axis": None if per_channel else layout.channel_axis,

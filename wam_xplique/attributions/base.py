@@ -98,17 +98,19 @@ class WaveletExplainer(WaveletDropIn, WhiteBoxExplainer):
         if self.reducer in LINEAR and layout.channel_axis is not None and layout.ndim > 1:
             axis = layout.channel_axis - len(x.shape)
             over_channels = partial(backend.reduce, how=self.reducer, axes=(axis,), keepdims=True)
+        seen = transform
         if self.front_end is not None:
-            transform = WithFrontEnd(transform, question.model.seen)
-        how = (transform, size, progress, question.scores, over_channels)
+            seen = WithFrontEnd(transform, question.model.seen)
+        how = (seen, size, progress, question.scores, over_channels)
         problem = GradientProblem(backend, question.gradients, x, question.y, *how)
         found = self._attribute(problem, question)
         _check_finite(found.coefficients, question.rows.start)
         finished = self._finish(found, layout)
         return self._explanation(
             finished.coefficients,
-            layout.shape_channels_last(tuple(x.shape)),
-            layout.ndim,
+            transform,
+            input_shape=layout.shape_channels_last(tuple(x.shape)),
+            ndim=layout.ndim,
             front_end=None if self.front_end is None else found.coefficients[-1][FRONT_END],
             signed=self._signed,
             standard_error=finished.standard_error,

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.wavelets import plain_wavelet
 from ..checks import (
     Parameters,
     check_choice,
@@ -19,10 +18,11 @@ from ..checks import (
     check_seed,
     check_wavelet,
 )
-from ..coefficients import Coefficients, WaveletTransform
-from ..explanation import WaveletExplanation
+from ..coefficients import Coefficients, Transform
+from ..explanation import WaveletExplanation, fields_of
 from ..inputs import CHANNELS, Inputs, as_given, gathered, prepare
 from ..model import Model, Output, cut_at_layer
+from ..transforms import check_transform, fitting
 
 
 @dataclass(eq=False, repr=False)
@@ -153,9 +153,11 @@ class WaveletDropIn(DropIn):
         more with each doubling of their smallest size beyond 224, fewer where they are too small.
     mode
         Boundary mode among `pywt.Modes.modes`.
+    transform
+        One of `wam_xplique.transforms` in place of the decimated one, which the others tell of.
     include_approximation
-        Whether the approximation takes part. If not, its coefficients are zero, and it has no
-        share; `WCAM` holds it at its value.
+        Whether the approximation, the coarsest band, takes part. If not, its coefficients are zero,
+        and it has no share; `WCAM` holds it at its value.
 
     The others are those of `DropIn`.
     """
@@ -165,10 +167,13 @@ class WaveletDropIn(DropIn):
     level: int | None = None
     mode: str = "periodization"
     include_approximation: bool = False
+    transform: Transform | None = None
 
     def __post_init__(self) -> None:
         check_integer("level", self.level, lowest=0, optional=True)
         check_wavelet(self.wavelet, self.mode)
+        told = (self.wavelet, self.level, self.mode) != ("haar", None, "periodization")
+        check_transform(self.transform, told)
         super().__post_init__()
 
     def explain_wavelet(self, inputs: Any, targets: Any = None) -> WaveletExplanation:
@@ -191,14 +196,13 @@ class WaveletDropIn(DropIn):
     def _explain(self, inputs: Any, targets: Any, told: Callable[[WaveletExplanation], Any]) -> Any:
         """What is told of the explanation of each input, for all."""
 
-    def _transform(self, found: Inputs) -> WaveletTransform:
-        axes = found.layout.spatial_axes
-        return WaveletTransform.fitting(found.shape, self.wavelet, self.level, self.mode, axes)
+    def _transform(self, found: Inputs) -> Transform:
+        how = (self.wavelet, self.level, self.mode)
+        return fitting(self.transform, found.shape, found.layout.spatial_axes, *how)
 
     def _explanation(
-        self, coefficients: Coefficients, shape: tuple[int, ...], ndim: int, **known: Any
+        self, coefficients: Coefficients, transform: Transform, **known: Any
     ) -> WaveletExplanation:
-        """The explanation of inputs of a shape, channels last, and what else is known of it."""
-        known["includes_approximation"] = self.include_approximation
-        wavelet = plain_wavelet(self.wavelet)
-        return WaveletExplanation(coefficients, wavelet, self.mode, shape, ndim, **known)
+        """The explanation by a transform, and what else is known of it."""
+        known |= fields_of(transform) | {"includes_approximation": self.include_approximation}
+        return WaveletExplanation(coefficients, **known)

@@ -31,8 +31,8 @@ class WCAM(WaveletDropIn, SobolExplainer):
     partition
         What a cell is. "mosaic": a cell of a `grid_size` × `grid_size` grid laid over the packed
         coefficients, as in the paper; some straddle two bands. "subband": as many cells in every
-        band, about as many in all, none of which mixes two scales. "band": a whole band.
-        "scale": all details of a level.
+        band, about as many in all, none of which mixes two scales; "mosaic" is the same for
+        transforms that are not decimated. "band": a whole band. "scale": all details of a level.
     refine
         None evaluates every cell. A number below 1 is a tolerance: cells whose index lies below
         it are estimated from few forwards. An integer is a budget: the forwards an input may take.
@@ -70,6 +70,7 @@ class WCAM(WaveletDropIn, SobolExplainer):
             coefficients = some.spread(some.total.astype(np.float32))
             if ndim == 1 and has_channels:
                 coefficients = map_bands(lambda b: np.stack([b] * sizes[-1], -1), coefficients)
-            return told(self._explanation(coefficients, (len(some), *sizes), ndim, sobol=some))
+            of = {"input_shape": (len(some), *sizes), "ndim": ndim, "sobol": some}
+            return told(self._explanation(coefficients, transform, **of))
 
         return indices.by_blocks(of_block)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -28,11 +28,12 @@ from ..checks import (
     is_number,
     warn,
 )
-from ..coefficients import Coefficients, WaveletTransform, map_bands
+from ..coefficients import Coefficients, Transform, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from ..inputs import CHANNELS, Inputs, Layout, Question, front_end_shape, gathered, prepare
 from ..intervals import standard_error, student
 from ..model import IN_SINGLE, RESOLUTIONS, Model, Output, is_torch_tensor, own_copy
+from ..transforms import check_transform, fitting
 from .importance import as_array, check_finite, checked, coefficient_importance
 
 DOMAINS = ("wavelet", "front_end")
@@ -79,6 +80,9 @@ class WaveletMetric(Parameters, ExplanationMetric):
         The transform; None takes that of the explanations, or haar, the explainers' default level
         and periodization for maps in the input's domain. `level=0` leaves the inputs as they are:
         the features are pixels, as in Xplique's metrics.
+    transform
+        One of `wam_xplique.transforms` in place of the decimated one, for maps; that of a
+        `WaveletExplanation` is taken from it.
     include_approximation
         Whether the approximation is among the features; it keeps its value if not. None for
         whether the explanations give it any importance.
@@ -121,6 +125,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
     wavelet: Any = None
     level: int | None = None
     mode: str | None = None
+    transform: Transform | None = None
     include_approximation: bool | None = True
     front_end: Callable[[Any], Any] | None = None
     domain: str | None = "wavelet"
@@ -137,6 +142,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
         check_integer("level", self.level, lowest=0, optional=True)
         wavelet = "haar" if self.wavelet is None else self.wavelet
         check_wavelet(wavelet, "periodization" if self.mode is None else self.mode)
+        check_transform(self.transform, (self.wavelet, self.level, self.mode) != (None,) * 3)
         check_choice("domain", self.domain, DOMAINS)
         check_choice("channels", self.channels, CHANNELS)
         check_seed(self.seed)
@@ -243,7 +249,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
         is_wavelets = isinstance(found, WaveletExplanation)
         first = coefficient_importance(found[:1], transform, ndim)
         coarsest = found.coefficients[0] if is_wavelets else found
-        is_measured = transform.level == 0 or bool(np.any(coarsest))
+        is_measured = len(first) == 1 or bool(np.any(coarsest))
         included = self.include_approximation
         all_ = is_measured if included is None else bool(included)
         cells = self._cells(map_bands(lambda band: band.shape[1:], first), all_, transform)
@@ -286,25 +292,28 @@ class WaveletMetric(Parameters, ExplanationMetric):
 
         return FeatureRemoval(cells, problem_of)
 
-    def _transform(self, explanations: Any) -> WaveletTransform:
+    def _transform(self, explanations: Any) -> Transform:
         """The transform of the inputs whose coefficients explanations rank."""
         wavelet = None if self.wavelet is None else plain_wavelet(self.wavelet)
         known: dict[str, Any] = {"wavelet": wavelet, "level": self.level, "mode": self.mode}
+        given, inputs = self.transform, self._inputs
         if isinstance(explanations, WaveletExplanation):
-            for name, wanted in known.items():
+            for name, wanted in {**known, "transform": given}.items():
                 known[name] = theirs = getattr(explanations, name)
+                if name == "transform" and wanted is not None:
+                    wanted = replace(wanted, axes=theirs.axes)  # type: ignore[type-var]
                 if wanted not in (None, theirs):
                     raise ValueError(
                         f"The explanations have {name}={theirs!r}, but the metric was made with "
                         f"{name}={wanted!r}; leave it out, and it takes theirs."
                     )
+            given = known.pop("transform")
         known["wavelet"] = known["wavelet"] or "haar"
         known["mode"] = known["mode"] or "periodization"
-        inputs = self._inputs
-        return WaveletTransform.fitting(inputs.shape, axes=inputs.layout.spatial_axes, **known)
+        return fitting(given, inputs.shape, inputs.layout.spatial_axes, **known)
 
     def _cells(
-        self, shapes: Coefficients, all_: bool, transform: WaveletTransform | None = None
+        self, shapes: Coefficients, all_: bool, transform: Transform | None = None
     ) -> Coefficients:
         """The features, of importance of these shapes: all of it, or all but the approximation.
         There is no transform of what a front end makes."""

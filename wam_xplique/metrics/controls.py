@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_choice, check_seed
-from ..coefficients import Coefficients, WaveletTransform, averages, map_bands
-from ..explanation import WaveletExplanation
+from ..coefficients import Coefficients, Transform, map_bands
+from ..explanation import WaveletExplanation, fields_of
 from ..inputs import CHANNELS, Layout, as_numbers
 from ..model import is_torch_tensor
 from ..per_input import BLOCK, joined
+from ..transforms import check_transform
 
 CONTROLS = ("random", "magnitude", "coarse", "centre")
 
@@ -20,7 +21,7 @@ CONTROLS = ("random", "magnitude", "coarse", "centre")
 def control(
     name: str,
     inputs: Any,
-    transform: WaveletTransform,
+    transform: Transform,
     seed: int = 0,
     *,
     channels: str | None = None,
@@ -62,15 +63,15 @@ def control(
 
     Examples
     --------
-    >>> transform = WaveletTransform("haar", 1, "periodization", None)
+    >>> from wam_xplique.transforms import DWT
+    >>> transform = DWT("haar", 1, "periodization", None)
     >>> control("magnitude", np.array([[3.0, 3.0, 1.0, -1.0]]), transform).mosaic().ravel().round(2)
     array([4.24, 0.  , 0.  , 1.41], dtype=float32)
     """
     check_choice("name", name, CONTROLS, optional=False)
     check_seed(seed)
     check_choice("channels", channels, CHANNELS)
-    if not isinstance(transform, WaveletTransform):
-        raise TypeError(f"transform must be a WaveletTransform, got {transform!r}.")
+    check_transform(transform, is_told=False)
     x, transform = _channels_last(inputs, transform, channels)
     ndim = len(transform.axes)
     others = x.shape[1 + ndim :] if ndim == 1 else ()
@@ -86,13 +87,13 @@ def control(
     if name == "coarse":
         for depth, bands in enumerate([{"": found[0]}, *found[1:]]):
             for band in bands.values():
-                band += transform.level - depth
-    return WaveletExplanation(found, transform.wavelet, transform.mode, x.shape, ndim)
+                band += len(found) - 1 - depth
+    return WaveletExplanation(found, input_shape=x.shape, ndim=ndim, **fields_of(transform))
 
 
 def _channels_last(
-    inputs: Any, transform: WaveletTransform, channels: str | None
-) -> tuple[np.ndarray, WaveletTransform]:
+    inputs: Any, transform: Transform, channels: str | None
+) -> tuple[np.ndarray, Transform]:
     """Inputs as an array, and the transform of its spatial axes."""
     x = as_numbers("inputs", inputs)
     ndim = None if transform.axes is None else len(transform.axes)
@@ -101,12 +102,12 @@ def _channels_last(
     x = layout.to_channels_last(x.cpu().float().numpy() if is_torch_tensor(x) else x)
     if not x.size or not np.isfinite(x).all():
         raise ValueError(f"inputs must be finite and not empty, got shape {x.shape}.")
-    transform = replace(transform, axes=tuple(range(1, 1 + layout.ndim)))
+    transform = replace(transform, axes=tuple(range(1, 1 + layout.ndim)))  # type: ignore[type-var]
     transform.check(x.shape)
     return x, transform
 
 
-def _magnitudes(x: np.ndarray, transform: WaveletTransform) -> Coefficients:
+def _magnitudes(x: np.ndarray, transform: Transform) -> Coefficients:
     """Those of the coefficients, averaged over the channels of images and volumes."""
     averaged = x.ndim - 1 > len(transform.axes) > 1
 
@@ -117,14 +118,12 @@ def _magnitudes(x: np.ndarray, transform: WaveletTransform) -> Coefficients:
     return joined((map_bands(of_band, transform.forward(block)) for block in blocks), len(x))
 
 
-def _closeness(
-    shape: tuple[int, ...], shapes: Coefficients, transform: WaveletTransform
-) -> Coefficients:
+def _closeness(shape: tuple[int, ...], shapes: Coefficients, transform: Transform) -> Coefficients:
     """How close to the centre of inputs of a shape coefficients of shapes look at them."""
     ndim = len(transform.axes)
     sizes = shape[1 : 1 + ndim]
     offsets = np.indices(sizes) - np.reshape(np.subtract(sizes, 1) / 2, (ndim, *[1] * ndim))
-    places = (averages(offset[np.newaxis], transform, ndim) for offset in offsets)
+    places = (transform.averages(offset[np.newaxis], ndim) for offset in offsets)
 
     def closeness(shape: tuple[int, ...], *place: np.ndarray) -> np.ndarray:
         near = 1 / (1 + np.linalg.norm(place, axis=0))

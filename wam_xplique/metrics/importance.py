@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_whole
-from ..coefficients import Coefficients, WaveletTransform, averages, flatten
+from ..coefficients import Coefficients, Transform, flatten
 from ..explanation import WaveletExplanation
 from ..inputs import Layout
 from ..model import is_torch_tensor
@@ -41,15 +41,13 @@ def checked(explanations: Any, layout: Layout, shape: tuple[int, ...]) -> Any:
     return values
 
 
-def coefficient_importance(
-    explanations: Any, transform: WaveletTransform, ndim: int
-) -> Coefficients:
+def coefficient_importance(explanations: Any, transform: Transform, ndim: int) -> Coefficients:
     """The importance of each coefficient, signed as the explanation is: (N, h, w[, C])."""
     if isinstance(explanations, WaveletExplanation):
         return explanations.coefficients
     if explanations.ndim == 2 + ndim and (ndim > 1 or explanations.shape[-1] == 1):
         explanations = explanations.mean(axis=-1)  # as Xplique's metrics do
-    return averages(explanations, transform, ndim)
+    return transform.averages(explanations, ndim)
 
 
 def as_array(explanations: Any) -> np.ndarray:

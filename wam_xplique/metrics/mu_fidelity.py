@@ -12,7 +12,7 @@ from ..algorithms.cells import grid, wavelet_cells
 from ..algorithms.masking import MaskingProblem
 from ..algorithms.removal import mu_fidelity
 from ..checks import check_integer, check_share
-from ..coefficients import Coefficients, WaveletTransform
+from ..coefficients import Coefficients, Transform
 from .base import WaveletMetric
 
 
@@ -66,7 +66,7 @@ class WaveletMuFidelity(WaveletMetric):
         return mu_fidelity(problem, importance, self.nb_samples, size, self.seed)
 
     def _cells(
-        self, shapes: Coefficients, all_: bool, transform: WaveletTransform | None = None
+        self, shapes: Coefficients, all_: bool, transform: Transform | None = None
     ) -> Coefficients:
         if self.grid_size is None:
             return super()._cells(shapes, all_, transform)

@@ -1,0 +1,195 @@
+"""Explanations by any transform: what every method, metric and analysis makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+import pytest
+
+from wam_xplique import WaveletExplanation
+from wam_xplique.analysis import minimal_images
+from wam_xplique.attributions import WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
+from wam_xplique.backends import get_backend
+from wam_xplique.explanation import fields_of
+from wam_xplique.metrics import WaveletDeletion, WaveletFaithfulness, control
+from wam_xplique.transforms import DWT, ConstantQ, Packets, Stationary, Steerable, Transform
+
+from .helpers import noise, quick, relative_error
+
+IMAGES = (DWT("db2", 2), Stationary("db2", 2), Steerable(2, 4), Packets("haar", 3))
+EQUIVARIANT = (Stationary("db2", 2), Steerable(2, 4))
+SIZE, CLASSES = 32, 3
+X = noise(2, SIZE, SIZE, 3)
+Y = np.array([0, 2])
+
+each_transform = pytest.mark.parametrize("transform", IMAGES, ids=lambda t: type(t).__name__)
+
+
+class Circular(keras.layers.Layer):
+    """A smooth convolution of the periodic image, and the means of what it finds: it does not
+    matter to it where the image begins."""
+
+    def build(self, shape):
+        kernel = noise(3, 3, shape[-1], 4, seed=1) / 5
+        self.kernel = self.add_weight(shape=kernel.shape, initializer=lambda *_, **__: kernel)
+
+    def call(self, x):
+        rows = keras.ops.concatenate([x, x[:, :2]], axis=1)
+        wide = keras.ops.concatenate([rows, rows[:, :, :2]], axis=2)
+        found = keras.ops.softplus(keras.ops.conv(wide, self.kernel, padding="valid"))
+        return keras.ops.mean(found, axis=(1, 2))
+
+
+@pytest.fixture(scope="module")
+def model():
+    layers = [keras.Input((SIZE, SIZE, 3)), Circular(), keras.layers.Dense(CLASSES)]
+    model = keras.Sequential(layers)
+    model.layers[-1].set_weights([noise(4, CLASSES, seed=2), np.zeros(CLASSES)])
+    return model
+
+
+@each_transform
+def test_what_the_coefficients_do_adds_up_to_what_the_score_gains(transform, model):
+    explainer = WaveletIntegratedGradients(
+        model, transform=transform, include_approximation=True, steps=20, reducer="sum"
+    )
+    explanation = explainer.explain_wavelet(X, Y)
+    gained = np.take_along_axis(np.asarray(model(X)), Y[:, None], 1)[:, 0]
+    gained = gained - np.asarray(model(0 * X))[0, Y]
+    np.testing.assert_allclose(explanation.pixels(signed=True).sum((1, 2, 3)), gained, rtol=1e-3)
+    assert explanation.by_scale().shape == (2, len(explanation.scales), SIZE, SIZE)
+    shares = sum(explanation.band_importance().values())
+    np.testing.assert_allclose(shares, 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("transform", EQUIVARIANT, ids=lambda t: type(t).__name__)
+def test_the_explanation_of_a_moved_image_is_the_explanation_moved(transform, model):
+    def explained(how):
+        explainer = WaveletIntegratedGradients(model, transform=how, steps=4)
+        return [explainer.explain_wavelet(x, Y).pixels() for x in (X, np.roll(X, (3, 5), (1, 2)))]
+
+    still, moved = explained(transform)
+    assert relative_error(moved, np.roll(still, (3, 5), (1, 2))) < 1e-4
+    still, moved = explained(DWT("db2", 2))  # the decimated one is no such
+    assert relative_error(moved, np.roll(still, (3, 5), (1, 2))) > 0.1
+
+
+@each_transform
+@pytest.mark.parametrize("cls", [WaveletSmoothGrad, WCAM], ids=lambda cls: cls.__name__)
+def test_explanations_are_kept_and_scored(cls, transform, model, tmp_path):
+    options = quick(cls) | ({"grid_size": 16} if cls is WCAM else {})
+    explanation = cls(model, transform=transform, **options).explain_wavelet(X, Y)
+    explanation.save(tmp_path / "kept.npz")
+    again = WaveletExplanation.load(tmp_path / "kept.npz")
+    assert again.transform == explanation.transform == replace(transform, axes=(1, 2))
+    np.testing.assert_array_equal(again.mosaic(), explanation.mosaic())
+    everything = explanation.reconstruct(X, 1.0, approximation=True)
+    kept = np.concatenate([np.ravel(b) != 0 for b in explanation.magnitudes().values()])
+    if kept.all():
+        np.testing.assert_allclose(everything, X, atol=1e-5)
+    metric = WaveletFaithfulness(model, X, Y, steps=4)
+    assert np.isfinite(metric.evaluate(explanation))
+
+
+@each_transform
+def test_maps_controls_and_minimal_images(transform, model):
+    maps = np.abs(X).mean(-1)
+    whole = WaveletDeletion(model, X, Y, transform=transform, steps=4).evaluate(maps)
+    explanation = control("magnitude", X, transform)
+    assert explanation.transform == replace(transform, axes=(1, 2))
+    assert np.isfinite(whole)
+    constant = replace(transform, axes=(1, 2)).averages(0 * maps + 3, 2)
+    assert all(np.ptp(b) == 0 for b in (constant[0], *constant[-1].values()))
+    minimal = minimal_images(model, X, Y, transform=transform, max_steps=3)
+    assert minimal.images.shape == X.shape
+
+
+@pytest.mark.parametrize("ndim", [1, 2])
+@pytest.mark.parametrize("kind", [Stationary, Steerable, Packets, ConstantQ, DWT])
+def test_importance_is_shown_where_the_input_is(kind, ndim):
+    if (kind, ndim) in ((Steerable, 1), (ConstantQ, 2)):
+        pytest.skip("there is none")
+    options = {} if kind is ConstantQ else {"level": 2}
+    transform = kind(**options, axes=tuple(range(1, 1 + ndim)))
+    x = np.zeros((1, *[512, 64][ndim - 1 : ndim] * ndim), np.float32)
+    place = tuple(size // 3 for size in x.shape[1:])
+    x[(0, *place)] = 1
+    z = transform.forward(x)
+    known = {"input_shape": x.shape, "ndim": ndim, "signed": True}
+    found = WaveletExplanation(z, **fields_of(transform), **known)
+    for signed in (False, True):
+        maps = np.abs(found.by_scale(signed)[0, 1:]).sum(0)
+        centre = np.unravel_index(maps.argmax(), maps.shape)
+        assert np.abs(np.subtract(centre, place)).max() <= 4
+
+
+@dataclass(frozen=True)
+class Differences(Transform):
+    """A transform of one's own: the mean of two neighbours along the last axis, and half of their
+    difference."""
+
+    axes: tuple[int, ...] | None = None
+
+    def check(self, shape):
+        if shape[self.axes[-1]] % 2:
+            raise ValueError("Differences needs an even size.")
+
+    def scales(self, ndim):
+        return ["means", "differences"]
+
+    def forward(self, x):
+        first, second = self._halves(x)
+        return [(first + second) / 2, {"d": (first - second) / 2}]
+
+    def inverse(self, coefficients, shape):
+        mean, half = coefficients[0], coefficients[1]["d"]
+        return get_backend(mean).interleave(mean + half, mean - half, self.axes[-1])
+
+    def pullback(self, gradient):
+        first, second = self._halves(gradient)
+        return [first + second, {"d": first - second}]
+
+    def _halves(self, x):
+        before = (slice(None),) * self.axes[-1]
+        return x[(*before, slice(0, None, 2))], x[(*before, slice(1, None, 2))]
+
+
+def test_a_transform_of_ones_own(model, tmp_path):
+    explainer = WaveletIntegratedGradients(
+        model, transform=Differences(), include_approximation=True, steps=20, reducer="sum"
+    )
+    explanation = explainer.explain_wavelet(X, Y)
+    gained = np.take_along_axis(np.asarray(model(X)) - np.asarray(model(0 * X)), Y[:, None], 1)
+    np.testing.assert_allclose(
+        explanation.pixels(signed=True).sum((1, 2, 3)), gained[:, 0], rtol=1e-3
+    )
+    assert [*explanation.band_importance()] == [("means", "aa"), ("differences", "d")]
+    np.testing.assert_allclose(explanation.reconstruct(X, 1.0), X, atol=1e-6)
+    with pytest.raises(ValueError, match="cannot be saved"):
+        explanation.save(tmp_path / "own.npz")
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (Stationary("bior2.2"), "must be orthogonal"),
+        (Stationary("haar", 9), "level=9 does not fit"),
+        (Steerable(9), "level=9 does not fit"),
+        (Steerable(2, 0), "orientations must be"),
+        (ConstantQ(), "is for signals"),
+        (Packets("haar", 7), "level=7 does not fit"),
+        (DWT("haar", 9), "level=9 does not fit"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_the_model_is_asked(transform, message, model):
+    with pytest.raises(ValueError, match=message):
+        WaveletIntegratedGradients(model, transform=transform)(X, Y)
+
+
+def test_other_transforms_are_refused_at_once(model):
+    with pytest.raises(TypeError, match="transform must be one of"):
+        WCAM(model, transform="haar")
+    with pytest.raises(ValueError, match="leave them out"):
+        WCAM(model, transform=Stationary(), level=2)
