@@ -12,7 +12,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pywt
@@ -21,7 +21,11 @@ from .backends import Tensor, pullback, wavedecn, waverecn
 from .backends.filterbank import FilterBank
 from .backends.wavelets import Coefficients, as_wavelet, check_mode, plain_wavelet
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
+
+@dataclass(frozen=True)
 class Transform(ABC):
     """
     A linear transform of tensors over some of their axes, whose coefficients are explained.
@@ -32,7 +36,14 @@ class Transform(ABC):
     A frozen dataclass with a field `axes`, the last, has all that explainers need.
     """
 
-    axes: tuple[int, ...] | None
+    @property
+    @abstractmethod
+    def axes(self) -> Any:
+        """The axes transformed; explainers set them."""
+
+    def over(self, axes: tuple[int, ...] | None) -> Self:
+        """The same over other axes."""
+        return replace(self, axes=axes)  # type: ignore[call-arg]
 
     @abstractmethod
     def forward(self, x: Tensor) -> Coefficients:
@@ -57,7 +68,7 @@ class Transform(ABC):
     def shapes(self, sizes: Sequence[int]) -> Coefficients:
         """The shapes of the coefficients of an input, of these sizes along the axes transformed."""
         axes = tuple(range(len(sizes)))
-        return map_bands(np.shape, replace(self, axes=axes).forward(np.zeros(sizes)))  # type: ignore[type-var]
+        return map_bands(np.shape, self.over(axes).forward(np.zeros(sizes)))
 
     def packed(self, coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
         """All bands in one array: a row of bands for each level, the coarsest first; of signals
@@ -145,7 +156,7 @@ class WaveletTransform(Transform):
     wavelet: str | FilterBank = "haar"
     level: int = 3
     mode: str = "periodization"
-    axes: tuple[int, ...] | None = None
+    axes: Any = None
 
     def __str__(self) -> str:
         return f"{self.wavelet}, {self.level} level{'s' * (self.level != 1)}, {self.mode}"

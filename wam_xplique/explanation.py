@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,7 @@ class WaveletExplanation(Explanation):
         """The transform of inputs, channels last, into coefficients such as these."""
         axes = tuple(range(1, 1 + self.ndim))
         if self.other is not None:
-            return replace(self.other, axes=axes)
+            return self.other.over(axes)
         return WaveletTransform(self.wavelet, self.level, self.mode, axes)
 
     @property
@@ -406,7 +406,7 @@ def fields_of(transform: Transform) -> dict[str, Any]:
     if isinstance(transform, WaveletTransform):
         return {"wavelet": transform.wavelet, "mode": transform.mode}
     name = type(transform).__name__
-    return {"wavelet": name, "mode": "periodization", "other": replace(transform, axes=None)}  # type: ignore[type-var]
+    return {"wavelet": name, "mode": "periodization", "other": transform.over(None)}
 
 
 def has_importance(shares: np.ndarray) -> np.ndarray:

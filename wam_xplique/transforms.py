@@ -6,8 +6,8 @@ import functools
 import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class Stationary(Frame):
 
     wavelet: Any = "haar"
     level: int = 3
-    axes: tuple[int, ...] | None = None
+    axes: Any = None
 
     def __str__(self) -> str:
         return f"stationary {self.wavelet}, {self.level} level{'s' * (self.level != 1)}"
@@ -123,7 +123,7 @@ class FourierFrame(Frame):
         """The frequency responses of the bands over the half spectrum of inputs of `sizes`."""
 
     def names(self, sizes: tuple[int, ...]) -> Coefficients:
-        return _windows(replace(self, axes=None), sizes)
+        return _windows(self.over(None), sizes)
 
     def forward(self, x: Tensor) -> Coefficients:
         backend, sizes = get_backend(x), _sizes(self, x.shape)
@@ -195,7 +195,7 @@ class Steerable(FourierFrame):
 
     level: int = 3
     orientations: int = 6
-    axes: tuple[int, ...] | None = None
+    axes: Any = None
 
     def __str__(self) -> str:
         return f"steerable, {self.level} levels, {self.orientations} orientations"
@@ -215,7 +215,7 @@ class Steerable(FourierFrame):
 
     def windows(self, sizes: tuple[int, ...]) -> Coefficients:
         frequencies = [np.fft.fftfreq(size) for size in sizes[:-1]]
-        frequencies = np.meshgrid(*frequencies, np.fft.rfftfreq(sizes[-1]), indexing="ij")
+        frequencies = list(np.meshgrid(*frequencies, np.fft.rfftfreq(sizes[-1]), indexing="ij"))
         radius = np.sqrt(sum(f**2 for f in frequencies))
         high, low = _split(radius, 0.5)
         angles = self._angular(frequencies)
@@ -271,7 +271,7 @@ class ConstantQ(FourierFrame):
     bins_per_octave: int = 12
     analytic: bool = False
     sample_rate: float | None = None
-    axes: tuple[int, ...] | None = None
+    axes: Any = None
 
     def __str__(self) -> str:
         return f"constant-Q, {self.octaves} octaves of {self.bins_per_octave}"
@@ -330,11 +330,12 @@ class ConstantQ(FourierFrame):
             ),
         ]
 
-    def _parts(self, name, window, size):
+    def _parts(self, name: str, window: np.ndarray, size: int) -> Iterator[tuple[str, np.ndarray]]:
         re, im = window / math.sqrt(2) + 0j, -1j * window / math.sqrt(2)
         ends = [0] if size % 2 else [0, -1]
         re[ends], im[ends] = window[ends], 0
-        return (f"{name} re", re), (f"{name} im", im)
+        yield f"{name} re", re
+        yield f"{name} im", im
 
     def _name(self, centre: float) -> str:
         return f"{centre:.4g}" + (" Hz" if self.sample_rate else "")
@@ -361,7 +362,7 @@ class Packets(Transform):
 
     wavelet: Any = "db4"
     level: int = 6
-    axes: tuple[int, ...] | None = None
+    axes: Any = None
 
     def __str__(self) -> str:
         return f"packets of {self.wavelet}, {self.level} level{'s' * (self.level != 1)}"
@@ -423,10 +424,10 @@ class Packets(Transform):
         low = nodes.pop((0,) * len(self.axes))
         return [low, {",".join(map(str, number)): nodes[number] for number in sorted(nodes)}]
 
-    def _bands(self, coefficients: Coefficients):
+    def _bands(self, coefficients: Coefficients) -> list[tuple[str, Tensor]]:
         return [("a" * len(self.axes), coefficients[0]), *coefficients[1].items()]
 
-    def _join(self, nodes, parent, shape):
+    def _join(self, nodes: dict[Any, Tensor], parent: Any, shape: Sequence[int]) -> Tensor:
         keys = map("".join, itertools.product("ad", repeat=len(self.axes)))
         low, *details = [(key, nodes[tuple(map(_child, parent, key))]) for key in keys]
         x = waverecn([low[1], dict(details)], self.wavelet, "periodization", self.axes)
@@ -462,7 +463,7 @@ def described(transform: Transform) -> dict[str, Any]:
             f"explanations by a {kind}, which is none of wam_xplique.transforms, cannot be saved; "
             "pickle them."
         )
-    known = {field.name: getattr(transform, field.name) for field in fields(transform)}  # type: ignore[arg-type]
+    known = {field.name: getattr(transform, field.name) for field in fields(transform)}
     if "wavelet" in known:
         known["wavelet"] = plain_wavelet(known["wavelet"])
     return {"kind": kind, **{name: value for name, value in known.items() if name != "axes"}}
@@ -482,7 +483,7 @@ def check_transform(transform: Any, is_told: bool) -> None:
     """Check a transform, and that wavelet, level and mode are not told besides."""
     if transform is None:
         return
-    if not isinstance(transform, Transform) or not is_dataclass(transform):
+    if not isinstance(transform, Transform) or "axes" not in vars(transform):
         raise TypeError(
             f"transform must be one of wam_xplique.transforms ({', '.join(KINDS)}), or a frozen "
             f"dataclass of its Transform, got {transform!r}."
@@ -505,6 +506,6 @@ def fitting(
     if type(transform) is WaveletTransform:
         how = (transform.wavelet, transform.level, transform.mode)
         return WaveletTransform.fitting(shape, *how, axes)
-    transform = replace(transform, axes=axes)  # type: ignore[type-var]
+    transform = transform.over(axes)
     transform.check(shape)
     return transform

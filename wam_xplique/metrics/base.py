@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -301,7 +301,7 @@ class WaveletMetric(Parameters, ExplanationMetric):
             for name, wanted in {**known, "transform": given}.items():
                 known[name] = theirs = getattr(explanations, name)
                 if name == "transform" and wanted is not None:
-                    wanted = replace(wanted, axes=theirs.axes)  # type: ignore[type-var]
+                    wanted = wanted.over(theirs.axes)
                 if wanted not in (None, theirs):
                     raise ValueError(
                         f"The explanations have {name}={theirs!r}, but the metric was made with "

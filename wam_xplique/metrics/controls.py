@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +101,7 @@ def _channels_last(
     x = layout.to_channels_last(x.cpu().float().numpy() if is_torch_tensor(x) else x)
     if not x.size or not np.isfinite(x).all():
         raise ValueError(f"inputs must be finite and not empty, got shape {x.shape}.")
-    transform = replace(transform, axes=tuple(range(1, 1 + layout.ndim)))  # type: ignore[type-var]
+    transform = transform.over(tuple(range(1, 1 + layout.ndim)))
     transform.check(x.shape)
     return x, transform
 
