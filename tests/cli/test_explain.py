@@ -23,7 +23,7 @@ from wam_xplique.cli.options import Options
 from wam_xplique.coefficients import flatten
 from wam_xplique.datasets import save_wav
 from wam_xplique.fourier import FourierExplanation
-from wam_xplique.loading.applications import without_softmax
+from wam_xplique.loading.model_files import without_softmax
 
 from .conftest import CLASSES, FEW, SIZE
 from .test_input_files import convolutions

@@ -13,7 +13,7 @@ from PIL import Image
 from wam_xplique import WCAM, WaveletIntegratedGradients
 from wam_xplique.analysis import ScaleProfile
 from wam_xplique.cli import main
-from wam_xplique.loading.applications import without_softmax
+from wam_xplique.loading.model_files import without_softmax
 
 from .conftest import CLASSES, FEW, SIZE
 from .test_input_files import convolutions
