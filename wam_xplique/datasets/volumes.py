@@ -17,13 +17,8 @@ def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.n
     """
     Read a data set of MedMNIST-3D (https://medmnist.com).
 
-    Parameters
-    ----------
-    path
-        Its archive, such as ``organmnist3d.npz``, with arrays ``{split}_images`` (N, D, H, W) of
-        bytes and ``{split}_labels`` (N, 1).
-    split
-        "train", "val" or "test".
+    The path is that of its archive, such as ``organmnist3d.npz``, with arrays ``{split}_images``
+    (N, D, H, W) of bytes and ``{split}_labels`` (N, 1); `split` is "train", "val" or "test".
 
     Returns
     -------
@@ -33,8 +28,7 @@ def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.n
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file; if `split` is none of these, or the archive does not hold its
-        arrays as above.
+        If there is no such file; if `split` or the archive is not as above.
     """
     check_choice("split", split, ("train", "val", "test"), optional=False)
     names = f"{split}_images", f"{split}_labels"
