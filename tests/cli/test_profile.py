@@ -97,30 +97,6 @@ def test_files_that_are_too_small_are_left_out(model_files, tmp_path, capsys):
     assert "signal.npy: any: " in told.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--method", "fam"], "--method fam tells of frequencies"),
-        (["--model", "MODEL"], "--model must name different models"),
-        (["--level", "9"], "the highest level possible is 4"),
-    ],
-)
-def test_what_cannot_be_done_is_told(arguments, message, photos, model_files, tells, tmp_path):
-    out, model = tmp_path / "out", model_files["keras"]
-    arguments = [model if argument == "MODEL" else argument for argument in arguments]
-    given = [photos / "a.png", "--model", model, *arguments, "--out", out]
-    assert message in tells("profile", *given, fails=True)
-    assert not out.exists()
-
-
-def test_nothing_is_overwritten(photos, model_files, tells, tmp_path):
-    (tmp_path / "network.npz").touch()
-    given = [photos / "a.png", "--model", model_files["keras"], *FEW, "--out", tmp_path]
-    assert "network.npz is there already" in tells("profile", *given, fails=True)
-    tells("profile", *given, "--force")
-    assert ScaleProfile.load(tmp_path / "network.npz").count == 1
-
-
 def test_no_file_that_can_be_used_is_told(photos, model_files, tells, tmp_path):
     given = [photos / "broken.jpg", "--model", model_files["keras"], "--out", tmp_path / "out"]
     assert "cannot be read as an image" in tells("profile", *given, fails=True)

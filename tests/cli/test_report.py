@@ -10,7 +10,6 @@ import torch
 
 from wam_xplique.cli import main
 from wam_xplique.cli import report as command
-from wam_xplique.cli.options import Options
 
 from .conftest import CLASSES, FEW, SIZE
 from .test_input_files import convolutions
@@ -81,36 +80,3 @@ def test_inputs_of_another_shape_are_left_out(model_files, asked, tells, tmp_pat
     assert "c.npy: any: it has the shape (3, 16, 24), the others (3, 16, 16); see --size" in told
     assert "d.npy: any: it has the shape (3, 4, 4)" in told
     assert asked[0][2]["names"] == ["a, 0", "a, 1", "b"]
-
-
-def test_nothing_is_overwritten_and_that_is_known_before_any_work(
-    photos, model_files, tells, tmp_path, monkeypatch
-):
-    page = tmp_path / "page.html"
-    page.write_text("mine")
-    given = ["report", photos / "a.png", "--model", model_files["keras"], "--out", page, *FEW]
-    with monkeypatch.context() as patch:
-        patch.setattr(Options, "load", lambda *_: pytest.fail("heavy work"))
-        assert "page.html is there already; --force overwrites" in tells(*given, fails=True)
-    assert page.read_text() == "mine"
-    tells(*given, "--force")
-    assert page.read_text().lower().startswith("<!doctype html>")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--method", "fam"], "--method fam tells of frequencies"),
-        (["--reference", "nothing.npz"], "nothing.npz"),
-        (["--reference", "array.npz"], "does not hold a ScaleProfile"),
-        (["--level", "9"], "the highest level possible is 4"),
-    ],
-)
-def test_what_cannot_be_done_is_told(
-    arguments, message, photos, model_files, tells, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    np.savez("array.npz", x=np.zeros(3))
-    given = [photos / "a.png", "--model", model_files["keras"], *arguments, "--out", "page.html"]
-    assert message in tells("report", *given, fails=True)
-    assert not (tmp_path / "page.html").exists()
