@@ -31,12 +31,12 @@ class Detach(nn.Module):
 
 @pytest.fixture
 def tells(capsys) -> Callable[..., str]:
-    """A function that runs a command line, and gives what it tells: an error if it fails."""
+    """A function that runs a command line, and gives what it tells: errors first if it fails."""
 
     def run(*arguments: object, fails: bool = False) -> str:
         assert main([str(argument) for argument in arguments]) == fails
         told = capsys.readouterr()
-        return told.err if fails else told.out
+        return told.err + told.out if fails else told.out
 
     return run
 

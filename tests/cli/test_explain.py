@@ -47,19 +47,18 @@ def names_in(folder: Path) -> set[str]:
 
 
 def test_each_file_is_explained_as_in_python_and_broken_ones_are_told(
-    photos, model_files, network, pixels, tmp_path, capsys
+    photos, model_files, network, pixels, tells, tmp_path
 ):
     out = tmp_path / "out"
-    given = [str(photos), "nothing.png", "--model", model_files["keras"], "--out", str(out)]
-    assert main(["explain", *given, "--wavelet", "db2", "--level", "2", *FEW]) == 1
+    given = [photos, "nothing.png", "--model", model_files["keras"], "--out", out, *FEW]
+    told = tells("explain", *given, "--wavelet", "db2", "--level", "2", fails=True)
     names = ("a", "b", "deep_a")
     assert names_in(out) == {f"{name}.{end}" for name in names for end in ("npz", "png")}
-    told = capsys.readouterr()
-    assert len(told.out.splitlines()) == 3
-    assert f"{out / 'deep_a.png'}" in told.out
-    assert "nothing.png: there is no such file" in told.err
-    assert "broken.jpg: network: path " in told.err
-    assert "notes.txt" not in told.err
+    written = [line.rpartition("; ")[2] for line in told.splitlines()[-3:]]
+    assert written == [str(out / f"{name}.png") for name in names]
+    assert "nothing.png: there is no such file" in told
+    assert "broken.jpg: network: path " in told
+    assert "notes.txt" not in told
 
     x = pixels.astype(np.float32) / 255
     classes = np.argmax(network(x), axis=1)

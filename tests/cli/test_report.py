@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from wam_xplique.cli import main
 from wam_xplique.cli import report as command
 
 from .conftest import CLASSES, FEW, SIZE
@@ -30,16 +29,15 @@ def asked(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["keras", "TorchScript"])
 def test_a_page_is_written_on_files_and_broken_ones_are_told(
-    kind, photos, model_files, network, pixels, asked, tmp_path, capsys
+    kind, photos, model_files, network, pixels, asked, tells, tmp_path
 ):
     out = tmp_path / "deep" / "page.html"
     (tmp_path / "names.txt").write_text("ant\nbee\ncat\n")
-    model = ["--model", model_files[kind], "--class-names", str(tmp_path / "names.txt")]
-    given = [str(photos), *model, "--out", str(out), "--size", str(SIZE), "--level", "2"]
-    assert main(["report", *given, *FEW]) == 1
-    told = capsys.readouterr()
-    assert "broken.jpg: " in told.err
-    assert re.search(rf"{re.escape(str(out))}: inputs: 3, with warnings: \d", told.out)
+    model = ["--model", model_files[kind], "--class-names", tmp_path / "names.txt"]
+    given = [photos, *model, "--out", out, "--size", SIZE, "--level", 2, *FEW]
+    told = tells("report", *given, fails=True)
+    assert "broken.jpg: " in told
+    assert re.search(rf"{re.escape(str(out))}: inputs: 3, with warnings: \d", told)
 
     ((_, inputs, options),) = asked
     array = pixels.astype(np.float32) / 255
