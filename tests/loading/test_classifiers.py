@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from wam_xplique.loading.applications import without_softmax
 from wam_xplique.loading.classifiers import PREPROCESSING, load_model, read_names
+from wam_xplique.loading.model_files import without_softmax
 from wam_xplique.loading.preprocessing import Preprocess
 
 

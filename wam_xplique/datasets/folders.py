@@ -21,6 +21,13 @@ def package_folder(package: str, extra: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
+def check_file(path: Path, name: str = "path") -> Path:
+    """Check that an argument is a file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{name} {path} is no file.")
+    return path
+
+
 def class_files(folder: str | Path, suffix: str) -> tuple[list[Path], np.ndarray, list[str]]:
     """
     The files in ``class_name/*.suffix``, class by class, their labels (N,), the classes' names.

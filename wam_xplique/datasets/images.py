@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from ..checks import check_integer, check_seed, check_share
-from .folders import package_folder
+from .folders import check_file, package_folder
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
@@ -32,27 +32,13 @@ class Photographs(NamedTuple):
 
 def load_image(path: str | Path, grey: bool = False) -> Image.Image:
     """
-    Read an image.
+    Read an image, in any format that Pillow reads, in red, green and blue or in `grey`.
 
-    Parameters
-    ----------
-    path
-        File, in any format that Pillow reads.
-    grey
-        Whether to bring it to grey; to red, green and blue if not.
-
-    Returns
-    -------
-    image
-        Image of 8 bits a channel. One of 16 bits is brought to 8; what is transparent is not seen.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file; if it cannot be read, or holds values of no known range.
+    It has 8 bits a channel. One of 16 bits is brought to 8; what is transparent is not seen. Raises
+    a FileNotFoundError if there is no such file, a ValueError if it cannot be read, or holds values
+    of no known range.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"path {path} is no file.")
+    check_file(Path(path))
     try:
         image: Image.Image
         with Image.open(path) as image:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import keras
 import numpy as np
 
 from ..model import is_keras
-from .applications import load_application
 from .model_files import Shape, load_file, of_keras
 from .preprocessing import PREPROCESSING, Prepare, Preprocess
 
@@ -87,7 +89,7 @@ def load_model(
         prepare = PREPROCESSING[Preprocess.none if found.scales_itself else Preprocess.unit]
         name = path.stem
     else:
-        module, model = load_application(name, None if weights == "none" else weights)
+        module, model = _application(name, None if weights == "none" else weights)
         found, prepare = of_keras(model), module.preprocess_input
         if weights == IMAGENET and not names:
             # Without a connection there are none: the names are downloaded too.
@@ -97,6 +99,22 @@ def load_model(
     if preprocess is not None:
         prepare = PREPROCESSING[preprocess]
     return Classifier(name, *found[:4], prepare, names)
+
+
+def _application(name: str, weights: str | None) -> tuple[ModuleType, keras.Model]:
+    """The module with a model's preprocessing, and the model."""
+    known = vars(keras.applications)
+    names = [one for one, found in known.items() if inspect.isfunction(found)]
+    if name not in names:
+        raise ValueError(f"--model {name} is not among keras.applications: {', '.join(names)}.")
+    module = next(m for m in known.values() if inspect.ismodule(m) and hasattr(m, name))
+    try:
+        return module, known[name](weights=weights)
+    except Exception as error:  # keras raises a bare Exception when a download fails
+        raise ValueError(
+            f"The {weights} weights of {name} could not be loaded; they are downloaded on first "
+            f"use, to ~/.keras/models, which needs a connection. {error}"
+        ) from error
 
 
 def read_names(path: Path) -> list[str]:
