@@ -339,7 +339,7 @@ def usual(mean: float, std: float, count: int = 10) -> ScaleProfile:
 
 
 def told(found: Findings) -> list[str]:
-    return [warning.text for warning in found.warnings(0)]
+    return list(found.warnings(0).values())
 
 
 @pytest.mark.parametrize(

@@ -99,9 +99,9 @@ class ScaleProfile(Archived):
     def check(self) -> None:
         """Raise a ValueError if the arrays do not fit the scales and bands, or are no shares."""
         check_integer("count", self.count, lowest=0)
-        sizes = dict(zip(_ARRAYS, 2 * (len(self.scales),) + 2 * (len(self.bands),), strict=True))
-        arrays = {name: getattr(self, name) for name in sizes}
-        check_shapes(arrays, {name: (size,) for name, size in sizes.items()})
+        _, arrays = self._parts()
+        shapes = 2 * ((len(self.scales),),) + 2 * ((len(self.bands),),)
+        check_shapes(arrays, dict(zip(_ARRAYS, shapes, strict=True)))
         if any((array < 0).any() or (array > 1).any() for array in arrays.values()):
             raise ValueError("means and deviations of shares must be between 0 and 1.")
 
@@ -211,20 +211,9 @@ def scale_profile(
         warn(f"In {empty} of {seen} inputs nothing has importance; the profile is of the others.")
     ends = [len(explanation.scales)]
     (mean, band_mean), (std, band_std) = (np.split(m, ends) for m in (moments.mean, moments.std))
-    return ScaleProfile(
-        scales=tuple(explanation.scales),
-        bands=tuple(explanation.band_importance()),
-        mean=mean,
-        std=std,
-        band_mean=band_mean,
-        band_std=band_std,
-        count=moments.count,
-        empty=empty,
-        method=type(explainer).__name__,
-        wavelet=str(explanation.wavelet),
-        confidence=confidence,
-        name=name,
-    )
+    scales, bands = tuple(explanation.scales), tuple(explanation.band_importance())
+    told = moments.count, empty, type(explainer).__name__, str(explanation.wavelet)
+    return ScaleProfile(scales, bands, mean, std, band_mean, band_std, *told, confidence, name)
 
 
 class Moments:

@@ -21,15 +21,10 @@ def plot_randomization(
     Parameters
     ----------
     randomization
-        What `cascading_randomization` found, or several of the same layers by the name of their
-        method. Bands are the intervals of the means.
+        What `cascading_randomization` found, or several by the name of their method, else a
+        ValueError: one or more of the same layers. Bands are the intervals of the means.
     ax
         Axes to draw on, which are returned; new ones by default.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to draw, or the layers are not the same.
     """
     found = randomization if isinstance(randomization, Mapping) else {"": randomization}
     if not found or not all(isinstance(one, Randomization) for one in found.values()):
