@@ -97,14 +97,13 @@ class ScaleProfileCallback(keras.callbacks.Callback):
             told = "explainer must be a class of explainers or a function that makes one of a model"
             raise TypeError(f"{told}, got {explainer!r}.")
         if keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                f"The models must run in TensorFlow, but Keras runs in {keras.backend.backend()!r}."
-            )
+            told = f"Keras runs in {keras.backend.backend()!r}"
+            raise ValueError(f"The models must run in TensorFlow, but {told}.")
         self.explainer, self.every, self.count = explainer, every, count
         self.log_dir, self.csv, self.verbose = log_dir, csv, verbose
         self.seconds: float | None = None
         self._data = inputs, targets
-        self._batch: tuple[Any, Any] | None = None
+        self._batch: Any = None
 
     # tf_keras asks this of its own callbacks, which this one serves too: it has no hooks.
     _implements_train_batch_hooks = _implements_test_batch_hooks = lambda self: False
@@ -151,7 +150,6 @@ class ScaleProfileCallback(keras.callbacks.Callback):
             self._summary.close()
 
     def _explain(self) -> WaveletExplanation:
-        assert self._batch is not None
         inputs, targets = self._batch
         classes = as_explained(targets, self._explainer, inputs)
         return self._explainer.explain_wavelet(inputs, classes)

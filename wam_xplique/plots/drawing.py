@@ -64,10 +64,8 @@ def check_kind(explanation: WaveletExplanation, kind: str, views: Sequence[str])
     check_domain(explanation)
     found = KINDS[explanation.ndim - 1]
     if found != kind:
-        raise ValueError(
-            f"Expected an explanation of {kind}, got one of {found} ({explanation.ndim} "
-            f"dimensions); {views[explanation.ndim - 1]} draws those."
-        )
+        told = f"got one of {found}; {views[explanation.ndim - 1]} draws those"
+        raise ValueError(f"Expected an explanation of {kind}, {told}.")
 
 
 def check_rate(name: str, rate: float) -> None:

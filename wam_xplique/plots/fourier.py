@@ -29,10 +29,8 @@ def plot_spectrum(explanation: FourierExplanation, index: int = 0, ax: Axes | No
     """
     drawing.check_domain(explanation, FourierExplanation)
     if explanation.ndim > 2:
-        raise ValueError(
-            "Expected an explanation of images or of signals, got "
-            f"{explanation.ndim} dimensions; plot_radial_importance draws those."
-        )
+        told = f"got {explanation.ndim} dimensions; plot_radial_importance draws those"
+        raise ValueError(f"Expected an explanation of images or of signals, {told}.")
     # At even sizes the first frequency is -1/2, which is 1/2 as well: half of it at either end.
     ends = [(0, 1 - size % 2) for size in explanation.spatial_shape]
     spectrum = np.pad(explanation.spectrum()[index], ends, mode="wrap")

@@ -16,10 +16,7 @@ WIDTHS, HEIGHTS = {1: 4.5, 2: 2.3, 3: 2.3}, {1: 1.6, 2: 2.5, 3: 2.5}
 
 @as_written
 def plot_gallery(
-    columns: Mapping[str, np.ndarray],
-    ndim: int,
-    titles: Mapping[str, Sequence[str]],
-    most: int = 6,
+    columns: Mapping[str, np.ndarray], ndim: int, titles: Mapping[str, Sequence[str]], most: int = 6
 ) -> Figure:
     """
     Draw inputs in rows, and in columns what was made of them: arrays (N, ...), channels last.

@@ -28,9 +28,8 @@ def plot_randomization(
     """
     found = randomization if isinstance(randomization, Mapping) else {"": randomization}
     if not found or not all(isinstance(one, Randomization) for one in found.values()):
-        raise ValueError(
-            f"Expected what cascading_randomization gives, or a dict of it, got {randomization!r}."
-        )
+        must = "Expected what cascading_randomization gives, or a dict of it"
+        raise ValueError(f"{must}, got {randomization!r}.")
     layers = {one.layers for one in found.values()}
     if len(layers) > 1:
         raise ValueError(f"All must have the same layers, got {sorted(layers)}.")

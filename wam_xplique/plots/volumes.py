@@ -128,9 +128,8 @@ def interactive(
     try:
         from plotly import graph_objects
     except ImportError as error:
-        raise ImportError(
-            'An interactive figure needs Plotly: pip install "wam-xplique[interactive]".'
-        ) from error
+        told = 'An interactive figure needs Plotly: pip install "wam-xplique[interactive]".'
+        raise ImportError(told) from error
     values, grey = _map(explanation, index, level), _grey(explanation, volume)
     top, title = drawing.top_color(explanation, values), drawing.importance_name(explanation)
     if level is None and not explanation.includes_approximation:
@@ -185,10 +184,8 @@ def _map(
 ) -> np.ndarray:
     """The importance (D, H, W) of a level, or of all."""
     if level is not None and level not in range(explanation.level + 1):
-        raise ValueError(
-            f"level must be from 1, the finest, to {explanation.level}, 0 for the approximation, "
-            f"or None for all, got {level!r}."
-        )
+        must = f"from 1, the finest, to {explanation.level}, 0 for the approximation, or None"
+        raise ValueError(f"level must be {must} for all, got {level!r}.")
     maps = drawing.maps_of(explanation, index, signed)
     return maps.sum(axis=0) if level is None else maps[-level]
 
