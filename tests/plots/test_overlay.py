@@ -49,10 +49,8 @@ def test_signs_are_those_of_the_map_of_pixels():
 
 
 def test_channels_may_come_first():
-    last, first = (
-        plot_overlay(EXPLANATION, array).axes[2].images[0].get_array()
-        for array in (IMAGES, np.moveaxis(IMAGES, -1, 1))
-    )
+    figures = [plot_overlay(EXPLANATION, x) for x in (IMAGES, np.moveaxis(IMAGES, -1, 1))]
+    last, first = (figure.axes[2].images[0].get_array() for figure in figures)
     np.testing.assert_array_equal(last, first)
 
 
