@@ -24,12 +24,32 @@ from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, WaveletTransform, flatten, map_bands, unflatten
 from ..per_input import PerInput
 from .batching import BatchSize, Progress, first_to_stand
-from .front_end import WithFrontEnd, of_wavelets
 from .perturbations import Perturbation, StraightPath, Unperturbed
 
 MOST_STEPS = 1024
+FRONT_END = "front end"
 
 Gradients = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class WithFrontEnd:
+    """The wavelet transform of inputs, and what a front end makes of them as the last level."""
+
+    transform: WaveletTransform
+    front_end: Callable[[Tensor], Tensor]
+
+    def forward(self, x: Tensor) -> Coefficients:
+        return [*self.transform.forward(x), {FRONT_END: self.front_end(x)}]
+
+    def pullback(self, of_input: Tensor, of_output: Tensor) -> Coefficients:
+        """The gradients with respect to these, from those of the input and of the output."""
+        return [*self.transform.pullback(of_input), {FRONT_END: of_output}]
+
+
+def of_wavelets(coefficients: Coefficients) -> dict[str, Tensor]:
+    """The bands by name, without what a front end made."""
+    return {name: b for name, b in flatten(coefficients).items() if FRONT_END not in name}
 
 
 @dataclass(frozen=True)
