@@ -105,22 +105,6 @@ def explanation(sobol: SobolIndices | None) -> WaveletExplanation:
     return WaveletExplanation(coefficients, "haar", "periodization", (3, 4, 4, 1), 2, sobol)
 
 
-@pytest.mark.parametrize("missing", [(), ("interval", "importance_interval", "confidence")])
-def test_indices_are_saved_with_the_explanation_that_carries_them(missing, tmp_path):
-    saved = explanation(make(**dict.fromkeys(missing)))
-    saved.save(tmp_path / "wcam")
-    loaded = WaveletExplanation.load(tmp_path / "wcam")
-    np.testing.assert_equal(vars(loaded.sobol), vars(saved.sobol))
-    np.testing.assert_array_equal(loaded.scale_importance(), saved.scale_importance())
-    np.testing.assert_array_equal(loaded.mosaic(), saved.mosaic())
-    assert loaded.level == 1
-
-
-def test_an_explanation_without_indices_has_none_after_loading(tmp_path):
-    explanation(None).save(tmp_path / "gradients")
-    assert WaveletExplanation.load(tmp_path / "gradients").sobol is None
-
-
 def test_scales_are_weighed_by_cells_where_there_are_indices_and_by_coefficients_if_not():
     np.testing.assert_allclose(explanation(make()).scale_importance(), make().importance())
     np.testing.assert_allclose(explanation(None).scale_importance(), [[0, 1]] * 3)

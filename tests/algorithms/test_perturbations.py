@@ -7,26 +7,22 @@ import itertools
 import numpy as np
 import pytest
 import scipy.integrate
-import tensorflow as tf
-import torch
 
 from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath, Unperturbed, rule
 from wam_xplique.backends.registry import load_backend
 
+from ..backends.helpers import FRAMEWORKS, to_framework
+
 SHAPES = [(6, 20), (4, 16, 2), (3, 8, 8, 2), (2, 4, 4, 4, 2)]
 
 
-@pytest.fixture(params=["numpy", "tensorflow", "torch"])
+@pytest.fixture(params=["numpy", *FRAMEWORKS])
 def backend(request):
     return load_backend(request.param)
 
 
-def tensor(backend, x: np.ndarray):
-    return {"numpy": np.asarray, "tensorflow": tf.constant, "torch": torch.tensor}[backend.name](x)
-
-
 def perturbed(backend, perturbation, x: np.ndarray, draw: int = 0) -> np.ndarray:
-    return backend.to_numpy(perturbation(backend, tensor(backend, x), draw))
+    return backend.to_numpy(perturbation(backend, to_framework(x, backend.name), draw))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

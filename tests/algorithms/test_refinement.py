@@ -257,12 +257,6 @@ def test_a_budget_too_small_is_refused_before_the_first_forward(images):
     assert model.calls == 0
 
 
-@pytest.mark.parametrize("refine", [0.0, 1.0, -0.1, 0, -5, True, "0.1", float("nan")])
-def test_what_is_neither_tolerance_nor_budget_is_refused(refine):
-    with pytest.raises(ValueError, match="refine"):
-        WCAM(Counted(), refine=refine)
-
-
 def test_the_smallest_budget_suffices():
     roots = group_tree(CELLS)
     least = 2 * ROWS + first_rows(ROWS) * len(roots)
