@@ -482,28 +482,6 @@ def test_an_error_half_way_leaves_the_problem_usable():
     assert_right(run(problem))
 
 
-# --- scores that are none ------------------------------------------------------------------
-
-
-@each_backend
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_scores_must_be_finite(framework, bad):
-    def scores(x: Any, y: Any) -> Any:
-        values = np.ones(len(x))
-        values[0] = bad
-        return single(values, framework)
-
-    with pytest.raises(ValueError, match="NaN or infinite scores for 1 of 5"):
-        run(make(framework, scores))
-
-
-@each_backend
-@pytest.mark.parametrize("shape", [(1,), (5, 1), (), (4,)])
-def test_there_must_be_one_score_for_each_input(framework, shape):
-    with pytest.raises(ValueError, match=r"one score for each input, of shape \(5,\)"):
-        run(make(framework, lambda x, y: single(np.ones(shape), framework)))
-
-
 # --- progress ------------------------------------------------------------------------------
 
 

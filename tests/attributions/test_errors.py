@@ -568,7 +568,7 @@ def test_an_operator_of_no_scores_is_refused_after_one_input(cls, framework):
 @pytest.mark.parametrize("kind", KINDS)
 def test_there_must_be_one_finite_score_for_each_input(kind):
     for cls in SOBOL:
-        for bad in (np.nan, np.inf):
+        for bad in (np.nan, np.inf, -np.inf):
             model = outputs(kind, lambda means, bad=bad: means + bad)
             with (
                 pytest.raises(ValueError, match="NaN or infinite scores"),

@@ -15,7 +15,6 @@ import sklearn.linear_model
 import tensorflow as tf
 import torch
 import xplique
-from torch import nn
 from xplique.attributions import SobolAttributionMethod
 from xplique.attributions.global_sensitivity_analysis import (
     GlenEstimator,
@@ -34,7 +33,7 @@ from wam_xplique.attributions import WCAM
 
 from ..algorithms.test_estimators import FUNCTIONS, each_function
 from ..conftest import make_keras
-from ..modules import ChannelsLastFlatten, TorchModule, channels_first, segmenters
+from ..modules import channels_first, segmenters
 from . import helpers
 from .helpers import (
     Counted,
@@ -50,7 +49,7 @@ from .helpers import (
 )
 
 ESTIMATORS = (JansenEstimator, HommaEstimator, JanonEstimator, GlenEstimator, SaltelliEstimator)
-KINDS = ("callable", "tensorflow", "tf.Module", "torch")
+KINDS = ("callable", "tensorflow", "torch")
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_partition = pytest.mark.parametrize("partition", PARTITIONS)
@@ -62,19 +61,10 @@ quiet = {"confidence": None}  # intervals are tested with the algorithm
 
 def of_pixels(kind: str, function: Any) -> Any:
     """The model whose one output is ``function(pixels, ops)``."""
-    if kind == "callable":
-        return lambda x: function(x.reshape(len(x), -1).T, np)
-    if kind == "torch":
-        return TorchModule(lambda x: function(x.flatten(1).unbind(1), torch)[:, None]).eval()
-
-    def of_tensors(x: tf.Tensor) -> tf.Tensor:
-        flat = tf.reshape(x, (-1, np.prod(x.shape[1:])))
-        return function(tf.unstack(flat, axis=1), tf)[:, tf.newaxis]
-
-    if kind == "tf.Module":
-        return Module(of_tensors)
-    inputs = keras.Input((2, 2, 1))
-    return keras.Model(inputs, keras.layers.Lambda(of_tensors, output_shape=(1,))(inputs))
+    ops = {"callable": np, "tensorflow": tf, "torch": torch}[kind]
+    return helpers.flat_model(
+        kind, lambda x: function([x[:, i] for i in range(x.shape[1])], ops)[:, None]
+    )
 
 
 def of_masks(model: Any, nb_design: int = 2048, **options: Any) -> Any:
@@ -82,22 +72,13 @@ def of_masks(model: Any, nb_design: int = 2048, **options: Any) -> Any:
     explainer = WCAM(
         model, 2, nb_design, batch_size=4096, level=0, include_approximation=True, **options
     )
-    return explainer.explain_wavelet(np.ones((1, 2, 2, 1)), np.ones((1, 1))).sobol
+    x = native(np.ones((1, 2, 2, 1)), "torch" if isinstance(model, torch.nn.Module) else "callable")
+    return explainer.explain_wavelet(x, np.ones((1, 1))).sobol
 
 
 def linear(kind: str, weights: np.ndarray) -> Any:
     """The model with the one output Σ w x, of images with their channels last."""
-    if kind == "callable":
-        return lambda x: x.reshape(len(x), -1) @ weights.reshape(-1, 1)
-    if kind == "torch":
-        layer = nn.Linear(weights.size, 1, bias=False)
-        with torch.no_grad():
-            layer.weight.copy_(torch.tensor(weights.reshape(1, -1)))
-        return nn.Sequential(ChannelsLastFlatten(), layer).eval()
-    dense = keras.layers.Dense(1, use_bias=False)
-    model = keras.Sequential([keras.Input(weights.shape), keras.layers.Flatten(), dense])
-    dense.set_weights([weights.reshape(-1, 1)])
-    return model
+    return helpers.flat_model(kind, lambda x, w: x @ w, weights.reshape(-1, 1))
 
 
 # --- indices that are known ----------------------------------------------------------------
@@ -266,16 +247,14 @@ def too_small(framework: str) -> tuple[Any, list[int]]:
             raise error
         return x
 
-    def of_tensors(x: tf.Tensor) -> tf.Tensor:
-        """TensorFlow makes its own error of that."""
-        x = tf.ensure_shape(tf.numpy_function(held, [x], x.dtype), x.shape)
-        return tf.reduce_mean(x**2, (1, 2))
+    def of_flat(x: Any) -> Any:
+        if framework == "tensorflow":  # which makes its own error of that
+            x = tf.ensure_shape(tf.numpy_function(held, [x], x.dtype), x.shape)
+        else:
+            x = held(x)
+        return x[:, :2] ** 2
 
-    if framework == "tensorflow":
-        return Module(of_tensors), rows
-    if framework == "torch":
-        return TorchModule(lambda x: (held(x) ** 2).mean((2, 3))).eval(), rows
-    return lambda x: (held(x) ** 2).mean((1, 2)), rows
+    return helpers.flat_model(framework, of_flat), rows
 
 
 @pytest.mark.parametrize("framework", ["numpy", "tensorflow", "torch"])
@@ -350,7 +329,7 @@ def test_each_input_grows_by_itself():
 
 
 @each_sobol
-@pytest.mark.parametrize("kind", ["callable", "tensorflow", "torch"])
+@each_kind
 def test_a_constant_model_has_no_indices_and_says_so(cls, kind):
     model = linear(kind, np.zeros((8, 8, 2), np.float32))
     x = native(noise(2, 8, 8, 2), kind)
