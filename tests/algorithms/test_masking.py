@@ -41,12 +41,17 @@ each_backend = pytest.mark.parametrize("framework", BACKENDS)
 
 
 class Identity:
-    """A transform that does nothing: masks are seen as they are."""
+    """A transform that does nothing, so that masks are seen; a hook is told how many it inverts."""
+
+    def __init__(self, hook: Callable[[int], None] = lambda count: None):
+        self.hook = hook
 
     def forward(self, x: Any) -> list[Any]:
         return [x]
 
     def inverse(self, coefficients: list[Any], shape: Any) -> Any:
+        assert shape[0] == len(coefficients[0])
+        self.hook(shape[0])
         return coefficients[0]
 
 
@@ -237,13 +242,8 @@ def test_spectra_are_masked_as_by_the_full_transform(framework, size):
 def test_perturbed_inputs_share_inverse_transforms(framework, points, most):
     """Six cells of two rows are two rows and six cells; no batch takes more than it has inputs."""
     recorder, inverted = Recorder(framework), []
-
-    class Counting(Identity):
-        def inverse(self, coefficients: list[Any], shape: Any) -> Any:
-            inverted.append(shape[0])
-            return super().inverse(coefficients, shape)
-
-    problem = make(framework, recorder, batch_size=None, transform=Counting())
+    transform = Identity(inverted.append)
+    problem = make(framework, recorder, batch_size=None, transform=transform)
     solve(problem, design, [asks(points)] + [asks([Points(NONE, np.arange(1))])] * 2, 1)
     assert inverted[0] == most
     expected = masks_at(points, *matrices())[:, BLOCKS][..., np.newaxis]
@@ -365,14 +365,8 @@ def test_batches_are_full_but_for_the_last_of_each_turn(framework, batch_size, s
 def test_what_tensorflow_transforms_at_once_stays_within_the_batch_size(batch_size):
     """Batches are filled up to a power of two, but never beyond what was asked for."""
     sizes = []
-
-    class Noting(Identity):
-        def inverse(self, coefficients: list[Any], shape: Any) -> Any:
-            sizes.append(len(coefficients[0]))
-            assert shape[0] == len(coefficients[0])
-            return coefficients[0]
-
-    run(make("tensorflow", Recorder("tensorflow"), batch_size, transform=Noting()))
+    transform = Identity(sizes.append)
+    run(make("tensorflow", Recorder("tensorflow"), batch_size, transform=transform))
     assert max(sizes) == batch_size
 
 
@@ -442,13 +436,8 @@ def test_one_input_that_does_not_fit_raises_the_devices_own_error(framework, cap
 
 @each_backend
 def test_memory_that_runs_out_in_the_transform_is_handled_alike(framework):
-    class Large(Identity):
-        def inverse(self, coefficients: list[Any], shape: Any) -> Any:
-            fits(4, framework)(shape[0])
-            return coefficients[0]
-
-    recorder = Recorder(framework)
-    assert_right(run(make(framework, recorder, 16, transform=Large())))
+    recorder, transform = Recorder(framework), Identity(fits(4, framework))
+    assert_right(run(make(framework, recorder, 16, transform=transform)))
     assert max(recorder.sizes) == 4
 
 

@@ -14,7 +14,6 @@ import pywt
 import sklearn.linear_model
 import tensorflow as tf
 import torch
-import xplique
 from xplique.attributions import SobolAttributionMethod
 from xplique.attributions.global_sensitivity_analysis import (
     GlenEstimator,
@@ -480,15 +479,6 @@ def test_operators_of_ones_own_are_explained_in_every_framework(cls, models, ima
         assert relative_error(found, expected) < 1e-4
     plain = indices(cls, keras_model, images, targets).total
     assert relative_error(expected, plain) > 1e-2
-
-
-@pytest.mark.parametrize("operator", ["classification", xplique.Tasks.CLASSIFICATION, "regression"])
-@each_kind
-def test_tasks_have_names(operator, kind):
-    function, _, _ = FUNCTIONS["g"]
-    model = of_pixels(kind, function)
-    expected = of_masks(model, 16, **quiet).total
-    np.testing.assert_allclose(of_masks(model, 16, operator=operator, **quiet).total, expected)
 
 
 @each_sobol

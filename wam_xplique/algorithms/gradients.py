@@ -8,8 +8,7 @@ The inverse transform is linear, x = W⁻¹(z), so the gradient with respect to 
 the pull-back (W⁻¹)ᵀ ∂f/∂x of the gradient with respect to the input. A mean of gradients is
 therefore taken in the input's domain and pulled back once for each input.
 
-The inputs of a problem are in memory together with all that is made of them: a caller who has many
-goes through them block by block.
+The inputs of a problem are in memory with all that is made of them: many are taken block by block.
 """
 
 from __future__ import annotations
@@ -57,10 +56,9 @@ class GradientProblem:
     """
     What is explained, by gradients: the scores (N,) of inputs and targets, which have N first.
 
-    `gradients(x, y)` are those of `scores(x, y)` that `transform` pulls back: with respect to x
-    and, if there is one, to what a front end makes of it. `batch_size` counts perturbed inputs,
-    `progress` gradients. `over_channels` brings the channels of a band, among its last axes, to one
-    that stays, where that is linear.
+    `gradients(x, y)` are those of `scores(x, y)` with respect to x and to what a front end makes of
+    it, if there is one. `batch_size` counts perturbed inputs, `progress` gradients. `over_channels`
+    brings the channels of a band, among its last axes, to one that stays, where that is linear.
     """
 
     backend: Backend
