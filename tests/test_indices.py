@@ -65,17 +65,13 @@ def test_rows_of_the_importance_sum_to_one_or_zero(total, share):
             assert not row[measured].any()
 
 
-def test_indices_below_zero_count_for_nothing():
+def test_indices_below_zero_count_for_nothing_whatever_the_leading_axes():
     result = region_importance(np.array([[-0.5, 0.5, 0.5, -0.1]]), SHARES)
     np.testing.assert_allclose(result, [[0, 1]])
     np.testing.assert_array_equal(region_importance(np.full((1, 4), -0.5), SHARES), [[0, 0]])
-
-
-def test_importance_takes_any_leading_axes():
-    stacked = np.stack([TOTAL, TOTAL[::-1]])
-    result = region_importance(stacked, SHARES)
-    np.testing.assert_array_equal(result[1], region_importance(TOTAL[::-1], SHARES))
-    assert result.shape == (2, 3, 2)
+    stacked = region_importance(np.stack([TOTAL, TOTAL[::-1]]), SHARES)
+    assert stacked.shape == (2, 3, 2)
+    np.testing.assert_array_equal(stacked[1], region_importance(TOTAL[::-1], SHARES))
 
 
 def test_each_coefficient_gets_the_value_of_its_cell_and_zero_where_it_is_held():

@@ -512,15 +512,6 @@ def test_a_module_in_training_is_refused_and_stays_so(cls):
         cls(part)
 
 
-def test_a_keras_model_of_several_outputs_needs_a_choice():
-    inputs = keras.layers.Input(SHAPE[1:])
-    flat = keras.layers.Flatten()(inputs)
-    model = keras.Model(inputs, [keras.layers.Dense(3, name=side)(flat) for side in ("l", "right")])
-    with pytest.raises(ValueError, match="several outputs"):
-        WaveletSaliency(model)(X, Y)
-    assert WaveletSaliency(model, output_layer="right")(X, Y).shape == (2, 16, 16, 1)
-
-
 @each_explainer
 def test_a_model_that_stops_the_gradient_is_refused(cls):
     inputs = keras.Input(SHAPE[1:])
