@@ -80,25 +80,16 @@ def test_pack_is_pywavelets_own(shape, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("shape", "axes"), [((2, 33, 2), (1,)), ((2, 17, 18, 2), (1, 2))])
-def test_the_inverse_undoes_the_forward_transform_for_any_size(shape, axes, mode):
-    x = np.random.default_rng(0).standard_normal(shape)
-    transform = WaveletTransform("db2", 2, mode, axes)
-    np.testing.assert_allclose(transform.inverse(transform.forward(x), shape), x, atol=1e-10)
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("shape", "axes"), [((2, 33, 2), (1,)), ((2, 17, 18, 2), (1, 2))])
-def test_the_pullback_is_the_transpose_of_the_inverse(shape, axes, mode):
-    """<W⁻¹ z, g> = <z, (W⁻¹)ᵀ g> for any coefficients z."""
+@pytest.mark.parametrize(("shape", "axes"), [((2, 33, 2), (1,)), ((2, 25, 22, 2), (1, 2))])
+def test_the_inverse_undoes_the_transform_and_the_pullback_is_its_transpose(shape, axes, mode):
+    """<W⁻¹ z, x> = <z, (W⁻¹)ᵀ x> for any coefficients z."""
     rng = np.random.default_rng(0)
-    transform = WaveletTransform("bior2.2", 1, mode, axes)
-    g = rng.standard_normal(shape)
-    z = map_bands(lambda band: rng.standard_normal(band.shape), transform.forward(g))
-    product = map_bands(lambda a, b: float((a * b).sum()), z, transform.pullback(g))
-    assert product[0] + sum(sum(level.values()) for level in product[1:]) == pytest.approx(
-        float((transform.inverse(z, shape) * g).sum())
-    )
+    transform, x = WaveletTransform("bior2.2", 2, mode, axes), rng.standard_normal(shape)
+    np.testing.assert_allclose(transform.inverse(transform.forward(x), shape), x, atol=1e-10)
+    z = map_bands(lambda band: rng.standard_normal(band.shape), transform.forward(x))
+    product = map_bands(lambda a, b: float((a * b).sum()), z, transform.pullback(x))
+    expected = float((transform.inverse(z, shape) * x).sum())
+    assert sum(flatten(product).values()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("mode", ["periodization", "symmetric"])

@@ -14,7 +14,7 @@ import tensorflow as tf
 from xplique.wrappers import TorchWrapper
 
 from .backends import Backend, Tensor
-from .backends.base import ArrayRunner, Runner, check_scores
+from .backends.base import check_scores
 from .backends.registry import load_backend
 from .checks import check_choice, check_front_end, warn
 from .operators import WEIGH, check_operator, of_outputs, predictions
@@ -81,7 +81,7 @@ class Model:
         self.model = model
         self._most_compared = 0
         self._weight = _first_floating(model) if self.framework == "torch" else None
-        self._runner = _runner(self.framework)(model, front_end)
+        self._runner = self.backend.runner(model, front_end)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "operator"}
@@ -96,7 +96,7 @@ class Model:
             return self
         found = copy.copy(self)
         found.structure = structure
-        found._runner = type(self._runner)(self.model, self.front_end)
+        found._runner = self.backend.runner(self.model, self.front_end)
         return found
 
     @property
@@ -468,18 +468,6 @@ def _own_framework(model: Any) -> str | None:
         raise TypeError("model is an ExportedProgram, which does not run: hand in model.module().")
     is_lite = isinstance(model, tf.lite.Interpreter)
     return "numpy" if is_lite or callable(getattr(model, "predict_proba", model)) else None
-
-
-def _runner(framework: str) -> type[Runner]:
-    if framework == "torch":
-        from .backends.torch_runner import TorchRunner
-
-        return TorchRunner
-    if framework == "tensorflow":
-        from .backends.tensorflow_runner import TensorFlowRunner
-
-        return TensorFlowRunner
-    return ArrayRunner
 
 
 def _passed(call: Callable[..., Any], values: list[Any], keys: tuple[str, ...] | None) -> Any:

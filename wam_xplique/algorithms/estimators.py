@@ -156,11 +156,9 @@ def _estimate(
 def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
     """The estimate where the scores do not vary."""
     zeros = np.zeros(problem.shares.shape[1])
-    intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
-    if problem.confidence is not None:
-        of_regions = region_importance(zeros, problem.shares)
-        intervals = np.stack([zeros] * 2, axis=-1), np.stack([of_regions] * 2, axis=-1)
-    return Estimate(zeros, zeros, *intervals, np.ones(len(zeros), bool), 0.0, rows, forwards)
+    values = zeros, region_importance(zeros, problem.shares)
+    surely = (None if problem.confidence is None else np.stack([v, v], axis=-1) for v in values)
+    return Estimate(zeros, zeros, *surely, np.ones(len(zeros), bool), 0.0, rows, forwards)
 
 
 def _intervals(

@@ -15,26 +15,17 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backends import Backend, ScoreFunction, Tensor
-from ..coefficients import Coefficients, map_bands
+from ..coefficients import Coefficients, WaveletTransform, map_bands
+from ..fourier import FourierTransform
 from .batching import BatchSize, Progress, finite_scores, in_batches
 from .cells import HELD, Group, count_cells
 
-
-class Transform(Protocol):
-    """A linear transform of inputs into coefficients, and its inverse."""
-
-    def forward(self, x: Tensor) -> Coefficients:
-        """The coefficients of `x`."""
-
-    def inverse(self, coefficients: Coefficients, shape: Any) -> Tensor:
-        """The input of `shape` that has these coefficients."""
-
-    def __hash__(self) -> int: ...
+Transform = WaveletTransform | FourierTransform
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 Scores of inputs whose coefficients are removed or inserted: how faithful an explanation is, and how
 few coefficients decide a prediction.
 
-Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), equations 4 to 10 and appendix C.2. Kasmi & al., Assessment of the Reliability of a Model's
-Decision by Generalizing Attribution to the Wavelet Domain (2023), section 4.2 and appendix B.3.
+Ref. the WAM paper, equations 4 to 10 and appendix C.2; WCAM's, section 4.2 and appendix B.3.
 Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018). Bhatt &
 al., Evaluating and Aggregating Feature-based Model Explanations (2020).
 
