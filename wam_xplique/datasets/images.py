@@ -67,6 +67,8 @@ def image_folder(
     """
     Read the images of a folder, such as ImageNet's for validation, as classifiers are given them.
 
+    A ValueError tells of a wrong argument, too few images, or one that cannot be read.
+
     Parameters
     ----------
     folder
@@ -86,11 +88,6 @@ def image_folder(
     -------
     images, paths
         Images (N, size, size, 3), float32 in [0, 255]; their files, in alphabetical order.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not as above, the folder holds too few images, or one cannot be read.
     """
     check_integer("size", size, lowest=1)
     check_integer("count", count, lowest=1, optional=True)

@@ -79,7 +79,7 @@ def voxelize(
     points: np.ndarray, size: int, bounds: Any = None, occupancy: bool = False
 ) -> np.ndarray:
     """
-    Count the points of a cloud in each voxel of a grid.
+    Count the points of a cloud in each voxel of a grid; a ValueError tells of a wrong argument.
 
     Wavelet attribution does not extend to point clouds themselves: they have no regular grid for a
     wavelet transform. This only makes a volume of them, for models of volumes, and what is
@@ -103,11 +103,6 @@ def voxelize(
         Counts (size, size, size), or (N, size, size, size) for a batch, float32, axes in the order
         of the coordinates. A model of volumes wants an axis for the channel as well:
         ``grid[..., np.newaxis]``.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not as above.
 
     Examples
     --------

@@ -149,8 +149,9 @@ def _likeliest(shares: np.ndarray, count: int) -> list[tuple[str, float]]:
 def _run(out: Path, samples: int) -> None:
     shown = dict(list(photographs().items())[:samples])
     names, images = list(shown), np.stack([image for image, _ in shown.values()])
+    truths = [truth for _, truth in shown.values()]
     networks, shares = _load(images)
-    for (name, (_, truth)), share in zip(shown.items(), shares, strict=True):
+    for name, truth, share in zip(names, truths, shares, strict=True):
         print(f"{name}: EfficientNet-Lite0 sees {_words(share, 3)}; it is a {truth}.")
     found = _explain(networks)
     for (framework, method), explanation in found.items():
@@ -165,10 +166,7 @@ def _run(out: Path, samples: int) -> None:
     by_name = dict(zip(((name,) for name in names), explanation.scale_importance(), strict=True))
     print(table_of_shares([""], explanation.scales, by_name))
     print(_scores_table(networks, found, names))
-    titles = [
-        f"{_words(share, 1)}\nit is a {truth}"
-        for (_, truth), share in zip(shown.values(), shares, strict=True)
-    ]
+    titles = [f"{_words(s, 1)}\nit is a {t}" for s, t in zip(shares, truths, strict=True)]
     for index, name in enumerate(names):
         figure = _draw(found, images[index], index, shares[index], titles[index])
         save_figure(figure, out / f"{name}.png", dpi=80)

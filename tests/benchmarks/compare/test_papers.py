@@ -71,15 +71,18 @@ def sounds(tmp_path_factory):
     return folder
 
 
+def network() -> nn.Module:
+    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)]
+    return nn.Sequential(*layers).eval()
+
+
 @pytest.fixture
 def timm(monkeypatch):
     """What stands in for timm: three of its functions, and a small network."""
 
     def create_model(name, pretrained):
         assert not pretrained
-        return nn.Sequential(
-            nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)
-        )
+        return network()
 
     config = {"input_size": (3, 32, 32), "crop_pct": 0.9, "mean": (0.5,) * 3, "std": (0.2,) * 3}
     data = SimpleNamespace(resolve_model_data_config=lambda model: config)
@@ -161,8 +164,7 @@ def test_volumes_of_medmnist(tmp_path):
 
 
 def test_models_of_torchscript_and_pickled_modules(images, tmp_path):
-    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)]
-    model = nn.Sequential(*layers).eval()
+    model = network()
     names = ("scripted.pt", "pickled.pth", "exported.pt2")
     script, pickled, exported = (tmp_path / name for name in names)
     torch.jit.save(torch.jit.trace(model, torch.zeros(1, 3, 32, 32)), str(script))
