@@ -157,8 +157,10 @@ def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
     """The estimate where the scores do not vary."""
     zeros = np.zeros(problem.shares.shape[1])
     values = zeros, region_importance(zeros, problem.shares)
-    surely = (None if problem.confidence is None else np.stack([v, v], axis=-1) for v in values)
-    return Estimate(zeros, zeros, *surely, np.ones(len(zeros), bool), 0.0, rows, forwards)
+    total, importance = (
+        None if problem.confidence is None else np.stack([v, v], axis=-1) for v in values
+    )
+    return Estimate(zeros, zeros, total, importance, np.ones(len(zeros), bool), 0.0, rows, forwards)
 
 
 def _intervals(

@@ -81,7 +81,12 @@ def plot_radial_importance(
     edges = 2 * explanation.radii[0] * np.arange(len(shares) + 1)
     if interval is not None:
         low, high = interval.T
-        look = {"fill": True, "color": drawing.BAR_COLOR, "alpha": 0.3, "linewidth": 0}
+        look: dict[str, Any] = {
+            "fill": True,
+            "color": drawing.BAR_COLOR,
+            "alpha": 0.3,
+            "linewidth": 0,
+        }
         ax.stairs(high, edges, baseline=low, **look)
     _draw_steps(ax, shares, edges, "importance")
     ax.set_xlim(0, edges[-1])
