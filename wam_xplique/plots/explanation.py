@@ -286,7 +286,8 @@ def _draw_volume(
     """Draw slices across each axis, the levels projected along it, and the bars."""
     columns = explanation.level + 2 - drawing.first_drawn(explanation)
     figure.set_size_inches(2.1 * (columns + 1), 6)
-    left, right = list(figure.subfigures(1, 2, width_ratios=(columns, 1)))  # type: ignore[call-overload]
+    parts: Any = figure.subfigures(1, 2, width_ratios=(columns, 1))
+    left, right = parts
     axes = left.subplots(3, columns)
     plot_slices(explanation, volume, index, axes=axes[:, 0], signed=signed)
     plot_projections(explanation, index, axes[:, 1:], signed=signed)
