@@ -16,7 +16,7 @@ from xplique.wrappers import TorchWrapper
 from .backends import Backend, Tensor
 from .backends.base import check_scores
 from .backends.registry import load_backend
-from .checks import check_choice, check_front_end, warn
+from .checks import check_choice, warn
 from .operators import WEIGH, check_operator, of_outputs, predictions
 
 ACTIVATIONS = ("sigmoid", "softmax")
@@ -67,7 +67,8 @@ class Model:
         differentiable: bool = False,
     ):
         check_choice("activation", activation, ACTIVATIONS)
-        check_front_end(front_end)
+        if front_end is not None and not callable(front_end):
+            raise TypeError(f"front_end must be None or a callable, got {front_end!r}.")
         self._given = operator  # Xplique's own cannot be pickled
         self.operator = check_operator(operator)
         self.of_outputs = of_outputs(self.operator)

@@ -45,13 +45,15 @@ def test_noise_is_standard_normal_times_its_spread(backend):
     assert np.abs(between - np.eye(40)).max() < 6 / np.sqrt(n / 40)
 
 
-def test_draws_and_seeds_are_independent(backend):
+def test_draws_and_seeds_are_independent_and_determine_the_noise(backend):
     x = np.zeros((1, 5000), np.float32)
     rows = [
         perturbed(backend, GaussianNoise(3, 1.0, seed=seed), x, draw)[0]
         for seed, draw in itertools.product(range(3), range(3))
     ]
     assert np.abs(np.corrcoef(rows) - np.eye(len(rows))).max() < 0.08
+    again = perturbed(backend, GaussianNoise(3, 1.0, seed=2), x, 2)[0]
+    np.testing.assert_array_equal(again, rows[-1])
 
 
 @pytest.mark.parametrize("shape", SHAPES)

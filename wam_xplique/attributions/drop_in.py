@@ -13,7 +13,6 @@ from ..backends.wavelets import plain_wavelet
 from ..checks import (
     Parameters,
     check_choice,
-    check_front_end,
     check_integer,
     check_ndim,
     check_seed,
@@ -72,7 +71,6 @@ class DropIn(Parameters, ABC):
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        check_front_end(self.front_end)
         check_ndim(self.ndim)
         check_choice("channels", self.channels, CHANNELS)
         self._asked()
