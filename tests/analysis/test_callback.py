@@ -103,10 +103,8 @@ of_cells = {"grid_size": 4, "nb_design": 4, "partition": "band", "confidence": N
 )
 def test_the_weights_of_each_epoch_are_explained_as_at_inference(explainer):
     """Against a fresh explainer of a copy that has the weights of the epoch."""
-    weights, model = [], make(eager=False)
-    note = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: weights.append(model.get_weights())
-    )
+    weights, model, note = [], make(eager=False), keras.callbacks.Callback()
+    note.on_epoch_end = lambda epoch, logs: weights.append(model.get_weights())
     history = fit(model, note, watched(explainer=explainer), epochs=3)
     logged = np.array([history[tag] for tag in TAGS]).T
     for found, of_epoch in zip(logged, weights, strict=True):
@@ -131,7 +129,7 @@ def test_every_few_epochs_are_explained_and_the_last(every, epochs, expected, tm
     assert list(table["1-2 px"]) == pytest.approx(history[TAGS[1]])
 
 
-def test_a_csv_file_goes_on_where_training_is_resumed(tmp_path):
+def test_a_csv_file_goes_on_where_training_is_resumed_and_another_is_left_alone(tmp_path):
     path = tmp_path / "scales.csv"
     model, callback = make(), watched(csv=path)
     first = fit(model, callback, epochs=2)
@@ -142,10 +140,6 @@ def test_a_csv_file_goes_on_where_training_is_resumed(tmp_path):
     assert list(table.epoch) == [0, 1, 2, 3, 4]
     for scale, tag in zip(SCALES, TAGS, strict=True):
         assert list(table[scale]) == pytest.approx(first[tag] + second[tag] + third[tag])
-
-
-def test_a_csv_file_of_other_columns_is_left_alone(tmp_path):
-    path = tmp_path / "scales.csv"
     path.write_text("epoch,loss\n0,1.5\n")
     check_refused(r"has the columns \['epoch', 'loss'\], and not", csv=path)
     assert path.read_text() == "epoch,loss\n0,1.5\n"
@@ -269,7 +263,6 @@ def test_the_cost_is_printed_once(capsys):
         ({"inputs": [(FIXED, LABELS)]}, ValueError, "count must be given where inputs are no"),
         ({"explainer": 3}, TypeError, "explainer must be a class of explainers"),
     ],
-    ids=range(4),
 )
 def test_bad_arguments_are_named_at_once(options, error, message):
     with pytest.raises(error, match=message):

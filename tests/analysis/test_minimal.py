@@ -306,6 +306,9 @@ def test_sparsity_rises_and_the_score_falls_along_the_front(torch_model, images,
     assert front.sparsity[0].mean() > front.sparsity[1].mean()
     assert front.to_dataframe()["keep"].tolist() == [0.5] * 4 + [1.0] * 4
     assert "keep = 0.5" in {text.get_text() for text in front.plot().axes[0].texts}
+    for alphas in ((), (3.0, 1.0), (1.0, 1.0), ((1.0, 2.0),)):
+        with pytest.raises(ValueError, match="alphas must be one or more rising numbers"):
+            pareto_front(torch_model, images, targets, alphas)
 
 
 @each_shape
@@ -350,12 +353,6 @@ def test_scores_without_gradients_or_not_finite_are_refused(images, targets):
     model, given = explained(lambda flat, framework: framework.sqrt(flat[:, :2]), x, "tensorflow")
     with pytest.raises(ValueError, match=r"NaN or infinite scores .* \[0, 1, 2\] at step 0"):
         minimal_images(model, given, TARGETS)
-
-
-@pytest.mark.parametrize("alphas", [(), (3.0, 1.0), (1.0, 1.0), ((1.0, 2.0),)])
-def test_weights_of_a_front_must_rise(keras_model, images, targets, alphas):
-    with pytest.raises(ValueError, match="alphas must be one or more rising numbers"):
-        pareto_front(keras_model, images, targets, alphas)
 
 
 @each_framework

@@ -120,10 +120,9 @@ def test_explanations_of_gradients_and_of_indices_serve(
 def test_the_result_is_a_table_and_a_picture():
     network, x = Network((8, 8, 1)), noise(3, 8, 8, 1)
     found = sufficient_images(network, x, predicted(network, x), random_explanation(x))
-    table = found.to_dataframe()
+    table, figure = found.to_dataframe(), found.plot(most=2)
     assert list(table.columns) == ["class", "count", "share", "found"]
     assert table["count"].tolist() == found.count.tolist()
-    figure = found.plot(most=2)
     assert len(figure.axes) == 4
     assert f"{found.count[0]} of 64" in figure.axes[1].get_title()
 

@@ -210,9 +210,8 @@ def scale_profile(
     ends = [len(explanation.scales)]
     (mean, band_mean), (std, band_std) = (np.split(m, ends) for m in (moments.mean, moments.std))
     scales, bands = tuple(explanation.scales), tuple(explanation.band_importance())
-    found = (scales, bands, mean, std, band_mean, band_std, moments.count, empty)
-    method, wavelet = type(explainer).__name__, str(explanation.wavelet)
-    return ScaleProfile(*found, method, wavelet, confidence, name)
+    of = moments.count, empty, type(explainer).__name__, str(explanation.wavelet)
+    return ScaleProfile(scales, bands, mean, std, band_mean, band_std, *of, confidence, name)
 
 
 class Moments:

@@ -41,7 +41,8 @@ def plot_mosaic(
     ----------
     ax
         Axes to draw on, which are returned; new ones by default, with a bar of colours where
-        there is one scale, or signs. The others are as for `plot_pixels`, as is what is raised.
+        there is one scale, or signs, which gradients have alone. The others, and what is raised,
+        are as for `plot_pixels`.
     """
     drawing.check_kind(explanation, "images", drawing.SCALES)
     given, ax = ax, drawing.new_axes(3.6, 3) if ax is None else ax
@@ -286,8 +287,7 @@ def _draw_volume(
     """Draw slices across each axis, the levels projected along it, and the bars."""
     columns = explanation.level + 2 - drawing.first_drawn(explanation)
     figure.set_size_inches(2.1 * (columns + 1), 6)
-    parts: Any = figure.subfigures(1, 2, width_ratios=(columns, 1))
-    left, right = parts
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(columns, 1))[0]
     axes = left.subplots(3, columns)
     plot_slices(explanation, volume, index, axes=axes[:, 0], signed=signed)
     plot_projections(explanation, index, axes[:, 1:], signed=signed)

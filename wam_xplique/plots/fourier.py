@@ -80,10 +80,8 @@ def plot_radial_importance(
     interval = drawing.one_or_mean(explanation.sobol.importance_interval, index)
     edges = 2 * explanation.radii[0] * np.arange(len(shares) + 1)
     if interval is not None:
-        low, high = interval.T
-        ax.stairs(
-            high, edges, baseline=low, fill=True, color=drawing.BAR_COLOR, alpha=0.3, linewidth=0
-        )
+        (low, high), color = interval.T, drawing.BAR_COLOR
+        ax.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.3, linewidth=0)
     _draw_steps(ax, shares, edges, "importance")
     ax.set_xlim(0, edges[-1])
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
