@@ -85,7 +85,7 @@ def explain_photograph(path: Path, model_name: str | None, out: Path) -> None:
         pixels = np.asarray(picture.resize(found.model.input_shape[2:0:-1]), np.float32)
     x = found.prepare(pixels[np.newaxis].copy())
     shares = _probabilities(found.logits(x))
-    title = f"{found.name} sees {found.describe(shares[0], shares.argmax())}"
+    title = f"{found.name} sees {found.describe(shares[0], int(shares.argmax()))}"
     print(title)
     target = np.eye(shares.shape[-1], dtype=np.float32)[shares.argmax(-1)]
     out.mkdir(parents=True, exist_ok=True)
