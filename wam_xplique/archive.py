@@ -36,9 +36,7 @@ class Archived:
         """
         self.check()
         header, arrays = self._parts()
-        content: dict[str, Any] = {
-            name: array for name, array in arrays.items() if array is not None
-        }
+        content: dict[str, Any] = {n: array for n, array in arrays.items() if array is not None}
         content["header"] = np.array(json.dumps(header, default=lambda number: number.item()))
         with atomic_path(_with_suffix(path)) as file:
             np.savez_compressed(file, **content)

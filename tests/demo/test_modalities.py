@@ -141,7 +141,7 @@ def test_volumes_are_drawn_and_the_share_of_each_scale_is_told_by_class(quick, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--samples", "0"], "--samples must be at least 1, got 0"),
+        (["--samples", "0"], "--samples must be an integer of at least 1, got 0"),
         (["--modality", "audio", "--image", "a.png"], "--image needs --modality image, got audio"),
     ],
 )

@@ -19,22 +19,14 @@ from wam_xplique.demo import photographs
 def small(monkeypatch):
     """One layer of features in place of a real network, and little to explain it by."""
     keras.utils.set_random_seed(0)
+    last = {"activation": "relu", "name": photographs.LAST_CONVOLUTION}
+    ends = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1000)]
     model = keras.Sequential(
-        [
-            keras.Input((224, 224, 3)),
-            keras.layers.Conv2D(4, 8, 8, activation="relu", name=photographs.LAST_CONVOLUTION),
-            keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(1000),
-        ]
+        [keras.Input((224, 224, 3)), keras.layers.Conv2D(4, 8, 8, **last), *ends]
     )
     kernel, bias, weight, shift = (torch.tensor(w) for w in model.get_weights())
-    module = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 8, 8),
-        torch.nn.ReLU(),
-        torch.nn.AdaptiveAvgPool2d(1),
-        torch.nn.Flatten(),
-        torch.nn.Linear(4, 1000),
-    )
+    ends = [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, 1000)]
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 8, 8), torch.nn.ReLU(), *ends)
     names = ("0.weight", "0.bias", "4.weight", "4.bias")
     values = (kernel.permute(3, 2, 0, 1), bias, weight.T, shift)
     module.load_state_dict(dict(zip(names, values, strict=True)))

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from ..checks import check_integer
 from ..terminal import without_traceback
 from .options import NAME, ClassNames, Files, Model, Options, with_options
 
@@ -177,8 +178,7 @@ def demo(
     sounds or volumes. Or an ImageNet model is explained on a photograph of your own.
     """
     with without_traceback(NAME):
-        if samples < 1:
-            raise ValueError(f"--samples must be at least 1, got {samples}.")
+        check_integer("--samples", samples, lowest=1)
         if image is not None and modality is not Modality.image:
             raise ValueError(f"--image needs --modality image, got {modality.value}.")
         from ..demo import RUNS, explain_photograph

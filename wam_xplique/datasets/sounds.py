@@ -7,14 +7,13 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from ..archive import atomic_path
 from ..checks import MOST, check_choice, check_integer, is_integer, is_number
-from .folders import check_file, class_files, read_alike
+from .folders import check_file, class_files, package_folder, read_alike
 
 _COLUMNS = ("filename", "fold", "target", "category")
 
@@ -28,7 +27,9 @@ def load_wav(path: str | Path, mono: bool = False) -> tuple[np.ndarray, int]:
     installed, a FileNotFoundError if there is no such file, a ValueError if it holds no sound of
     finite samples, or several channels.
     """
-    soundfile = _soundfile()
+    package_folder("soundfile", "audio")
+    import soundfile
+
     check_file(Path(path))
     try:
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
@@ -81,7 +82,9 @@ def save_wav(
     if not np.isfinite(waveform).all():
         raise ValueError("waveform must be finite, but holds NaN or infinity.")
     check_integer("sample_rate", sample_rate, lowest=1)
-    soundfile = _soundfile()
+    package_folder("soundfile", "audio")
+    import soundfile
+
     check_choice("subtype", subtype, tuple(soundfile.available_subtypes("WAV")), optional=False)
     waveform = waveform.reshape(-1).astype(np.float64)
     gain = 1 / max(1.0, float(np.abs(waveform).max()))
@@ -212,16 +215,6 @@ def fit_duration(waveform: np.ndarray, sample_rate: int, duration: float) -> np.
         )
     length = round(duration * sample_rate)
     return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
-
-
-def _soundfile() -> ModuleType:
-    try:
-        import soundfile
-    except ImportError as error:
-        raise ImportError(
-            'Sound files need soundfile: pip install "wam-xplique[audio]".'
-        ) from error
-    return soundfile
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:

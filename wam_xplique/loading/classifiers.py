@@ -40,15 +40,12 @@ class Classifier:
                 f"{len(self.class_names)}."
             )
 
-    def label(self, index: int) -> str:
-        """What a class is called."""
-        return self.class_names[index] if index < len(self.class_names) else f"class {index}"
-
     def describe(self, outputs: np.ndarray, index: int) -> str:
         """What a class is called, and what the model's outputs (classes,) say of it."""
         is_share = (outputs >= 0).all() and abs(outputs.sum() - 1) < 1e-3
         score = f"{outputs[index]:.1%}" if is_share else f"score {outputs[index]:.3g}"
-        return f"{self.label(index)} ({score})"
+        name = self.class_names[index] if index < len(self.class_names) else f"class {index}"
+        return f"{name} ({score})"
 
     def index(self, target: str) -> int:
         """The class of a name, or of its number."""
@@ -80,7 +77,7 @@ def load_model(
 ) -> Classifier:
     """The classifier of a file or a folder, or of `keras.applications` by its name. `weights` of
     the latter are "imagenet", "none" or a file; `trust` lets code in a file run."""
-    names: Sequence[str] = () if class_names is None else read_names(class_names)
+    names: Sequence[str] = () if class_names is None else _read_names(class_names)
     path = Path(name)
     if not path.exists() and (path.suffix or len(path.parts) > 1):
         raise FileNotFoundError(f"--model {name} is no file and no folder.")
@@ -117,13 +114,13 @@ def _application(name: str, weights: str | None) -> tuple[ModuleType, keras.Mode
         ) from error
 
 
-def read_names(path: Path) -> list[str]:
-    """Read the names of classes, one a line."""
+def _read_names(path: Path) -> list[str]:
+    """The names of classes, one a line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"--class-names {path} is no text: {error}.") from error
-    names = [line.strip() for line in lines if line.strip()]
+    names = [line.strip() for line in text.splitlines() if line.strip()]
     if not names:
         raise ValueError(f"--class-names {path} is empty.")
     return names

@@ -44,14 +44,10 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A small model in a file."""
-    keras.utils.set_random_seed(0)
-    layers = [
-        keras.layers.Input((32, 32, 3)),
-        keras.layers.Conv2D(4, 3, activation="relu"),
-        keras.layers.GlobalAveragePooling2D(),
-        keras.layers.Dense(5, activation="softmax"),
-    ]
     path = tmp_path_factory.mktemp("models") / "small.keras"
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3, activation="relu")]
+    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(5, activation="softmax")]
     keras.Sequential(layers).save(path)
     return str(path)
 
