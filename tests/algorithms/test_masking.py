@@ -154,17 +154,6 @@ def run(problem: MaskingProblem, together: int = 3, **changes: Any) -> list[np.n
 
 
 @each_backend
-def test_a_point_is_a_row_of_a_with_columns_from_b(framework):
-    recorder = Recorder(framework)
-    points = some_points()
-    solve(make(framework, recorder), design, [asks(points)] * 3, together=1)
-    expected = masks_at(points, *matrices())[:, BLOCKS][..., np.newaxis]
-    images = recorder.images.reshape(3, -1, *SHAPE[1:])
-    for x, actual in zip(inputs(), images, strict=True):
-        np.testing.assert_allclose(actual, x * expected, rtol=1e-6)
-
-
-@each_backend
 @pytest.mark.parametrize("mode", ["periodization", "symmetric"])
 @pytest.mark.parametrize("partition", ["mosaic", "subband", "scale"])
 @pytest.mark.parametrize("approximation", [False, True])

@@ -353,28 +353,6 @@ def test_one_constant_input_among_others_is_named():
     np.testing.assert_allclose(explanation.sobol.total[::2], expected.sobol.total, atol=1e-6)
 
 
-# --- what is perturbed ---------------------------------------------------------------------
-
-
-def block_means(x: np.ndarray, size: int) -> np.ndarray:
-    n, height, width, channels = x.shape
-    return x.reshape(n, height // size, size, width // size, size, channels).mean(axis=(2, 4))
-
-
-def test_a_held_approximation_keeps_the_means_of_blocks_and_all_channels_share_one_mask():
-    x = np.repeat(noise(1, 16, 16, 1), 3, axis=-1) * np.array([1, 2, -3], np.float32)
-    held, perturbed = Counted(), Counted()
-    for model, approximation in ((held, False), (perturbed, True)):
-        indices(WCAM, model, x, np.ones((1, 2)), nb_design=8, include_approximation=approximation)
-        seen = np.concatenate(model.seen)
-        np.testing.assert_allclose(seen[..., 1], 2 * seen[..., 0], atol=1e-5)
-        np.testing.assert_allclose(seen[..., 2], -3 * seen[..., 0], atol=1e-5)
-    means, of_held = block_means(x, 4), block_means(np.concatenate(held.seen), 4)
-    np.testing.assert_allclose(of_held, means.repeat(len(of_held), 0), atol=1e-5)
-    assert np.abs(np.concatenate(held.seen) - x).max() > 0.5
-    assert np.abs(block_means(np.concatenate(perturbed.seen), 4) - means).max() > 0.1
-
-
 # --- the explanation -----------------------------------------------------------------------
 
 INPUTS = {  # (shape of the inputs, number of axes transformed, shape of the map)

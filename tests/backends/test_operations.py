@@ -109,15 +109,10 @@ def test_sums_and_value_ranges_are_of_each_sample(framework, shape):
 
 
 @everywhere
-def test_floating_point_tensors_are_told_from_others(framework):
-    backend, floats, integers = tensors(framework, noise(2), np.arange(2))
-    assert backend.is_floating(floats)
-    assert not backend.is_floating(integers)
-
-
-@everywhere
 def test_asarray_is_floating_point_and_follows_the_dtype_of_its_like(framework):
-    backend, like = tensors(framework, noise(2))
+    backend, like, integers = tensors(framework, noise(2), np.arange(2))
+    assert backend.is_floating(like)
+    assert not backend.is_floating(integers)
     mask = to_framework(np.array([0.25, 0.5]), framework, "float32")
     z = to_framework(noise(2, 3) + 1j, framework, "complex64")
     for converted, dtype, expected in (

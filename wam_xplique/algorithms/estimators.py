@@ -157,10 +157,10 @@ def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
     """The estimate where the scores do not vary."""
     zeros = np.zeros(problem.shares.shape[1])
     values = zeros, region_importance(zeros, problem.shares)
-    total, importance = (
-        None if problem.confidence is None else np.stack([v, v], axis=-1) for v in values
-    )
-    return Estimate(zeros, zeros, total, importance, np.ones(len(zeros), bool), 0.0, rows, forwards)
+    known = problem.confidence is not None
+    interval, of_regions = (np.stack([v, v], axis=-1) if known else None for v in values)
+    evaluated = np.ones(len(zeros), bool)
+    return Estimate(zeros, zeros, interval, of_regions, evaluated, 0.0, rows, forwards)
 
 
 def _intervals(
