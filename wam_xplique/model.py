@@ -1,4 +1,4 @@
-"""The door of models: whatever is explained, as functions of native tensors."""
+"""Any model, of any framework, as functions of tensors: outputs, scores and gradients."""
 
 from __future__ import annotations
 

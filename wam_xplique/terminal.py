@@ -1,4 +1,4 @@
-"""What the commands share: how they are run, and how they tell what went wrong."""
+"""How the commands are run in a terminal, and how they tell what went wrong."""
 
 from __future__ import annotations
 

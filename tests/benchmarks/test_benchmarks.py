@@ -53,6 +53,7 @@ def test_kernels_leave_out_what_a_package_cannot_do():
     assert any(kernels.TFWAVELETS in note for note in report.notes)
 
 
+@pytest.mark.slow
 def test_kernels_of_large_inputs_are_judged_beside_ptwt_in_both_frameworks():
     large = [cell for cell in kernels.QUICK_CELLS if cell.kind]
     report = kernels.run(large, runs=1)

@@ -12,6 +12,7 @@ from wam_xplique.demo import data, networks, textures
 from wam_xplique.fourier import FourierExplanation
 
 
+@pytest.mark.slow
 def test_its_figures_explanations_and_table_are_written(quick, tmp_path, tells):
     printed = tells("demo", "--modality", "texture", "--samples", 6, "--out", tmp_path)
     assert printed.count("accuracy on the held-out halves") == 2

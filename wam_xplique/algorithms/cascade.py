@@ -1,5 +1,4 @@
-"""
-Cascading randomization: how soon an explanation changes as a model loses what it has learnt.
+"""Cascading randomization: how soon an explanation changes as a model loses what it has learnt.
 
 Ref. Adebayo & al., Sanity checks for saliency maps (2018). The WAM paper, appendix B.3.
 """

@@ -1,5 +1,4 @@
-"""
-Cells: the sets of coefficients that a mask perturbs together.
+"""Cells: the sets of coefficients that a mask perturbs together.
 
 A cell map has the layout of the coefficients, and the number of its cell in place of each
 coefficient; `HELD` where the coefficient keeps its value. Methods that need no more than cells

@@ -1,5 +1,4 @@
-"""
-Sobol indices of cells, estimated from a replicated design: the WCAM paper's equation 7.
+"""Sobol indices of cells, estimated from a replicated design: the WCAM paper's equation 7.
 
 Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
 to the Wavelet Domain (2023).

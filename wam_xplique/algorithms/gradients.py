@@ -1,5 +1,4 @@
-"""
-Wavelet attribution from gradients: the WAM paper's equations 1 and 3.
+"""Wavelet attribution from gradients: the WAM paper's equations 1 and 3.
 
 Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
 (2025).

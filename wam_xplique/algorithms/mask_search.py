@@ -1,5 +1,4 @@
-"""
-Minimal images: the sparsest mask over the coefficients that keeps the score.
+"""Minimal images: the sparsest mask over the coefficients that keeps the score.
 
 Ref. the WAM paper, section 4.2. Dozat, Incorporating Nesterov Momentum into Adam (2016). Platt &
 Barr, Constrained Differential Optimization (1987). Stooke & al., Responsive Safety in Reinforcement

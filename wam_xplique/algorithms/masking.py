@@ -1,5 +1,4 @@
-"""
-Scores of inputs whose coefficients are masked, in batches that fit the device.
+"""Scores of inputs whose coefficients are masked, in batches that fit the device.
 
 The transform is linear, so with z = W(x − x₀) and a mask m, the perturbed input is
 x₀ + W⁻¹(m ⊙ z). Masks are made batch by batch.

@@ -1,6 +1,5 @@
-"""
-Scores of inputs whose coefficients are removed or inserted: how faithful an explanation is, and how
-few coefficients decide a prediction.
+"""Insertion, deletion, μ-Fidelity: scores of inputs without some of their coefficients, or with
+these alone; and how few coefficients decide a prediction.
 
 Ref. the WAM paper, equations 4 to 10 and appendix C.2; WCAM's, section 4.2 and appendix B.3.
 Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018). Bhatt &

@@ -1,5 +1,4 @@
-"""
-Statistics of the gradient over noisy inputs: the WAM paper's equation 2, and others like it.
+"""WAM-SG, SquareGrad, VarGrad: statistics of gradients over noisy inputs (the WAM paper's eq. 2).
 
 Each is a mean, over the draws of noise, of values that are pulled back draw by draw (or a variance
 of them); the spread of the values tells how sure the mean is.

@@ -1,5 +1,4 @@
-"""
-How good a mask is as an explanation: how concise for what it keeps, and how much it invents.
+"""Hallucination and conciseness-preciseness: how good a mask is as an explanation.
 
 Ref. Kolek & al., Explaining Image Classifiers with Multiscale Directional Image Representation
 (CVPR 2023), as their code has them.

@@ -1,5 +1,4 @@
-"""
-Minimal images: how little of an input keeps its score.
+"""Minimal images: how little of an input keeps its score.
 
 Ref. Kasmi & al., One Wave To Explain Them All (2025), section 4.2, figures 3 and 11. Fong &
 Vedaldi, Interpretable Explanations of Black Boxes by Meaningful Perturbation (2017).

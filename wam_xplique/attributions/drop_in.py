@@ -1,4 +1,4 @@
-"""What every explainer is: called as Xplique's are, and made for one model."""
+"""The base of all explainers: called as Xplique's are, and made for one model."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""
-The commands' arguments and help.
+"""The commands' arguments and help.
 
 What they do is imported when they run: help and wrong arguments wait for no framework.
 """

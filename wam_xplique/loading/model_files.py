@@ -1,6 +1,6 @@
-"""
-Models from files, as data wherever the format allows it. What a file can do when it is loaded
-differs by its format, and so does what is done about it:
+"""Models from files, as data wherever the format allows it.
+
+What a file can do when it is loaded differs by its format, and so does what is done about it:
 
 - Keras (``.keras``, ``.h5``) holds weights, and names of Keras' own layers. A Lambda layer holds
   Python code, and is refused. Keras before 3.14 has known holes, through which a file made for

@@ -231,6 +231,7 @@ def test_no_method_and_no_metric_is_forgotten():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "model", "chosen"),
     [

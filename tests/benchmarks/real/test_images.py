@@ -38,6 +38,7 @@ def some_methods(monkeypatch):
     monkeypatch.setattr(photographs, "makers", some)
 
 
+@pytest.mark.slow
 def test_scores_tell_a_method_from_a_control_and_are_kept(subjects, some_methods, tmp_path):
     run = settings.Run(SETTINGS, tmp_path, ("lite0",))
     once = scores.score(run, "lite0")
