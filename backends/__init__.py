@@ -1,5 +1,4 @@
-"""
-Tensor frameworks and the wavelet transform.
+"""Tensor frameworks and the wavelet transform.
 
 `wavedecn` and `waverecn` are PyWavelets' functions of these names for `np.ndarray`, `tf.Tensor`
 and `torch.Tensor`; `get_backend` finds the framework of a tensor or of a model. A framework is

@@ -17,7 +17,6 @@ Matrices = Sequence[np.ndarray]
 ScoreFunction = Callable[[Tensor, Tensor], Tensor]
 """``f(x, y)``: one score per sample of `x`, or the gradient of these scores, shaped as `x`."""
 
-
 OUT_OF_MEMORY = (
     "out of memory",  # CUDA, HIP, MPS, XLA
     "can't allocate memory",  # PyTorch on a Unix host
@@ -55,6 +54,7 @@ class Backend(ABC):
 
     name: ClassVar[str]
     full: ClassVar[type[Exception]] = MemoryError  # raised where a device has too little memory
+    runner: ClassVar[type[Runner]]  # needed for models, not for transforms
 
     @abstractmethod
     def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
@@ -222,15 +222,3 @@ class Runner(ABC):
 
 NO_GRADIENT = "The model gives no gradient with respect to its inputs."
 NO_FRONT_END_GRADIENT = "front_end must be differentiable: its output has no gradient."
-
-
-class ArrayRunner(Runner):
-    """Any callable on arrays."""
-
-    def evaluate(self, score: Score, x: Tensor, *rows: Tensor) -> Tensor:
-        return score(self.seen(np.array(x)), *rows)  # which the model may overwrite
-
-    def differentiate(
-        self, score: Score, x: Tensor, *rows: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        raise ValueError(NO_GRADIENT)

@@ -1,5 +1,4 @@
-"""
-One level of the wavelet transform along one axis.
+"""One level of the wavelet transform along one axis, and the signal beyond its borders (modes).
 
 As sums of weighted slices: in polyphase form every output is a weighted sum of *contiguous* windows
 of the even and of the odd samples, so that slicing, concatenation and addition are all it takes; a

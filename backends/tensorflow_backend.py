@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 from .base import Backend, as_is
+from .tensorflow_runner import TensorFlowRunner
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class TensorFlowBackend(Backend):
 
     name = "tensorflow"
     full = tf.errors.ResourceExhaustedError
+    runner = TensorFlowRunner
 
     concat = as_is(tf.concat)
     reshape = as_is(tf.reshape)

@@ -12,6 +12,7 @@ import torch
 
 from . import filterbank, wavelets
 from .base import Backend, Matrices, as_is
+from .torch_runner import TorchRunner
 
 # Below this many contiguous elements, PyTorch's loops over a strided tensor cost more than the
 # copy that makes it contiguous (measured on CPU by ``python -m benchmarks.kernels``).
@@ -25,10 +26,11 @@ _HALF = (torch.float16, torch.bfloat16)
 
 
 class TorchBackend(Backend):
-    """PyTorch as a tensor framework, and the native way to score its modules."""
+    """PyTorch as a tensor framework."""
 
     name = "torch"
     full = torch.cuda.OutOfMemoryError
+    runner = TorchRunner
 
     concat = as_is(torch.cat)
     flip = as_is(torch.Tensor.flip)

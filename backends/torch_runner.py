@@ -28,59 +28,56 @@ class TorchRunner(Runner):
         check_modes(self.model, self.front_end)
 
     def evaluate(self, score: Score, x: torch.Tensor, *rows: torch.Tensor) -> torch.Tensor:
-        check_modes(self.model, self.front_end)
-        plain = functools.partial(self._evaluated, score)
-        return self._in_parts(plain, x, rows, plain)[0]
+        return self._in_parts(self._evaluated, score, x, rows)[0]
 
     def differentiate(
         self, score: Score, x: torch.Tensor, *rows: torch.Tensor
     ) -> tuple[torch.Tensor, Rows]:
-        check_modes(self.model, self.front_end)
-
-        def differentiated(x: torch.Tensor, *rows: torch.Tensor) -> Rows:
-            # Of tensors made in inference mode there is no gradient, but of their copies.
-            with torch.inference_mode(False), torch.enable_grad():
-                x, rows = _without_history(x), tuple(map(_without_history, rows))
-                x.requires_grad_()
-                # A module may overwrite what it gets, but not what needs gradients itself.
-                own, wanted = x.clone(), [x]
-                if self.front_end is not None:
-                    seen = self.front_end(own)
-                    if not seen.requires_grad:
-                        raise ValueError(NO_FRONT_END_GRADIENT)
-                    own, wanted = seen.clone(), [x, seen]
-                scores = score(own, *rows)
-                return scores.detach(), *_gradients(scores, wanted)
-
-        plain = functools.partial(self._evaluated, score)
-        scores, *gradients = self._in_parts(differentiated, x, rows, plain)
+        scores, *gradients = self._in_parts(self._differentiated, score, x, rows)
         return scores, tuple(gradients)
-
-    def _evaluated(self, score: Score, x: torch.Tensor, *rows: torch.Tensor) -> Rows:
-        with torch.no_grad():
-            return (score(super().seen(x), *rows),)
 
     def seen(self, x: torch.Tensor) -> torch.Tensor:
         check_modes(self.model, self.front_end)
         with torch.no_grad():
             return super().seen(x)
 
+    def _evaluated(self, score: Score, x: torch.Tensor, *rows: torch.Tensor) -> Rows:
+        with torch.no_grad():
+            return (score(super().seen(x), *rows),)
+
+    def _differentiated(self, score: Score, x: torch.Tensor, *rows: torch.Tensor) -> Rows:
+        # Of tensors made in inference mode there is no gradient, but of their copies.
+        with torch.inference_mode(False), torch.enable_grad():
+            x, rows = _without_history(x), tuple(map(_without_history, rows))
+            x.requires_grad_()
+            # A module may overwrite what it gets, but not what needs gradients itself.
+            own, wanted = x.clone(), [x]
+            if self.front_end is not None:
+                seen = self.front_end(own)
+                if not seen.requires_grad:
+                    raise ValueError(NO_FRONT_END_GRADIENT)
+                own, wanted = seen.clone(), [x, seen]
+            scores = score(own, *rows)
+            return scores.detach(), *_gradients(scores, wanted)
+
     def _in_parts(
-        self, function: Callable[..., Rows], x: torch.Tensor, rows: Rows, plain: Callable[..., Rows]
+        self, function: Callable[..., Rows], score: Score, x: torch.Tensor, rows: Rows
     ) -> Rows:
         """`function` in small parts on the CPU, in the memory layout that suits the model."""
+        check_modes(self.model, self.front_end)
+        scored, plain = (functools.partial(f, score) for f in (function, self._evaluated))
         if x.device.type != "cpu":
-            return function(x.clone(), *rows)
+            return scored(x.clone(), *rows)
         size = max(1, _CPU_ELEMENTS // max(x[0].numel(), 1))
         suited = self._layout.of(x, rows, plain)
         parts = []
         for part in zip(*(tensor.split(size) for tensor in (suited, *rows)), strict=True):
             try:
-                parts.append(function(*part))
+                parts.append(scored(*part))
             except RuntimeError as error:
                 if not self._layout.is_to_blame(error):
                     raise
-                return self._in_parts(function, x, rows, plain)
+                return self._in_parts(function, score, x, rows)
         return tuple(map(torch.cat, zip(*parts, strict=True))) if len(parts) > 1 else parts[0]
 
 

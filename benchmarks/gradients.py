@@ -1,5 +1,4 @@
-"""
-Cost of WAM's explanations beside plain gradients, Xplique's explainers and captum's.
+"""Cost of WAM's explanations beside plain gradients, Xplique's explainers and captum's.
 
     python -m benchmarks.gradients [--quick] [--runs 7] [--samples 2] [--nb-samples 16] ...
 

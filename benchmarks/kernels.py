@@ -1,5 +1,4 @@
-"""
-Speed of the wavelet transform beside ptwt, tensorflow-wavelets and PyWavelets.
+"""Speed of the wavelet transform beside ptwt, tensorflow-wavelets and PyWavelets.
 
     python -m benchmarks.kernels [--quick] [--runs 20] [--output FILE] [--default-allocator]
 

@@ -1,5 +1,4 @@
-"""
-Memory of explainers, metrics and analyses, as the number of inputs grows.
+"""Memory of explainers, metrics and analyses, as the number of inputs grows.
 
     python -m benchmarks.memory [--quick] [--only WCAM,report] [--output FILE]
 

@@ -1,5 +1,4 @@
-"""
-Cost of the wavelet metrics beside Xplique's, for the same work.
+"""Cost of the wavelet metrics beside Xplique's, for the same work.
 
     python -m benchmarks.metrics [--quick] [--runs 7] [--samples 16] [--steps 10] ...
 

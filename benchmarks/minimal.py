@@ -1,5 +1,4 @@
-"""
-How little keeps a prediction: minimal images, and sufficient ones in the order of explanations.
+"""How little keeps a prediction: minimal images, and sufficient ones in the order of explanations.
 
     python -m benchmarks.minimal [--quick] [--photographs 20] [--seed 0] [--out outputs/minimal]
     python -m benchmarks.minimal --toy [--quick] [--crops 100] [--seed 0] [--output FILE]

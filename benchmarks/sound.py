@@ -1,5 +1,4 @@
-"""
-Targets heard in noise, and under other sounds: the WAM paper's figures 4 and 14, measured.
+"""Targets heard in noise, and under other sounds: the WAM paper's figures 4 and 14, measured.
 
     python -m benchmarks.sound [--quick] [--sounds 100] [--seed 0] [--output FILE]
 

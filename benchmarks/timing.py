@@ -1,5 +1,4 @@
-"""
-What the benchmarks share: fair times, peak memory, and reports in Markdown and JSON.
+"""What the benchmarks share: fair times, peak memory, and reports in Markdown and JSON.
 
 glibc's malloc hands large freed blocks back to the kernel, so that a call that allocates its
 results spends most of its time on page faults, at random (the same call takes 2 to 40 ms).

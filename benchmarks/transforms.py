@@ -67,7 +67,7 @@ def shifts(settings: Settings, report: timing.Report) -> None:
     photographs = datasets.imagenet_photographs(None, whole, settings.photographs, settings.seed)
     images = networks.preprocess(photographs.images)
     rows = []
-    methods = {
+    methods: dict[str, dict[str, Any]] = {
         "WaveletIntegratedGradients": {"steps": settings.steps},
         "WaveletSquareGrad": {"nb_samples": settings.draws, "noise": 0.3},
         "WaveletSmoothGrad": {"nb_samples": settings.draws, "noise": 0.3},
@@ -152,7 +152,7 @@ def time(settings: Settings, report: timing.Report) -> None:
     labels = np.arange(4)
 
     def explain(transform: Transform) -> Callable[[], Any]:
-        options = {"steps": settings.steps, "batch_size": settings.batch_size}
+        options: dict[str, Any] = {"steps": settings.steps, "batch_size": settings.batch_size}
         explainer = wam.WaveletIntegratedGradients(network, transform=transform, **options)
         return lambda: explainer.explain_wavelet(x, labels)
 

@@ -1,5 +1,4 @@
-"""
-Cost of WCAM beside bare forwards and Xplique's Sobol attribution; what refinement saves.
+"""Cost of WCAM beside bare forwards and Xplique's Sobol attribution; what refinement saves.
 
     python -m benchmarks.wcam [--quick] [--runs 5] [--only overhead] [--crops 20] [--output FILE]
 

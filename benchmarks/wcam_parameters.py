@@ -1,5 +1,4 @@
-"""
-Insertion and deletion scores of WCAM's maps by its parameters (the paper's figure 8 and table 2).
+"""Insertion and deletion scores of WCAM's maps by its parameters (figure 8 and table 2).
 
     python -m benchmarks.wcam_parameters [--quick] [--crops 18] [--steps 16] [--perturbed] ...
 

@@ -1,7 +1,6 @@
-"""
-Execute a notebook, and write it with its outputs.
+"""Execute a notebook, and write it with its outputs.
 
-    python notebooks/execute.py NOTEBOOK TARGET
+python notebooks/execute.py NOTEBOOK TARGET
 """
 
 from __future__ import annotations

@@ -80,25 +80,16 @@ def test_pack_is_pywavelets_own(shape, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("shape", "axes"), [((2, 33, 2), (1,)), ((2, 17, 18, 2), (1, 2))])
-def test_the_inverse_undoes_the_forward_transform_for_any_size(shape, axes, mode):
-    x = np.random.default_rng(0).standard_normal(shape)
-    transform = WaveletTransform("db2", 2, mode, axes)
-    np.testing.assert_allclose(transform.inverse(transform.forward(x), shape), x, atol=1e-10)
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("shape", "axes"), [((2, 33, 2), (1,)), ((2, 17, 18, 2), (1, 2))])
-def test_the_pullback_is_the_transpose_of_the_inverse(shape, axes, mode):
-    """<W⁻¹ z, g> = <z, (W⁻¹)ᵀ g> for any coefficients z."""
+@pytest.mark.parametrize(("shape", "axes"), [((2, 33, 2), (1,)), ((2, 25, 22, 2), (1, 2))])
+def test_the_inverse_undoes_the_transform_and_the_pullback_is_its_transpose(shape, axes, mode):
+    """<W⁻¹ z, x> = <z, (W⁻¹)ᵀ x> for any coefficients z."""
     rng = np.random.default_rng(0)
-    transform = WaveletTransform("bior2.2", 1, mode, axes)
-    g = rng.standard_normal(shape)
-    z = map_bands(lambda band: rng.standard_normal(band.shape), transform.forward(g))
-    product = map_bands(lambda a, b: float((a * b).sum()), z, transform.pullback(g))
-    assert product[0] + sum(sum(level.values()) for level in product[1:]) == pytest.approx(
-        float((transform.inverse(z, shape) * g).sum())
-    )
+    transform, x = WaveletTransform("bior2.2", 2, mode, axes), rng.standard_normal(shape)
+    np.testing.assert_allclose(transform.inverse(transform.forward(x), shape), x, atol=1e-10)
+    z = map_bands(lambda band: rng.standard_normal(band.shape), transform.forward(x))
+    product = map_bands(lambda a, b: float((a * b).sum()), z, transform.pullback(x))
+    expected = float((transform.inverse(z, shape) * x).sum())
+    assert sum(flatten(product).values()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("mode", ["periodization", "symmetric"])
@@ -178,9 +169,11 @@ def test_resize_level_is_scipys_affine_transform(band_shape, sizes, level, wavel
     np.testing.assert_allclose(actual, expected, atol=1e-9)
 
 
-def test_resize_level_takes_channels_last():
-    band = np.random.default_rng(0).standard_normal((2, 5, 6, 3))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_resize_level_takes_channels_last_and_keeps_the_precision(dtype):
+    band = np.random.default_rng(0).standard_normal((2, 5, 6, 3)).astype(dtype)
     resized = resize_level({"da": band}, 2, (20, 23), "haar", "periodization")
+    assert resized.dtype == dtype
     assert resized.shape == (2, 20, 23, 3)
     for c in range(3):
         alone = resize_level({"da": band[..., c]}, 2, (20, 23), "haar", "periodization")
@@ -191,12 +184,6 @@ def test_resize_level_takes_channels_last():
 def test_resize_level_of_level_zero_is_the_band_itself(mode):
     band = np.random.default_rng(0).standard_normal((2, 7, 9))
     np.testing.assert_allclose(resize_level({"aa": band}, 0, (7, 9), "db3", mode), band)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_resize_level_keeps_the_precision(dtype):
-    band = np.ones((1, 4, 4), dtype)
-    assert resize_level({"dd": band}, 1, (8, 8), "haar", "zero").dtype == dtype
 
 
 @pytest.mark.parametrize("mode", MODES)

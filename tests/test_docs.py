@@ -8,7 +8,7 @@ import re
 import shlex
 from importlib.metadata import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import matplotlib as mpl
@@ -27,30 +27,23 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FIRST_PAGES = (ROOT / "README.md", ROOT / "docs" / "index.md")
 BENCHMARKS = ROOT / "benchmarks" / "README.md"  # its Python has a test of its own
 
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 IN_TEXT = re.compile(r"`((?:wam-xplique|python -m|make) [^`\n]+)`")
-
-
-class Block(NamedTuple):
-    """A block of code: its language, its text, and the line of the page where it begins."""
-
-    language: str
-    text: str
-    line: int
 
 
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def blocks(path: Path) -> list[Block]:
-    page = path.read_text(encoding="utf-8")
-    return [Block(b[1], b[2], page.count("\n", 0, b.start(2))) for b in BLOCK.finditer(page)]
+def blocks(path: Path, language: str) -> list[re.Match]:
+    """The blocks of code in a page."""
+    found = BLOCK.finditer(path.read_text(encoding="utf-8"))
+    return [block for block in found if block["language"] == language]
 
 
 def commands(path: Path) -> list[str]:
     """The commands of a page, in its blocks of shell and in its text."""
-    in_blocks = "".join(b.text for b in blocks(path) if b.language == "sh").replace("\\\n", " ")
+    in_blocks = "".join(block["text"] for block in blocks(path, "sh")).replace("\\\n", " ")
     in_text = IN_TEXT.findall(BLOCK.sub("", path.read_text(encoding="utf-8")))
     return [*filter(None, map(str.strip, in_blocks.splitlines())), *in_text]
 
@@ -63,21 +56,21 @@ def pretrained(monkeypatch):
             monkeypatch.setattr(keras.applications, title, functools.partial(network, weights=None))
 
 
+TRAINED: dict[bytes, keras.Model] = {}
+
+
 @pytest.fixture
 def trained_once(monkeypatch):
     """The network that many pages train is the same in all of them, by its seed."""
+    train = networks.train_keras
+
+    def train_once(inputs: np.ndarray, *others: Any) -> keras.Model:
+        key = inputs.tobytes()
+        if key not in TRAINED:
+            TRAINED[key] = train(inputs, *others)
+        return TRAINED[key]
+
     monkeypatch.setattr(networks, "train_keras", train_once)
-
-
-def train_once(inputs: np.ndarray, *others: Any) -> keras.Model:
-    key = inputs.tobytes()
-    if key not in TRAINED:
-        TRAINED[key] = train(inputs, *others)
-    return TRAINED[key]
-
-
-train = networks.train_keras
-TRAINED: dict[bytes, keras.Model] = {}
 
 
 @pytest.mark.usefixtures("pretrained", "trained_once")
@@ -86,33 +79,28 @@ TRAINED: dict[bytes, keras.Model] = {}
     [
         pytest.param(path, marks=() if path in FIRST_PAGES else pytest.mark.slow, id=name(path))
         for path in PAGES
-        if any(b.language == "python" for b in blocks(path))
+        if blocks(path, "python")
     ],
 )
 def test_the_code_of_a_page_runs(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    for block in blocks(path):
-        if block.language == "python":
-            at_its_line = "\n" * block.line + block.text  # so that tracebacks point to the page
-            exec(compile(at_its_line, str(path), "exec"), names)
+    for block in blocks(path, "python"):
+        before = block.string.count("\n", 0, block.start("text"))
+        at_its_line = "\n" * before + block["text"]  # so that tracebacks point to the page
+        exec(compile(at_its_line, str(path), "exec"), names)
     plt.close("all")
 
 
-@pytest.mark.parametrize("path", [*PAGES, BENCHMARKS], ids=name)
-def test_the_commands_of_a_page_exist(path):
-    for command in commands(path):
-        check(shlex.split(command, comments=True))
+def test_the_commands_of_all_pages_exist():
+    found = [command for path in [*PAGES, BENCHMARKS] for command in commands(path)]
+    assert {command.split()[0] for command in found} >= {"make", "pip", "python", "wam-xplique"}
+    for command in found:
+        check(command)
 
 
-def test_there_are_commands_to_check():
-    found = [command.split()[0] for path in [*PAGES, BENCHMARKS] for command in commands(path)]
-    assert {"make", "pip", "python", "wam-xplique"} <= set(found)
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
+def test_the_check_catches_what_does_not_exist():
+    for command in (
         "make coffee",
         "pip install .[coffee]",
         "python -m benchmarks.coffee",
@@ -120,16 +108,14 @@ def test_there_are_commands_to_check():
         "wam-xplique coffee",
         "wam-xplique demo --coffee",
         "coffee",
-    ],
-)
-def test_the_check_catches_what_does_not_exist(command):
-    with pytest.raises(Exception, match="coffee"):
-        check(shlex.split(command))
+    ):
+        with pytest.raises(Exception, match="coffee"):
+            check(command)
 
 
-def check(words: list[str]) -> None:
+def check(command: str) -> None:
     """Check that a command, and the options given to it, exist."""
-    program, *arguments = words
+    program, *arguments = shlex.split(command, comments=True)
     CHECKS[program](arguments)
 
 

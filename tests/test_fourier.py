@@ -166,17 +166,11 @@ def test_the_importance_of_an_octave_is_its_mean_index(shape, ndim, map_shape, l
     np.testing.assert_allclose(explanation.octave_importance(level), expected)
 
 
-def test_an_even_spectrum_has_octaves_of_equal_importance():
-    cells = np.zeros((32, 32), int)
-    explanation = make(cells, np.array([[0.3]]), (1, 32, 32, 1), shares=np.ones((2, 1)))
-    np.testing.assert_allclose(explanation.octave_importance(3), [[0.25] * 4])
-
-
-def test_nothing_has_no_importance():
-    nothing = np.zeros((2, 1))
-    explanation = make(np.zeros((8, 8), int), nothing, (2, 8, 8, 1), shares=np.ones((2, 1)))
-    np.testing.assert_array_equal(explanation.octave_importance(2), np.zeros((2, 3)))
-    np.testing.assert_array_equal(explanation.radial_importance(), np.zeros((2, 2)))
+def test_an_even_spectrum_has_octaves_of_equal_importance_and_nothing_has_none():
+    cells, shares = np.zeros((32, 32), int), {"shares": np.ones((2, 1))}
+    explanation = make(cells, np.array([[0.3], [0.0]]), (2, 32, 32, 1), **shares)
+    np.testing.assert_allclose(explanation.octave_importance(3), [[0.25] * 4, [0] * 4])
+    np.testing.assert_array_equal(explanation.radial_importance()[1], [0, 0])
 
 
 def test_indices_below_zero_count_for_nothing():

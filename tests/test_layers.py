@@ -1,5 +1,4 @@
-"""
-The layers of the house point one way.
+"""The layers of the house point one way.
 
 Each package has a floor of its own, and knows those below it alone; no modules import each other
 in a circle. The imports are read from the sources, wherever in a file they stand, so nothing needs

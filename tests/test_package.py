@@ -26,29 +26,24 @@ STUDIES_OF_SPEED = {"gradients", "kernels", "memory", "metrics", "models", "wcam
 def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("built") / "clone"
     shutil.copytree(ROOT, folder, ignore=NOT_OURS)
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD], cwd=folder, capture_output=True, text=True, timeout=300
-    )
+    how = {"cwd": folder, "capture_output": True, "text": True, "timeout": 300}
+    done = subprocess.run([sys.executable, "-c", BUILD], **how)
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def test_the_wheel_has_all_but_the_studies_of_speed(built):
+def test_the_wheel_has_all_but_the_studies_of_speed_and_a_page(built):
     (wheel,) = (built / "dist").glob("*.whl")
-    found = {n for n in zipfile.ZipFile(wheel).namelist() if n.startswith("wam_xplique/")}
+    archive = zipfile.ZipFile(wheel)
+    found = {name for name in archive.namelist() if name.startswith("wam_xplique/")}
     expected = {str(p.relative_to(built)) for p in (built / "wam_xplique").rglob("*.*")}
     for folder in ("backends", "benchmarks"):
         paths = [p.relative_to(built) for p in (built / folder).rglob("*.py")]
         expected |= {f"wam_xplique/{p}" for p in paths}
     expected -= {f"wam_xplique/benchmarks/{name}.py" for name in STUDIES_OF_SPEED}
     assert {n for n in found if not n.endswith(".md")} == expected
-
-
-def test_the_page_of_the_package_has_whole_addresses(built):
-    (wheel,) = (built / "dist").glob("*.whl")
-    archive = zipfile.ZipFile(wheel)
     (name,) = (n for n in archive.namelist() if n.endswith("METADATA"))
-    page = archive.read(name).decode()
+    page = archive.read(name).decode()  # has whole addresses
     links = re.findall(r"\]\(([^)]+)\)", page)
     assert len(links) > 10
     assert [link for link in links if not link.startswith("https://")] == []

@@ -1,5 +1,4 @@
-"""
-wam-xplique: wavelet attribution for Xplique.
+"""wam-xplique: wavelet attribution for Xplique.
 
 See where, and at which scale, a model looks. Importing the package publishes its explainers
 and metrics into Xplique's namespaces, whichever is imported first, if Xplique is installed; without

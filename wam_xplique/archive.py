@@ -30,32 +30,35 @@ class Archived:
 
     def save(self, path: str | Path) -> None:
         """
-        Write it to a NumPy archive, which holds arrays and JSON only.
+        Write it to a NumPy archive, which holds arrays and JSON only, whole or not at all.
 
-        Parameters
-        ----------
-        path
-            File to write, whole or not at all; ``.npz`` is added where it is missing.
+        ``.npz`` is added to the path where it is missing.
         """
         self.check()
-        write(path, *self._parts())
+        header, arrays = self._parts()
+        content: dict[str, Any] = {n: array for n, array in arrays.items() if array is not None}
+        content["header"] = np.array(json.dumps(header, default=lambda number: number.item()))
+        with atomic_path(_with_suffix(path)) as file:
+            np.savez_compressed(file, **content)
 
     @classmethod
     def load(cls: type[T], path: str | Path) -> T:
         """
-        Read what `save` wrote, equal to what was saved.
+        Read what `save` wrote, equal to what was saved; the path is as there.
 
-        Parameters
-        ----------
-        path
-            File to read; ``.npz`` is added where it is missing.
-
-        Raises
-        ------
-        ValueError
-            If the file is not an archive that `save` wrote; the message tells why.
+        A ValueError tells why a file is no archive that `save` wrote.
         """
-        return read(path, cls._of_parts, f"a {cls.__name__}")
+        with _with_suffix(path).open("rb") as file:
+            try:
+                with np.load(file, allow_pickle=False) as archive:
+                    header = json.loads(str(archive["header"]))
+                    arrays = {name: archive[name] for name in archive.files if name != "header"}
+                found = cls._of_parts(header, arrays)
+                found.check()
+            except Exception as error:  # what is damaged makes zipfile, zlib and NumPy raise any
+                reason = str(error) or type(error).__name__
+                raise ValueError(f"{path} does not hold a {cls.__name__}: {reason}") from error
+        return found
 
 
 T = TypeVar("T", bound=Archived)
@@ -114,31 +117,6 @@ def write_table(path: str | Path, table: Any, force: bool = True, **options: Any
 def _as_text(cell: Any) -> Any:
     is_formula = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     return f"'{cell}" if is_formula else cell
-
-
-def write(
-    path: str | Path, header: dict[str, Any], arrays: Mapping[str, np.ndarray | None]
-) -> None:
-    """Write arrays, but for None, and a header; ``.npz`` is added to the name if it is missing."""
-    content: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
-    content["header"] = np.array(json.dumps(header, default=lambda number: number.item()))
-    with atomic_path(_with_suffix(path)) as file:
-        np.savez_compressed(file, **content)
-
-
-def read(path: str | Path, build: Callable[[Any, Any], Any], what: str) -> Any:
-    """Build an object, which is checked, from the header and the arrays of an archive."""
-    with _with_suffix(path).open("rb") as file:
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                header = json.loads(str(archive["header"]))
-                arrays = {name: archive[name] for name in archive.files if name != "header"}
-                found = build(header, arrays)
-                found.check()
-                return found
-        except Exception as error:  # what is damaged makes zipfile, zlib and NumPy raise any kind
-            reason = str(error) or type(error).__name__
-            raise ValueError(f"{path} does not hold {what}: {reason}") from error
 
 
 def check_shapes(

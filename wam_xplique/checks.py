@@ -138,12 +138,6 @@ def check_ndim(ndim: Any, name: str = "ndim") -> None:
     _must(ok, name, "None, 1, 2 or 3", ndim)
 
 
-def check_front_end(front_end: Any) -> None:
-    """Check what stands between the inputs and the model."""
-    if front_end is not None and not callable(front_end):
-        raise TypeError(f"front_end must be None or a callable, got {front_end!r}.")
-
-
 def check_until(until: Any, targets: tuple[str, ...]) -> None:
     """Check the targets of what grows until one is met."""
     if until is None:

@@ -1,5 +1,4 @@
-"""
-Wavelet coefficients as data: PyWavelets' layout, and what maps over it.
+"""Wavelet coefficients as data: PyWavelets' layout, and what maps over it.
 
 A list ``[cA, {"ad": ..., "da": ..., "dd": ...}, ..., {...}]`` holds the approximation and the
 details of each level, coarsest first. All functions work for any number of dimensions and, where

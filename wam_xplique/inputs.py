@@ -1,4 +1,4 @@
-"""The door of inputs: what a user hands in, as native tensors and what is asked of a model."""
+"""What a user hands in, as inputs and targets in the tensors of the model's framework."""
 
 from __future__ import annotations
 

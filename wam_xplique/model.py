@@ -1,4 +1,4 @@
-"""The door of models: whatever is explained, as functions of native tensors."""
+"""Any model, of any framework, as functions of tensors: outputs, scores and gradients."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import tensorflow as tf
 from xplique.wrappers import TorchWrapper
 
 from .backends import Backend, Tensor
-from .backends.base import ArrayRunner, Runner, check_scores
+from .backends.base import check_scores
 from .backends.registry import load_backend
-from .checks import check_choice, check_front_end, warn
+from .checks import check_choice, warn
 from .operators import WEIGH, check_operator, of_outputs, predictions
 
 ACTIVATIONS = ("sigmoid", "softmax")
@@ -67,7 +67,8 @@ class Model:
         differentiable: bool = False,
     ):
         check_choice("activation", activation, ACTIVATIONS)
-        check_front_end(front_end)
+        if front_end is not None and not callable(front_end):
+            raise TypeError(f"front_end must be None or a callable, got {front_end!r}.")
         self._given = operator  # Xplique's own cannot be pickled
         self.operator = check_operator(operator)
         self.of_outputs = of_outputs(self.operator)
@@ -81,7 +82,7 @@ class Model:
         self.model = model
         self._most_compared = 0
         self._weight = _first_floating(model) if self.framework == "torch" else None
-        self._runner = _runner(self.framework)(model, front_end)
+        self._runner = self.backend.runner(model, front_end)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "operator"}
@@ -96,7 +97,7 @@ class Model:
             return self
         found = copy.copy(self)
         found.structure = structure
-        found._runner = type(self._runner)(self.model, self.front_end)
+        found._runner = self.backend.runner(self.model, self.front_end)
         return found
 
     @property
@@ -468,18 +469,6 @@ def _own_framework(model: Any) -> str | None:
         raise TypeError("model is an ExportedProgram, which does not run: hand in model.module().")
     is_lite = isinstance(model, tf.lite.Interpreter)
     return "numpy" if is_lite or callable(getattr(model, "predict_proba", model)) else None
-
-
-def _runner(framework: str) -> type[Runner]:
-    if framework == "torch":
-        from .backends.torch_runner import TorchRunner
-
-        return TorchRunner
-    if framework == "tensorflow":
-        from .backends.tensorflow_runner import TensorFlowRunner
-
-        return TensorFlowRunner
-    return ArrayRunner
 
 
 def _passed(call: Callable[..., Any], values: list[Any], keys: tuple[str, ...] | None) -> Any:

@@ -1,4 +1,4 @@
-"""What is told of each of N inputs: taken apart by input, and put together from blocks."""
+"""Results of N inputs: taken apart by input, and put together from blocks."""
 
 from __future__ import annotations
 

@@ -91,10 +91,8 @@ def _loaded() -> list[ModuleType]:
 def _check_free(theirs: ModuleType) -> None:
     for name in NAMES[theirs.__name__.rpartition(".")[2]]:
         if name in vars(theirs):
-            raise RuntimeError(
-                f"{theirs.__name__}.{name} exists already and is not wam-xplique's; "
-                "it is left as it is, and nothing is registered."
-            )
+            told = f"{theirs.__name__}.{name} exists already and is not wam-xplique's"
+            raise RuntimeError(f"{told}; it is left as it is, and nothing is registered.")
 
 
 def _publish(theirs: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""What the commands share: how they are run, and how they tell what went wrong."""
+"""How the commands are run in a terminal, and how they tell what went wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 import textwrap
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import typer
@@ -56,14 +56,6 @@ def reason(error: Exception) -> str:
 def as_text(path: str | os.PathLike[str]) -> str:
     """A name that is not UTF-8 as text that can be written."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def tell_problems(problems: Mapping[str, str]) -> None:
-    """Tell the user of files that something is wrong with, and exit, if there are any."""
-    if problems:
-        lines = [f"{name}: {problem}" for name, problem in problems.items()]
-        typer.echo("\n  ".join(["These could not be used:", *lines]), err=True)
-        raise typer.Exit(1)
 
 
 class SeveralValues(TyperCommand):

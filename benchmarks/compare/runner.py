@@ -1,5 +1,4 @@
-"""
-Explain and score, method by method; what is done is kept, and a stopped run goes on where it was.
+"""Explain and score, method by method; a stopped run goes on where it was.
 
 Each part, which is a subject, a method and some of the inputs, has a file of its own.
 """

@@ -18,7 +18,6 @@ from wam_xplique.analysis import mix
 from wam_xplique.demo import networks
 from wam_xplique.demo.data import crops
 from wam_xplique.demo.pipeline import outputs
-from wam_xplique.loading.applications import find_application, without_softmax
 from wam_xplique.loading.classifiers import Classifier, load_model
 from wam_xplique.model import input_shape
 
@@ -286,26 +285,14 @@ class Request:
     def _of_images(self) -> Subject:
         if self.model.startswith("timm:"):
             return self._of_timm()
-        if self.is_file:
-            found = self._read()
-            size = found.shape[found.channels_first] if found.shape else None
-            images = found.prepare(self._images(size))
-            return Subject(self.name, found.logits, np.asarray(images, np.float32))
-        module, constructor = find_application(self.model)
-        try:
-            model = without_softmax(constructor(weights=self.weights))
-        except Exception as error:  # keras raises a bare Exception when a download fails
-            raise ValueError(
-                f"The {self.weights} weights of {self.model} cannot be had; keras downloads them "
-                f"on first use, to ~/.keras/models. {error}"
-            ) from error
-        return Subject(
-            self.name, model, module.preprocess_input(self._images(model.input_shape[1]))
-        )
+        found = self._read()
+        size = found.shape[found.channels_first] if found.shape else None
+        images = found.prepare(self._images(size))
+        return Subject(self.name, found.logits, np.asarray(images, np.float32))
 
     def _read(self) -> Classifier:
-        """The classifier in a file."""
-        found = load_model(self.model, trust=self.trust)
+        """The classifier in a file, or of `keras.applications`."""
+        found = load_model(self.model, self.weights or "none", trust=self.trust)
         if not (isinstance(found.model, keras.Model) or found.channels_first):
             raise ValueError(
                 f"model {self.model!r} must hold a Keras or a PyTorch model, to be compared by "

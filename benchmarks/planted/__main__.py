@@ -1,5 +1,4 @@
-"""
-Does an explanation tell the truth? Inputs whose answer is known, and every method's score.
+"""Does an explanation tell the truth? Inputs whose answer is known, and every method's score.
 
     python -m benchmarks.planted [--quick] [--ndim 1 2 3] [--inputs 40] [--strength 1.5] [--seed 0]
                                  [--output FILE]

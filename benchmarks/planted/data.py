@@ -1,5 +1,4 @@
-"""
-Inputs whose class is decided by a component planted at a known scale, orientation and place.
+"""Inputs whose class is decided by a component planted at a known scale, orientation and place.
 
 A component is a block of equal coefficients of random sign in one band: a grating. Its band is the
 input's class, its place is random. Distractors, as large and as strong, lie in other bands and

@@ -1,5 +1,4 @@
-"""
-How near an explanation comes to what was planted.
+"""How near an explanation comes to what was planted.
 
 All scores are between 0 and 1, one an input; the higher, the nearer.
 """

@@ -1,5 +1,4 @@
-"""
-What holds on real networks: EfficientNet-Lite on labelled photographs of ImageNet's classes.
+"""What holds on real networks: EfficientNet-Lite on labelled photographs of ImageNet's classes.
 
     python -m benchmarks.real [--quick] [--only tables scales ...] [--networks lite0 lite1 ...]
                               [--photographs 20] [--folder FOLDER] [--seed 0] [--out FOLDER]

@@ -1,5 +1,4 @@
-"""
-basic-pitch, a network of Spotify's that hears the pitches of music, as a Keras model of logits.
+"""basic-pitch, a network of Spotify's that hears the pitches of music, as a Keras model of logits.
 
 Ref. Bittner & al., A Lightweight Instrument-Agnostic Model for Polyphonic Note Transcription and
 Multipitch Estimation (2022).

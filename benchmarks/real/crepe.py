@@ -1,5 +1,4 @@
-"""
-CREPE, which hears the pitch of a sound in its samples, and of which the right scale is known.
+"""CREPE, which hears the pitch of a sound in its samples, and of which the right scale is known.
 
 Ref. Kim & al., CREPE: A Convolutional Representation for Pitch Estimation (2018).
 """

@@ -1,5 +1,4 @@
-"""
-How many groups MatchedFaithfulness needs, until energy knows nothing.
+"""How many groups MatchedFaithfulness needs, until energy knows nothing.
 
     python -m benchmarks.real.groups [--quick] [--count 20] [--seed 0] [--output FILE]
 

@@ -1,5 +1,4 @@
-"""
-Real time series: all methods by the metrics, with controls, in both frameworks.
+"""Real time series: all methods by the metrics, with controls, in both frameworks.
 
     python -m benchmarks.real.series [--quick] [--samples 40] [--seed 0] [--output FILE]
 

@@ -1,5 +1,4 @@
-"""
-CREPE on sounds of known pitch: which octave matters to it is known, and energy does not tell.
+"""CREPE on sounds of known pitch: which octave matters to it is known, and energy does not tell.
 
     python -m benchmarks.real.sound [--quick] [--tones 200] [--seed 0] [--output FILE]
 

@@ -117,18 +117,6 @@ def test_the_mosaic_is_a_nearest_enlargement_of_the_grid_over_pywavelets_packing
     assert len(found) == count_cells(cells)
 
 
-def test_a_mosaic_of_the_default_size_has_784_cells_with_the_approximation():
-    cells = make((224, 224), level=3, size=28, approximation=True)
-    packed, _ = pywt.coeffs_to_array(cells)
-    np.testing.assert_array_equal(packed[::8, ::8], np.arange(784).reshape(28, 28))
-    np.testing.assert_array_equal(packed, np.kron(packed[::8, ::8], np.ones((8, 8), int)))
-
-
-def test_cells_inside_a_held_approximation_take_no_number():
-    cells = make((32, 32), level=2, size=8)  # the approximation is 8x8: 2x2 cells of 4x4
-    assert count_cells(cells) == 64 - 4
-
-
 @each_partition
 def test_without_levels_the_grid_lies_over_the_input_itself(partition):
     cells = make((12, 8), level=0, size=4, partition=partition, approximation=True)
@@ -433,18 +421,13 @@ def test_rings_grow_with_the_radius_by_equal_widths(perturbation, norm, shape, c
 
 @pytest.mark.parametrize("perturbation", ["circle", "square"])
 @pytest.mark.parametrize("size", [8, 9, 16, 21])
-def test_no_ring_of_an_image_is_empty(perturbation, size):
+def test_no_ring_of_an_image_is_empty_and_all_directions_are_alike(perturbation, size):
     for count in range(1, size // 2 + 1):
-        assert count_cells(fourier_cells((size, size), perturbation, count)) == count
-
-
-@pytest.mark.parametrize("perturbation", ["circle", "square"])
-@pytest.mark.parametrize("size", [8, 9, 16])
-def test_rings_of_an_image_are_alike_in_all_directions(perturbation, size):
-    (cells,) = fourier_cells((size, size), perturbation, 4)
-    np.testing.assert_array_equal(cells, cells.T)
-    inside = cells[1 - size % 2 :, 1 - size % 2 :]  # frequencies whose mirror images are there
-    np.testing.assert_array_equal(inside, inside[::-1])
+        (cells,) = fourier_cells((size, size), perturbation, count)
+        assert count_cells([cells]) == count
+        np.testing.assert_array_equal(cells, cells.T)
+        inside = cells[1 - size % 2 :, 1 - size % 2 :]  # frequencies whose mirror images are there
+        np.testing.assert_array_equal(inside, inside[::-1])
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 8])

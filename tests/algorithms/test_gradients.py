@@ -11,7 +11,7 @@ import pywt
 
 from wam_xplique.algorithms import gradients, sampling
 from wam_xplique.algorithms.batching import BatchSize, Progress
-from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath, Unperturbed
+from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath
 from wam_xplique.backends.registry import load_backend
 from wam_xplique.coefficients import WaveletTransform, flatten, map_bands
 
@@ -116,13 +116,6 @@ def test_gradient_input_sums_to_gradient_times_input(ndim):
     total = sum(band.sum() for band in flatten(gradients.gradient_input(task)).values())
     expected = (task.gradients(task.x, task.y)[0] * task.x).sum()
     assert total == pytest.approx(expected)
-
-
-@each_batch_size
-def test_the_mean_gradient_of_the_input_itself_is_its_gradient(batch_size):
-    task = problem(2, batch_size)
-    mean = gradients.mean_gradient(task, Unperturbed())
-    np.testing.assert_allclose(mean[0], task.gradients(task.x, task.y)[0])
 
 
 def test_progress_is_shown_only_when_asked_for(capfd):

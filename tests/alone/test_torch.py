@@ -1,5 +1,4 @@
-"""
-PyTorch alone: the transforms and the methods need neither TensorFlow, Xplique nor SciPy.
+"""PyTorch alone: the transforms and the methods need neither TensorFlow, Xplique nor SciPy.
 
 `make test-versions` runs this where only NumPy, PyWavelets and PyTorch are installed, so nothing
 else is imported here, and no fixture is shared with the other tests.

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from ..conftest import FRAMEWORKS
+from ..plots.conftest import _close_figures  # noqa: F401
 
 KINDS = {"tensorflow": "keras", "torch": "torch"}
 each_model = pytest.mark.parametrize("kind", ["callable", *map(KINDS.get, FRAMEWORKS)])
-
-
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 import pywt
 
-from wam_xplique.analysis import (
-    conciseness_preciseness,
-    hallucination_score,
-    retained_information,
-)
+from wam_xplique.analysis import conciseness_preciseness, hallucination_score, retained_information
 
 BOXES = np.zeros((2, 32, 32, 3))
 BOXES[:, 8:24, 8:24] = 1
@@ -35,10 +31,7 @@ def test_an_edge_beside_one_of_the_image_is_not_invented():
     moved = np.roll(BOXES, 1, axis=1)
     np.testing.assert_array_equal(hallucination_score(BOXES, moved), 0)
     assert (hallucination_score(BOXES, np.roll(BOXES, 5, axis=1)) > 0.1).all()
-
-
-def test_without_edges_there_is_no_score():
-    assert np.isnan(hallucination_score(BOXES * 0, BOXES)).all()
+    assert np.isnan(hallucination_score(BOXES * 0, BOXES)).all()  # none to compare with
 
 
 @pytest.mark.parametrize("information", ["l1", "entropy"])
@@ -58,23 +51,19 @@ def test_half_the_information_doubles_the_score():
     # equal values: the entropy is the logarithm of their number
     entropy = np.log(128 * 3) / np.log(256 * 3)
     np.testing.assert_allclose(retained_information(BOXES, halved, "entropy"), entropy)
-
-
-def test_nothing_left_is_infinitely_concise_and_no_input_has_no_information():
+    # and nothing left is infinitely concise; no input has no information
     assert np.isinf(conciseness_preciseness(ONES, BOXES, BOXES * 0)).all()
     assert np.isnan(retained_information(BOXES * 0, BOXES)).all()
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match="explanation must be in"):
-        hallucination_score(BOXES, BOXES * 2)
-    with pytest.raises(ValueError, match="explanation must be images"):
-        hallucination_score(BOXES, BOXES[:, 1:])
-    with pytest.raises(ValueError, match="threshold must be"):
-        hallucination_score(BOXES, BOXES, -1)
-    with pytest.raises(ValueError, match="information must be"):
-        retained_information(BOXES, BOXES, "bits")
-    with pytest.raises(ValueError, match="as many values"):
-        retained_information(BOXES, BOXES[:, 1:])
-    with pytest.raises(ValueError, match=r"probability must be \(2, 2\)"):
-        conciseness_preciseness(ONES[:1], BOXES, BOXES)
+    for score, arguments, told in (
+        (hallucination_score, (BOXES, BOXES * 2), "explanation must be in"),
+        (hallucination_score, (BOXES, BOXES[:, 1:]), "explanation must be images"),
+        (hallucination_score, (BOXES, BOXES, -1), "threshold must be"),
+        (retained_information, (BOXES, BOXES, "bits"), "information must be"),
+        (retained_information, (BOXES, BOXES[:, 1:]), "as many values"),
+        (conciseness_preciseness, (ONES[:1], BOXES, BOXES), r"probability must be \(2, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            score(*arguments)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -9,9 +11,9 @@ import torch
 
 from wam_xplique.analysis import (
     DecisiveImages,
+    DepthRobustness,
     Robustness,
     depth_robustness,
-    necessary_images,
     robustness,
     sufficient_images,
 )
@@ -57,24 +59,12 @@ def test_batches_do_not_exceed_their_size_and_change_nothing(images):
 def test_brightness_decides_about_brightness():
     """The first image is predicted bright at any added brightness, the second from 0.3 on."""
     images = np.stack([np.full((16, 16, 1), grey, np.float32) for grey in (0.6, 0.25)])
-    preprocess_seen = []
-
-    def preprocess(x):
-        preprocess_seen.append(x.max())
-        return x / 255
-
-    found = robustness(
-        some_model,
-        255 * images,
-        np.eye(2)[[0, 0]],
-        ["brightness", "contrast"],
-        value_range=(0, 255),
-        preprocess=preprocess,
-    )
+    how = {"value_range": (0, 255), "preprocess": lambda x: x / 255}
+    kinds = ["brightness", "contrast"]
+    found = robustness(some_model, 255 * images, np.eye(2)[[0, 0]], kinds, **how)
     assert found.correct[:, 0].tolist() == [[True] * 5, [False, False, True, True, True]]
     assert found.correct[:, 1].tolist() == [[True] * 5, [False] * 5]
     np.testing.assert_allclose(found.share, [1, 0.3])
-    assert preprocess_seen[0] > 1
 
 
 def test_robustness_is_a_table_and_a_picture(images):
@@ -97,13 +87,11 @@ def test_robustness_is_a_table_and_a_picture(images):
     [
         ({"model": 3}, TypeError, "model must be"),
         ({"corruptions": ()}, ValueError, "corruptions must be some of"),
-        ({"corruptions": "fog"}, ValueError, "corruptions must be some of"),
         ({"corruptions": ("fog", "fog")}, ValueError, "each once"),
         ({"severities": (1, 6)}, ValueError, r"severities must be some of \(1, 2, 3, 4, 5\)"),
         ({"images": torch.zeros(4, 3, 8, 8)}, TypeError, "images must be an array with channels l"),
         ({"batch_size": 0}, ValueError, "batch_size must be None or an integer of at least 1"),
         ({"targets": np.eye(2)}, ValueError, "targets must be one for each"),
-        ({"targets": np.arange(4)}, ValueError, "one-hot classes"),
         ({"seed": -1}, ValueError, "seed must be"),
         ({"images": np.full((4, 8, 8, 3), 7.0)}, ValueError, "images must lie in value_range"),
         ({"model": lambda x: x.mean((1, 2, 3))}, ValueError, "at least two classes"),
@@ -135,18 +123,14 @@ def test_depth_and_robustness_are_related_input_by_input():
     np.testing.assert_array_equal(table["robustness"], robust.share)
     assert set(table["model"]) == {"_ours"}
     row = relation.correlations().loc["_ours"]
-    assert row["inputs"] == 5
-    if np.ptp(sufficient.share) and np.ptp(robust.share):
-        expected = scipy.stats.spearmanr(sufficient.share, robust.share)
-        np.testing.assert_allclose(row["correlation"], expected.statistic)
+    expected = scipy.stats.spearmanr(sufficient.share, robust.share)
+    assert (row["inputs"], row["correlation"]) == (5, pytest.approx(expected.statistic))
     (ax,) = relation.plot().axes
     assert ax.get_legend().get_texts()[0].get_text().startswith("_ours (ρ = ")
 
 
 def related(depth: list[float], robust: list[float]) -> float:
-    sufficient, robustness_ = measured(len(depth))
-    relation = depth_robustness({"a": (sufficient, robustness_)})
-    relation.depth["a"], relation.robustness["a"] = np.array(depth), np.array(robust)
+    relation = DepthRobustness({"a": np.array(depth)}, {"a": np.array(robust)})
     return relation.correlations().loc["a", "correlation"]
 
 
@@ -159,11 +143,11 @@ def test_the_correlation_is_one_of_ranks():
 
 def test_what_does_not_fit_is_refused():
     sufficient, robust = measured()
-    with pytest.raises(ValueError, match="models must hold one or more models"):
-        depth_robustness({})
-    with pytest.raises(ValueError, match="as many sufficient images as robustness has inputs, 3"):
-        depth_robustness({"a": (sufficient, measured(3)[1])})
-    x, y = sufficient.inputs, np.eye(2)[sufficient.classes]
-    necessary = necessary_images(halves, x, y, x, level=1)
-    with pytest.raises(ValueError, match="must hold sufficient images, got necessary"):
-        depth_robustness({"a": (necessary, robust)})
+    necessary = replace(sufficient, kind="necessary")
+    for models, told in (
+        ({}, "models must hold one or more models"),
+        ({"a": (sufficient[:3], robust)}, "as many sufficient images as robustness has inputs, 5"),
+        ({"a": (necessary, robust)}, "must hold sufficient images, got necessary"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            depth_robustness(models)

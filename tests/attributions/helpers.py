@@ -159,6 +159,20 @@ class Module(tf.Module):
         return self.function(x)
 
 
+def flat_model(kind: str, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
+    """The model ``function(x, *arrays)`` of flat inputs (N, features), channels last."""
+    if kind == "torch":
+        import torch
+
+        from ..modules import ChannelsLastFlatten, TorchModule
+
+        flat, tensors = ChannelsLastFlatten(), [torch.tensor(array) for array in arrays]
+        return TorchModule(lambda x: function(flat(x), *tensors)).eval()
+    if kind == "tensorflow":
+        return Module(lambda x: function(tf.reshape(x, (-1, np.prod(x.shape[1:]))), *arrays))
+    return lambda x: function(x.reshape(len(x), -1), *arrays)
+
+
 class Counted:
     """A callable with up to three outputs, which keeps its inputs and counts their rows."""
 

@@ -20,6 +20,7 @@ from ..modules import ChannelsLastFlatten
 from . import test_wcam
 from .helpers import (
     EXPLAINERS,
+    FRAMEWORKS,
     bands,
     each,
     each_framework,
@@ -140,7 +141,7 @@ def test_integrated_gradients_are_complete(framework, shape, wavelet, mode, leve
 # --- Sobol indices -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["tf.Module", "torch"])
+@pytest.mark.parametrize("kind", FRAMEWORKS)
 @pytest.mark.parametrize(
     ("shape", "grid_size"), [((8,), 4), ((8, 1), 4), ((4, 4, 4, 1), 2)], ids=str
 )

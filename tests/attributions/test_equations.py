@@ -143,6 +143,7 @@ def test_relative_noise_is_a_fraction_of_each_inputs_range(cls, framework):
             np.testing.assert_allclose(a[i], b[i], rtol=1e-4, atol=1e-5 * np.abs(b[i]).max())
 
 
+@pytest.mark.filterwarnings("error")
 def test_normalize_band_divides_each_band_of_each_input_by_its_largest_magnitude():
     x = uniform(IMAGE)
     x[1] = 0  # the gradient of the quadratic model vanishes there

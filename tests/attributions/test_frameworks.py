@@ -182,21 +182,10 @@ def test_tensors_of_tensorflow_go_into_a_module_without_a_warning(torch_model, i
         torch.set_warn_always(False)
 
 
-class Viewing(nn.Module):
-    """A model that insists on contiguous tensors, as older ones do."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
-        self.linear = nn.Linear(4 * 30 * 30, 3)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.linear(self.conv(x).view(len(x), -1))
-
-
 def test_a_module_that_views_its_tensors_is_given_contiguous_ones(images, targets):
     torch.manual_seed(0)
-    model = Viewing().eval()
+    viewed = TorchModule(lambda x: x.view(len(x), -1))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), viewed, nn.Linear(4 * 30 * 30, 3)).eval()
     x = channels_first(images).requires_grad_()
     (gradient,) = torch.autograd.grad((model(x) * torch.tensor(targets)).sum(), x)
     options = {"level": 1, "reducer": None, "include_approximation": True}

@@ -203,13 +203,6 @@ def test_black_boxes_see_through_a_front_end(cls, framework):
     np.testing.assert_allclose(total(lambda z: z @ TO_SCORES, arrays), expected, rtol=1e-6)
 
 
-def test_it_is_saved(tmp_path):
-    explanation = explain(WaveletSaliency, *parts("tensorflow"))
-    explanation.save(tmp_path / "e.npz")
-    loaded = WaveletExplanation.load(tmp_path / "e.npz")
-    np.testing.assert_array_equal(loaded.front_end, explanation.front_end)
-
-
 # --- bad front ends --------------------------------------------------------------------------
 
 

@@ -229,13 +229,3 @@ def test_a_latin_hypercube_does_not_grow_and_says_so_before_the_first_forward(cl
         with pytest.raises(ValueError, match=r"Hypercube.*`until` needs a sequence"):
             explain(np.ones((1, 4, 4, 1)), np.eye(2)[[0]])
         assert not model.rows
-
-
-def test_a_seed_determines_the_explanation():
-    def explain(seed: int) -> np.ndarray:
-        explainer = WCAM(Counted(), 4, 4, level=1, seed=seed)
-        x = np.random.default_rng(0).random((1, 8, 8, 1))
-        return np.asarray(explainer(x, np.eye(2)[[1]]))
-
-    np.testing.assert_array_equal(explain(1), explain(1))
-    assert not np.array_equal(explain(1), explain(2))

@@ -9,7 +9,6 @@ import tensorflow as tf
 import torch
 from scipy.stats import spearmanr
 
-from wam_xplique import WaveletExplanation
 from wam_xplique.attributions import WaveletSmoothGrad, WaveletSquareGrad, WaveletVarGrad
 from wam_xplique.backends.registry import load_backend
 
@@ -175,17 +174,3 @@ def test_until_a_rank_correlation_foretells_that_of_other_noise(models, images, 
     chosen = rows[0][0] > 0  # without the approximation, which is 0
     between = [spearmanr(a[chosen], b[chosen]).statistic for a, b in zip(*rows, strict=True)]
     assert min(between) > 0.85
-
-
-def test_it_is_saved_with_its_errors(models, images, targets, tmp_path):
-    explainer = WaveletSmoothGrad(models["torch"], average="gradient", **WAM_SG)
-    square = WaveletSquareGrad(models["torch"], **WAM_SG)
-    for explanation in (e.explain_wavelet(images, targets) for e in (explainer, square)):
-        explanation.save(tmp_path / "e.npz")
-        loaded = WaveletExplanation.load(tmp_path / "e.npz")
-        assert loaded.signed is explanation.signed
-        for a, b in zip(*(bands(e.standard_error) for e in (loaded, explanation)), strict=True):
-            np.testing.assert_array_equal(a, b)
-        np.testing.assert_array_equal(loaded.draws, explanation.draws)
-        if explanation.scale_error is not None:
-            np.testing.assert_array_equal(loaded.scale_interval(), explanation.scale_interval())

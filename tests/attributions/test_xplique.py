@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import keras
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -325,23 +325,13 @@ def test_model_randomization_works_with_its_default_strategy(keras_model, images
     assert np.isfinite(metric(WaveletSmoothGrad(keras_model, nb_samples=2)))
 
 
-@pytest.fixture
-def pyplot():
-    backend = mpl.get_backend()
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    yield plt
-    plt.close("all")
-    mpl.use(backend)
-
-
-def test_metrics_of_maps_and_plots_take_the_explanations(pyplot, keras_model, images, targets):
+def test_metrics_of_maps_and_plots_take_the_explanations(keras_model, images, targets):
     explanations = WaveletSmoothGrad(keras_model, nb_samples=2)(images, targets)
     for metric in (metrics.Complexity, metrics.Sparseness):
         assert np.isfinite(metric()(explanations))
     plots.plot_attributions(explanations, images, cols=2, img_size=1, alpha=0.5)
-    assert len(pyplot.gcf().axes) >= len(images)
-    pyplot.gcf().canvas.draw()
+    assert len(plt.gcf().axes) >= len(images)
+    plt.gcf().canvas.draw()
     plots.plot_attribution(explanations[0], images[0], clip_percentile=1.0)
-    pyplot.gcf().canvas.draw()
+    plt.gcf().canvas.draw()
+    plt.close("all")

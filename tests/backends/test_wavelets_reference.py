@@ -1,5 +1,4 @@
-"""
-The kernels against PyWavelets: wavelets × modes × sizes × dimensions × frameworks × dtypes.
+"""The kernels against PyWavelets: wavelets × modes × sizes × dimensions × frameworks × dtypes.
 
 PyTorch goes through the whole grid (float32 volumes have the wavelet along one axis). TensorFlow
 runs the same kernels ten times slower, tensor operations being costlier there one by one: it goes

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import gradients, kernels, timing
+from benchmarks import gradients, kernels, metrics, sound, timing
+
+README = Path(__file__).parents[2] / "benchmarks" / "README.md"
 
 TINY = gradients.Settings(
     nb_samples=2,
@@ -16,10 +22,21 @@ TINY = gradients.Settings(
     others=(gradients.waveforms(8192), gradients.volumes(16)),
 )
 
+SMALL = metrics.Settings(samples=2, steps=2, batch_size=4, runs=1, size=32)
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of Xplique's TorchWrapper
+
 
 @pytest.fixture(autouse=True)
-def _few_samples(monkeypatch):
+def _few_samples_and_small_models(monkeypatch):
     monkeypatch.setattr(gradients, "MEMORY_SHARES", (1, 2))
+    monkeypatch.setattr(metrics.models, "mobilenet", metrics.models.small_cnn)
+    monkeypatch.setattr(metrics.models, "mobilenet_torch", metrics.models.small_resnet)
+
+
+@pytest.fixture
+def report():
+    return timing.Report("tiny", {})
 
 
 def test_kernels_measure_all_contenders():
@@ -36,6 +53,7 @@ def test_kernels_leave_out_what_a_package_cannot_do():
     assert any(kernels.TFWAVELETS in note for note in report.notes)
 
 
+@pytest.mark.slow
 def test_kernels_of_large_inputs_are_judged_beside_ptwt_in_both_frameworks():
     large = [cell for cell in kernels.QUICK_CELLS if cell.kind]
     report = kernels.run(large, runs=1)
@@ -63,8 +81,7 @@ def targets_of_others(report: timing.Report, framework: str) -> int:
     return len(found)
 
 
-def test_gradients_of_keras():
-    report = timing.Report("gradients", {})
+def test_gradients_of_keras(report):
     gradients.keras_study(report, TINY)
     contenders = [row["contender"] for row in next(iter(report.tables.values()))]
     ours = [gradients.WAM, gradients.PLAIN]
@@ -73,9 +90,7 @@ def test_gradients_of_keras():
     assert targets_of_others(report, "Keras") == 2
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # of Xplique's TorchWrapper
-def test_gradients_of_torch():
-    report = timing.Report("gradients", {})
+def test_gradients_of_torch(report):
     gradients.torch_study(report, TINY, "cpu")
     assert len(report.targets) == 2 * 7 + 2
     assert targets_of_others(report, "PyTorch") == 2
@@ -83,8 +98,7 @@ def test_gradients_of_torch():
     assert min(correlations) > 0.5
 
 
-def test_bare_gradients():
-    report = timing.Report("gradients", {})
+def test_bare_gradients(report):
     gradients.bare_gradients(report, TINY)
     (rows,) = report.tables.values()
     assert len(rows) == 8
@@ -110,3 +124,59 @@ def test_turns_take_all_runs():
     )
     assert "".join(calls) == "aabbbbaa"
     assert {len(values) for values in times.values()} == {4}
+
+
+@pytest.mark.parametrize("build", [metrics.keras_subject, metrics.torch_subject])
+def test_cost_of_metrics(build, report, tmp_path):
+    for is_small in (True, False):
+        metrics.cost(report, build(32, is_small), SMALL)
+    (rows,) = report.tables.values()
+    names = [metrics.PIXELS, metrics.WAVELETS, metrics.XPLIQUE, metrics.FORWARDS]
+    assert [row["contender"] for row in rows] == 2 * names
+    assert {row["forwards"] for row in rows} == {6}
+    scores = [target for target in report.targets if "difference" in target.what]
+    assert [target.met for target in scores] == [True, True]
+    bounds = [target.bound for target in report.targets]
+    assert (bounds.count(metrics.FASTER), bounds.count(metrics.OVERHEAD)) == (1, 2)
+    report.write(tmp_path / "metrics.json")
+
+
+def test_memory_of_metrics(report, monkeypatch):
+    monkeypatch.setattr(metrics, "MEMORY_STEPS", (1, 3))
+    metrics.memory(report, metrics.keras_subject(32, True), SMALL)
+    (rows,) = report.tables.values()
+    assert len(rows) == 3
+    assert len(report.targets) == 2
+
+
+def test_all_contenders_in_noise_and_overlap_are_measured(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "sound.json"
+    monkeypatch.setattr(sys, "argv", ["sound", "--quick", "--output", str(path)])
+    sound.main()
+    (rows, (model,)) = json.loads(path.read_text())["tables"].values()
+    contenders = {(row["mixed with"], row["kept by"], row["kept"]) for row in rows}
+    assert len(contenders) == len(rows) == 2 * 5
+    assert all(0 <= row["target's share ↑"] <= 1 for row in rows)
+    assert set(model) == {"accuracy", "accuracy, noise", "accuracy, overlap"}
+    assert "largest coefficients" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")  # of Quantus and what it imports
+def test_the_example_of_quantus_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict = {}
+    exec(compile(code, str(README), "exec"), names)
+    assert len(names["scores"]) == 4
+    assert np.isfinite(names["scores"]).all()
+    assert np.abs(names["scores"]).max() <= 1
+
+
+def test_every_benchmark_is_listed():
+    text = README.read_text(encoding="utf-8")
+    not_run = {"__init__", "methods", "models", "timing"}
+    modules = {
+        path.stem
+        for path in README.parent.iterdir()
+        if path.suffix == ".py" or (path / "__main__.py").is_file()
+    }
+    assert {name for name in modules - not_run if f"benchmarks.{name}`" not in text} == set()

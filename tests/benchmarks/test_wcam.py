@@ -15,6 +15,11 @@ TINY_MOBILENET = wcam.Workload(wcam.MOBILENET, (32, 32, 3), 2, 2, 4, 1.1)
 MEMORY = wcam.Workload("small CNN", (32, 32, 3), 4, 2, 16, 0.1)
 
 
+@pytest.fixture
+def report():
+    return timing.Report("wcam", {})
+
+
 def test_mobilenets_are_the_same():
     twin = models.mobilenet_torch()
     of_keras = sorted(
@@ -28,8 +33,7 @@ def test_mobilenets_are_the_same():
 @pytest.mark.parametrize(
     ("framework", "workload"), [(wcam.KERAS, TINY), (wcam.TORCH, TINY_MOBILENET)]
 )
-def test_overhead(framework, workload):
-    report = timing.Report("wcam", {})
+def test_overhead(framework, workload, report):
     subject = wcam.BUILDERS[framework](workload)
     wcam.overhead(report, subject, runs=1)
     (rows,) = report.tables.values()
@@ -48,8 +52,7 @@ def test_batches_are_as_many_inputs_as_forwards():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of Xplique's TorchWrapper
-def test_xplique():
-    report = timing.Report("wcam", {})
+def test_xplique(report):
     for framework in (wcam.KERAS, wcam.TORCH):
         wcam.against_xplique(report, wcam.BUILDERS[framework](TINY), runs=1)
     (rows,) = report.tables.values()
@@ -58,8 +61,7 @@ def test_xplique():
     assert all(row["µs a forward"] > 0 for row in rows)
 
 
-def test_memory():
-    report = timing.Report("wcam", {})
+def test_memory(report):
     for build in wcam.BUILDERS.values():
         wcam.memory(report, build(MEMORY), (2, 4))
     (rows,) = report.tables.values()
@@ -67,9 +69,8 @@ def test_memory():
     assert len(report.targets) == 2
 
 
-def test_refinement(monkeypatch):
+def test_refinement(report, monkeypatch):
     monkeypatch.setattr(wcam, "TOLERANCES", (wcam.TOLERANCE,))
-    report = timing.Report("wcam", {})
     wcam.refinement_study(report, replace(wcam.QUICK, crops=1, training=1, converged=4))
     (rows,) = report.tables.values()
     assert [row["approximation"] for row in rows] == 6 * ["perturbed"] + 6 * ["held"]

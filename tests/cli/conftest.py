@@ -14,32 +14,29 @@ from torch import nn
 
 from wam_xplique.cli import main
 
+from ..conftest import CLASSES, make_keras  # noqa: F401
 from ..modules import make_torch
 
 mpl.use("Agg")
-SIZE, CLASSES = 16, 3
+SIZE = 16
 FEW = ("--set", "steps=2")
 
 
-class Black(nn.Module):
-    """A classifier without gradients."""
-
-    def __init__(self, module: nn.Module):
-        super().__init__()
-        self.module = module
+class Detach(nn.Module):
+    """What ends all gradients."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.module(x).detach()
+        return x.detach()
 
 
 @pytest.fixture
 def tells(capsys) -> Callable[..., str]:
-    """A function that runs a command line, and gives what it tells: an error if it fails."""
+    """A function that runs a command line, and gives what it tells: errors first if it fails."""
 
     def run(*arguments: object, fails: bool = False) -> str:
         assert main([str(argument) for argument in arguments]) == fails
         told = capsys.readouterr()
-        return told.err if fails else told.out
+        return told.err + told.out if fails else told.out
 
     return run
 
@@ -47,17 +44,7 @@ def tells(capsys) -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def network() -> keras.Model:
     """A classifier of images of 16×16 pixels that gives probabilities."""
-    keras.utils.set_random_seed(0)
-    return keras.Sequential(
-        [
-            keras.layers.Input((SIZE, SIZE, 3)),
-            keras.layers.Conv2D(6, 3, activation="softplus"),
-            keras.layers.Conv2D(6, 3, strides=2, activation="softplus"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(CLASSES, kernel_initializer="he_normal"),
-            keras.layers.Softmax(),
-        ]
-    )
+    return make_keras(SIZE)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +75,8 @@ def model_files(network, module, tmp_path_factory) -> dict[str, str]:
     network.export(files["SavedModel"], verbose=False)
     torch.jit.save(torch.jit.script(module), files["TorchScript"])
     torch.jit.save(torch.jit.trace(module, example), files["trace"])
-    torch.jit.save(torch.jit.script(Black(module)), files["TorchScript without gradients"])
+    black = nn.Sequential(module, Detach())
+    torch.jit.save(torch.jit.script(black), files["TorchScript without gradients"])
     torch.export.save(torch.export.export(module, (example,)), files["torch.export"])
     batch = ({0: torch.export.Dim("N")},)
     program = torch.export.export(module, (example,), dynamic_shapes=batch)

@@ -19,11 +19,10 @@ from wam_xplique import (
     WaveletSmoothGrad,
 )
 from wam_xplique.cli import explain, main
-from wam_xplique.cli.options import Options
 from wam_xplique.coefficients import flatten
 from wam_xplique.datasets import save_wav
 from wam_xplique.fourier import FourierExplanation
-from wam_xplique.loading.applications import without_softmax
+from wam_xplique.loading.model_files import without_softmax
 
 from .conftest import CLASSES, FEW, SIZE
 from .test_input_files import convolutions
@@ -48,19 +47,18 @@ def names_in(folder: Path) -> set[str]:
 
 
 def test_each_file_is_explained_as_in_python_and_broken_ones_are_told(
-    photos, model_files, network, pixels, tmp_path, capsys
+    photos, model_files, network, pixels, tells, tmp_path
 ):
     out = tmp_path / "out"
-    given = [str(photos), "nothing.png", "--model", model_files["keras"], "--out", str(out)]
-    assert main(["explain", *given, "--wavelet", "db2", "--level", "2", *FEW]) == 1
+    given = [photos, "nothing.png", "--model", model_files["keras"], "--out", out, *FEW]
+    told = tells("explain", *given, "--wavelet", "db2", "--level", "2", fails=True)
     names = ("a", "b", "deep_a")
     assert names_in(out) == {f"{name}.{end}" for name in names for end in ("npz", "png")}
-    told = capsys.readouterr()
-    assert len(told.out.splitlines()) == 3
-    assert f"{out / 'deep_a.png'}" in told.out
-    assert "nothing.png: there is no such file" in told.err
-    assert "broken.jpg: network: path " in told.err
-    assert "notes.txt" not in told.err
+    written = [line.rpartition("; ")[2] for line in told.splitlines()[-3:]]
+    assert written == [str(out / f"{name}.png") for name in names]
+    assert "nothing.png: there is no such file" in told
+    assert "broken.jpg: network: path " in told
+    assert "notes.txt" not in told
 
     x = pixels.astype(np.float32) / 255
     classes = np.argmax(network(x), axis=1)
@@ -150,32 +148,6 @@ def test_sounds_are_drawn_in_seconds(tmp_path, titles, tells):
     assert titles[0][2:] == ((800, 1), 800)
 
 
-def test_nothing_is_overwritten_and_that_is_known_before_any_work(
-    photos, model_files, titles, tells, tmp_path, monkeypatch
-):
-    out = tmp_path / "out"
-    more = ["--model", model_files["keras"], *FEW, "--out", out]
-    tells("explain", photos / "a.png", *more)
-    written = (out / "a.npz").stat().st_mtime_ns
-    with monkeypatch.context() as patch:
-        patch.setattr(Options, "load", lambda *_: pytest.fail("heavy work"))
-        told = tells("explain", photos, *more, fails=True)
-        assert "a.npz and 1 more is there already; --force" in told
-        (out / "x").mkdir()
-        np.save(tmp_path / "x.npy", np.zeros((2, SIZE, SIZE, 3)))
-        told = tells("explain", tmp_path / "x.npy", *more, fails=True)
-        assert f"{out / 'x'} is there already" in told
-    tells("explain", photos / "a.png", *more, "--force")
-    assert (out / "a.npz").stat().st_mtime_ns > written
-
-
-def test_an_input_is_not_overwritten_even_by_force(model_files, tells, tmp_path):
-    np.savez(tmp_path / "x.npz", x=np.zeros((SIZE, SIZE, 3)))
-    given = [tmp_path / "x.npz", "--model", model_files["keras"], "--out", tmp_path, "--force"]
-    assert "x.npz is an input; take another --out" in tells("explain", *given, fails=True)
-    assert np.load(tmp_path / "x.npz")["x"].shape == (SIZE, SIZE, 3)
-
-
 def test_what_was_written_into_a_folder_of_inputs_is_no_input(photos, model_files, titles, tells):
     (photos / "broken.jpg").unlink()
     for _ in range(2):
@@ -183,41 +155,6 @@ def test_what_was_written_into_a_folder_of_inputs_is_no_input(photos, model_file
         model = ["--model", model_files["keras"], *FEW]
         tells("explain", photos, *model, "--force", "--out", photos / "out")
         assert len(titles) == 3
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--level", "5"], "the highest level possible is 4"),
-        (["--wavelet", "cat"], "wavelet"),
-        (["--target", "3"], "--target must be a class from 0 to 2, got 3"),
-        (["--target", "dog"], "--target must be a class, got 'dog'"),
-        (["--set", "stops=1"], "has no parameter stops"),
-        (["--model", "NoNet"], "NoNet is not among keras.applications"),
-        (["--class-names", "four.txt"], "must be one for each of the model's 3 outputs, got 4"),
-        (["--size", "-5"], "--size must be None or an integer of at least 1, got -5"),
-        (["--sample-rate", "0"], "--sample-rate must be None or an integer of at least 1, got 0"),
-        (["--ndim", "7"], "--ndim must be None, 1, 2 or 3, got 7"),
-        (["--seed", "-1"], "seed must be an integer of at least 0, got -1"),
-    ],
-)
-def test_what_cannot_be_done_is_told(
-    arguments, message, photos, model_files, tells, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    Path("four.txt").write_text("a\nb\nc\nd\n")
-    model = [] if "--model" in arguments else ["--model", model_files["keras"]]
-    given = [photos / "a.png", *model, *arguments, "--out", "out"]
-    assert message in tells("explain", *given, fails=True)
-    assert not Path("out").exists()
-
-
-@pytest.mark.parametrize("command", ["explain", "report", "profile", "benchmark", "demo"])
-def test_help_has_examples_that_can_be_copied(command, tells):
-    _, _, examples = tells(command, "--help").partition("Examples:")
-    lines = [line.strip() for line in examples.splitlines() if line.strip()]
-    assert len(lines) >= 3
-    assert all(line.startswith(f"wam-xplique {command}") for line in lines)
 
 
 def test_the_installed_script_is_this_command_line():

@@ -45,11 +45,7 @@ def torch_like(module: nn.Module, shape: tuple[int | None, ...] | None = None) -
 
 def convolutions(ndim: int, channels: int) -> nn.Module:
     """A classifier of inputs of any size with some channels."""
-    convolution, pooling = (
-        (nn.Conv1d, nn.AdaptiveAvgPool1d),
-        (nn.Conv2d, nn.AdaptiveAvgPool2d),
-        (nn.Conv3d, nn.AdaptiveAvgPool3d),
-    )[ndim - 1]
+    convolution, pooling = (getattr(nn, f"{name}{ndim}d") for name in ("Conv", "AdaptiveAvgPool"))
     return nn.Sequential(convolution(channels, 4, 3), pooling(1), nn.Flatten(), nn.Linear(4, 2))
 
 

@@ -12,8 +12,7 @@ from PIL import Image
 
 from wam_xplique import WCAM, WaveletIntegratedGradients
 from wam_xplique.analysis import ScaleProfile
-from wam_xplique.cli import main
-from wam_xplique.loading.applications import without_softmax
+from wam_xplique.loading.model_files import without_softmax
 
 from .conftest import CLASSES, FEW, SIZE
 from .test_input_files import convolutions
@@ -26,15 +25,14 @@ def expected_shares(explainer, network, x: np.ndarray) -> np.ndarray:
 
 
 def test_models_are_compared_over_files_and_broken_ones_are_told(
-    photos, model_files, network, pixels, tmp_path, capsys
+    photos, model_files, network, pixels, tells, tmp_path
 ):
     out = tmp_path / "out"
     models = ["--model", model_files["keras"], "--model", model_files["TorchScript"]]
-    sized = ["--size", str(SIZE), "--level", "2", *FEW]
-    assert main(["profile", str(photos), *models, "--out", str(out), *sized]) == 1
-    told = capsys.readouterr()
-    assert told.err.count("broken.jpg: ") == 1
-    assert "network (WaveletIntegratedGradients, inputs: 3): > 4 px left out, 2-4 px " in told.out
+    sized = ["--size", SIZE, "--level", 2, *FEW]
+    told = tells("profile", photos, *models, "--out", out, *sized, fails=True)
+    assert told.count("broken.jpg: ") == 1
+    assert "network (WaveletIntegratedGradients, inputs: 3): > 4 px left out, 2-4 px " in told
     names = {"profile.csv", "profile.png", "network.npz", "scripted.npz"}
     assert {path.name for path in out.iterdir()} == names
 
@@ -84,41 +82,16 @@ def test_all_models_are_explained_by_the_same_method(
     np.testing.assert_allclose(found, expected.scale_importance()[0], atol=1e-3)
 
 
-def test_files_that_are_too_small_are_left_out(model_files, tmp_path, capsys):
+def test_files_that_are_too_small_are_left_out(model_files, tells, tmp_path):
     torch.jit.save(torch.jit.script(convolutions(2, 3).eval()), tmp_path / "any.pt")
     for name, size in (("a", 4), ("b", 32), ("c", 32), ("d", 6)):
         np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).random((3, size, size)))
     np.save(tmp_path / "signal.npy", np.zeros((3, 32)))
-    arguments = ["--model", str(tmp_path / "any.pt"), "--out", str(tmp_path / "out"), *FEW]
-    assert main(["profile", str(tmp_path), *arguments, "--level", "3"]) == 1
-    told = capsys.readouterr()
-    assert "inputs: 2)" in told.out
-    assert told.err.count("the highest level possible is 2") == 2
-    assert "signal.npy: any: " in told.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--method", "fam"], "--method fam tells of frequencies"),
-        (["--model", "MODEL"], "--model must name different models"),
-        (["--level", "9"], "the highest level possible is 4"),
-    ],
-)
-def test_what_cannot_be_done_is_told(arguments, message, photos, model_files, tells, tmp_path):
-    out, model = tmp_path / "out", model_files["keras"]
-    arguments = [model if argument == "MODEL" else argument for argument in arguments]
-    given = [photos / "a.png", "--model", model, *arguments, "--out", out]
-    assert message in tells("profile", *given, fails=True)
-    assert not out.exists()
-
-
-def test_nothing_is_overwritten(photos, model_files, tells, tmp_path):
-    (tmp_path / "network.npz").touch()
-    given = [photos / "a.png", "--model", model_files["keras"], *FEW, "--out", tmp_path]
-    assert "network.npz is there already" in tells("profile", *given, fails=True)
-    tells("profile", *given, "--force")
-    assert ScaleProfile.load(tmp_path / "network.npz").count == 1
+    model = ["--model", tmp_path / "any.pt", "--out", tmp_path / "out", *FEW]
+    told = tells("profile", tmp_path, *model, "--level", 3, fails=True)
+    assert "inputs: 2)" in told
+    assert told.count("the highest level possible is 2") == 2
+    assert "signal.npy: any: " in told
 
 
 def test_no_file_that_can_be_used_is_told(photos, model_files, tells, tmp_path):

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from wam_xplique.cli import main
 from wam_xplique.cli import report as command
-from wam_xplique.cli.options import Options
 
 from .conftest import CLASSES, FEW, SIZE
 from .test_input_files import convolutions
@@ -31,16 +29,15 @@ def asked(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["keras", "TorchScript"])
 def test_a_page_is_written_on_files_and_broken_ones_are_told(
-    kind, photos, model_files, network, pixels, asked, tmp_path, capsys
+    kind, photos, model_files, network, pixels, asked, tells, tmp_path
 ):
     out = tmp_path / "deep" / "page.html"
     (tmp_path / "names.txt").write_text("ant\nbee\ncat\n")
-    model = ["--model", model_files[kind], "--class-names", str(tmp_path / "names.txt")]
-    given = [str(photos), *model, "--out", str(out), "--size", str(SIZE), "--level", "2"]
-    assert main(["report", *given, *FEW]) == 1
-    told = capsys.readouterr()
-    assert "broken.jpg: " in told.err
-    assert re.search(rf"{re.escape(str(out))}: inputs: 3, with warnings: \d", told.out)
+    model = ["--model", model_files[kind], "--class-names", tmp_path / "names.txt"]
+    given = [photos, *model, "--out", out, "--size", SIZE, "--level", 2, *FEW]
+    told = tells("report", *given, fails=True)
+    assert "broken.jpg: " in told
+    assert re.search(rf"{re.escape(str(out))}: inputs: 3, with warnings: \d", told)
 
     ((_, inputs, options),) = asked
     array = pixels.astype(np.float32) / 255
@@ -81,36 +78,3 @@ def test_inputs_of_another_shape_are_left_out(model_files, asked, tells, tmp_pat
     assert "c.npy: any: it has the shape (3, 16, 24), the others (3, 16, 16); see --size" in told
     assert "d.npy: any: it has the shape (3, 4, 4)" in told
     assert asked[0][2]["names"] == ["a, 0", "a, 1", "b"]
-
-
-def test_nothing_is_overwritten_and_that_is_known_before_any_work(
-    photos, model_files, tells, tmp_path, monkeypatch
-):
-    page = tmp_path / "page.html"
-    page.write_text("mine")
-    given = ["report", photos / "a.png", "--model", model_files["keras"], "--out", page, *FEW]
-    with monkeypatch.context() as patch:
-        patch.setattr(Options, "load", lambda *_: pytest.fail("heavy work"))
-        assert "page.html is there already; --force overwrites" in tells(*given, fails=True)
-    assert page.read_text() == "mine"
-    tells(*given, "--force")
-    assert page.read_text().lower().startswith("<!doctype html>")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--method", "fam"], "--method fam tells of frequencies"),
-        (["--reference", "nothing.npz"], "nothing.npz"),
-        (["--reference", "array.npz"], "does not hold a ScaleProfile"),
-        (["--level", "9"], "the highest level possible is 4"),
-    ],
-)
-def test_what_cannot_be_done_is_told(
-    arguments, message, photos, model_files, tells, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    np.savez("array.npz", x=np.zeros(3))
-    given = [photos / "a.png", "--model", model_files["keras"], *arguments, "--out", "page.html"]
-    assert message in tells("report", *given, fails=True)
-    assert not (tmp_path / "page.html").exists()

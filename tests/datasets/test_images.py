@@ -40,15 +40,15 @@ def test_the_seed_chooses(folder):
 
 
 def test_too_few_images_and_broken_ones_are_told(folder, tmp_path):
-    with pytest.raises(ValueError, match="must hold 6 images"):
-        image_folder(folder, 8, 6)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"must hold some images .* holds 0"):
-        image_folder(tmp_path / "empty", 8)
-    with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
-        image_folder(folder, 0)
-    with pytest.raises(ValueError, match=r"crop must be a number in \(0, 1\], got 1.1"):
-        image_folder(folder, 8, crop=1.1)
+    for given, message in (
+        ((folder, 8, 6), "must hold 6 images"),
+        ((tmp_path / "empty", 8), "must hold some images .* holds 0"),
+        ((folder, 0), "size must be an integer of at least 1, got 0"),
+        ((folder, 8, None, 0, 1.1), r"crop must be a number in \(0, 1\], got 1.1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            image_folder(*given)
     for content in (b"", b"no image"):
         (folder / "broken.jpg").write_bytes(content)
         with pytest.raises(ValueError, match=r"broken.jpg cannot be read as an image"):

@@ -97,10 +97,9 @@ def test_what_is_no_sound_is_refused(tmp_path):
 
 def test_without_soundfile_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)  # then it cannot be imported
-    with pytest.raises(ImportError, match=r'pip install "wam-xplique\[audio\]"'):
-        load_wav(tmp_path / "a.wav")
-    with pytest.raises(ImportError, match=r'pip install "wam-xplique\[audio\]"'):
-        save_wav(tmp_path / "a.wav", tone(), RATE)
+    for use, *given in ((load_wav,), (save_wav, tone(), RATE)):
+        with pytest.raises(ImportError, match=r"soundfile is .*pip install 'wam-xplique\[audio\]'"):
+            use(tmp_path / "a.wav", *given)
 
 
 def test_esc50_gives_the_rows_of_its_table(folder):

@@ -32,7 +32,7 @@ def test_splits_are_kept_apart(tmp_path):
     volumes, labels = medmnist3d(path, "test")
     np.testing.assert_allclose(volumes[..., 0] * 255, IMAGES[:2] // 2, rtol=1e-6)
     np.testing.assert_array_equal(labels, LABELS[3:, 0])
-    with pytest.raises(ValueError, match=r"lacks \['val_images', 'val_labels'\]; it has \['train_"):
+    with pytest.raises(ValueError, match=r"\('val_images', 'val_labels'\); it has \['train_"):
         medmnist3d(path, "val")
     with pytest.raises(ValueError, match=r"split must be one of .*'validation'"):
         medmnist3d(path, "validation")

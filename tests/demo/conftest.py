@@ -11,6 +11,8 @@ import pytest
 
 from wam_xplique.demo import audio, data, networks, pipeline, textures, volume
 
+from ..cli.conftest import tells  # noqa: F401
+
 mpl.use("Agg")
 
 

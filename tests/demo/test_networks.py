@@ -101,9 +101,7 @@ def test_what_does_not_fit_is_refused(inputs, labels, message):
         with pytest.raises(ValueError, match=message):
             train(inputs, labels)
     for train in (networks.train_mel_keras, networks.train_mel_torch):
-        with pytest.raises(
-            ValueError, match=r"waveforms must have shape \(N, T\), got \(8, 4000, 1"
-        ):
+        with pytest.raises(ValueError, match=r"waveforms must have shape .*, got \(8, 4000, 1"):
             train(WAVES[..., np.newaxis], CLASSES)
 
 
@@ -120,10 +118,8 @@ def test_spectrograms_are_those_of_keras_in_bels_above_silence(rate):
         top_db=math.inf,
     )
     expected = (np.array(layer(waves)) + 40) / 10
-    in_keras, in_torch = (
-        made(networks.mel_keras(rate), waves),
-        made(networks.mel_torch(rate), waves),
-    )
+    front_ends = (networks.mel_keras(rate), networks.mel_torch(rate))
+    in_keras, in_torch = (made(front_end, waves) for front_end in front_ends)
     assert in_keras.shape == (4, *expected.shape[1:], 1)
     assert in_torch.shape == (4, 1, *expected.shape[1:])
     np.testing.assert_allclose(in_keras[..., 0], expected, rtol=1e-3, atol=1e-4)

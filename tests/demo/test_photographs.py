@@ -12,7 +12,6 @@ from PIL import Image
 
 from wam_xplique import WaveletExplanation
 from wam_xplique.benchmarks.real import networks
-from wam_xplique.cli import main
 from wam_xplique.demo import photographs
 
 
@@ -20,22 +19,14 @@ from wam_xplique.demo import photographs
 def small(monkeypatch):
     """One layer of features in place of a real network, and little to explain it by."""
     keras.utils.set_random_seed(0)
+    last = {"activation": "relu", "name": photographs.LAST_CONVOLUTION}
+    ends = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1000)]
     model = keras.Sequential(
-        [
-            keras.Input((224, 224, 3)),
-            keras.layers.Conv2D(4, 8, 8, activation="relu", name=photographs.LAST_CONVOLUTION),
-            keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(1000),
-        ]
+        [keras.Input((224, 224, 3)), keras.layers.Conv2D(4, 8, 8, **last), *ends]
     )
     kernel, bias, weight, shift = (torch.tensor(w) for w in model.get_weights())
-    module = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 8, 8),
-        torch.nn.ReLU(),
-        torch.nn.AdaptiveAvgPool2d(1),
-        torch.nn.Flatten(),
-        torch.nn.Linear(4, 1000),
-    )
+    ends = [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, 1000)]
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 8, 8), torch.nn.ReLU(), *ends)
     names = ("0.weight", "0.bias", "4.weight", "4.bias")
     values = (kernel.permute(3, 2, 0, 1), bias, weight.T, shift)
     module.load_state_dict(dict(zip(names, values, strict=True)))
@@ -47,9 +38,8 @@ def small(monkeypatch):
 
 
 @pytest.mark.usefixtures("small")
-def test_the_demo_says_scores_and_draws_what_the_network_sees(tmp_path, capsys):
-    assert main(["demo", "--samples", "1", "--out", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
+def test_the_demo_says_scores_and_draws_what_the_network_sees(tmp_path, tells):
+    printed = tells("demo", "--samples", 1, "--out", tmp_path)
     assert "dog: EfficientNet-Lite0 sees" in printed
     assert "it is a Bullmastiff." in printed
     assert "in PyTorch: correlation 1.0000" in printed
@@ -78,9 +68,8 @@ def photo(tmp_path):
 
 
 @pytest.mark.usefixtures("small")
-def test_a_photograph_of_ones_own_is_explained_by_the_same_network(photo, tmp_path, capsys):
-    assert main(["demo", "--image", str(photo), "--out", str(tmp_path)]) == 0
-    assert "EfficientNet-Lite0 sees" in capsys.readouterr().out
+def test_a_photograph_of_ones_own_is_explained_by_the_same_network(photo, tmp_path, tells):
+    assert "EfficientNet-Lite0 sees" in tells("demo", "--image", photo, "--out", tmp_path)
     explanation = WaveletExplanation.load(tmp_path / "cat_wam_ig.npz")
     assert explanation.input_shape == (1, 224, 224, 3)
 
@@ -91,32 +80,32 @@ def test_a_photograph_is_explained_by_a_model_of_keras_applications(
     original = keras.applications.MobileNetV2
 
     def small(weights):
-        return original(weights=weights, input_shape=(32, 32, 3), alpha=0.35, classes=5)
+        return original(weights=None, input_shape=(32, 32, 3), alpha=0.35, classes=5)
 
     small.__name__ = "MobileNetV2"
     monkeypatch.setattr(keras.applications, "MobileNetV2", small)
-    photographs.explain_photograph(photo, "MobileNetV2", tmp_path / "out", weights="none")
+    photographs.explain_photograph(photo, "MobileNetV2", tmp_path / "out")
     assert "MobileNetV2 sees class" in capsys.readouterr().out
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {f"cat_wam_{m}.{e}" for m in ("sg", "ig") for e in ("npz", "png")}
 
 
 def test_missing_weights_an_unreadable_photograph_or_an_unknown_model_stop_with_a_message(
-    photo, tmp_path, monkeypatch, capsys
+    photo, tmp_path, monkeypatch, tells
 ):
     def offline(weights):
         raise Exception("URL fetch failure")
 
     monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
-    out = ["--out", str(tmp_path / "out")]
-    assert main(["demo", "--image", str(photo), "--model", "MobileNetV2", *out]) == 1
-    assert "needs a connection" in capsys.readouterr().err
-    assert main(["demo", "--image", str(photo), "--model", "Nothing", *out]) == 1
-    assert "not among keras.applications" in capsys.readouterr().err
     text = tmp_path / "text.png"
     text.write_text("no image")
-    assert main(["demo", "--image", str(text), *out]) == 1
-    assert "cannot be read" in capsys.readouterr().err
+    for image, model, message in (
+        (photo, "MobileNetV2", "needs a connection"),
+        (photo, "Nothing", "not among keras.applications"),
+        (text, "MobileNetV2", "cannot be read"),
+    ):
+        given = ["--image", image, "--model", model, "--out", tmp_path / "out"]
+        assert message in tells("demo", *given, fails=True)
     assert not (tmp_path / "out").exists()
 
 

@@ -8,14 +8,13 @@ import pytest
 from PIL import Image
 
 from wam_xplique import FAM, WCAM, WaveletExplanation
-from wam_xplique.cli import main
 from wam_xplique.demo import data, networks, textures
 from wam_xplique.fourier import FourierExplanation
 
 
-def test_its_figures_explanations_and_table_are_written(quick, tmp_path, capsys):
-    assert main(["demo", "--modality", "texture", "--samples", "6", "--out", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
+@pytest.mark.slow
+def test_its_figures_explanations_and_table_are_written(quick, tmp_path, tells):
+    printed = tells("demo", "--modality", "texture", "--samples", 6, "--out", tmp_path)
     assert printed.count("accuracy on the held-out halves") == 2
     table = [line for line in printed.splitlines() if line.startswith(("Keras ", "PyTorch "))]
     assert [line.split()[:2] for line in table] == [

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from wam_xplique.loading.applications import without_softmax
-from wam_xplique.loading.classifiers import PREPROCESSING, load_model, read_names
+from wam_xplique.loading.classifiers import PREPROCESSING, load_model
+from wam_xplique.loading.model_files import without_softmax
 from wam_xplique.loading.preprocessing import Preprocess
 
 
@@ -39,7 +39,7 @@ def test_models_of_keras_applications_bring_their_preprocessing(small_mobilenet,
     logits = classifier.logits(x)
     np.testing.assert_allclose(keras.ops.softmax(logits), classifier.model(x), rtol=1e-4)
     np.testing.assert_allclose(classifier.prepare(picture.copy()), picture / 127.5 - 1, rtol=1e-6)
-    assert classifier.label(3) == "class 3"
+    assert not classifier.class_names
     unit = load_model("MobileNetV2", "none", Preprocess.unit)
     np.testing.assert_allclose(unit.prepare(picture), picture / 255, rtol=1e-6)
 
@@ -61,10 +61,10 @@ def test_imagenet_weights_bring_the_names_of_the_classes(small_mobilenet, monkey
     monkeypatch.setattr(module, "decode_predictions", lambda scores, top: decoded)
     classifier = load_model("MobileNetV2")
     assert small_mobilenet == ["imagenet"]
-    assert classifier.label(7) == "some thing 7"
+    assert classifier.class_names[7] == "some thing 7"
     assert classifier.index("some thing 12") == classifier.index("12") == 12
     monkeypatch.setattr(module, "decode_predictions", Mock(side_effect=Exception("no connection")))
-    assert load_model("MobileNetV2").label(7) == "class 7"
+    assert not load_model("MobileNetV2").class_names
 
 
 @pytest.mark.parametrize("preprocess", list(Preprocess))
@@ -108,8 +108,8 @@ def test_a_keras_model_of_channels_first_takes_pictures(tmp_path, picture):
 def test_classes_are_told_by_name_and_by_probability_or_score(model_files, tmp_path):
     names = tmp_path / "names.txt"
     names.write_text("ant\n bee \n\ncat\n", encoding="utf-8")
-    assert read_names(names) == ["ant", "bee", "cat"]
     named = load_model(model_files["keras"], class_names=names)
+    assert named.class_names == ["ant", "bee", "cat"]
     assert named.describe(np.array([0.2, 0.7, 0.1]), 1) == "bee (70.0%)"
     nameless = load_model(model_files["keras"])
     assert nameless.describe(np.array([0.2, 0.7, 0.2]), 1) == "class 1 (score 0.7)"

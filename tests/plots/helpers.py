@@ -42,19 +42,10 @@ def nothing_of(explanation):
 
 def indices_of(cells, shares, total, intervals=True):
     """Sobol indices of two inputs; intervals of the importance lie about it, not symmetrically."""
-    indices = SobolIndices(
-        total=total,
-        first_order=np.zeros_like(total),
-        interval=None,
-        importance_interval=None,
-        evaluated=np.ones(total.shape, bool),
-        variance=np.ones(2),
-        nb_design=np.full(2, 8),
-        forwards=np.full(2, 8),
-        cells=cells,
-        shares=shares,
-        confidence=0.95 if intervals else None,
-    )
+    counts = {"nb_design": np.full(2, 8), "forwards": np.full(2, 8), "variance": np.ones(2)}
+    told = {"interval": None, "importance_interval": None, "confidence": 0.95 * intervals or None}
+    made = {"total": total, "first_order": 0 * total, "evaluated": np.ones(total.shape, bool)}
+    indices = SobolIndices(**made, **told, **counts, cells=cells, shares=shares)
     if not intervals:
         return indices
     importance = indices.importance()
@@ -67,15 +58,11 @@ def wcam_of(size=(16, 16), mode="periodization", wavelet="haar", level=2, interv
     shapes = pywt.wavedecn_shapes(size, wavelet, mode, level)
     numbers = iter(range(-1, 3 * level))
     cells = map_bands(lambda shape: np.full(shape, next(numbers)), shapes)
-    shares = np.zeros((level + 1, 3 * level))
-    for cell in range(3 * level):
-        shares[1 + cell // 3, cell] = 1
+    shares = np.vstack([np.zeros(3 * level), np.repeat(np.eye(level), 3, axis=1)])
     total = np.random.default_rng(0).random((2, 3 * level))
     indices = indices_of(cells, shares, total, intervals)
-    coefficients = indices.spread(total)
-    return WaveletExplanation(
-        coefficients, wavelet, mode, (2, *size, 1), len(size), indices, includes_approximation=False
-    )
+    how = (wavelet, mode, (2, *size, 1), len(size), indices)
+    return WaveletExplanation(indices.spread(total), *how, includes_approximation=False)
 
 
 def fam_of(size=(8, 8), intervals=True, count=4):

@@ -7,19 +7,18 @@ import pytest
 
 from wam_xplique.plots.captioned import where
 
+PLACES = {
+    (0, 0): "at the top left",
+    (8, 4): "at the bottom centre",
+    (4, 4): "in the middle",
+    (4, 8): "at the middle right",
+    (0,): "at the beginning",
+    (8,): "at the end",
+}
 
-@pytest.mark.parametrize(
-    ("place", "shape", "expected"),
-    [
-        ((0, 0), (9, 9), "at the top left"),
-        ((8, 4), (9, 9), "at the bottom centre"),
-        ((4, 4), (9, 9), "in the middle"),
-        ((4, 8), (9, 9), "at the middle right"),
-        ((0,), (9,), "at the beginning"),
-        ((8,), (9,), "at the end"),
-    ],
-)
-def test_places_are_told_in_words(place, shape, expected):
-    values = np.zeros(shape)
+
+@pytest.mark.parametrize(("place", "expected"), PLACES.items())
+def test_places_are_told_in_words(place, expected):
+    values = np.zeros([9] * len(place))
     values[place] = 1
     assert where(values) == expected

@@ -36,13 +36,5 @@ def test_inputs_of_any_dimension_are_drawn(shape, ndim, drawn):
 def test_a_volume_is_shown_by_its_middle():
     x = np.zeros((1, 4, 6, 8, 1))
     x[0, 2, 3, 4] = 1
-    (ax,) = plot_gallery({"input": x}, 3).axes
+    (ax,) = plot_gallery({"input": x}, 3, {}).axes
     assert np.argmax(ax.images[0].get_array()) == 3 * 8 + 4
-
-
-@pytest.mark.parametrize(
-    "columns", [{}, {"a": np.zeros((0, 4))}, {"a": np.zeros((2, 4)), "b": np.zeros((3, 4))}]
-)
-def test_columns_that_do_not_fit_are_refused(columns):
-    with pytest.raises(ValueError, match="columns must hold one or more inputs, as many each"):
-        plot_gallery(columns, 1)

@@ -49,10 +49,8 @@ def test_signs_are_those_of_the_map_of_pixels():
 
 
 def test_channels_may_come_first():
-    last, first = (
-        plot_overlay(EXPLANATION, array).axes[2].images[0].get_array()
-        for array in (IMAGES, np.moveaxis(IMAGES, -1, 1))
-    )
+    figures = [plot_overlay(EXPLANATION, x) for x in (IMAGES, np.moveaxis(IMAGES, -1, 1))]
+    last, first = (figure.axes[2].images[0].get_array() for figure in figures)
     np.testing.assert_array_equal(last, first)
 
 
@@ -60,7 +58,6 @@ def test_channels_may_come_first():
     ("change", "said"),
     [
         ({"images": np.zeros((1, 16, 16, 3))}, "images must be the 2 of 16×16"),
-        ({"images": np.zeros((2, 15, 16))}, "images must be"),
         ({"titles": ["one"]}, "titles must be 2"),
         ({"alpha": 0}, "alpha must be"),
         ({"signed": True}, "sign"),

@@ -10,27 +10,12 @@ import pytest
 import pywt
 from matplotlib.colors import to_rgba
 
+from wam_xplique import plots
 from wam_xplique.coefficients import map_bands
-from wam_xplique.plots import (
-    interactive,
-    plot_explanation,
-    plot_mosaic,
-    plot_pixels,
-    plot_projections,
-    plot_scale_importance,
-    plot_scales,
-    plot_scalogram,
-    plot_slices,
-    plot_spectrum,
-    plot_waveform,
-)
+from wam_xplique.plots import plot_explanation, plot_mosaic, plot_pixels, plot_scale_importance
 from wam_xplique.plots.explanation import HELD_COLOR
 
 from .helpers import explanation_of, fam_of, nothing_of, signals_of, volumes_of, wcam_of
-
-each_mode = pytest.mark.parametrize(
-    ("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")]
-)
 
 
 def test_mosaic_shows_the_magnitude_of_every_coefficient_where_pywavelets_packs_it():
@@ -93,8 +78,9 @@ def test_labels_stay_inside_a_mosaic_of_many_levels():
     written = [text.get_text() for text in ax.texts]
     scales = [text for text in written if "px" in text]
     assert scales == ["16-32 px", "8-16 px", "4-8 px", "2-4 px", "1-2 px"]
-    assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
-    assert all(inside.y0 <= box.y0 and box.y1 <= inside.y1 + 4 for box in boxes)
+    for box in boxes:
+        assert inside.x0 <= box.x0 <= box.x1 <= inside.x1
+        assert inside.y0 <= box.y0 <= box.y1 <= inside.y1 + 4
     assert len(written) == 5 + 9  # the narrow bands of the coarse levels have no room for letters
 
 
@@ -116,9 +102,9 @@ def test_indices_are_drawn_as_they_are_with_one_scale_of_colours():
     [
         (lambda ax: plot_mosaic(wcam_of(), ax=ax), "total Sobol index"),
         (lambda ax: plot_pixels(explanation_of(), ax=ax), "importance"),
-        (lambda ax: plot_waveform(signals_of(), np.zeros(64), ax=ax), "importance"),
-        (lambda ax: plot_scalogram(signals_of(), ax=ax), "importance"),
-        (lambda ax: plot_spectrum(fam_of(), ax=ax), "total Sobol index"),
+        (lambda ax: plots.plot_waveform(signals_of(), np.zeros(64), ax=ax), "importance"),
+        (lambda ax: plots.plot_scalogram(signals_of(), ax=ax), "importance"),
+        (lambda ax: plots.plot_spectrum(fam_of(), ax=ax), "total Sobol index"),
     ],
 )
 def test_a_bar_of_colours_is_set_beside_new_axes_only(draw, label):
@@ -130,7 +116,7 @@ def test_a_bar_of_colours_is_set_beside_new_axes_only(draw, label):
     assert not ax.child_axes
 
 
-@each_mode
+@pytest.mark.parametrize(("wavelet", "mode"), [("haar", "periodization"), ("db3", "symmetric")])
 def test_lines_part_the_levels_and_what_is_held_or_no_coefficient_is_grey(wavelet, mode):
     explanation = wcam_of((40, 40), mode, wavelet)
     ax = plot_mosaic(explanation)
@@ -152,7 +138,7 @@ def test_maps_of_scales_have_one_scale_of_colours_where_they_are_indices(kind):
     for factor, level in zip((1, 0.01), explanation.coefficients[1:], strict=True):
         for band in level.values():
             band[:] = factor
-    draw = plot_scales if kind == "images" else lambda e: plot_projections(e)[0]
+    draw = plots.plot_scales if kind == "images" else lambda e: plots.plot_projections(e)[0]
     coarse, fine = (ax.images[0].get_array() for ax in draw(explanation))
     assert coarse.max() == 1
     assert fine.max() == pytest.approx(0.01)
@@ -201,8 +187,8 @@ def test_an_interval_is_drawn_where_it_lies_if_there_is_one():
 
 
 # What draws an explanation of signals, of images and of volumes.
-PLACES = (lambda e: plot_waveform(e, np.zeros(64)), plot_pixels, plot_slices)
-SCALES = (plot_scalogram, plot_scales, plot_projections)
+PLACES = (lambda e: plots.plot_waveform(e, np.zeros(64)), plot_pixels, plots.plot_slices)
+SCALES = (plots.plot_scalogram, plots.plot_scales, plots.plot_projections)
 OF_PLACES, OF_SCALES = ("waveform", "pixels", "slices"), ("scalogram", "scales", "projections")
 KINDS = {"signals": signals_of, "images": explanation_of, "volumes": volumes_of}
 
@@ -213,13 +199,13 @@ KINDS = {"signals": signals_of, "images": explanation_of, "volumes": volumes_of}
         *((kind, draw, OF_PLACES) for kind, draw in zip(KINDS, PLACES, strict=True)),
         *((kind, draw, OF_SCALES) for kind, draw in zip(KINDS, SCALES, strict=True)),
         ("images", plot_mosaic, OF_SCALES),
-        ("volumes", interactive, OF_PLACES),
+        ("volumes", plots.interactive, OF_PLACES),
     ],
 )
 def test_what_draws_another_kind_is_named(kind, draw, names):
     for (other, make), name in zip(KINDS.items(), names, strict=True):
         if other != kind:
-            said = f"Expected an explanation of {kind}, got one of {other} .*; plot_{name} draws"
+            said = f"Expected an explanation of {kind}, got one of {other}; plot_{name} draws"
             with pytest.raises(ValueError, match=said):
                 draw(make())
     for of_wavelets in (draw, plot_scale_importance):
@@ -243,10 +229,10 @@ def test_bars_are_the_shares_of_the_scales_that_take_part(explanation):
 
 
 def test_scales_come_from_coarse_to_fine():
-    axes = plot_scales(explanation_of(level=3))
+    axes = plots.plot_scales(explanation_of(level=3))
     assert [ax.get_title() for ax in axes] == ["4-8 px", "2-4 px", "1-2 px"]
     with pytest.raises(ValueError, match="level=0"):
-        plot_scales(explanation_of(level=0))
+        plots.plot_scales(explanation_of(level=0))
 
 
 @pytest.mark.parametrize("image", [np.eye(24, 17), np.eye(24, 17)[..., None], np.ones((24, 17, 3))])
@@ -263,10 +249,10 @@ def test_an_explanation_of_nothing_is_drawn_without_colour(make):
     explanation = nothing_of(make())
     figure = plot_explanation(explanation, np.zeros(explanation.spatial_shape))
     figure.canvas.draw()
-    of_maps = {1: (plot_scalogram,), 2: (plot_mosaic, plot_pixels), 3: (plot_slices,)}
+    of_maps = {1: (plots.plot_scalogram,), 2: (plot_mosaic, plot_pixels), 3: (plots.plot_slices,)}
     axes = [np.ravel(draw(explanation))[0] for draw in of_maps[explanation.ndim]]
     if explanation.ndim == 1:
-        axes += [*figure.axes[:2], plot_scalogram(explanation, by_level=True)]
+        axes += [*figure.axes[:2], plots.plot_scalogram(explanation, by_level=True)]
     for ax in axes:
         assert not ax.images[0].get_array().any()
         assert ax.images[0].get_clim() == (0, 1)
@@ -297,7 +283,7 @@ def test_maps_of_scales_have_the_signs_that_add_up_to_the_whole():
     explanation = replace(explanation_of(), signed=True)
     maps = explanation.by_scale(signed=True)
     np.testing.assert_array_equal(maps.sum(axis=1)[..., None], explanation.pixels(signed=True))
-    for ax, values in zip(plot_scales(explanation, signed=True), maps[0, 1:], strict=True):
+    for ax, values in zip(plots.plot_scales(explanation, signed=True), maps[0, 1:], strict=True):
         assert ax.images[0].get_clim() == (-1, 1)
         np.testing.assert_array_equal(np.sign(ax.images[0].get_array()), np.sign(values))
     with pytest.raises(ValueError, match="signed=True needs a method whose equation has a sign"):
@@ -312,8 +298,8 @@ def test_pictures_tell_what_is_left_out_and_grey_it():
         assert plot(explanation).get_xlabel() == "> 4 px left out"
         assert plot(whole).get_xlabel() == ""
     signal = replace(signals_of(), includes_approximation=False)
-    assert plot_scalogram(signal).get_title(loc="right") == "> 8 samples left out"
-    ax = plot_waveform(signal, np.zeros(64), 1000)
+    assert plots.plot_scalogram(signal).get_title(loc="right") == "> 8 samples left out"
+    ax = plots.plot_waveform(signal, np.zeros(64), 1000)
     assert ax.get_title(loc="right") == "< 62.5 Hz left out"
     height, width = whole.coefficients[0].shape[1:]
     for one, grey in ((explanation, True), (whole, False)):

@@ -1,0 +1,1 @@
+"""The methods and metrics as equations, on the tensors of any framework."""

@@ -1,4 +1,4 @@
-"""Scores of any number of perturbed inputs, in batches that fit the device."""
+"""Batches that fit the device: halved where memory runs out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""
-Cascading randomization: how soon an explanation changes as a model loses what it has learnt.
+"""Cascading randomization: how soon an explanation changes as a model loses what it has learnt.
 
-Ref. Adebayo & al., Sanity checks for saliency maps (2018). Kasmi & al., One Wave To Explain Them
-All: A Unifying Perspective On Feature Attribution (2025), appendix B.3.
+Ref. Adebayo & al., Sanity checks for saliency maps (2018). The WAM paper, appendix B.3.
 """
 
 from __future__ import annotations

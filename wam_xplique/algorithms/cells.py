@@ -1,5 +1,4 @@
-"""
-Cells: the sets of coefficients that a mask perturbs together.
+"""Cells: the sets of coefficients that a mask perturbs together.
 
 A cell map has the layout of the coefficients, and the number of its cell in place of each
 coefficient; `HELD` where the coefficient keeps its value. Methods that need no more than cells
@@ -178,18 +177,16 @@ def group_tree(cells: Coefficients) -> list[Group]:
     for number, band in enumerate(bands):
         members = np.flatnonzero(owners == number)
         if len(members):
-            groups.append(_group(members, _places(band, count)[members]))
+            groups.append(_group(members, _places(band)[members]))
     if len(groups) == 1 and groups[0].children:
         return list(groups[0].children)  # all cells together are the rows of B
     return groups
 
 
-def _places(band: np.ndarray, count: int) -> np.ndarray:
+def _places(band: np.ndarray) -> np.ndarray:
     """The mean place of each cell's coefficients in a band: (cells, axes)."""
-    labels = band.ravel() + 1
-    sizes = np.maximum(np.bincount(labels, minlength=count + 1), 1)
-    sums = [np.bincount(labels, axis.ravel(), count + 1) for axis in np.indices(band.shape)]
-    return (np.stack(sums, axis=-1) / sizes[:, np.newaxis])[1:]
+    sizes = np.maximum(cell_sums([band], [np.ones(band.shape)]), 1)
+    return np.stack([cell_sums([band], [axis]) / sizes for axis in np.indices(band.shape)], axis=-1)
 
 
 def _group(cells: np.ndarray, places: np.ndarray) -> Group:

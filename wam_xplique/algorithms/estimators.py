@@ -1,5 +1,4 @@
-"""
-Sobol indices of cells, estimated from a replicated design: the WCAM paper's equation 7.
+"""Sobol indices of cells, estimated from a replicated design: the WCAM paper's equation 7.
 
 Ref. Kasmi & al., Assessment of the Reliability of a Model's Decision by Generalizing Attribution
 to the Wavelet Domain (2023).
@@ -156,11 +155,11 @@ def _estimate(
 def _nothing(problem: SobolProblem, rows: int, forwards: int) -> Estimate:
     """The estimate where the scores do not vary."""
     zeros = np.zeros(problem.shares.shape[1])
-    intervals: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
-    if problem.confidence is not None:
-        of_regions = region_importance(zeros, problem.shares)
-        intervals = np.stack([zeros] * 2, axis=-1), np.stack([of_regions] * 2, axis=-1)
-    return Estimate(zeros, zeros, *intervals, np.ones(len(zeros), bool), 0.0, rows, forwards)
+    values = zeros, region_importance(zeros, problem.shares)
+    known = problem.confidence is not None
+    interval, of_regions = (np.stack([v, v], axis=-1) if known else None for v in values)
+    evaluated = np.ones(len(zeros), bool)
+    return Estimate(zeros, zeros, interval, of_regions, evaluated, 0.0, rows, forwards)
 
 
 def _intervals(

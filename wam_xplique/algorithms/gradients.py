@@ -1,5 +1,4 @@
-"""
-Wavelet attribution from gradients: the WAM paper's equations 1 and 3.
+"""Wavelet attribution from gradients: the WAM paper's equations 1 and 3.
 
 Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
 (2025).
@@ -8,8 +7,7 @@ The inverse transform is linear, x = W⁻¹(z), so the gradient with respect to 
 the pull-back (W⁻¹)ᵀ ∂f/∂x of the gradient with respect to the input. A mean of gradients is
 therefore taken in the input's domain and pulled back once for each input.
 
-The inputs of a problem are in memory together with all that is made of them: a caller who has many
-goes through them block by block.
+The inputs of a problem are in memory with all that is made of them: many are taken block by block.
 """
 
 from __future__ import annotations
@@ -24,12 +22,32 @@ from ..backends import Backend, ScoreFunction, Tensor
 from ..coefficients import Coefficients, Transform, flatten, map_bands, unflatten
 from ..per_input import PerInput
 from .batching import BatchSize, Progress, first_to_stand
-from .front_end import WithFrontEnd, of_wavelets
 from .perturbations import Perturbation, StraightPath, Unperturbed
 
 MOST_STEPS = 1024
+FRONT_END = "front end"
 
 Gradients = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class WithFrontEnd:
+    """The wavelet transform of inputs, and what a front end makes of them as the last level."""
+
+    transform: Transform
+    front_end: Callable[[Tensor], Tensor]
+
+    def forward(self, x: Tensor) -> Coefficients:
+        return [*self.transform.forward(x), {FRONT_END: self.front_end(x)}]
+
+    def pullback(self, of_input: Tensor, of_output: Tensor) -> Coefficients:
+        """The gradients with respect to these, from those of the input and of the output."""
+        return [*self.transform.pullback(of_input), {FRONT_END: of_output}]
+
+
+def of_wavelets(coefficients: Coefficients) -> dict[str, Tensor]:
+    """The bands by name, without what a front end made."""
+    return {name: b for name, b in flatten(coefficients).items() if FRONT_END not in name}
 
 
 @dataclass(frozen=True)
@@ -37,10 +55,9 @@ class GradientProblem:
     """
     What is explained, by gradients: the scores (N,) of inputs and targets, which have N first.
 
-    `gradients(x, y)` are those of `scores(x, y)` that `transform` pulls back: with respect to x
-    and, if there is one, to what a front end makes of it. `batch_size` counts perturbed inputs,
-    `progress` gradients. `over_channels` brings the channels of a band, among its last axes, to one
-    that stays, where that is linear.
+    `gradients(x, y)` are those of `scores(x, y)` with respect to x and to what a front end makes of
+    it, if there is one. `batch_size` counts perturbed inputs, `progress` gradients. `over_channels`
+    brings the channels of a band, among its last axes, to one that stays, where that is linear.
     """
 
     backend: Backend

@@ -1,9 +1,7 @@
-"""
-Minimal images: the sparsest mask over the coefficients that keeps the score.
+"""Minimal images: the sparsest mask over the coefficients that keeps the score.
 
-Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), section 4.2. Dozat, Incorporating Nesterov Momentum into Adam (2016). Platt & Barr,
-Constrained Differential Optimization (1987). Stooke & al., Responsive Safety in Reinforcement
+Ref. the WAM paper, section 4.2. Dozat, Incorporating Nesterov Momentum into Adam (2016). Platt &
+Barr, Constrained Differential Optimization (1987). Stooke & al., Responsive Safety in Reinforcement
 Learning by PID Lagrangian Methods (2020). Bengio & al., Estimating or Propagating Gradients Through
 Stochastic Neurons for Conditional Computation (2013): the straight-through estimator.
 

@@ -1,5 +1,4 @@
-"""
-Scores of inputs whose coefficients are masked, in batches that fit the device.
+"""Scores of inputs whose coefficients are masked, in batches that fit the device.
 
 The transform is linear, so with z = W(x − x₀) and a mask m, the perturbed input is
 x₀ + W⁻¹(m ⊙ z). Masks are made batch by batch.
@@ -15,26 +14,17 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backends import Backend, ScoreFunction, Tensor
-from ..coefficients import Coefficients, map_bands
+from ..coefficients import Coefficients, Transform, map_bands
+from ..fourier import FourierTransform
 from .batching import BatchSize, Progress, finite_scores, in_batches
 from .cells import HELD, Group, count_cells
 
-
-class Transform(Protocol):
-    """A linear transform of inputs into coefficients, and its inverse."""
-
-    def forward(self, x: Tensor) -> Coefficients:
-        """The coefficients of `x`."""
-
-    def inverse(self, coefficients: Coefficients, shape: Any) -> Tensor:
-        """The input of `shape` that has these coefficients."""
-
-    def __hash__(self) -> int: ...
+Masked = Transform | FourierTransform
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,7 @@ class MaskingProblem:
     scores: ScoreFunction
     x: Tensor
     y: Tensor
-    transform: Transform
+    transform: Masked
     cells: Coefficients  # a cell map that broadcasts to one input's coefficients
     batch_size: BatchSize
     progress: Progress = field(default_factory=Progress)
@@ -263,9 +253,7 @@ def _combine(
     return numbers, masks, bases, parts, weights
 
 
-def _combined(
-    backend: Backend, tensors: Any, transform: Transform, shape: tuple[int, ...]
-) -> Tensor:
+def _combined(backend: Backend, tensors: Any, transform: Masked, shape: tuple[int, ...]) -> Tensor:
     """The perturbed inputs that `_combine` tells of, from the inputs' coefficients."""
     masks, coefficients, cells, bases, parts, weights = tensors
 

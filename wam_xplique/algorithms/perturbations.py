@@ -40,9 +40,8 @@ class GaussianNoise:
     Inputs under Gaussian noise (eq. 2 of the WAM paper), from draw number `first` on.
 
     `noise` is its standard deviation in the input's units; `relative_noise`, in its place, as a
-    fraction of each input's range (maximum minus minimum). A draw depends on the seed and on its
-    number alone: all inputs share the same draws, so that an input's explanation does not depend
-    on what it is batched with.
+    fraction of each input's range (maximum minus minimum). All inputs share the draws, which depend
+    on the seed and their number alone: no explanation depends on what it is batched with.
     """
 
     nb_samples: int

@@ -1,5 +1,4 @@
-"""
-Refinement: rows of the design for the cells that matter, and for others few.
+"""Refinement: rows of the design for the cells that matter, and for others few.
 
 A group's total index is at least each of its members', so a group that matters little can be left
 whole. How much it matters shows in a few rows: where one group changes, the change of the score

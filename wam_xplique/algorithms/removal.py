@@ -1,10 +1,7 @@
-"""
-Scores of inputs whose coefficients are removed or inserted: how faithful an explanation is, and how
-few coefficients decide a prediction.
+"""Insertion, deletion, μ-Fidelity: scores of inputs without some of their coefficients, or with
+these alone; and how few coefficients decide a prediction.
 
-Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025), equations 4 to 10 and appendix C.2. Kasmi & al., Assessment of the Reliability of a Model's
-Decision by Generalizing Attribution to the Wavelet Domain (2023), section 4.2 and appendix B.3.
+Ref. the WAM paper, equations 4 to 10 and appendix C.2; WCAM's, section 4.2 and appendix B.3.
 Petsiuk & al., RISE: Randomized Input Sampling for Explanation of Black-box Models (2018). Bhatt &
 al., Evaluating and Aggregating Feature-based Model Explanations (2020).
 
@@ -26,7 +23,7 @@ from ..coefficients import map_bands
 from .batching import Progress
 from .cells import cell_sums
 from .estimators import RESOLUTION, rank_correlations
-from .masking import MaskedScorer, MaskingProblem, Transform, deviations, of_each
+from .masking import Masked, MaskedScorer, MaskingProblem, deviations, of_each
 
 Kept = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """``kept(samples, draws)``: which features (B, K) each of B perturbed inputs keeps."""
@@ -217,9 +214,7 @@ class _KeptScorer(MaskedScorer):
         return backend.run(_combined, tensors, self.problem.transform, shape, size=size)
 
 
-def _combined(
-    backend: Backend, tensors: Any, transform: Transform, shape: tuple[int, ...]
-) -> Tensor:
+def _combined(backend: Backend, tensors: Any, transform: Masked, shape: tuple[int, ...]) -> Tensor:
     """The inputs x₀ + W⁻¹(m ⊙ z), for masks in the layout of the coefficients."""
     masks, z, numbers, baseline = tensors
 

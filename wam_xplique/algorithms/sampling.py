@@ -1,8 +1,4 @@
-"""
-Statistics of the gradient over noisy inputs: the WAM paper's equation 2, and others like it.
-
-Ref. Kasmi & al., One Wave To Explain Them All: A Unifying Perspective On Feature Attribution
-(2025).
+"""WAM-SG, SquareGrad, VarGrad: statistics of gradients over noisy inputs (the WAM paper's eq. 2).
 
 Each is a mean, over the draws of noise, of values that are pulled back draw by draw (or a variance
 of them); the spread of the values tells how sure the mean is.
@@ -20,8 +16,7 @@ from ..coefficients import Coefficients, flatten, levels, magnitude, map_bands, 
 from ..indices import fractions
 from .batching import first_to_stand
 from .estimators import rank_correlations
-from .front_end import of_wavelets
-from .gradients import Attribution, GradientProblem, perturbed_gradients
+from .gradients import Attribution, GradientProblem, of_wavelets, perturbed_gradients
 from .perturbations import GaussianNoise
 
 AVERAGES = ("magnitude", "gradient")

@@ -1,4 +1,4 @@
-"""What people do with an explanation."""
+"""What explanations are used for: minimal images, profiles of data sets, corruptions, reports."""
 
 from .artifacts import conciseness_preciseness, hallucination_score, retained_information
 from .callback import ScaleProfileCallback

@@ -1,5 +1,4 @@
-"""
-How good a mask is as an explanation: how concise for what it keeps, and how much it invents.
+"""Hallucination and conciseness-preciseness: how good a mask is as an explanation.
 
 Ref. Kolek & al., Explaining Image Classifiers with Multiscale Directional Image Representation
 (CVPR 2023), as their code has them.
@@ -49,10 +48,8 @@ def retained_information(original: Any, explanation: Any, information: str = "l1
     check_choice("information", information, INFORMATION, optional=False)
     rows = [_rows(values) for values in (original, explanation)]
     if rows[0].shape != rows[1].shape:
-        raise ValueError(
-            "explanation must have as many values as original, got "
-            f"{rows[1].shape} and {rows[0].shape}."
-        )
+        told = f"got {rows[1].shape} and {rows[0].shape}"
+        raise ValueError(f"explanation must have as many values as original, {told}.")
     measure = _entropy if information == "entropy" else lambda values: np.abs(values).sum(axis=1)
     before, after = map(measure, rows)
     return np.divide(after, before, out=np.full(len(before), np.nan), where=before > 0)
@@ -81,10 +78,8 @@ def conciseness_preciseness(
     probability = np.asarray(probability, float)
     retained = retained_information(original, explanation, information)
     if probability.shape != (len(retained), 2) or not (probability[:, 0] > 0).all():
-        raise ValueError(
-            f"probability must be ({len(retained)}, 2), those of the inputs above 0, got shape "
-            f"{probability.shape}."
-        )
+        must = f"({len(retained)}, 2), those of the inputs above 0"
+        raise ValueError(f"probability must be {must}, got shape {probability.shape}.")
     with np.errstate(divide="ignore", invalid="ignore"):
         return probability[:, 1] / probability[:, 0] / retained
 
@@ -124,10 +119,8 @@ def hallucination_score(original: Any, explanation: Any, threshold: float = 0.1)
     images = [np.asarray(values, float) for values in (original, explanation)]
     for name, values in zip(("original", "explanation"), images, strict=True):
         if values.ndim not in (3, 4) or values.shape != images[0].shape:
-            raise ValueError(
-                f"{name} must be images (N, H, W) or (N, H, W, C), both of one shape, got "
-                f"{values.shape} beside {images[0].shape}."
-            )
+            must = f"{name} must be images (N, H, W) or (N, H, W, C), both of one shape"
+            raise ValueError(f"{must}, got {values.shape} beside {images[0].shape}.")
         if not (values.min() >= -1e-6 and values.max() <= 1 + 1e-6):
             raise ValueError(f"{name} must be in [0, 1], got {values.min():g} to {values.max():g}.")
     before, after = (_edges(values, threshold) for values in images)

@@ -12,13 +12,15 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from ..archive import write_table
 from ..attributions import WaveletIntegratedGradients
 from ..batches import gather
 from ..checks import check_integer, warn
 from ..explanation import WaveletExplanation, has_importance, mean_share
-from .figures import as_pixels, draw_coefficients
+from ..plots import plot_mosaic, plot_projections, plot_scalogram
+from ..plots.drawing import first_drawn, new_figure
 from .predictions import as_explained
 
 STEPS = 16
@@ -95,22 +97,17 @@ class ScaleProfileCallback(keras.callbacks.Callback):
             told = "explainer must be a class of explainers or a function that makes one of a model"
             raise TypeError(f"{told}, got {explainer!r}.")
         if keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                f"The models must run in TensorFlow, but Keras runs in {keras.backend.backend()!r}."
-            )
+            told = f"Keras runs in {keras.backend.backend()!r}"
+            raise ValueError(f"The models must run in TensorFlow, but {told}.")
         self.explainer, self.every, self.count = explainer, every, count
         self.log_dir, self.csv, self.verbose = log_dir, csv, verbose
         self.seconds: float | None = None
         self._data = inputs, targets
-        self._batch: tuple[Any, Any] | None = None
+        self._batch: Any = None
 
-    def _has_no_hooks(self) -> bool:
-        return False
-
-    # What tf_keras asks of its own callbacks, which this one serves too.
-    _implements_train_batch_hooks = _has_no_hooks
-    _implements_test_batch_hooks = _has_no_hooks
-    _implements_predict_batch_hooks = _has_no_hooks
+    # tf_keras asks this of its own callbacks, which this one serves too: it has no hooks.
+    _implements_train_batch_hooks = _implements_test_batch_hooks = lambda self: False
+    _implements_predict_batch_hooks = _implements_train_batch_hooks
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the batch, and explain it: that compiles, and shows what does not fit."""
@@ -153,7 +150,6 @@ class ScaleProfileCallback(keras.callbacks.Callback):
             self._summary.close()
 
     def _explain(self) -> WaveletExplanation:
-        assert self._batch is not None
         inputs, targets = self._batch
         classes = as_explained(targets, self._explainer, inputs)
         return self._explainer.explain_wavelet(inputs, classes)
@@ -168,12 +164,28 @@ class ScaleProfileCallback(keras.callbacks.Callback):
             line.to_csv(self.csv, mode="a", header=False, index=False)
         if self._summary is not None:
             shown = range(min(MOST_IMAGES, len(explanation)))
-            pictures = [as_pixels(draw_coefficients(explanation, index)) for index in shown]
+            pictures = np.stack([picture_coefficients(explanation, index) for index in shown])
             with self._summary.as_default(step=epoch):
                 for tag, share in tagged.items():
                     tf.summary.scalar(tag, share)
-                tf.summary.image("wavelet coefficients", np.stack(pictures))
+                tf.summary.image("wavelet coefficients", pictures)
             self._summary.flush()
+
+
+def picture_coefficients(explanation: WaveletExplanation, index: int) -> np.ndarray:
+    """The bytes (H, W, 3) of the mosaic, or what shows the coefficients of no image."""
+    levels = explanation.level + 1 - first_drawn(explanation)
+    sizes = (7, 0.8 + 0.3 * levels), (3.2, 3.2), (2 * levels + 0.4, 6)
+    figure = new_figure(*sizes[explanation.ndim - 1])
+    if explanation.ndim == 1:
+        plot_scalogram(explanation, None, index, figure.subplots())
+    elif explanation.ndim == 2:
+        plot_mosaic(explanation, index, figure.subplots())
+    else:
+        plot_projections(explanation, index, figure.subplots(3, levels, squeeze=False))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
 
 
 def _begin_csv(path: Path, columns: list[str]) -> None:

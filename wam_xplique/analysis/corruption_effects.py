@@ -17,16 +17,7 @@ from ..datasets import corrupt
 from ..explanation import WaveletExplanation
 from ..inputs import as_numbers
 from ..model import is_torch_tensor, on_host
-from ..plots import plot_mosaic
-from ..plots.drawing import (
-    BAR_COLOR,
-    PLACES,
-    as_written,
-    bare,
-    check_kind,
-    draw_colorbar,
-    first_drawn,
-)
+from ..plots import drawing, plot_mosaic
 from ..plots.explanation import ORIENTATIONS
 from .distances import Distances, importance_distances
 from .predictions import predict_as
@@ -120,7 +111,7 @@ class CorruptionEffect:
         table["change"] = table["corrupted"] - table["clean"]
         return table.sort_values("change", ascending=False, kind="stable", ignore_index=True)
 
-    @as_written
+    @drawing.as_written
     def plot(self, index: int = 0, classes: Sequence[str] | None = None) -> Figure:
         """
         Draw an image clean and corrupted, both explanations, and what moved (WCAM figures 4, 5).
@@ -131,14 +122,9 @@ class CorruptionEffect:
         Parameters
         ----------
         index, classes
-            Which image, and names of the classes.
-
-        Raises
-        ------
-        ValueError
-            If what is explained are no images.
+            Which image, and names of the classes; other inputs raise a ValueError.
         """
-        check_kind(self.clean.explanation, "images", PLACES)
+        drawing.check_kind(self.clean.explanation, "images", drawing.PLACES)
         figure, axes = plt.subplots(
             2, 3, figsize=(9, 5.6), width_ratios=(1, 1, 0.9), layout="constrained"
         )
@@ -150,7 +136,7 @@ class CorruptionEffect:
         for (above, below), (name, explained) in zip(axes.T[:2], self._sides, strict=True):
             # By one scale of grey, so that brightness and contrast can be compared.
             shown = (np.asarray(explained.images[index], float) - low) / (high - low)
-            bare(above).imshow(np.clip(shown, 0, 1), cmap="gray", vmin=0, vmax=1)
+            drawing.bare(above).imshow(np.clip(shown, 0, 1), cmap="gray", vmin=0, vmax=1)
             above.set_title(f"{name}\npredicted: {named(explained.classes[index])}", fontsize=9)
             plot_mosaic(explained.explanation, index, below)
         if self.clean.explanation.sobol is not None:
@@ -158,7 +144,7 @@ class CorruptionEffect:
             top = max(picture.get_clim()[1] for picture in mosaics)
             for picture in mosaics:
                 picture.set_clim(0, top)
-            draw_colorbar(mosaics[1], axes[1, 1], "total Sobol index", 0.04)
+            drawing.draw_colorbar(mosaics[1], axes[1, 1], "total Sobol index", 0.04)
         axes[1, 0].set_ylabel(f"importance for {named(self.targets[index])}", fontsize=9)
         self._draw_scales(axes[0, 2], index)
         self._draw_bands(axes[1, 2], index)
@@ -189,9 +175,9 @@ class CorruptionEffect:
         return ("clean", self.clean), (self.corruption, self.corrupted)
 
     def _draw_scales(self, ax: Axes, index: int) -> None:
-        first = first_drawn(self.clean.explanation)
+        first = drawing.first_drawn(self.clean.explanation)
         groups = []
-        for (name, side), color in zip(self._sides, (CLEAN_COLOR, BAR_COLOR), strict=True):
+        for (name, side), color in zip(self._sides, (CLEAN_COLOR, drawing.BAR_COLOR), strict=True):
             shares = side.explanation.scale_importance()[index, first:]
             groups.append((shares, None, {"color": color, "label": name}))
         draw_groups(ax, self.clean.explanation.scales[first:], groups)
@@ -202,7 +188,7 @@ class CorruptionEffect:
         moved = moved[moved["clean"] + moved["corrupted"] > 0]
         moved = moved.loc[moved["change"].abs().nlargest(BANDS_DRAWN).index.sort_values()]
         names = moved["scale"] + " " + moved["orientation"].map(ORIENTATIONS).fillna("")
-        ax.barh(names, 100 * moved["change"], 0.7, color=BAR_COLOR)
+        ax.barh(names, 100 * moved["change"], 0.7, color=drawing.BAR_COLOR)
         ax.axvline(0, color="0.3", linewidth=0.8)
         ax.invert_yaxis()
         ax.tick_params(axis="x", labelsize=7)
@@ -253,8 +239,8 @@ def corruption_effect(
     Raises
     ------
     TypeError, ValueError
-        If images are PyTorch's, the explainer has no model or no `explain_wavelet`, arguments do
-        not fit together, or a floor is asked for but the explainer has no seed.
+        If arguments are not valid, such as images of PyTorch, do not fit together, or a floor is
+        asked for but the explainer has no seed.
     """
     check_explainer(explainer)
     other = _with_next_seed(explainer) if floor else None
@@ -285,8 +271,8 @@ def _with_next_seed(explainer: Any) -> Any:
         seeded.append(other.sampler)
     for holder in seeded:
         if not hasattr(holder, "seed"):
-            name = type(holder).__name__
-            raise ValueError(f"floor=True needs a seed to change, which a {name} has not.")
+            told = f"which a {type(holder).__name__} has not"
+            raise ValueError(f"floor=True needs a seed to change, {told}.")
         holder.seed += 1
     return other
 
@@ -321,10 +307,8 @@ def directions(images: np.ndarray, targets: Any) -> np.ndarray:
     """One-hot targets, as an array."""
     y = on_host(as_numbers("targets", targets))
     if y.ndim != 2 or len(y) != len(images):
-        raise ValueError(
-            f"targets must be one for each of the {len(images)} images, one-hot classes "
-            f"(N, classes), got shape {y.shape}."
-        )
+        must = f"one for each of the {len(images)} images, one-hot classes (N, classes)"
+        raise ValueError(f"targets must be {must}, got shape {y.shape}.")
     return y
 
 
@@ -333,7 +317,6 @@ def preprocessed(preprocess: Callable[[np.ndarray], Any] | None, images: np.ndar
         return images
     inputs = preprocess(images.copy())  # keras.applications' functions write into what they get
     if len(inputs) != len(images):
-        raise ValueError(
-            f"preprocess must give as many inputs as it gets, {len(images)}, got {len(inputs)}."
-        )
+        must = f"as many inputs as it gets, {len(images)}"
+        raise ValueError(f"preprocess must give {must}, got {len(inputs)}.")
     return inputs

@@ -108,8 +108,7 @@ def robustness(
     Raises
     ------
     TypeError, ValueError
-        If images are PyTorch's, `model` is none, model, images and targets do not fit together, or
-        a corruption or severity is unknown.
+        If an argument is not valid or does not fit the others; see the message.
 
     Examples
     --------
@@ -233,14 +232,12 @@ def depth_robustness(models: Mapping[str, tuple[DecisiveImages, Robustness]]) ->
     if not models:
         raise ValueError("models must hold one or more models, got none.")
     for name, (sufficient, robust) in models.items():
-        must, counts = f"models[{name!r}] must hold", (len(sufficient.count), len(robust.share))
+        must, count = f"models[{name!r}] must hold", len(robust.correct)
         if sufficient.kind != "sufficient":
             raise ValueError(f"{must} sufficient images, got {sufficient.kind}.")
-        if counts[0] != counts[1]:
-            raise ValueError(
-                f"{must} as many sufficient images as robustness has inputs, {counts[1]}; got "
-                f"{counts[0]}."
-            )
+        if len(sufficient) != count:
+            must += f" as many sufficient images as robustness has inputs, {count}"
+            raise ValueError(f"{must}; got {len(sufficient)}.")
     return DepthRobustness(
         {name: sufficient.share for name, (sufficient, _) in models.items()},
         {name: robust.share for name, (_, robust) in models.items()},

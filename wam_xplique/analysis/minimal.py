@@ -1,5 +1,4 @@
-"""
-Minimal images: how little of an input keeps its score.
+"""Minimal images: how little of an input keeps its score.
 
 Ref. Kasmi & al., One Wave To Explain Them All (2025), section 4.2, figures 3 and 11. Fong &
 Vedaldi, Interpretable Explanations of Black Boxes by Meaningful Perturbation (2017).
@@ -126,10 +125,8 @@ class MinimalImages(PerInput):
         """Draw at `most` so many inputs, their minimal images and, but for volumes, the masks."""
         shown = self[:most]
         zeros = [f"{share:.1%} are zero" for share in shown.sparsity]
-        scores = [
-            f"score {score:.3g}" + ", not kept" * (not kept)
-            for score, kept in zip(shown.score, shown.kept, strict=True)
-        ]
+        kept = zip(shown.score, shown.kept, strict=True)
+        scores = [f"score {score:.3g}" + ", not kept" * (not is_kept) for score, is_kept in kept]
         lines = {"input": [f"score {score:.3g}" for score in shown.original]}
         columns = {"input": shown.inputs, "minimal image": shown.images}
         if self.ndim < 3:
@@ -290,8 +287,7 @@ def minimal_images(
     Raises
     ------
     ValueError, TypeError
-        If arguments are out of range, model, inputs and targets do not fit together, or the model
-        gives no gradients; see the message.
+        If arguments are not valid or do not fit together, or the model gives no gradients.
     """
     check_wavelet(wavelet, mode)
     check_integer("level", level, lowest=0, optional=True)

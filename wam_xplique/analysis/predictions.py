@@ -38,7 +38,14 @@ def answers(inputs: Inputs, batch_size: int | None = SIZE) -> np.ndarray:
     def of_block(rows: slice) -> np.ndarray:
         question = inputs[rows]
         outputs = question.backend.to_numpy(question.outputs(question.x, question.y))
-        return _checked(outputs, len(question.x))
+        count = len(question.x)
+        outputs = outputs[:, np.newaxis] if outputs.shape == (count,) else outputs
+        if outputs.ndim != 2 or len(outputs) != count:
+            told = f"got outputs of shape {outputs.shape} for {count} inputs"
+            raise ValueError(f"The model must give scores (N, classes), {told}.")
+        if not np.isfinite(outputs).all():
+            raise ValueError("The model gives NaN or infinite outputs.")
+        return outputs
 
     return by_blocks(len(inputs), of_block, BatchSize(batch_size), inputs.backend)
 
@@ -66,13 +73,3 @@ def as_explained(targets: Any, explainer: Any, inputs: Any) -> Any:
         must = "The model must have at least two classes to predict one of them"
         raise ValueError(f"{must}, got outputs of shape {outputs.shape}; give targets.")
     return weights_of(outputs.argmax(axis=1), outputs.shape[1])
-
-
-def _checked(outputs: np.ndarray, count: int) -> np.ndarray:
-    outputs = outputs[:, np.newaxis] if outputs.shape == (count,) else outputs
-    if outputs.ndim != 2 or len(outputs) != count:
-        told = f"got outputs of shape {outputs.shape} for {count} inputs"
-        raise ValueError(f"The model must give scores (N, classes), {told}.")
-    if not np.isfinite(outputs).all():
-        raise ValueError("The model gives NaN or infinite outputs.")
-    return outputs

@@ -99,9 +99,9 @@ class ScaleProfile(Archived):
     def check(self) -> None:
         """Raise a ValueError if the arrays do not fit the scales and bands, or are no shares."""
         check_integer("count", self.count, lowest=0)
-        sizes = dict(zip(_ARRAYS, 2 * (len(self.scales),) + 2 * (len(self.bands),), strict=True))
-        arrays = {name: getattr(self, name) for name in sizes}
-        check_shapes(arrays, {name: (size,) for name, size in sizes.items()})
+        _, arrays = self._parts()
+        shapes = 2 * ((len(self.scales),),) + 2 * ((len(self.bands),),)
+        check_shapes(arrays, dict(zip(_ARRAYS, shapes, strict=True)))
         if any((array < 0).any() or (array > 1).any() for array in arrays.values()):
             raise ValueError("means and deviations of shares must be between 0 and 1.")
 
@@ -193,10 +193,8 @@ def scale_profile(
             explanation = explainer.explain_wavelet(inputs, classes)
             levels.add(explanation.level)
             if len(levels) > 1:
-                raise ValueError(
-                    f"data must be of sizes that have as many levels, got levels {sorted(levels)}; "
-                    "give the explainer a level."
-                )
+                told = f"got levels {sorted(levels)}; give the explainer a level"
+                raise ValueError(f"data must be of sizes that have as many levels, {told}.")
             moments.add(_informative(explanation))
             seen += len(explanation)
             progress.update(len(explanation))
@@ -211,20 +209,9 @@ def scale_profile(
         warn(f"In {empty} of {seen} inputs nothing has importance; the profile is of the others.")
     ends = [len(explanation.scales)]
     (mean, band_mean), (std, band_std) = (np.split(m, ends) for m in (moments.mean, moments.std))
-    return ScaleProfile(
-        scales=tuple(explanation.scales),
-        bands=tuple(explanation.band_importance()),
-        mean=mean,
-        std=std,
-        band_mean=band_mean,
-        band_std=band_std,
-        count=moments.count,
-        empty=empty,
-        method=type(explainer).__name__,
-        wavelet=str(explanation.wavelet),
-        confidence=confidence,
-        name=name,
-    )
+    scales, bands = tuple(explanation.scales), tuple(explanation.band_importance())
+    of = moments.count, empty, type(explainer).__name__, str(explanation.wavelet)
+    return ScaleProfile(scales, bands, mean, std, band_mean, band_std, *of, confidence, name)
 
 
 class Moments:
@@ -324,14 +311,12 @@ def compare_profiles(*profiles: ScaleProfile | Mapping[str, ScaleProfile]) -> Pr
     names = [name for name, _ in given]
     if len(given) < 2 or len(set(names)) < len(names):
         raise ValueError(f"profiles must be two or more of different names, got {names}.")
-    first, *others = [(p.scales, p.bands, p.wavelet) for _, p in given]
-    for name, other in zip(names[1:], others, strict=True):
-        if other != first:
-            raise ValueError(
-                "profiles must be of the same scales, orientations and wavelet: "
-                f"{names[0]!r} has {list(first[0])} of {first[2]!r}, but {name!r} has "
-                f"{list(other[0])} of {other[2]!r}."
-            )
+    kinds = [(p.scales, p.bands, p.wavelet) for _, p in given]
+    told = [f"{name!r} has {list(p.scales)} of {p.wavelet!r}" for name, p in given]
+    for kind, theirs in zip(kinds, told, strict=True):
+        if kind != kinds[0]:
+            must = "profiles must be of the same scales, orientations and wavelet"
+            raise ValueError(f"{must}: {told[0]}, but {theirs}.")
     return ProfileComparison(dict(given))
 
 
@@ -339,10 +324,8 @@ def check_explainer(explainer: Any) -> None:
     """Check that an explainer is one in the wavelet domain, and not a class of these."""
     needed = all(hasattr(explainer, name) for name in ("model", "explain_wavelet"))
     if isinstance(explainer, type) or not needed:
-        raise TypeError(
-            "explainer must be an explainer in the wavelet domain, with model and "
-            f"explain_wavelet, got {explainer!r}."
-        )
+        must = "an explainer in the wavelet domain, with model and explain_wavelet"
+        raise TypeError(f"explainer must be {must}, got {explainer!r}.")
 
 
 def _welch(first: ScaleProfile, other: ScaleProfile) -> dict[str, np.ndarray]:

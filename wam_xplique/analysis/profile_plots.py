@@ -17,6 +17,7 @@ from ..plots.drawing import BAR_COLOR, COLORMAP, WHISKER_COLOR, as_written
 
 # What the bands of images answer to; those of volumes are told by their keys.
 EDGES = {"da": "horizontal edges", "ad": "vertical edges", "dd": "diagonals"}
+EDGES |= dict.fromkeys(("a", "aa", "aaa"), "approximation")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "|||")
 APPROXIMATION_COLOR = "0.75"
 WIDTH = 0.72
@@ -29,26 +30,21 @@ def draw_profile(profile: Profile) -> Figure:
     """Draw the scales of a profile as bars, stacked by orientation where there are several."""
     drawn = _drawn([profile])
     scales = profile.scales[drawn]
-    keys = list(dict.fromkeys(key for scale, key in profile.bands if scale in scales))
-    details = [key for key in keys if "d" in key]
+    details = list(dict.fromkeys(key for _, key in profile.bands if "d" in key))
     looks = {key: _look(number, len(details)) for number, key in enumerate(details)}
     figure, ax = new_bars(len(scales), 0.9)
-    floor = np.zeros(len(scales))
-    for key in keys:
-        shares = [
-            (scales.index(scale), share)
-            for (scale, found), share in zip(profile.bands, profile.band_mean, strict=True)
-            if found == key and scale in scales
-        ]
-        places, heights = (np.array(column) for column in zip(*shares, strict=True))
-        look = looks.get(key, {"color": APPROXIMATION_COLOR, "label": "approximation"})
-        ax.bar(places, heights, WIDTH, floor[places], **{"label": EDGES.get(key, key), **look})
-        floor[places] += heights
+    floor, bars = np.zeros(len(scales)), {}
+    for (scale, key), share in zip(profile.bands, profile.band_mean, strict=True):
+        if scale in scales:
+            place, look = scales.index(scale), looks.get(key, {"color": APPROXIMATION_COLOR})
+            bars[key] = ax.bar(place, share, WIDTH, floor[place], **look)
+            floor[place] += share
     ax.set_xticks(range(len(scales)), scales)
     ax.errorbar(range(len(scales)), profile.mean[drawn], _ends(profile, drawn), **_WHISKERS)
-    if len(keys) > 1:
-        title = "details (d) along D, H, W" if len(keys[0]) == 3 else None
-        ax.legend(title=title, reverse=True, **_LEGEND)
+    if len(bars) > 1:
+        title = "details (d) along D, H, W" if len(next(iter(bars))) == 3 else None
+        names = [EDGES.get(key, key) for key in bars]
+        ax.legend(bars.values(), names, title=title, reverse=True, **_LEGEND)
     _finish(ax)
     told = f"{profile.count} input{'s' * (profile.count > 1)}, {profile.confidence:.0%} interval"
     ax.set_title(f"{profile.name}\n{told}" if profile.name else told, fontsize=9)
@@ -61,11 +57,9 @@ def draw_comparison(profiles: Mapping[str, Profile]) -> Figure:
     drawn = _drawn(profiles.values())
     scales = next(iter(profiles.values())).scales[drawn]
     figure, ax = new_bars(len(scales), max(0.9, 0.3 * len(profiles) + 0.3))
-    groups = [
-        (profile.mean[drawn], _ends(profile, drawn), _look(number, len(profiles)))
-        for number, profile in enumerate(profiles.values())
-    ]
-    bars = draw_groups(ax, scales, groups)
+    looks = [_look(number, len(profiles)) for number in range(len(profiles))]
+    shown = [(p.mean[drawn], _ends(p, drawn)) for p in profiles.values()]
+    bars = draw_groups(ax, scales, [(*s, look) for s, look in zip(shown, looks, strict=True)])
     ax.legend(bars, [*profiles], **_LEGEND)  # by itself, a legend leaves out what begins with "_"
     return figure
 

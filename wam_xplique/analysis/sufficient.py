@@ -16,11 +16,12 @@ from ..checks import check_integer
 from ..inputs import as_labels
 from ..metrics import InputFidelity
 from ..model import on_host
+from ..per_input import PerInput
 from ..plots.gallery import plot_gallery
 
 
 @dataclass(frozen=True, eq=False)
-class DecisiveImages:
+class DecisiveImages(PerInput):
     """
     The fewest coefficients that decide a prediction, and the images that show it.
 
@@ -55,6 +56,10 @@ class DecisiveImages:
     classes: np.ndarray
     ndim: int
 
+    def __len__(self) -> int:
+        """The number of inputs."""
+        return len(self.count)
+
     @property
     def share(self) -> np.ndarray:
         """The share (N,) of the coefficients, between 0 and 1; NaN where none were found."""
@@ -65,11 +70,11 @@ class DecisiveImages:
         name, sign = "without what is necessary", "all but "
         if self.kind == "sufficient":
             name, sign = "sufficient", "approximation + " * self.held
-        lines = [
-            f"{sign}{count:,} of {self.features:,}" if found else "not found"
-            for count, found in zip(self.count.tolist(), self.found, strict=True)
+        counts = zip(self.count.tolist(), self.found, strict=True)
+        told = [
+            f"{sign}{n:,} of {self.features:,}" if found else "not found" for n, found in counts
         ]
-        titles = {"input": [f"class {number}" for number in self.classes], name: lines}
+        titles = {"input": [f"class {number}" for number in self.classes], name: told}
         return plot_gallery({"input": self.inputs, name: self.images}, self.ndim, titles, most)
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -131,8 +136,8 @@ def sufficient_images(
     array([3])
     """
     options["include_approximation"] = include_approximation
-    found = _Predictions(model, inputs, targets, **options)
-    return found.decisive("sufficient", explanations, tries)
+    asked = InputFidelity(model, inputs, targets, **options)
+    return _decisive("sufficient", asked, explanations, tries)
 
 
 def necessary_images(
@@ -152,31 +157,27 @@ def necessary_images(
     the first place, their number is 0. Parameters and errors are those of `sufficient_images`.
     """
     options["include_approximation"] = include_approximation
-    found = _Predictions(model, inputs, targets, **options)
-    return found.decisive("necessary", explanations, tries)
+    asked = InputFidelity(model, inputs, targets, **options)
+    return _decisive("necessary", asked, explanations, tries)
 
 
-class _Predictions(InputFidelity):
-    """Inputs without some of their coefficients, and the classes that are predicted for them."""
+def _decisive(kind: str, metric: InputFidelity, explanations: Any, tries: int) -> DecisiveImages:
+    """What decides the predictions of the model and inputs that a metric has."""
+    check_integer("tries", tries, lowest=1)
+    change, _ = DECISIVE[kind]
+    inputs, removal = metric._inputs, metric._removal_of(explanations)
+    layout, backend = inputs.layout, inputs.backend
+    held, features = bool(np.all(removal.cells[0] == HELD)), count_cells(removal.cells)
+    labels = as_labels(metric.targets)
+    classes = on_host(inputs.targets).argmax(axis=-1) if labels is None else labels
+    progress = Progress("input", metric.verbose)
 
-    def decisive(self, kind: str, explanations: Any, tries: int) -> DecisiveImages:
-        check_integer("tries", tries, lowest=1)
-        change, _ = DECISIVE[kind]
-        inputs, removal = self._inputs, self._removal_of(explanations)
-        layout, backend = inputs.layout, inputs.backend
-        labels = as_labels(self.targets)
-        classes = on_host(inputs.targets).argmax(axis=-1) if labels is None else labels
-        progress = Progress("input", self.verbose)
+    def of_block(rows: slice) -> DecisiveImages:
+        problem, importance = removal.problem_of(inputs[rows], progress)
+        places, block = ranks(importance, metric.seed), classes[rows]
+        count, found = decisive_counts(kind, problem, places, block, tries)
+        left = perturbed_inputs(problem, change(places, count[:, np.newaxis]))
+        x, images = (layout.to_channels_last(backend.to_numpy(t)) for t in (problem.x, left))
+        return DecisiveImages(kind, x, images, count, features, found, held, block, layout.ndim)
 
-        def of_block(rows: slice) -> tuple[np.ndarray, ...]:
-            problem, importance = removal.problem_of(inputs[rows], progress)
-            places = ranks(importance, self.seed)
-            count, found = decisive_counts(kind, problem, places, classes[rows], tries)
-            images = perturbed_inputs(problem, change(places, count[:, np.newaxis]))
-            shown = (layout.to_channels_last(backend.to_numpy(t)) for t in (problem.x, images))
-            return *shown, count, found
-
-        size = BatchSize.of(self)
-        x, images, count, found = by_blocks(len(inputs), of_block, size, backend, progress)
-        held, features = bool(np.all(removal.cells[0] == HELD)), count_cells(removal.cells)
-        return DecisiveImages(kind, x, images, count, features, found, held, classes, layout.ndim)
+    return by_blocks(len(inputs), of_block, BatchSize.of(metric), backend, progress)

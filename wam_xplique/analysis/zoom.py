@@ -110,10 +110,8 @@ def zoom_views(
         raise ValueError("originals must hold at least one image, got none.")
     small = sum(min(image.size) < 2 * resize for image in images)
     if small:
-        warn(
-            f"{small} of {len(images)} originals have a shorter side of less than {2 * resize} "
-            "pixels: their closer look is blurred."
-        )
+        told = f"originals have a shorter side of less than {2 * resize} pixels"
+        warn(f"{small} of {len(images)} {told}: their closer look is blurred.")
     crop = size / resize
     regular, zoomed = (np.stack([middle(i, size, c) for i in images]) for c in (crop, crop / 2))
     return regular, zoomed
@@ -139,14 +137,11 @@ def zoom_consistency(regular: WaveletExplanation, zoomed: WaveletExplanation) ->
         If the explanations do not fit each other.
     """
     if len(zoomed) != len(regular):
-        raise ValueError(
-            f"zoomed must explain as many inputs as regular, {len(regular)}; got {len(zoomed)}."
-        )
+        must = f"as many inputs as regular, {len(regular)}"
+        raise ValueError(f"zoomed must explain {must}; got {len(zoomed)}.")
     if zoomed.level != regular.level + 1:
-        raise ValueError(
-            f"zoomed must have one level more than regular, which has {regular.level}; "
-            f"got {zoomed.level}."
-        )
+        must = f"one level more than regular, which has {regular.level}"
+        raise ValueError(f"zoomed must have {must}; got {zoomed.level}.")
     unit = regular.scales[-1].split()[-1]
     scales = (*regular.scales, f"0.5-1 {unit}")
     return ZoomConsistency(regular.scale_importance(), zoomed.scale_importance(), scales)
@@ -156,10 +151,8 @@ def _as_image(original: np.ndarray | str | Path) -> Image.Image:
     if isinstance(original, (str, Path)):
         return load_image(original)
     if not isinstance(original, np.ndarray) or original.dtype != np.uint8:
-        raise TypeError(
-            "originals must be files or arrays of bytes (uint8), got a "
-            f"{type(original).__name__} of {getattr(original, 'dtype', 'no dtype')}."
-        )
+        told = f"{type(original).__name__} of {getattr(original, 'dtype', 'no dtype')}"
+        raise TypeError(f"originals must be files or arrays of bytes (uint8), got a {told}.")
     shape = original.shape
     if len(shape) < 2 or shape[2:] not in ((), (1,), (3,)) or not original.size:
         raise ValueError(f"originals must have shape (H, W), (H, W, 1) or (H, W, 3), got {shape}.")

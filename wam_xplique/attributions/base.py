@@ -11,8 +11,7 @@ import numpy as np
 from xplique.attributions.base import WhiteBoxExplainer
 
 from ..algorithms.batching import BatchSize, Progress, by_blocks
-from ..algorithms.front_end import FRONT_END, WithFrontEnd
-from ..algorithms.gradients import Attribution, GradientProblem
+from ..algorithms.gradients import FRONT_END, Attribution, GradientProblem, WithFrontEnd
 from ..algorithms.sampling import scale_errors
 from ..checks import check_choice, check_integer, warn
 from ..coefficients import Coefficients, flatten, map_bands

@@ -1,4 +1,4 @@
-"""What every explainer is: called as Xplique's are, and made for one model."""
+"""The base of all explainers: called as Xplique's are, and made for one model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 from ..checks import (
     Parameters,
     check_choice,
-    check_front_end,
     check_integer,
     check_ndim,
     check_seed,
@@ -72,7 +71,6 @@ class DropIn(Parameters, ABC):
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        check_front_end(self.front_end)
         check_ndim(self.ndim)
         check_choice("channels", self.channels, CHANNELS)
         self._asked()

@@ -1,4 +1,4 @@
-"""Statistics of the gradient around an input, in the wavelet domain."""
+"""The base of WAM-SG, SquareGrad and VarGrad: statistics of the gradient around an input."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from xplique.attributions.global_sensitivity_analysis.sobol_estimators import So
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.cells import count_cells
 from ..algorithms.estimators import Estimate, Estimator, SobolProblem, estimate, jansen
-from ..algorithms.masking import MaskingProblem, Transform, score_requests
+from ..algorithms.masking import Masked, MaskingProblem, score_requests
 from ..algorithms.refinement import check_budget
 from ..checks import check_fraction, check_integer, check_seed, check_until, warn
 from ..coefficients import Coefficients, map_bands
@@ -103,7 +103,7 @@ class SobolExplainer(DropIn, BlackBoxExplainer):
     def _indices(
         self,
         inputs: Inputs,
-        transform: Transform,
+        transform: Masked,
         cells: Coefficients,
         shares: np.ndarray,
         masked: Any,

@@ -1,5 +1,4 @@
-"""
-The commands' arguments and help.
+"""The commands' arguments and help.
 
 What they do is imported when they run: help and wrong arguments wait for no framework.
 """
@@ -12,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ..checks import check_integer
 from ..terminal import without_traceback
 from .options import NAME, ClassNames, Files, Model, Options, with_options
 
@@ -177,8 +177,7 @@ def demo(
     sounds or volumes. Or an ImageNet model is explained on a photograph of your own.
     """
     with without_traceback(NAME):
-        if samples < 1:
-            raise ValueError(f"--samples must be at least 1, got {samples}.")
+        check_integer("--samples", samples, lowest=1)
         if image is not None and modality is not Modality.image:
             raise ValueError(f"--image needs --modality image, got {modality.value}.")
         from ..demo import RUNS, explain_photograph

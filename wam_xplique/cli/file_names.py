@@ -19,12 +19,8 @@ Problems = dict[str, str]
 
 
 def expand(given: Iterable[str], out: Path | None = None) -> tuple[list[Path], Problems]:
-    """
-    The files that are meant, each once, in the order given, and what is wrong with what is given.
-
-    A folder means its images, sounds and arrays at any depth, a pattern what a shell makes of it;
-    what these find in `out` is not meant.
-    """
+    """The files that are meant, each once, in the order given, and what is wrong with the rest.
+    What a folder, which is searched at any depth, or a pattern finds in `out` is not meant."""
     found: dict[Path, Path] = {}
     problems: Problems = {}
     for text in given:
@@ -38,12 +34,7 @@ def expand(given: Iterable[str], out: Path | None = None) -> tuple[list[Path], P
 
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
-    """
-    Short names by files, no two the same in any case of letters.
-
-    They are the file's own name; where another has it already, with the folder before it; else
-    with a number behind it.
-    """
+    """Names by files, no two the same in any case of letters: the first candidate not taken."""
     names: dict[Path, str] = {}
     taken: set[str] = set()
     for path in paths:
@@ -90,6 +81,7 @@ _KINDS = f"images, sounds or arrays ({', '.join(KNOWN)})"
 
 
 def _candidates(path: Path) -> Iterator[str]:
+    """The file's own name, the folder's before it, a number behind it."""
     yield path.stem
     if folder := path.resolve().parent.name:
         yield f"{folder}_{path.stem}"

@@ -16,6 +16,7 @@ from ..analysis.predictions import predict
 from ..datasets import load_image, load_wav, resample
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
+from ..model import fits
 from ..terminal import as_text, reason
 from .file_names import IMAGES, SOUNDS, Problems
 from .options import Options
@@ -115,14 +116,11 @@ def _of_sound(path: Path, classifier: Classifier, options: Options) -> Iterator[
 
 def _of_array(path: Path, classifier: Classifier, options: Options) -> Iterator[_Arranged]:
     array, taken = _load_array(path, options.key), classifier.shape
+    both = (array[np.newaxis], array)
     if taken is None:
         ranks = range(2, 6) if options.ndim is None else (options.ndim + 1, options.ndim + 2)
-        candidates = [x for x in (array[np.newaxis], array) if x.ndim in ranks] or [array]
-    elif _fits(array.shape, taken):
-        candidates = [array[np.newaxis]]
-    elif _fits(array.shape[1:], taken):
-        candidates = [array]
-    else:
+        candidates = [x for x in both if x.ndim in ranks] or [array]
+    elif not (candidates := [x for x in both if fits(x.shape, (None, *taken))][:1]):
         raise ValueError(
             f"its array has the shape {array.shape}; the model takes inputs of shape "
             f"{_described(taken)}, one or several in a first axis"
@@ -169,11 +167,6 @@ def _key(names: Sequence[str], key: str | None) -> str:
     if not found:
         raise ValueError(f"expected one of {wanted}, it holds {list(names)}; --key names another")
     return found[0]
-
-
-def _fits(shape: tuple[int, ...], taken: Sequence[int | None]) -> bool:
-    same_rank = len(shape) == len(taken)
-    return same_rank and all(t in (None, s) for s, t in zip(shape, taken, strict=True))
 
 
 def _described(shape: Sequence[int | None]) -> str:

@@ -57,8 +57,7 @@ class Method:
 
 def find_method(options: Options, scales: bool = False) -> Method:
     """The method that options name, checked to take their parameters, and to tell of `scales`."""
-    given = {name: getattr(options, name) for name in SHARED}
-    parameters = {key: value for key, value in given.items() if value is not None}
+    parameters = {n: value for n in SHARED if (value := getattr(options, n)) is not None}
     parameters |= dict(map(_setting, options.parameters or ()))
     name = options.method
     classes = {cls.lower(): cls for cls in NAMES.values()} | NAMES

@@ -14,7 +14,7 @@ import typer
 
 from ..checks import check_integer, check_ndim
 from ..loading.preprocessing import Preprocess
-from ..terminal import tell_problems, without_traceback
+from ..terminal import without_traceback
 
 if TYPE_CHECKING:
     from ..loading.classifiers import Classifier
@@ -144,7 +144,10 @@ def with_options(command: Callable[..., dict[str, str]]) -> Callable[..., None]:
         with without_traceback(NAME):
             options = Options(**{f.name: given.pop(f.name) for f in fields(Options)})
             problems = command(**given, options=options)
-        tell_problems(problems)
+        if problems:
+            told = (f"{name}: {problem}" for name, problem in problems.items())
+            typer.echo("\n  ".join(["These could not be used:", *told]), err=True)
+            raise typer.Exit(1)
 
     run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}

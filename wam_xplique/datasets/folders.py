@@ -11,14 +11,18 @@ from tqdm.auto import tqdm
 
 
 def package_folder(package: str, extra: str) -> Path:
-    """The folder of an installed package that carries data, which is not imported."""
+    """The folder of an installed package, which is not imported."""
     spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ImportError(
-            f"{package} is not installed, whose data are asked for (pip install "
-            f"'wam-xplique[{extra}]')."
-        )
-    return Path(spec.submodule_search_locations[0])
+    if spec is None or spec.origin is None:
+        raise ImportError(f"{package} is not installed (pip install 'wam-xplique[{extra}]').")
+    return Path(spec.origin).parent
+
+
+def check_file(path: Path, name: str = "path") -> Path:
+    """Check that an argument is a file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{name} {path} is no file.")
+    return path
 
 
 def class_files(folder: str | Path, suffix: str) -> tuple[list[Path], np.ndarray, list[str]]:

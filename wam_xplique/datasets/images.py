@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from ..checks import check_integer, check_seed, check_share
-from .folders import package_folder
+from .folders import check_file, package_folder
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
@@ -32,27 +32,13 @@ class Photographs(NamedTuple):
 
 def load_image(path: str | Path, grey: bool = False) -> Image.Image:
     """
-    Read an image.
+    Read an image, in any format that Pillow reads, in red, green and blue or in `grey`.
 
-    Parameters
-    ----------
-    path
-        File, in any format that Pillow reads.
-    grey
-        Whether to bring it to grey; to red, green and blue if not.
-
-    Returns
-    -------
-    image
-        Image of 8 bits a channel. One of 16 bits is brought to 8; what is transparent is not seen.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file; if it cannot be read, or holds values of no known range.
+    It has 8 bits a channel. One of 16 bits is brought to 8; what is transparent is not seen. Raises
+    a FileNotFoundError if there is no such file, a ValueError if it cannot be read, or holds values
+    of no known range.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"path {path} is no file.")
+    check_file(Path(path))
     try:
         image: Image.Image
         with Image.open(path) as image:
@@ -81,6 +67,8 @@ def image_folder(
     """
     Read the images of a folder, such as ImageNet's for validation, as classifiers are given them.
 
+    A ValueError tells of a wrong argument, too few images, or one that cannot be read.
+
     Parameters
     ----------
     folder
@@ -100,11 +88,6 @@ def image_folder(
     -------
     images, paths
         Images (N, size, size, 3), float32 in [0, 255]; their files, in alphabetical order.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not as above, the folder holds too few images, or one cannot be read.
     """
     check_integer("size", size, lowest=1)
     check_integer("count", count, lowest=1, optional=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..checks import check_choice
-from .folders import package_folder
+from .folders import check_file, package_folder
 
 
 class TimeSeries(NamedTuple):
@@ -49,10 +49,7 @@ def time_series(source: str | Path, split: str = "train") -> TimeSeries:
     """
     check_choice("split", split, ("train", "test"), optional=False)
     path = Path(source)
-    if path.suffix != ".ts":
-        path = _carried(str(source), split)
-    if not path.is_file():
-        raise FileNotFoundError(f"source {path} is no file.")
+    path = check_file(path, "source") if path.suffix == ".ts" else _carried(str(source), split)
     names: tuple[str, ...] = ()
     rows: list[tuple[np.ndarray, int]] | None = None  # None before the data
     with path.open(encoding="utf-8", errors="backslashreplace") as file:
@@ -113,9 +110,7 @@ def _row(
         with np.errstate(over="ignore"):  # what is infinite then is told below
             values = np.array([v.split(",") for v in variables], np.float32)
     except ValueError as error:
-        raise ValueError(
-            f"the values must be numbers, as many of each variable ({error})"
-        ) from error
+        raise ValueError(f"the values must be numbers, as many of each: {error}") from error
     if values.ndim != 2 or not np.isfinite(values).all():
         raise ValueError("the values must be finite numbers")
     if before and values.shape != before[0][0].shape:

@@ -7,43 +7,30 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from ..archive import atomic_path
 from ..checks import MOST, check_choice, check_integer, is_integer, is_number
-from .folders import class_files, read_alike
+from .folders import check_file, class_files, package_folder, read_alike
 
 _COLUMNS = ("filename", "fold", "target", "category")
 
 
 def load_wav(path: str | Path, mono: bool = False) -> tuple[np.ndarray, int]:
     """
-    Read a sound.
+    Read a sound: its waveform (T,), float32, full scale at -1 and 1, and its samples per second.
 
-    Parameters
-    ----------
-    path
-        WAV file, or any other that soundfile reads (FLAC, OGG, ...).
-    mono
-        Whether to mix several channels down to their mean; otherwise they are refused.
-
-    Returns
-    -------
-    waveform, sample_rate
-        Waveform (T,), float32, full scale at -1 and 1; samples per second.
-
-    Raises
-    ------
-    ImportError, FileNotFoundError, ValueError
-        If soundfile is not installed; if there is no such file; if it holds no sound of finite
-        samples, or several channels and `mono` is False.
+    The path is a WAV file, or any other that soundfile reads (FLAC, OGG, ...). Several channels are
+    mixed down to their mean if `mono`, else refused. Raises an ImportError if soundfile is not
+    installed, a FileNotFoundError if there is no such file, a ValueError if it holds no sound of
+    finite samples, or several channels.
     """
-    soundfile = _soundfile()
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"path {path} is no file.")
+    package_folder("soundfile", "audio")
+    import soundfile
+
+    check_file(Path(path))
     try:
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
@@ -62,12 +49,10 @@ def save_wav(
     path: str | Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16"
 ) -> float:
     """
-    Write a sound, never clipped: beyond full scale, it is scaled down as a whole.
+    Write a sound to a WAV file, never clipped: beyond full scale, it is scaled down as a whole.
 
     Parameters
     ----------
-    path
-        WAV file to write.
     waveform
         Waveform (T,) or (T, 1) of finite floating-point samples, full scale at -1 and 1. If its
         peak is beyond, all of it is divided by the peak; it is never made louder.
@@ -97,7 +82,9 @@ def save_wav(
     if not np.isfinite(waveform).all():
         raise ValueError("waveform must be finite, but holds NaN or infinity.")
     check_integer("sample_rate", sample_rate, lowest=1)
-    soundfile = _soundfile()
+    package_folder("soundfile", "audio")
+    import soundfile
+
     check_choice("subtype", subtype, tuple(soundfile.available_subtypes("WAV")), optional=False)
     waveform = waveform.reshape(-1).astype(np.float64)
     gain = 1 / max(1.0, float(np.abs(waveform).max()))
@@ -171,16 +158,9 @@ def wav_folder(
     verbose: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, list[str], int]:
     """
-    Read the sounds of a folder that holds a folder for each class.
+    Read the sounds of a folder that holds a folder for each class, ``class_name/*.wav``.
 
-    Parameters
-    ----------
-    folder
-        Folder with the layout ``class_name/*.wav``.
-    sample_rate, duration, verbose
-        As for `esc50`.
-    mono
-        Whether to mix several channels down to their mean; otherwise they are refused.
+    `mono` is as for `load_wav`, the others as for `esc50`.
 
     Returns
     -------
@@ -237,22 +217,10 @@ def fit_duration(waveform: np.ndarray, sample_rate: int, duration: float) -> np.
     return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
 
 
-def _soundfile() -> ModuleType:
-    try:
-        import soundfile
-    except ImportError as error:
-        raise ImportError(
-            'Sound files need soundfile: pip install "wam-xplique[audio]".'
-        ) from error
-    return soundfile
-
-
 def _read_table(path: Path) -> list[dict[str, str]]:
     """The rows of ESC-50's table, checked."""
-    if not path.is_file():
-        raise FileNotFoundError(f"folder must hold ESC-50's table, but {path} is no file.")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with check_file(path, "ESC-50's table").open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
             columns, rows = table.fieldnames or (), list(table)
     except (csv.Error, UnicodeDecodeError) as error:
@@ -273,7 +241,6 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 
 
 def _select(rows: list[dict[str, str]], folds: Iterable[int]) -> list[dict[str, str]]:
-    """The rows of some folds."""
     known = {int(row["fold"]) for row in rows}
     chosen = list(folds) if isinstance(folds, Iterable) else []
     if not chosen or not all(is_integer(fold) and fold in known for fold in chosen):

@@ -10,20 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_choice, check_integer
-from .folders import class_files, read_alike
+from .folders import check_file, class_files, read_alike
 
 
 def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
     """
     Read a data set of MedMNIST-3D (https://medmnist.com).
 
-    Parameters
-    ----------
-    path
-        Its archive, such as ``organmnist3d.npz``, with arrays ``{split}_images`` (N, D, H, W) of
-        bytes and ``{split}_labels`` (N, 1).
-    split
-        "train", "val" or "test".
+    The path is that of its archive, such as ``organmnist3d.npz``, with arrays ``{split}_images``
+    (N, D, H, W) of bytes and ``{split}_labels`` (N, 1); `split` is "train", "val" or "test".
 
     Returns
     -------
@@ -33,11 +28,16 @@ def medmnist3d(path: str | Path, split: str = "train") -> tuple[np.ndarray, np.n
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file; if `split` is none of these, or the archive does not hold its
-        arrays as above.
+        If there is no such file; if `split` or the archive is not as above.
     """
     check_choice("split", split, ("train", "val", "test"), optional=False)
-    images, labels = _load_arrays(Path(path), f"{split}_images", f"{split}_labels")
+    names = f"{split}_images", f"{split}_labels"
+    with _loaded(check_file(Path(path)), "archive of plain NumPy arrays") as archive:
+        held = list(archive.keys())
+        found = [archive[name] for name in names if name in held]
+    if len(found) < len(names):
+        raise ValueError(f"path {path} must hold the arrays {names}; it has {held}.")
+    images, labels = found
     are_images = images.ndim == 4 and images.dtype == np.uint8 and images.size > 0
     are_labels = labels.shape == (len(images), 1) and labels.dtype.kind in "iu"
     if not (are_images and are_labels):
@@ -55,12 +55,8 @@ def npy_folder(
     """
     Read the volumes of a folder that holds a folder for each class.
 
-    Parameters
-    ----------
-    folder
-        Folder with the layout ``class_name/*.npy``, of real, finite arrays (D, H, W) of one shape.
-    verbose
-        Whether to show progress.
+    Its layout is ``class_name/*.npy``, of real, finite arrays (D, H, W) of one shape; `verbose`
+    shows progress.
 
     Returns
     -------
@@ -83,7 +79,7 @@ def voxelize(
     points: np.ndarray, size: int, bounds: Any = None, occupancy: bool = False
 ) -> np.ndarray:
     """
-    Count the points of a cloud in each voxel of a grid.
+    Count the points of a cloud in each voxel of a grid; a ValueError tells of a wrong argument.
 
     Wavelet attribution does not extend to point clouds themselves: they have no regular grid for a
     wavelet transform. This only makes a volume of them, for models of volumes, and what is
@@ -108,11 +104,6 @@ def voxelize(
         of the coordinates. A model of volumes wants an axis for the channel as well:
         ``grid[..., np.newaxis]``.
 
-    Raises
-    ------
-    ValueError
-        If an argument is not as above.
-
     Examples
     --------
     >>> voxelize(np.array([[0.1, 0.1, 0.9], [0.2, 0.1, 0.8]]), 2, bounds=[(0, 1)] * 3)[0, 0]
@@ -124,13 +115,9 @@ def voxelize(
     if not np.issubdtype(points.dtype, np.number) or not np.isfinite(points).all():
         raise ValueError("points must be finite numbers.")
     check_integer("size", size, lowest=1)
-    if bounds is not None:
-        bounds = _as_bounds(bounds)
+    box = None if bounds is None else _as_bounds(bounds)
     clouds = points.reshape(-1, *points.shape[-2:])
-    grids = [
-        np.histogramdd(cloud, size, _cube(cloud) if bounds is None else bounds)[0]
-        for cloud in clouds
-    ]
+    grids = [np.histogramdd(c, size, _cube(c) if box is None else box)[0] for c in clouds]
     grid = np.stack(grids).reshape(*points.shape[:-2], size, size, size)
     return (grid > 0 if occupancy else grid).astype(np.float32)
 
@@ -155,20 +142,6 @@ def _as_bounds(bounds: Any) -> Any:
             f"bounds must be three pairs of a finite lower and a greater upper bound, got {bounds}."
         )
     return array
-
-
-def _load_arrays(path: Path, *names: str) -> list[np.ndarray]:
-    """Arrays of an archive, by their names."""
-    if not path.is_file():
-        raise FileNotFoundError(f"path {path} is no file.")
-    with _loaded(path, "archive of plain NumPy arrays") as archive:
-        held = list(archive.keys())
-        missing = [name for name in names if name not in held]
-        if not missing:
-            return [archive[name] for name in names]
-    raise ValueError(
-        f"path {path} must hold the arrays {names}, but lacks {missing}; it has {held}."
-    )
 
 
 def _load_volume(path: Path) -> np.ndarray:

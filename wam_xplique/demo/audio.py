@@ -68,10 +68,8 @@ def run(out: Path, samples: int) -> None:
     _draw(x, names, shown, drawn, out)
     if pipeline.installed("soundfile", "soundfile", "wav files are", "audio"):
         _write(x, names, shown, drawn, out)
-    print(
-        f"\nAccuracy on {len(x)} held-out sounds: whole, and from {KEEP:.0%} of the coefficients,"
-    )
-    print("the most important by each method, the largest, or random ones")
+    print(f"\nAccuracy on {len(x)} held-out sounds: whole, and from {KEEP:.0%} of the")
+    print("coefficients, the most important by each method, the largest, or random ones")
     rows = [[*words, *(f"{share:.0%}" for share in found.values())] for *words, found in accuracies]
     print(pipeline.table(["framework", "model", *accuracies[0][-1]], rows, labels=2))
     print("\nShare of each frequency band in the explanations")

@@ -24,7 +24,7 @@ from ..attributions import WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
 from ..datasets import class_names, imagenet_photographs, load_image
 from ..datasets.images import middle
 from ..explanation import WaveletExplanation
-from ..loading.classifiers import IMAGENET, load_model
+from ..loading.classifiers import Classifier, load_model
 from ..metrics import MatchedFaithfulness, WaveletFaithfulness, control
 from ..plots import plot_explanation, plot_overlay, plot_scale_importance
 from ..plots.drawing import BAR_COLOR, bare, draw_colorbar, draw_image, maps_of, save_figure
@@ -70,32 +70,28 @@ def run(out: Path, samples: int) -> None:
     print(f"Figures and explanations are in {out}/")
 
 
-def explain_photograph(
-    path: Path, model_name: str | None, out: Path, weights: str = IMAGENET
-) -> None:
+def explain_photograph(path: Path, model_name: str | None, out: Path) -> None:
     """Explain the top class on a photograph, by a model of keras.applications or the default."""
     picture = load_image(path)
     if model_name is None and not missing():
         from ..benchmarks.real.networks import load_keras, preprocess
 
-        logits, pixels = load_keras(), middle(picture, SIZE, 0.875)
-        x = preprocess(pixels[np.newaxis])
-        title = f"EfficientNet-Lite0 sees {_words(_probabilities(logits(x))[0], 1)}"
+        logits, names = load_keras(), class_names(range(1000))
+        shape = (SIZE, SIZE, 3)
+        found = Classifier("EfficientNet-Lite0", logits, logits, shape, False, preprocess, names)
+        pixels = middle(picture, SIZE, 0.875)
     else:
-        model_name = model_name or "MobileNetV2"
-        classifier = load_model(model_name, weights)
-        logits = classifier.logits
-        pixels = np.asarray(picture.resize(classifier.model.input_shape[2:0:-1]), np.float32)
-        x = classifier.prepare(pixels[np.newaxis].copy())
-        outputs = classifier.model.predict(x, verbose=0)[0]
-        title = f"{model_name} sees {classifier.describe(outputs, outputs.argmax())}"
+        found = load_model(model_name or "MobileNetV2")
+        pixels = np.asarray(picture.resize(found.model.input_shape[2:0:-1]), np.float32)
+    x = found.prepare(pixels[np.newaxis].copy())
+    shares = _probabilities(found.logits(x))
+    title = f"{found.name} sees {found.describe(shares[0], int(shares.argmax()))}"
     print(title)
-    scores = np.asarray(logits(x))
-    target = np.eye(scores.shape[-1], dtype=np.float32)[scores.argmax(-1)]
+    target = np.eye(shares.shape[-1], dtype=np.float32)[shares.argmax(-1)]
     out.mkdir(parents=True, exist_ok=True)
     for name, explainer in {
-        "wam_sg": WaveletSmoothGrad(logits, nb_samples=25, relative_noise=0.1, verbose=True),
-        "wam_ig": WaveletIntegratedGradients(logits, verbose=True),
+        "wam_sg": WaveletSmoothGrad(found.logits, nb_samples=25, relative_noise=0.1, verbose=True),
+        "wam_ig": WaveletIntegratedGradients(found.logits, verbose=True),
     }.items():
         explanation = explainer.explain_wavelet(x, target)
         explanation.save(out / f"{path.stem}_{name}.npz")
@@ -137,12 +133,10 @@ def photographs() -> dict[str, tuple[np.ndarray, str]]:
 
 def _probabilities(logits: Any) -> np.ndarray:
     """The softmax (N, classes) of logits."""
-    found: np.ndarray = scipy.special.softmax(np.asarray(logits, np.float64), axis=-1)
-    return found
+    return np.asarray(scipy.special.softmax(np.asarray(logits, np.float64), axis=-1))
 
 
 def _words(shares: np.ndarray, count: int) -> str:
-    """The likeliest classes in words."""
     return ", ".join(f"{name} ({share:.0%})" for name, share in _likeliest(shares, count))
 
 
@@ -155,8 +149,9 @@ def _likeliest(shares: np.ndarray, count: int) -> list[tuple[str, float]]:
 def _run(out: Path, samples: int) -> None:
     shown = dict(list(photographs().items())[:samples])
     names, images = list(shown), np.stack([image for image, _ in shown.values()])
+    truths = [truth for _, truth in shown.values()]
     networks, shares = _load(images)
-    for (name, (_, truth)), share in zip(shown.items(), shares, strict=True):
+    for name, truth, share in zip(names, truths, shares, strict=True):
         print(f"{name}: EfficientNet-Lite0 sees {_words(share, 3)}; it is a {truth}.")
     found = _explain(networks)
     for (framework, method), explanation in found.items():
@@ -171,10 +166,7 @@ def _run(out: Path, samples: int) -> None:
     by_name = dict(zip(((name,) for name in names), explanation.scale_importance(), strict=True))
     print(table_of_shares([""], explanation.scales, by_name))
     print(_scores_table(networks, found, names))
-    titles = [
-        f"{_words(share, 1)}\nit is a {truth}"
-        for (_, truth), share in zip(shown.values(), shares, strict=True)
-    ]
+    titles = [f"{_words(s, 1)}\nit is a {t}" for s, t in zip(shares, truths, strict=True)]
     for index, name in enumerate(names):
         figure = _draw(found, images[index], index, shares[index], titles[index])
         save_figure(figure, out / f"{name}.png", dpi=80)
@@ -201,10 +193,7 @@ def _explain(networks: dict[str, Network]) -> dict[tuple[str, str], Any]:
     batch: dict[str, Any] = {"batch_size": BATCH_SIZE}
     whole = {**batch, "include_approximation": True}
     noisy: dict[str, Any] = {"nb_samples": NB_SAMPLES, "relative_noise": NOISE}
-    plan = [
-        *(("Keras", method) for method in (*OURS, *THEIRS)),
-        *(("PyTorch", method) for method in TWICE),
-    ]
+    plan = [("Keras", name) for name in (*OURS, *THEIRS)] + [("PyTorch", name) for name in TWICE]
     deviation = NOISE * float(np.ptp(x[0]))  # theirs is absolute
     make = {
         "WAM-IG": lambda of: WaveletIntegratedGradients(of, steps=STEPS, **whole),
@@ -243,11 +232,7 @@ def _scores_table(
 
 
 def _draw(
-    found: dict[tuple[str, str], Any],
-    image: np.ndarray,
-    index: int,
-    shares: np.ndarray,
-    title: str,
+    found: dict[tuple[str, str], Any], image: np.ndarray, index: int, shares: np.ndarray, title: str
 ) -> Figure:
     """One photograph: by our methods, by Xplique's, and scale by scale."""
     figure, axes = plt.subplots(3, 5, figsize=(14, 8.6), layout="constrained")

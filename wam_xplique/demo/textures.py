@@ -16,18 +16,11 @@ from xplique.attributions import IntegratedGradients, SmoothGrad
 from xplique.metrics import Deletion, Insertion, MuFidelity
 from xplique.wrappers import TorchWrapper
 
+from .. import plots
 from ..analysis import minimal_images
 from ..attributions import FAM, WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
 from ..explanation import WaveletExplanation
 from ..fourier import FourierExplanation
-from ..plots import (
-    plot_mosaic,
-    plot_pixels,
-    plot_radial_importance,
-    plot_scale_importance,
-    plot_scales,
-    plot_spectrum,
-)
 from ..plots.drawing import draw_colorbar, draw_image, draw_map, save_figure
 from ..plots.explanation import draw_row
 from .data import CLASSES, crops, photograph
@@ -141,11 +134,11 @@ def _draw_sobol(
     for index, row in enumerate(axes):
         draw_image(row[0], x[index])
         row[0].set_ylabel(CLASSES[index], fontsize=10)
-        plot_mosaic(wcam, index, row[1])
-        plot_pixels(wcam, x[index], index, row[2])
-        plot_scale_importance(wcam, index, row[3])
-        plot_spectrum(fam, index, row[4])
-        plot_radial_importance(fam, index, row[5])
+        plots.plot_mosaic(wcam, index, row[1])
+        plots.plot_pixels(wcam, x[index], index, row[2])
+        plots.plot_scale_importance(wcam, index, row[3])
+        plots.plot_spectrum(fam, index, row[4])
+        plots.plot_radial_importance(fam, index, row[5])
         for ax in row[[1, 4]]:
             draw_colorbar(ax.images[0], ax, "total Sobol index")
     for ax, title in zip(axes[0], TITLES, strict=True):
@@ -166,16 +159,16 @@ def _draw_photograph(model: Any, out: Path) -> None:
         if name in ("WAM-SG", "WCAM"):
             found[name] = explainer.explain_wavelet(image, target)
             found[name].save(out / f"{file_name('photograph', name)}.npz")
-            plot_pixels(found[name], image[0], ax=ax)
+            plots.plot_pixels(found[name], image[0], ax=ax)
         else:
             draw_map(ax, np.asarray(explainer(image, target))[0, ..., 0], image[0])
         ax.set_title(name)
     first, *middle, last = axes[1]
     draw_image(first, image[0])
     first.set_title("photograph")
-    plot_scales(found["WAM-SG"], image[0], axes=middle)
+    plots.plot_scales(found["WAM-SG"], image[0], axes=middle)
     for ax, label in zip(middle, found["WAM-SG"].scales[1:], strict=True):
         ax.set_title(f"WAM-SG, {label}")
-    plot_scale_importance(found["WCAM"], 0, last)
+    plots.plot_scale_importance(found["WCAM"], 0, last)
     last.set_title("WCAM, importance of scales")
     save_figure(figure, out / "photograph.png", dpi=110)

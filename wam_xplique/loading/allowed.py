@@ -1,4 +1,4 @@
-"""What the programs in files may do: what inference needs. Nothing of theirs runs to tell."""
+"""Operators that SavedModels and TorchScript files may have; they are read, not run, to tell."""
 
 from __future__ import annotations
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import keras
 import numpy as np
 
 from ..model import is_keras
-from .applications import load_application
 from .model_files import Shape, load_file, of_keras
 from .preprocessing import PREPROCESSING, Prepare, Preprocess
 
@@ -38,15 +40,12 @@ class Classifier:
                 f"{len(self.class_names)}."
             )
 
-    def label(self, index: int) -> str:
-        """What a class is called."""
-        return self.class_names[index] if index < len(self.class_names) else f"class {index}"
-
     def describe(self, outputs: np.ndarray, index: int) -> str:
         """What a class is called, and what the model's outputs (classes,) say of it."""
         is_share = (outputs >= 0).all() and abs(outputs.sum() - 1) < 1e-3
         score = f"{outputs[index]:.1%}" if is_share else f"score {outputs[index]:.3g}"
-        return f"{self.label(index)} ({score})"
+        name = self.class_names[index] if index < len(self.class_names) else f"class {index}"
+        return f"{name} ({score})"
 
     def index(self, target: str) -> int:
         """The class of a name, or of its number."""
@@ -78,7 +77,7 @@ def load_model(
 ) -> Classifier:
     """The classifier of a file or a folder, or of `keras.applications` by its name. `weights` of
     the latter are "imagenet", "none" or a file; `trust` lets code in a file run."""
-    names: Sequence[str] = () if class_names is None else read_names(class_names)
+    names: Sequence[str] = () if class_names is None else _read_names(class_names)
     path = Path(name)
     if not path.exists() and (path.suffix or len(path.parts) > 1):
         raise FileNotFoundError(f"--model {name} is no file and no folder.")
@@ -87,7 +86,7 @@ def load_model(
         prepare = PREPROCESSING[Preprocess.none if found.scales_itself else Preprocess.unit]
         name = path.stem
     else:
-        module, model = load_application(name, None if weights == "none" else weights)
+        module, model = _application(name, None if weights == "none" else weights)
         found, prepare = of_keras(model), module.preprocess_input
         if weights == IMAGENET and not names:
             # Without a connection there are none: the names are downloaded too.
@@ -99,13 +98,29 @@ def load_model(
     return Classifier(name, *found[:4], prepare, names)
 
 
-def read_names(path: Path) -> list[str]:
-    """Read the names of classes, one a line."""
+def _application(name: str, weights: str | None) -> tuple[ModuleType, keras.Model]:
+    """The module with a model's preprocessing, and the model."""
+    known = vars(keras.applications)
+    names = [one for one, found in known.items() if inspect.isfunction(found)]
+    if name not in names:
+        raise ValueError(f"--model {name} is not among keras.applications: {', '.join(names)}.")
+    module = next(m for m in known.values() if inspect.ismodule(m) and hasattr(m, name))
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return module, known[name](weights=weights)
+    except Exception as error:  # keras raises a bare Exception when a download fails
+        raise ValueError(
+            f"The {weights} weights of {name} could not be loaded; they are downloaded on first "
+            f"use, to ~/.keras/models, which needs a connection. {error}"
+        ) from error
+
+
+def _read_names(path: Path) -> list[str]:
+    """The names of classes, one a line."""
+    try:
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"--class-names {path} is no text: {error}.") from error
-    names = [line.strip() for line in lines if line.strip()]
+    names = [line.strip() for line in text.splitlines() if line.strip()]
     if not names:
         raise ValueError(f"--class-names {path} is empty.")
     return names

@@ -1,6 +1,6 @@
-"""
-Models from files, as data wherever the format allows it. What a file can do when it is loaded
-differs by its format, and so does what is done about it:
+"""Models from files, as data wherever the format allows it.
+
+What a file can do when it is loaded differs by its format, and so does what is done about it:
 
 - Keras (``.keras``, ``.h5``) holds weights, and names of Keras' own layers. A Lambda layer holds
   Python code, and is refused. Keras before 3.14 has known holes, through which a file made for
@@ -31,7 +31,6 @@ import tensorflow as tf
 from ..model import Model, input_shape, layers_of
 from ..terminal import reason
 from .allowed import Refused, check_saved_model, check_torchscript
-from .applications import without_softmax
 
 Shape = tuple[int | None, ...]
 
@@ -127,6 +126,23 @@ def of_keras(model: keras.Model) -> Loaded:
     telling = (layer for layer in layers_of(model) if isinstance(layer, SCALING) or layer.weights)
     scales = isinstance(next(telling, None), SCALING)
     return Loaded(model, without_softmax(model), taken, first, scales)
+
+
+def without_softmax(model: keras.Model) -> keras.Model:
+    """A classifier up to its logits, sharing its weights; one that ends in no softmax, itself."""
+    head, inputs = model.layers[-1], getattr(model, "inputs", None)
+    if not inputs:  # a subclass, which knows no graph of its layers
+        return model
+    inputs = inputs[0] if len(inputs) == 1 else inputs
+    if isinstance(head, keras.layers.Softmax):
+        return keras.Model(inputs, head.input)
+    if getattr(head, "activation", None) is not keras.activations.softmax:
+        return model
+    config = {**head.get_config(), "activation": None, "name": f"{head.name}_logits"}
+    logits = type(head).from_config(config)
+    outputs = logits(head.input)
+    logits.set_weights(head.get_weights())
+    return keras.Model(inputs, outputs)
 
 
 class Served(tf.Module):

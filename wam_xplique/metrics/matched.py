@@ -1,4 +1,4 @@
-"""Faithfulness among features of like magnitude, where energy is of no use."""
+"""Matched faithfulness: among features of like magnitude, where energy tells nothing."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -32,18 +32,8 @@ KINDS = ("signals", "images", "volumes")  # by their number of dimensions
 PLACES = ("plot_waveform", "plot_pixels", "plot_slices")
 SCALES = ("plot_scalogram", "plot_scales", "plot_projections")
 
-Draw = TypeVar("Draw", bound=Callable[..., Any])
-
-
-def as_written(draw: Draw) -> Draw:
-    """What draws names that users give, as they are: a "$" in them begins no formula."""
-
-    @functools.wraps(draw)
-    def drawn(*arguments: Any, **options: Any) -> Any:
-        with plt.rc_context({"text.parse_math": False}):
-            return draw(*arguments, **options)
-
-    return cast("Draw", drawn)
+as_written = mpl.rc_context({"text.parse_math": False})
+"""Decorates what draws names that users give, as they are: a "$" in them begins no formula."""
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: int, **options: Any) -> None:
@@ -63,21 +53,19 @@ def new_axes(width: float = 3, height: float = 3) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def check_wavelets(explanation: WaveletExplanation) -> None:
-    """Check that an explanation is one in the wavelet domain."""
-    if not isinstance(explanation, WaveletExplanation):
-        raise ValueError(f"Expected a WaveletExplanation, got {type(explanation).__name__}.")
+def check_domain(explanation: Any, expected: type = WaveletExplanation) -> None:
+    """Check that an explanation is one in the domain that is drawn."""
+    if not isinstance(explanation, expected):
+        raise ValueError(f"Expected a {expected.__name__}, got {type(explanation).__name__}.")
 
 
 def check_kind(explanation: WaveletExplanation, kind: str, views: Sequence[str]) -> None:
     """Check that it explains one of `KINDS`; `views` draw the same of signals, images, volumes."""
-    check_wavelets(explanation)
+    check_domain(explanation)
     found = KINDS[explanation.ndim - 1]
     if found != kind:
-        raise ValueError(
-            f"Expected an explanation of {kind}, got one of {found} ({explanation.ndim} "
-            f"dimensions); {views[explanation.ndim - 1]} draws those."
-        )
+        told = f"got one of {found}; {views[explanation.ndim - 1]} draws those"
+        raise ValueError(f"Expected an explanation of {kind}, {told}.")
 
 
 def check_rate(name: str, rate: float) -> None:

@@ -39,13 +39,10 @@ def plot_mosaic(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of images, and which of them; a ValueError names what draws others.
     ax
         Axes to draw on, which are returned; new ones by default, with a bar of colours where
-        there is one scale, or signs.
-    signed
-        Whether colours tell the sign, of gradients.
+        there is one scale, or signs, which gradients have alone. The others, and what is raised,
+        are as for `plot_pixels`.
     """
     drawing.check_kind(explanation, "images", drawing.SCALES)
     given, ax = ax, drawing.new_axes(3.6, 3) if ax is None else ax
@@ -159,12 +156,7 @@ def plot_scale_importance(
     ax
         Axes to draw on, which are returned; new ones by default.
     sample_rate
-        Samples a second of signals, whose levels are then labelled by their frequencies.
-
-    Raises
-    ------
-    ValueError
-        If it is no `WaveletExplanation`, or a sample rate is not positive, or not of signals.
+        Samples a second, of signals alone, whose levels are then labelled by their frequencies.
 
     Examples
     --------
@@ -175,7 +167,7 @@ def plot_scale_importance(
     >>> [text.get_text() for text in [*ax.get_yticklabels(), *ax.texts]]
     ['< 2 kHz', '2-4 kHz', '25%', '75%']
     """
-    drawing.check_wavelets(explanation)
+    drawing.check_domain(explanation)
     kept = slice(drawing.first_drawn(explanation), None)
     labels = drawing.scale_labels(explanation, sample_rate)[kept]
     shares = drawing.one_or_mean(explanation.scale_importance(), index)[kept]
@@ -219,21 +211,12 @@ def plot_explanation(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of images, signals or volumes, and which input of it.
     inputs
         What is explained: an image (H, W), (H, W, 1) or (H, W, 3), a signal (T,) or (T, W), or a
         volume (D, H, W) or (D, H, W, C).
     title, sample_rate
-        Title of the figure; samples a second of signals, for axes in seconds and Hz.
-    signed
-        Whether the maps tell the sign: red speaks for the class, blue against it.
-
-    Raises
-    ------
-    ValueError
-        If it is no `WaveletExplanation`, the input does not fit it, or a sample rate is not
-        positive, or not of signals.
+        Title of the figure; samples a second of signals, for axes in seconds and Hz. The others,
+        and what is raised, are as for `plot_pixels`, for any kind.
 
     Examples
     --------
@@ -243,7 +226,7 @@ def plot_explanation(
     >>> [ax.get_title() for ax in plot_explanation(importance, np.eye(16)).axes]
     ['input', 'wavelet coefficients', '1-2 px', 'all scales', 'importance']
     """
-    drawing.check_wavelets(explanation)
+    drawing.check_domain(explanation)
     drawing.scale_labels(explanation, sample_rate)
     figure = plt.figure(layout="constrained")
     if explanation.ndim == 1:
@@ -304,12 +287,11 @@ def _draw_volume(
     """Draw slices across each axis, the levels projected along it, and the bars."""
     columns = explanation.level + 2 - drawing.first_drawn(explanation)
     figure.set_size_inches(2.1 * (columns + 1), 6)
-    grid = figure.add_gridspec(3, columns + 1)
-    places = [[grid[row, column] for column in range(columns)] for row in range(3)]
-    axes = np.array([[figure.add_subplot(place) for place in row] for row in places])
-    plot_slices(explanation, volume, index, axes=list(axes[:, 0]), signed=signed)
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(columns, 1))[0]
+    axes = left.subplots(3, columns)
+    plot_slices(explanation, volume, index, axes=axes[:, 0], signed=signed)
     plot_projections(explanation, index, axes[:, 1:], signed=signed)
-    bars = plot_scale_importance(explanation, index, figure.add_subplot(grid[:, -1]))
+    bars = plot_scale_importance(explanation, index, right.subplots())
     bars.set_title("importance", fontsize=9)
 
 

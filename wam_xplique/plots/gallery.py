@@ -16,26 +16,20 @@ WIDTHS, HEIGHTS = {1: 4.5, 2: 2.3, 3: 2.3}, {1: 1.6, 2: 2.5, 3: 2.5}
 
 @as_written
 def plot_gallery(
-    columns: Mapping[str, np.ndarray],
-    ndim: int,
-    titles: Mapping[str, Sequence[str]] | None = None,
-    most: int = 6,
+    columns: Mapping[str, np.ndarray], ndim: int, titles: Mapping[str, Sequence[str]], most: int = 6
 ) -> Figure:
     """
     Draw inputs in rows, and in columns what was made of them: arrays (N, ...), channels last.
 
     Of volumes the slice in the middle of D is drawn. `titles` are lines for each input, by column.
     """
-    counts = {name: len(values) for name, values in columns.items()}
-    if not counts or len(set(counts.values())) != 1 or not min(counts.values()):
-        raise ValueError(f"columns must hold one or more inputs, as many each, got {counts}.")
-    rows = min(most, *counts.values())
+    rows = min(most, *map(len, columns.values()))
     size = (WIDTHS[ndim] * len(columns), HEIGHTS[ndim] * rows)
     figure, axes = plt.subplots(
         rows, len(columns), squeeze=False, figsize=size, layout="constrained"
     )
     for column, (name, values) in enumerate(columns.items()):
-        lines = (titles or {}).get(name, [""] * rows)
+        lines = titles.get(name, [""] * rows)
         for row, ax in enumerate(axes[:, column]):
             draw_input(ax, values[row], ndim)
             ax.set_title(f"{name}\n{lines[row]}".strip() if row == 0 else lines[row], size=8)

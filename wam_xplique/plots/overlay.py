@@ -62,8 +62,7 @@ def plot_overlay(
     Raises
     ------
     ValueError
-        If it is no explanation of images, the images or titles do not fit it, `alpha` is out of
-        range, or signs are asked of a method that has none.
+        If an argument does not fit the explanation, or is out of range.
 
     Examples
     --------
@@ -113,7 +112,7 @@ def draw_overlay(
     """
     Draw a map (H, W) in colour on an image, which is grey beneath signs; what a bar is made of.
 
-    `signed`, `cmap` and `alpha` are those of `plot_overlay`; 1 is nearly the largest of the map.
+    The others are those of `plot_overlay`; 1 is nearly the largest of the map.
     """
     relative = drawing.unit(values, drawing.top_of(values))
     shown = ScalarMappable(Normalize(-int(signed), 1), cmap or COLORMAPS[signed])
@@ -131,8 +130,6 @@ def _channels_last(images: Any, explanation: WaveletExplanation) -> np.ndarray:
     if found.ndim == 4 and found.shape[2:] == sizes and found.shape[1:3] != sizes:
         found = np.moveaxis(found, 1, -1)
     if found.ndim not in (3, 4) or found.shape[:3] != (len(explanation), *sizes):
-        raise ValueError(
-            f"images must be the {len(explanation)} of {sizes[0]}×{sizes[1]} that are explained, "
-            f"got shape {found.shape}."
-        )
+        must = f"the {len(explanation)} of {sizes[0]}×{sizes[1]} that are explained"
+        raise ValueError(f"images must be {must}, got shape {found.shape}.")
     return found

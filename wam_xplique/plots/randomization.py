@@ -21,21 +21,15 @@ def plot_randomization(
     Parameters
     ----------
     randomization
-        What `cascading_randomization` found, or several of the same layers by the name of their
-        method. Bands are the intervals of the means.
+        What `cascading_randomization` found, or several by the name of their method, else a
+        ValueError: one or more of the same layers. Bands are the intervals of the means.
     ax
         Axes to draw on, which are returned; new ones by default.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to draw, or the layers are not the same.
     """
     found = randomization if isinstance(randomization, Mapping) else {"": randomization}
     if not found or not all(isinstance(one, Randomization) for one in found.values()):
-        raise ValueError(
-            f"Expected what cascading_randomization gives, or a dict of it, got {randomization!r}."
-        )
+        must = "Expected what cascading_randomization gives, or a dict of it"
+        raise ValueError(f"{must}, got {randomization!r}.")
     layers = {one.layers for one in found.values()}
     if len(layers) > 1:
         raise ValueError(f"All must have the same layers, got {sorted(layers)}.")

@@ -41,25 +41,17 @@ def plot_waveform(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of signals, and which of them.
     signal
-        The signal (T,) or (T, W).
+        The signal (T,) or (T, W), of the shape of those explained.
     sample_rate
-        Samples a second, for an axis in seconds; it counts samples by default.
-    ax
-        Axes to draw on, which are returned; new ones by default, with a bar of colours.
-    signed
-        Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Raises
-    ------
-    ValueError
-        If it is no explanation of signals, the signal is not of the shape of those explained,
-        the sample rate is not positive, or signs are asked of a method that has none.
+        Samples a second, for an axis in seconds; it counts samples by default. The others, and
+        what is raised, are as for `plot_pixels`.
     """
     drawing.check_kind(explanation, "signals", drawing.PLACES)
-    signal = _check_signal(explanation, signal)
+    shape, signal = explanation.input_shape[1:], np.asarray(signal, dtype=float)
+    came, signal = signal.shape, signal[:, np.newaxis] if signal.ndim == 1 else signal
+    if signal.shape != (*shape, 1)[:2]:
+        raise ValueError(f"signal must be of the shape {shape} of those explained, got {came}.")
     period = _period(sample_rate)
     importance = explanation[index].pixels(signed=signed)[0].reshape(signal.shape).T
     top = drawing.top_color(explanation, importance)
@@ -75,7 +67,10 @@ def plot_waveform(
     look = {"cmap": SIGNED_VEIL if signed else VEIL, "vmin": -top if signed else 0, "vmax": top}
     veil = _draw_rows(ax, importance, period, heights, **look)
     veil.set_zorder(3)
-    _name_lanes(ax, lanes + low + height / 2)
+    if len(lanes) > 1:
+        chosen = np.arange(0, len(lanes), -(-len(lanes) // MOST_TICKS))
+        ax.set_yticks(lanes[chosen] + low + height / 2, map(str, chosen))
+    ax.set_ylabel("channel" if len(lanes) > 1 else "amplitude", fontsize=8)
     _label_time(ax, sample_rate)
     if given is None:
         drawing.draw_colorbar(veil, ax, drawing.importance_name(explanation, signed), width=0.02)
@@ -166,13 +161,7 @@ def plot_spectrogram(
         Axes to draw on, which are returned; new ones by default, with a bar of colours.
     mask
         The fraction of the spectrogram that is masked, in [0, 1); what has no importance at all
-        is masked in any case.
-
-    Raises
-    ------
-    ValueError
-        If the sample rate or the hop is missing, the shapes are not (mels, frames), or the
-        fraction is outside [0, 1).
+        is masked in any case. A ValueError names what is missing or does not fit.
 
     Examples
     --------
@@ -183,10 +172,8 @@ def plot_spectrogram(
     if spectrogram.ndim != 2:
         raise ValueError(f"spectrogram must be of shape (mels, frames), got {spectrogram.shape}.")
     if sample_rate is None or hop is None:
-        raise ValueError(
-            "sample_rate and hop must be given for an axis in seconds, got "
-            f"sample_rate={sample_rate!r} and hop={hop!r}."
-        )
+        told = f"got sample_rate={sample_rate!r} and hop={hop!r}"
+        raise ValueError(f"sample_rate and hop must be given for an axis in seconds, {told}.")
     drawing.check_rate("hop", hop)
     period = hop * _period(sample_rate)
     shown = np.ma.masked_array(spectrogram)
@@ -200,16 +187,10 @@ def plot_spectrogram(
         shown.mask = ~((magnitude > 0) & (magnitude >= np.quantile(magnitude, mask)))
     given, ax = ax, drawing.new_axes(5, 2.6) if ax is None else ax
     mels, frames = spectrogram.shape
-    picture = ax.imshow(
-        shown,
-        cmap=drawing.COLORMAP,
-        vmin=spectrogram.min(),  # the same colours with the mask and without
-        vmax=spectrogram.max(),
-        origin="lower",
-        aspect="auto",
-        interpolation="nearest",
-        extent=(-0.5 * period, (frames - 0.5) * period, -0.5, mels - 0.5),
-    )
+    extent = (-0.5 * period, (frames - 0.5) * period, -0.5, mels - 0.5)
+    look: dict[str, Any] = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
+    picture = ax.imshow(shown, drawing.COLORMAP, extent=extent, **look)
+    picture.set_clim(spectrogram.min(), spectrogram.max())  # as they are without the mask
     ax.set_facecolor(MASK_COLOR)
     ax.set_ylabel("mel band", fontsize=8)
     _label_time(ax, sample_rate)
@@ -233,16 +214,6 @@ def _draw_rows(
     return picture
 
 
-def _name_lanes(ax: Axes, middles: np.ndarray) -> None:
-    """Number the channels where there are several; else the axis has the signal's unit."""
-    if len(middles) == 1:
-        ax.set_ylabel("amplitude", fontsize=8)
-        return
-    chosen = np.arange(0, len(middles), -(-len(middles) // MOST_TICKS))
-    ax.set_yticks(middles[chosen], [str(channel) for channel in chosen])
-    ax.set_ylabel("channel", fontsize=8)
-
-
 def _label_time(ax: Axes, sample_rate: float | None) -> None:
     ax.set_xlabel("time (samples)" if sample_rate is None else "time (s)", fontsize=8)
     ax.tick_params(labelsize=7)
@@ -254,15 +225,3 @@ def _period(sample_rate: float | None) -> float:
         return 1.0
     drawing.check_rate("sample_rate", sample_rate)
     return 1 / sample_rate
-
-
-def _check_signal(explanation: WaveletExplanation, signal: np.ndarray) -> np.ndarray:
-    """The signal as (T, W)."""
-    signal = np.asarray(signal, dtype=float)
-    shaped = signal[:, np.newaxis] if signal.ndim == 1 else signal
-    if shaped.shape != (*explanation.input_shape[1:], 1)[:2]:
-        raise ValueError(
-            f"signal must be of the shape {explanation.input_shape[1:]} of those explained, got "
-            f"{signal.shape}."
-        )
-    return shaped

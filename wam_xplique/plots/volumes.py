@@ -38,8 +38,6 @@ def plot_slices(
 
     Parameters
     ----------
-    explanation, index
-        Explanation of volumes, and which of them.
     volume
         The volume (D, H, W) or (D, H, W, C).
     level
@@ -47,15 +45,8 @@ def plot_slices(
     centre
         The voxel (d, h, w); the most important one by default.
     axes
-        Three axes, which are returned; new ones by default, with a bar of colours.
-    signed
-        Whether colours tell the sign: red speaks for the class, blue against it.
-
-    Raises
-    ------
-    ValueError
-        If it is no explanation of volumes, it has no such level, the volume or the voxel does
-        not fit it, or signs are asked of a method that has none.
+        Three axes, which are returned; new ones by default, with a bar of colours. The others are
+        as for `plot_pixels`, and a ValueError is raised for what does not fit the explanation.
     """
     drawing.check_kind(explanation, "volumes", drawing.PLACES)
     values, grey = _map(explanation, index, level, signed), _grey(explanation, volume)
@@ -137,33 +128,19 @@ def interactive(
     try:
         from plotly import graph_objects
     except ImportError as error:
-        raise ImportError(
-            'An interactive figure needs Plotly: pip install "wam-xplique[interactive]".'
-        ) from error
+        told = 'An interactive figure needs Plotly: pip install "wam-xplique[interactive]".'
+        raise ImportError(told) from error
     values, grey = _map(explanation, index, level), _grey(explanation, volume)
     top, title = drawing.top_color(explanation, values), drawing.importance_name(explanation)
     if level is None and not explanation.includes_approximation:
         title += f" ({drawing.left_out(explanation)})"
-    surfaces = [
-        graph_objects.Isosurface(
-            **_blocks(values),
-            isomin=0.25 * top,
-            isomax=0.9 * top,
-            cmin=0,
-            cmax=top,
-            surface_count=4,
-            opacity=0.4,
-            colorscale=drawing.COLORMAP,
-            colorbar_title_text=title,
-            name="importance",
-        )
-    ]
+    scale = {"isomin": 0.25 * top, "isomax": 0.9 * top, "cmin": 0, "cmax": top}
+    surface = graph_objects.Isosurface(**_blocks(values), **scale, **_COLORED)
+    surface.colorbar.title.text = title
+    figure = graph_objects.Figure(surface)
     if grey is not None:
         middle = (float(grey.min()) + float(grey.max())) / 2
-        surfaces.append(
-            graph_objects.Isosurface(**_blocks(grey), isomin=middle, isomax=middle, **_FAINT)
-        )
-    figure = graph_objects.Figure(surfaces)
+        figure.add_isosurface(**_blocks(grey), isomin=middle, isomax=middle, **_FAINT)
     titles = {f"{name}axis_title_text": axis for name, axis in zip("zyx", AXES, strict=True)}
     figure.update_layout(scene={**titles, "aspectmode": "data"}, margin=dict.fromkeys("lrtb", 20))
     return figure
@@ -186,6 +163,12 @@ def save_interactive(
 
 
 _CROSS: dict[str, Any] = {"color": "white", "linewidth": 0.5, "alpha": 0.5}
+_COLORED: dict[str, Any] = {
+    "name": "importance",
+    "surface_count": 4,
+    "opacity": 0.4,
+    "colorscale": drawing.COLORMAP,
+}
 _FAINT: dict[str, Any] = {
     "name": "volume",
     "surface_count": 1,
@@ -201,10 +184,8 @@ def _map(
 ) -> np.ndarray:
     """The importance (D, H, W) of a level, or of all."""
     if level is not None and level not in range(explanation.level + 1):
-        raise ValueError(
-            f"level must be from 1, the finest, to {explanation.level}, 0 for the approximation, "
-            f"or None for all, got {level!r}."
-        )
+        must = f"from 1, the finest, to {explanation.level}, 0 for the approximation, or None"
+        raise ValueError(f"level must be {must} for all, got {level!r}.")
     maps = drawing.maps_of(explanation, index, signed)
     return maps.sum(axis=0) if level is None else maps[-level]
 
@@ -216,10 +197,8 @@ def _grey(explanation: WaveletExplanation, volume: np.ndarray | None) -> np.ndar
     volume = np.asarray(volume, dtype=float)
     grey = volume.mean(axis=-1) if volume.ndim == 4 else volume
     if grey.shape != explanation.spatial_shape:
-        raise ValueError(
-            f"volume must be of the shape {explanation.spatial_shape} of those explained, with "
-            f"or without channels last, got {volume.shape}."
-        )
+        told = f"{explanation.spatial_shape}, with or without channels last, got {volume.shape}"
+        raise ValueError(f"volume must be of the shape of those explained, {told}.")
     return grey
 
 

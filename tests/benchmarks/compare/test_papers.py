@@ -44,14 +44,10 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A small model in a file."""
-    keras.utils.set_random_seed(0)
-    layers = [
-        keras.layers.Input((32, 32, 3)),
-        keras.layers.Conv2D(4, 3, activation="relu"),
-        keras.layers.GlobalAveragePooling2D(),
-        keras.layers.Dense(5, activation="softmax"),
-    ]
     path = tmp_path_factory.mktemp("models") / "small.keras"
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3, activation="relu")]
+    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(5, activation="softmax")]
     keras.Sequential(layers).save(path)
     return str(path)
 
@@ -71,15 +67,18 @@ def sounds(tmp_path_factory):
     return folder
 
 
+def network() -> nn.Module:
+    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)]
+    return nn.Sequential(*layers).eval()
+
+
 @pytest.fixture
 def timm(monkeypatch):
     """What stands in for timm: three of its functions, and a small network."""
 
     def create_model(name, pretrained):
         assert not pretrained
-        return nn.Sequential(
-            nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)
-        )
+        return network()
 
     config = {"input_size": (3, 32, 32), "crop_pct": 0.9, "mean": (0.5,) * 3, "std": (0.2,) * 3}
     data = SimpleNamespace(resolve_model_data_config=lambda model: config)
@@ -161,8 +160,7 @@ def test_volumes_of_medmnist(tmp_path):
 
 
 def test_models_of_torchscript_and_pickled_modules(images, tmp_path):
-    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)]
-    model = nn.Sequential(*layers).eval()
+    model = network()
     names = ("scripted.pt", "pickled.pth", "exported.pt2")
     script, pickled, exported = (tmp_path / name for name in names)
     torch.jit.save(torch.jit.trace(model, torch.zeros(1, 3, 32, 32)), str(script))

@@ -157,7 +157,6 @@ def test_other_data_of_the_same_name_are_not_mixed(digits, loads, tmp_path):
         runner.run([digits], SETTINGS, tmp_path, ["Saliency"], ["Sparseness"])
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_tensorflow_compiles_again_after_a_model_of_pytorch(tmp_path):
     import tensorflow as tf
 
@@ -232,6 +231,7 @@ def test_no_method_and_no_metric_is_forgotten():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "model", "chosen"),
     [

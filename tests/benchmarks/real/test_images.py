@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
+import torch
+import xplique.attributions
 
 from benchmarks.compare import runner
 from benchmarks.real import __main__ as command
 from benchmarks.real import agreement, cams, networks, photographs, scales, scores, settings
+from wam_xplique.datasets import imagenet_photographs
 
 pytest.importorskip("efficientnet_lite_pytorch")
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of Xplique's TorchWrapper
@@ -34,6 +38,7 @@ def some_methods(monkeypatch):
     monkeypatch.setattr(photographs, "makers", some)
 
 
+@pytest.mark.slow
 def test_scores_tell_a_method_from_a_control_and_are_kept(subjects, some_methods, tmp_path):
     run = settings.Run(SETTINGS, tmp_path, ("lite0",))
     once = scores.score(run, "lite0")
@@ -59,12 +64,11 @@ def test_what_is_kept_is_not_made_again(tmp_path):
 
 @pytest.mark.parametrize("name", ["GradCAM", "GradCAMPP"])
 def test_cams_are_those_of_xplique(name, subjects):
-    import xplique.attributions
-
-    torch, keras = subjects.values()
-    ours = getattr(cams, name)(torch.model, 1)(torch.inputs, torch.targets)
+    in_torch, in_keras = subjects.values()
+    ours = getattr(cams, name)(in_torch.model, 1)(in_torch.inputs, in_torch.targets)
     layer = {"conv_layer": photographs.CAM_LAYER}
-    theirs = getattr(xplique.attributions, name)(keras.model, **layer)(keras.inputs, keras.targets)
+    make = getattr(xplique.attributions, name)
+    theirs = make(in_keras.model, **layer)(in_keras.inputs, in_keras.targets)
     assert ours.shape == theirs.shape
     correlation = np.corrcoef(ours.ravel(), np.ravel(theirs))[0, 1]
     assert correlation > 0.995  # the frameworks' bicubic kernels differ
@@ -100,3 +104,15 @@ def test_unknown_networks_are_refused():
     with pytest.raises(ValueError, match=r"networks must be among .*'lite0'.*got 'lite9'"):
         runner.run([photographs.Photographs("photographs", "lite9", 1)], runner.QUICK, None)
     assert set(networks.SIZES) <= set(photographs.NETWORKS)
+
+
+@pytest.mark.parametrize("name", networks.SIZES)
+def test_keras_and_pytorch_agree_and_know_what_they_see(name):
+    photographs = imagenet_photographs(size=networks.SIZES[name])
+    x = networks.preprocess(photographs.images)
+    with torch.no_grad():
+        in_torch = networks.load_torch(name)(torch.tensor(np.moveaxis(x, -1, 1).copy())).numpy()
+    network = networks.load_keras(name)
+    assert isinstance(network, keras.Model)
+    np.testing.assert_allclose(network.predict(x, verbose=0), in_torch, atol=1e-4)
+    assert np.sum(in_torch.argmax(1) == photographs.labels) >= 17

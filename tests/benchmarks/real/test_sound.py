@@ -34,6 +34,7 @@ def test_the_most_important_band_of_a_map_is_where_its_frequency_is(noisy):
     assert sound.most_important(maps[..., np.newaxis]).tolist() == [0, 2, 4, 6]
 
 
+@pytest.mark.slow
 def test_a_run_has_all_methods_and_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
     quick = sound.replace(
         sound.QUICK,

@@ -20,13 +20,6 @@ UNUSUAL, FAR = 2.0, 3.0  # standard deviations from a reference
 CLOSE = 0.1  # probability between the first two classes below which a call is close
 
 
-class Warned(NamedTuple):
-    """A reason to look closer: in two or three words, and in a sentence."""
-
-    short: str
-    text: str
-
-
 class Scale(NamedTuple):
     """The share of a scale (NaN where it is left out), beside that of a reference."""
 
@@ -84,12 +77,10 @@ class Findings:
         return "" if self.explanation.includes_approximation else f"{self.coarse} is left out"
 
     @functools.cached_property
-    def box_shares(self) -> np.ndarray | None:
-        """The part (N,) of the importance within the box; NaN where there is no importance."""
-        if self.boxes is None:
-            return None
+    def box_shares(self) -> np.ndarray:
+        """The part (N,) of the importance within the box; NaN without either."""
         found = np.full(len(self.names), np.nan)
-        for index, box in enumerate(self.boxes):
+        for index, box in enumerate(() if self.boxes is None else self.boxes):
             values = maps_of(self.explanation, index).sum(axis=0)
             if values.any():
                 within = tuple(map(slice, *np.split(box, 2)))
@@ -140,7 +131,7 @@ class Findings:
             found["Target"] = f"{self.class_name(self.targets[index])} ({verdict})"
         title, told = self._main_scale(index)
         found[title] = f"{told}; {self.left_out}" if self.left_out else told
-        if self.box_shares is not None and has_importance(self.shares[index]):
+        if not np.isnan(self.box_shares[index]):
             name = f"{self.whole[0].upper()}{self.whole[1:]} in the box"
             found[name] = f"{self.box_shares[index]:.0%}, in {self._area(index)}"
         if self.sufficient is not None:
@@ -150,7 +141,7 @@ class Findings:
     def enough(self, index: int) -> str:
         """How much of an input is enough for its prediction."""
         assert self.sufficient is not None
-        share = float(self.sufficient.share[index])
+        share = self.sufficient.share[index]
         if not self.sufficient.found[index]:
             return "not found"
         if not self.sufficient.count[index]:
@@ -176,7 +167,7 @@ class Findings:
         """The same in numbers."""
         several = self.outputs.shape[1] > 1
         named = (lambda n: int(n)) if self.class_names is None else self.class_name
-        scales, sufficient = self.explanation.scales, self.sufficient
+        scales, enough = self.explanation.scales, self.sufficient
         found = {
             "name": self.names[index],
             "predicted": named(self.predicted[index]) if several else None,
@@ -189,33 +180,33 @@ class Findings:
                 found |= {f"{scale} low": low, f"{scale} high": high}
         return {
             **found,
-            "sufficient_share": np.nan if sufficient is None else float(sufficient.share[index]),
-            "box_share": np.nan if self.box_shares is None else float(self.box_shares[index]),
-            "warnings": " ".join(warned.text for warned in self.warnings(index)),
+            "sufficient_share": np.nan if enough is None else float(enough.share[index]),
+            "box_share": float(self.box_shares[index]),
+            "warnings": " ".join(self.warnings(index).values()),
         }
 
-    def warnings(self, index: int) -> list[Warned]:
-        """Reasons to look closer."""
-        found = [*self._class_warnings(index)]
-        if has_importance(self.shares[index]):
-            return [*found, *self._importance_warnings(index)]
-        told = "The explanation is empty: nothing in the input changes the score."
-        return [*found, Warned("nothing matters", told)]
+    def warnings(self, index: int) -> dict[str, str]:
+        """Reasons to look closer: each in two or three words, and in a sentence."""
+        return dict([*self._class_warnings(index), *self._importance_warnings(index)])
 
-    def _class_warnings(self, index: int) -> Iterator[Warned]:
+    def _class_warnings(self, index: int) -> Iterator[tuple[str, str]]:
         predicted, p = self.class_name(self.predicted[index]), self.outputs[index]
         if self.targets is not None and self.wrong[index]:
             target = self.class_name(self.targets[index])
             told = f"Wrong prediction: {predicted}, where the target is {target}."
-            yield Warned(f"wrong, it is {target}", told)
+            yield f"wrong, it is {target}", told
         if self.are_probabilities:
             second = int(np.argsort(p)[-2])
             if p.max() - p[second] < CLOSE:
                 other = self.class_name(second)
                 told = f"A close call: {predicted} has {p.max():.1%}, {other} {p[second]:.1%}."
-                yield Warned("close call", told)
+                yield "close call", told
 
-    def _importance_warnings(self, index: int) -> Iterator[Warned]:
+    def _importance_warnings(self, index: int) -> Iterator[tuple[str, str]]:
+        if not has_importance(self.shares[index]):
+            told = "The explanation is empty: nothing in the input changes the score."
+            yield "nothing matters", told
+            return
         share, usual, interval = self.shares[index, -1], self._usual(-1), self._interval(index, -1)
         far = self.distances[index, -1] >= FAR
         surely = share if interval is None else min(share, interval[0])
@@ -224,15 +215,15 @@ class Findings:
             told = f"The prediction rests on {detail}: {share:.0%} of the {self.whole} is there"
             more = f", far more than in the reference ({usual[0]:.0%})" if far and usual else ""
             left_out = f" ({self.left_out})" if self.left_out else ""
-            yield Warned(detail, f"{told}{more}{left_out}.")
-        if self.box_shares is not None and self.box_shares[index] <= 0.5:
+            yield detail, f"{told}{more}{left_out}."
+        if self.box_shares[index] <= 0.5:
             outside = 1 - self.box_shares[index]
             part = "Half" if outside < 0.505 else f"{outside:.0%}"
             told = f"{part} of the {self.whole} lies outside of the object's box, which covers"
-            yield Warned("outside of the box", f"{told} {self._area(index)}.")
+            yield "outside of the box", f"{told} {self._area(index)}."
         if self.sufficient is not None and not self.sufficient.found[index]:
             told = "Even all of the coefficients together do not bring the prediction back."
-            yield Warned("nothing suffices", told)
+            yield "nothing suffices", told
 
     def _main_scale(self, index: int) -> tuple[str, str]:
         """The scale of the largest share; those that may be it, where their intervals overlap."""
@@ -244,17 +235,13 @@ class Findings:
         if self.intervals is not None:
             low, high = self.intervals[index].T
             found = np.flatnonzero(high >= low[level]).tolist() or found
-        told = " or ".join(self._told(index, level) for level in found)
-        return (title, told) if len(found) == 1 else (f"{title}: not settled", told)
-
-    def _told(self, index: int, level: int) -> str:
-        """A scale, its share and its interval in words."""
-        interval = self._interval(index, level)
-        more = "" if interval is None else ", {:.0%} to {:.0%}".format(*interval)
-        return f"{self.explanation.scales[level]} ({self.shares[index, level]:.0%}{more})"
+        told = []
+        for scale in map(self.scales(index).__getitem__, found):
+            more = "" if scale.interval is None else ", {:.0%} to {:.0%}".format(*scale.interval)
+            told.append(f"{scale.label} ({scale.share:.0%}{more})")
+        return title if len(found) == 1 else f"{title}: not settled", " or ".join(told)
 
     def _interval(self, index: int, level: int) -> tuple[float, float] | None:
-        """The interval of a share, where there is one."""
         if self.intervals is None or np.isnan(self.shares[index, level]):
             return None
         low, high = self.intervals[index, level]
@@ -271,8 +258,7 @@ class Findings:
         """Mean and standard deviation of the reference; of one input there is no deviation."""
         if self.reference is None or np.isnan(self.reference.mean[level]):
             return None
-        mean, std = self.reference.mean[level], self.reference.std[level]
-        return float(mean), float(np.nan_to_num(std))
+        return float(self.reference.mean[level]), float(np.nan_to_num(self.reference.std[level]))
 
     def _note(self, index: int, level: int) -> str:
         z = self.distances[index, level]

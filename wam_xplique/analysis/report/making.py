@@ -213,10 +213,8 @@ def _pictures(pictures: Any, shape: tuple[int, ...], ndim: int) -> np.ndarray:
     found = on_host(pictures)
     size = shape if ndim == 1 else shape[: 1 + ndim]
     if found.shape[: len(size)] != size or found.ndim > 2 + ndim:
-        raise ValueError(
-            f"pictures must be one for each input and of its size, {size}"
-            f"{', with or without channels last' * (ndim > 1)}; got shape {found.shape}."
-        )
+        must = f"of its size, {size}{', with or without channels last' * (ndim > 1)}"
+        raise ValueError(f"pictures must be one for each input and {must}; got {found.shape}.")
     return found
 
 
@@ -225,17 +223,13 @@ def _boxes(boxes: Any, count: int, sizes: tuple[int, ...]) -> np.ndarray:
     found = on_host(boxes)
     expected = (count, 2 * len(sizes))
     if found.shape != expected or found.dtype.kind not in "iuf":
-        raise ValueError(
-            f"boxes must hold the beginnings and the ends along all axes, of shape {expected}; got "
-            f"shape {found.shape}."
-        )
+        must = f"boxes must hold the beginnings and the ends along all axes, of shape {expected}"
+        raise ValueError(f"{must}; got shape {found.shape}.")
     begin, end = np.split(found, 2, axis=1)
     fit = (begin >= 0) & (begin < end) & (end <= np.array(sizes))  # what is NaN does not
     if not fit.all() or (found % 1).any():
-        raise ValueError(
-            f"boxes must be whole numbers, begin before they end and lie within inputs of size "
-            f"{sizes}; got {found.tolist()}."
-        )
+        must = f"begin before they end and lie within inputs of size {sizes}"
+        raise ValueError(f"boxes must be whole numbers, {must}; got {found.tolist()}.")
     return found.astype(int)
 
 
@@ -249,10 +243,9 @@ def _check_reference(reference: Any, explainer: Any, sizes: tuple[int, ...]) -> 
     method, includes = type(explainer).__name__, explainer.include_approximation
     ours = method, explainer.wavelet, level, len(sizes), includes
     if theirs != ours:
-        raise ValueError(
-            "reference must be made as the explanation is: the method, wavelet, levels, axes and "
-            f"include_approximation are {ours}, but those of the reference {theirs}."
-        )
+        what = "the method, wavelet, levels, axes and include_approximation"
+        told = f"{what} are {ours}, but those of the reference {theirs}"
+        raise ValueError(f"reference must be made as the explanation is: {told}.")
 
 
 def _labels(targets: Any, outputs: np.ndarray) -> np.ndarray:
@@ -262,10 +255,8 @@ def _labels(targets: Any, outputs: np.ndarray) -> np.ndarray:
     labels = as_labels(targets)
     found = on_host(targets) if labels is None else weights_of(labels, outputs.shape[1])
     if found.shape != outputs.shape:
-        raise ValueError(
-            f"targets must be labels ({len(outputs)},) or one-hot classes {outputs.shape}, got "
-            f"shape {found.shape}."
-        )
+        must = f"labels ({len(outputs)},) or one-hot classes {outputs.shape}"
+        raise ValueError(f"targets must be {must}, got shape {found.shape}.")
     return found.argmax(axis=1)
 
 
