@@ -17,7 +17,6 @@ from wam_xplique.coefficients import (
     flatten,
     levels,
     map_bands,
-    pack,
     resize_level,
     spread_level,
 )
@@ -69,11 +68,11 @@ def test_levels_are_the_approximation_then_the_details_coarse_to_fine():
 
 @pytest.mark.parametrize("shape", [(3, 33), (2, 17, 16), (2, 9, 8, 10)])
 @pytest.mark.parametrize("mode", ["periodization", "symmetric"])
-def test_pack_is_pywavelets_own(shape, mode):
-    given_ = coefficients(shape, "haar", mode)
+def test_the_mosaic_is_pywavelets_own(shape, mode):
+    given_, packed = coefficients(shape, "haar", mode), WaveletTransform().packed
     axes = tuple(range(1, len(shape)))
-    np.testing.assert_array_equal(pack(given_, axes), pywt.coeffs_to_array(given_, axes=axes)[0])
-    assert pack(given_[:1], axes) is given_[0]
+    np.testing.assert_array_equal(packed(given_, axes), pywt.coeffs_to_array(given_, axes=axes)[0])
+    assert packed(given_[:1], axes) is given_[0]
 
 
 # --- the transform -------------------------------------------------------------------------

@@ -306,13 +306,6 @@ def largest(bands: dict[str, np.ndarray], keep: float | int) -> dict[str, np.nda
     return {key: part.reshape(bands[key].shape) for key, part in zip(bands, parts, strict=True)}
 
 
-def pack(coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
-    """Lay all bands out in one array, the approximation in the corner: `pywt.coeffs_to_array`."""
-    if len(coefficients) == 1:
-        return coefficients[0]
-    return pywt.coeffs_to_array(coefficients, axes=axes)[0]
-
-
 def resize_level(
     bands: dict[str, np.ndarray], level: int, shape: Sequence[int], wavelet: Any, mode: str
 ) -> np.ndarray:

@@ -21,7 +21,7 @@ from .. import operators
 from ..algorithms.batching import BatchSize, Progress, by_blocks
 from ..algorithms.mask_search import MinimalProblem, minimize, threshold
 from ..checks import check_integer, check_number, check_range, check_wavelet, is_number, warn
-from ..coefficients import Coefficients, Transform, as_rows, flatten, map_bands, pack
+from ..coefficients import Coefficients, Transform, WaveletTransform, as_rows, flatten, map_bands
 from ..inputs import Inputs, Question, gathered, prepare
 from ..intervals import standard_error
 from ..model import Model, Output, cut_at_layer, on_host
@@ -31,6 +31,9 @@ from ..plots.gallery import plot_gallery
 from ..transforms import check_transform, fitting
 
 ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+
+
+DECIMATED = WaveletTransform()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,8 @@ class MinimalImages(PerInput):
         not given is None.
     ndim
         Number of spatial axes.
+    transform
+        The transform whose coefficients are masked.
     """
 
     inputs: np.ndarray
@@ -78,6 +83,7 @@ class MinimalImages(PerInput):
     keep: float | None
     alpha: float | None
     ndim: int
+    transform: Transform = DECIMATED
 
     def __len__(self) -> int:
         """The number of inputs."""
@@ -130,7 +136,7 @@ class MinimalImages(PerInput):
         lines = {"input": [f"score {score:.3g}" for score in shown.original]}
         columns = {"input": shown.inputs, "minimal image": shown.images}
         if self.ndim < 3:
-            packed = pack(shown.mask, tuple(range(1, 1 + self.ndim)))
+            packed = self.transform.packed(shown.mask, tuple(range(1, 1 + self.ndim)))
             columns["mask"] = packed.mean(axis=-1) if packed.ndim > 1 + self.ndim else packed
             lines |= {"minimal image": scores, "mask": zeros}
         else:
@@ -386,6 +392,7 @@ def _minimal(
         keep=options["keep"] if options["alpha"] is None else None,
         alpha=options["alpha"],
         ndim=layout.ndim,
+        transform=options["transform"],
     )
 
 

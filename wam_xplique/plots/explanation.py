@@ -11,7 +11,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..coefficients import Coefficients, map_bands, pack
+from ..coefficients import Coefficients, Transform, WaveletTransform, map_bands
 from ..explanation import WaveletExplanation
 from . import drawing
 from .signals import plot_scalogram, plot_waveform
@@ -49,13 +49,17 @@ def plot_mosaic(
     of_gradients = explanation.sobol is None
     signed = signed and of_gradients
     bands = map_bands(lambda band: band[index], explanation.coefficients)
-    values = pack(_relative(bands, signed) if of_gradients else bands, axes=(0, 1))
+    shown_bands = _relative(bands, signed) if of_gradients else bands
+    values = explanation.transform.packed(shown_bands, axes=(0, 1))
     colors = drawing.color_scale(1.0 if of_gradients else drawing.brightest(values), signed)
     shown = np.ma.masked_where(_held(explanation), values)
     colormap = colors.get_cmap().with_extremes(bad=HELD_COLOR)
     low, high = colors.get_clim()
     picture = ax.imshow(shown, colormap, vmin=low, vmax=high, interpolation="nearest")
-    _draw_level_grid(ax, explanation, max(shown.shape))
+    if isinstance(explanation.transform, WaveletTransform):
+        _draw_level_grid(ax, explanation, max(shown.shape))
+    else:
+        _draw_bands(ax, explanation)
     ax.set_xlim(-0.5, shown.shape[1] - 0.5)
     ax.set_ylim(shown.shape[0] - 0.5, -0.5)
     if given is None and (signed or not of_gradients):
@@ -314,6 +318,18 @@ def _draw_level_grid(ax: Axes, explanation: WaveletExplanation, side: int) -> No
         ax.annotate(scale, (end, row - 0.5), (shift, 2), ha=align, va="bottom", **_LABEL)
 
 
+def _draw_bands(ax: Axes, explanation: WaveletExplanation) -> None:
+    """Write the scales of rows of bands, and what the bands are called, unless by frequency."""
+    rows, columns = explanation.coefficients[0].shape[1:3]
+    if type(explanation.transform).packed is not Transform.packed:
+        return
+    _, *details = explanation.coefficients
+    for row, (scale, level) in enumerate(zip(explanation.scales, [{"": 0}, *details], strict=True)):
+        for column, name in enumerate(level):
+            name = ORIENTATIONS.get(name, name) if column else f"{scale} {name}"
+            _write(ax, name, row * rows, column * columns)
+
+
 def _write(ax: Axes, letter: str, row: int, column: int) -> None:
     """Write a letter into the upper left corner of the band that begins at a coefficient."""
     ax.annotate(letter, (column - 0.5, row - 0.5), (1.5, -1), ha="left", va="top", **_LABEL)
@@ -341,4 +357,4 @@ def _held(explanation: WaveletExplanation) -> np.ndarray:
     else:
         taken = map_bands(lambda band: np.ones(band.shape[1:3]), explanation.coefficients)
         taken[0] = taken[0] * explanation.includes_approximation
-    return pack(taken, axes=(0, 1)) == 0
+    return explanation.transform.packed(taken, axes=(0, 1)) == 0
