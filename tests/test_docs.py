@@ -158,3 +158,9 @@ def check_cli(arguments: list[str]) -> None:
 
 
 CHECKS = {"make": check_make, "pip": check_pip, "python": check_python, "wam-xplique": check_cli}
+
+
+def test_the_tests_that_pages_name_are_there():
+    named = {t for page in PAGES for t in re.findall(r"tests/[\w/]+\.py", page.read_text("utf-8"))}
+    assert named
+    assert not [test for test in named if not (ROOT / test).is_file()]
