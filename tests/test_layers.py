@@ -69,6 +69,7 @@ KNOWS_NO_FRAMEWORK = {
     "wam_xplique.indices",
     "wam_xplique.per_input",
     "wam_xplique.fourier",
+    "wam_xplique.transforms",
 }
 FRAMEWORKS_OF_BACKENDS = {
     "wam_xplique.backends.tensorflow_backend": {"tensorflow"},
