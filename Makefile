@@ -84,6 +84,7 @@ benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.wcam
 	$(PYTHON) -m benchmarks.wcam_parameters
 	$(PYTHON) -m benchmarks.metrics
+	$(PYTHON) -m benchmarks.transforms
 	$(PYTHON) -m benchmarks.minimal
 	$(PYTHON) -m benchmarks.sound
 	$(PYTHON) -m benchmarks.planted

@@ -479,9 +479,9 @@ def of_description(known: dict[str, Any]) -> Transform:
     return kind(**known)
 
 
-def check_transform(transform: Any, is_told: bool) -> None:
+def check_transform(transform: Any, is_told: bool = False, optional: bool = True) -> None:
     """Check a transform, and that wavelet, level and mode are not told besides."""
-    if transform is None:
+    if transform is None and optional:
         return
     if not isinstance(transform, Transform) or "axes" not in vars(transform):
         raise TypeError(

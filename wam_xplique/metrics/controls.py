@@ -70,7 +70,7 @@ def control(
     check_choice("name", name, CONTROLS, optional=False)
     check_seed(seed)
     check_choice("channels", channels, CHANNELS)
-    check_transform(transform, is_told=False)
+    check_transform(transform, optional=False)
     x, transform = _channels_last(inputs, transform, channels)
     ndim = len(transform.axes)
     others = x.shape[1 + ndim :] if ndim == 1 else ()
