@@ -150,7 +150,7 @@ class FourierFrame(Frame):
         return spectrum * get_backend(like).spectral(window.reshape(shape), like)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=4)  # of long sounds, hundreds of megabytes each
 def _windows(frame: FourierFrame, sizes: tuple[int, ...]) -> Coefficients:
     return frame.windows(sizes)
 
