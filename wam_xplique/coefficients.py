@@ -70,14 +70,18 @@ class Transform(ABC):
         return map_bands(np.shape, self.over(axes).forward(np.zeros(sizes)))
 
     def packed(self, coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
-        """All bands in one array: a row of bands for each level, the coarsest first; of signals
-        all bands one above the other, on an axis of their own."""
+        """All bands in one array, of images and volumes in `rows`; of signals one above the other,
+        on an axis of their own."""
         if len(axes) == 1:
             return np.stack([*flatten(coefficients).values()], axis=axes[0])
-        rows = [[coefficients[0]], *(list(level.values()) for level in coefficients[1:])]
+        rows = self.rows(coefficients)
         width = max(map(len, rows))
         rows = [row + [np.zeros_like(row[0])] * (width - len(row)) for row in rows]
         return np.concatenate([np.concatenate(row, axes[1]) for row in rows], axes[0])
+
+    def rows(self, coefficients: Coefficients) -> list[list[Any]]:
+        """The bands as they are laid out: a row for each level, the coarsest first."""
+        return [[coefficients[0]], *([*level.values()] for level in coefficients[1:])]
 
     def spread(
         self, bands: dict[str, np.ndarray], number: int, sizes: Sequence[int], signed: bool

@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -22,6 +22,7 @@ from .coefficients import (
     WaveletTransform,
     dyadic_scales,
     flatten,
+    levels,
     map_bands,
 )
 
@@ -219,12 +220,12 @@ class Steerable(FourierFrame):
         radius = np.sqrt(sum(f**2 for f in frequencies))
         high, low = _split(radius, 0.5)
         angles = self._angular(frequencies)
-        levels = [{"high": high}]
+        finer = [{"high": high}]
         for depth in range(self.level):
             band, lower = _split(radius, 0.25 / 2**depth)
-            levels.insert(0, {key: low * band * angular for key, angular in angles.items()})
+            finer.insert(0, {key: low * band * angular for key, angular in angles.items()})
             low = low * lower
-        return [low, *levels]
+        return [low, *finer]
 
     def _angular(self, frequencies: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """cos^(K−1) of the angle to each of K directions; their squares add up to 1."""
@@ -311,31 +312,25 @@ class ConstantQ(FourierFrame):
                 np.fft.rfftfreq(sizes[0], 1 / rate) / centres[-1, -1]
             )
         pitch = np.minimum(pitch, 0)  # above the highest there is no other
-        levels, number = [], 1 - centres.size
-        for octave in centres:
-            level = {}
-            for centre in octave:
-                window = np.cos(np.clip(pitch - number, -1, 1) * np.pi / 2)
-                level[self._name(centre)] = window
-                number += 1
-            levels.append(level)
+        numbers = np.arange(1 - centres.size, 1).reshape(centres.shape)
         low = np.cos(np.clip(pitch + centres.size, 0, 1) * np.pi / 2)
-        if not self.analytic:
-            return [low, *levels]
-        return [
-            low,
-            *(
-                {n: w for k, v in level.items() for n, w in self._parts(k, v, sizes[0])}
-                for level in levels
-            ),
-        ]
+        octaves: Coefficients = [low]
+        for octave in zip(centres, numbers, strict=True):
+            bands: dict[str, np.ndarray] = {}
+            for centre, number in zip(*octave, strict=True):
+                window = np.cos(np.clip(pitch - number, -1, 1) * np.pi / 2)
+                bands |= self._parts(self._name(centre), window, sizes[0])
+            octaves.append(bands)
+        return octaves
 
-    def _parts(self, name: str, window: np.ndarray, size: int) -> Iterator[tuple[str, np.ndarray]]:
+    def _parts(self, name: str, window: np.ndarray, size: int) -> dict[str, np.ndarray]:
+        """The band itself; or, analytic, the two that are a quarter of a period apart."""
+        if not self.analytic:
+            return {name: window}
         re, im = window / math.sqrt(2) + 0j, -1j * window / math.sqrt(2)
         ends = [0] if size % 2 else [0, -1]
         re[ends], im[ends] = window[ends], 0
-        yield f"{name} re", re
-        yield f"{name} im", im
+        return {f"{name} re": re, f"{name} im": im}
 
     def _name(self, centre: float) -> str:
         return f"{centre:.4g}" + (" Hz" if self.sample_rate else "")
@@ -386,15 +381,15 @@ class Packets(Transform):
         return self._split(gradient, pullback)
 
     def inverse(self, coefficients: Coefficients, shape: Sequence[int]) -> Tensor:
-        ndim, levels = len(self.axes), [tuple(shape)]
+        ndim, shapes = len(self.axes), [tuple(shape)]
         for _ in range(self.level - 1):
             halved = (
-                -(-size // 2) if axis in self.axes else size for axis, size in enumerate(levels[-1])
+                -(-size // 2) if axis in self.axes else size for axis, size in enumerate(shapes[-1])
             )
-            levels.append(tuple(halved))
+            shapes.append(tuple(halved))
         nodes = {(0,) * ndim: coefficients[0]}
         nodes |= {tuple(map(int, name.split(","))): band for name, band in coefficients[1].items()}
-        for size in reversed(levels):
+        for size in reversed(shapes):
             parents = dict.fromkeys(tuple(n // 2 for n in number) for number in nodes)
             nodes = {parent: self._join(nodes, parent, size) for parent in parents}
         return nodes[(0,) * ndim]
@@ -403,29 +398,22 @@ class Packets(Transform):
         numbers = map(int, name.split(",")) if name[0] != "a" else (0,) * ndim
         return tuple(_delay(plain_wavelet(self.wavelet), self.level, n) for n in numbers)
 
-    def packed(self, coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
-        """All bands in one array, by their frequencies: of images a square of squares."""
-        if len(axes) == 1:
-            return super().packed(coefficients, axes)
+    def rows(self, coefficients: Coefficients) -> list[list[Any]]:
+        """The bands of images as they are laid out: by both frequencies, in a square."""
         bands, count = [*flatten(coefficients).values()], 2**self.level
-        rows = (bands[start : start + count] for start in range(0, count**2, count))
-        return np.concatenate([np.concatenate(row, axes[1]) for row in rows], axes[0])
+        return [bands[start : start + count] for start in range(0, count**2, count)]
 
     def _split(self, x: Tensor, analysis: Any) -> Coefficients:
-        nodes = {(0,) * len(self.axes): x}
+        nodes, how = {(0,) * len(self.axes): x}, ("periodization", 1, self.axes)
         for _ in range(self.level):
             nodes = {
                 tuple(map(_child, number, key)): band
                 for number, node in nodes.items()
-                for key, band in self._bands(
-                    analysis(node, self.wavelet, "periodization", 1, self.axes)
-                )
+                for halves in levels(analysis(node, self.wavelet, *how), len(self.axes))
+                for key, band in halves.items()
             }
         low = nodes.pop((0,) * len(self.axes))
         return [low, {",".join(map(str, number)): nodes[number] for number in sorted(nodes)}]
-
-    def _bands(self, coefficients: Coefficients) -> list[tuple[str, Tensor]]:
-        return [("a" * len(self.axes), coefficients[0]), *coefficients[1].items()]
 
     def _join(self, nodes: dict[Any, Tensor], parent: Any, shape: Sequence[int]) -> Tensor:
         keys = map("".join, itertools.product("ad", repeat=len(self.axes)))

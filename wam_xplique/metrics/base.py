@@ -298,10 +298,9 @@ class WaveletMetric(Parameters, ExplanationMetric):
         known: dict[str, Any] = {"wavelet": wavelet, "level": self.level, "mode": self.mode}
         given, inputs = self.transform, self._inputs
         if isinstance(explanations, WaveletExplanation):
-            for name, wanted in {**known, "transform": given}.items():
+            own = None if given is None else given.over(explanations.transform.axes)
+            for name, wanted in {**known, "transform": own}.items():
                 known[name] = theirs = getattr(explanations, name)
-                if name == "transform" and wanted is not None:
-                    wanted = wanted.over(theirs.axes)
                 if wanted not in (None, theirs):
                     raise ValueError(
                         f"The explanations have {name}={theirs!r}, but the metric was made with "

@@ -321,7 +321,7 @@ def _draw_level_grid(ax: Axes, explanation: WaveletExplanation, side: int) -> No
 def _draw_bands(ax: Axes, explanation: WaveletExplanation) -> None:
     """Write the scales of rows of bands, and what the bands are called, unless by frequency."""
     rows, columns = explanation.coefficients[0].shape[1:3]
-    if type(explanation.transform).packed is not Transform.packed:
+    if type(explanation.transform).rows is not Transform.rows:
         return
     _, *details = explanation.coefficients
     for row, (scale, level) in enumerate(zip(explanation.scales, [{"": 0}, *details], strict=True)):
