@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 Tensor = Any
 """A tensor of the backend's own framework."""
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 Matrices = Sequence[np.ndarray]
 
@@ -41,6 +43,14 @@ def check_scores(shape: Sequence[int], count: int) -> None:
             f"The model and its operator must give one score for each input, of shape ({count},), "
             f"got {tuple(shape)}."
         )
+
+
+def constant(function: F) -> F:
+    """What shapes alone decide: a constant in a graph of torch.compile."""
+    # all that torch.compiler.assume_constant_result does, once it has imported a compiler, which
+    # sets a variable of the environment
+    vars(function)["_dynamo_marked_constant"] = True
+    return function
 
 
 def as_is(function: Any) -> Any:
@@ -117,9 +127,7 @@ class Backend(ABC):
 
     def spectral(self, window: np.ndarray, like: Tensor) -> Tensor:
         """What multiplies a spectrum of tensors like `like`: real or complex, of its precision."""
-        if not np.iscomplexobj(window):
-            return self.asarray(window, like)
-        return self.asarray(window.real, like) + 1j * self.asarray(window.imag, like)
+        return self.asarray(window, like) if window.dtype.kind == "f" else window
 
     def value_range(self, x: Tensor) -> Tensor:
         """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pywt
 
-from .base import Backend, Tensor
+from .base import Backend, Tensor, constant
 
 PERIODIZATION = "periodization"
 ZERO_PERIODIZATION = "zero-periodization"
@@ -53,7 +54,7 @@ def analysis(
     backend: Backend, x: Tensor, axis: int, bank: FilterBank, mode: str
 ) -> tuple[Tensor, Tensor]:
     """The approximation and the detail of `x` along `axis`: ``pywt.dwt``."""
-    length, size = len(bank.dec_lo), x.shape[axis]
+    length, size = len(bank.dec_lo), _size(x, axis)
     if mode in (PERIODIZATION, ZERO_PERIODIZATION):
         left, count = length // 2 - 1, (size + 1) // 2
     else:
@@ -85,7 +86,7 @@ def synthesis(
     taps = [filters for band, filters in pairs if band is not None]
     if not bands:
         return None
-    half, size = len(bank.rec_lo) // 2, bands[0].shape[axis]
+    half, size = len(bank.rec_lo) // 2, _size(bands[0], axis)
     left, count, shift = 0, size - half + 1, 0
     if mode == PERIODIZATION:
         left, count = half // 2, size
@@ -134,13 +135,20 @@ def spread_synthesis(
 
 def _turns(backend: Backend, x: Tensor, axis: int, turns: Sequence[int]) -> list[Tensor]:
     """A periodic signal, begun at each of these places."""
-    size = x.shape[axis]
+    size = _size(x, axis)
     left, right = max(-min(turns), 0), max(*turns, 0)
-    whole = [x] * (-(-left // size) + 1 + -(-right // size))  # borders may be longer than it
-    begin = -left % size
-    extended = _joined(backend, whole, axis)
-    extended = _window(backend, extended, axis, begin, left + size + right)
+    parts = [x] * (left // size + 1 + right // size)  # borders may be longer than it
+    if left % size:
+        parts.insert(0, _window(backend, x, axis, -left % size, None))
+    if right % size:
+        parts.append(_window(backend, x, axis, 0, right % size))
+    extended = backend.packed(_joined(backend, parts, axis), axis)
     return [_window(backend, extended, axis, left + turn, size) for turn in turns]
+
+
+def _size(x: Tensor, axis: int) -> int:
+    """A size; one that torch.compile leaves open is fixed."""
+    return operator.index(x.shape[axis])
 
 
 def _block_size(backend: Backend, x: Tensor, axis: int, count: int, length: int) -> int:
@@ -216,7 +224,7 @@ def _extended(
     """The borders around `x`, where there are any, and `x`: with the place where each begins."""
     parts = [(x, left)]
     if left or right:
-        head, tail = border_terms(x.shape[axis], left, right, mode)
+        head, tail = border_terms(_size(x, axis), left, right, mode)
         if head:
             parts.insert(0, (_combine(backend, x, axis, head), 0))
         if tail:
@@ -228,6 +236,7 @@ Term = tuple[tuple[int, ...], tuple[float, ...]]
 """Indices of samples, and the weight of each."""
 
 
+@constant
 def border_terms(size: int, left: int, right: int, mode: str) -> tuple[list[Term], list[Term]]:
     """What extends a signal of `size` samples to the left and to the right."""
     return _border_terms(size, left, right, mode)

@@ -185,4 +185,6 @@ def _compiled(function: Callable[..., Any], static: tuple[Hashable, ...]) -> Cal
 def _innermost(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, axes: Any) -> tf.Tensor:
     """Apply a function of the innermost axes to `axes`."""
     order = [axis for axis in range(len(x.shape)) if axis not in axes] + list(axes)
+    if order == sorted(order):
+        return function(x)
     return tf.transpose(function(tf.transpose(x, order)), np.argsort(order))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import filterbank, wavelets
 from .base import Backend, Matrices, as_is
 from .torch_runner import TorchRunner
 
@@ -81,6 +80,11 @@ class TorchBackend(Backend):
     def irfftn(self, x: torch.Tensor, axes: Sequence[int], sizes: Sequence[int]) -> torch.Tensor:
         return torch.fft.irfftn(x, tuple(sizes), tuple(axes))
 
+    def spectral(self, window: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+        weights = torch.as_tensor(window, device=like.device)
+        real = self.widened(like).dtype
+        return weights.to(real.to_complex() if weights.is_complex() else real)
+
     def normal(self, shape: Sequence[int], seed: Sequence[int], like: torch.Tensor) -> torch.Tensor:
         state = int(np.random.SeedSequence(list(seed)).generate_state(1, np.uint64)[0])
         generator = torch.Generator(like.device).manual_seed(state)
@@ -140,10 +144,3 @@ def _add_product(
         return a @ b if total is None else total.addmm_(a, b)
     a = matrix.expand(len(windows), *matrix.shape)
     return a @ windows if total is None else total.baddbmm_(a, windows)
-
-
-# Decided by shapes alone, hence constants in a graph of torch.compile. This is all that
-# torch.compiler.assume_constant_result does, once it has imported a compiler, which sets a variable
-# of the environment.
-for _function in (wavelets.plan, filterbank.border_terms):
-    vars(_function)["_dynamo_marked_constant"] = True

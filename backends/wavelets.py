@@ -13,8 +13,16 @@ import numpy as np
 import pywt
 
 from . import tensorflow_wavelets
-from .base import Backend, Tensor
-from .filterbank import PERIODIZATION, ZERO_PERIODIZATION, FilterBank, analysis, synthesis
+from .base import Backend, Tensor, constant
+from .filterbank import (
+    PERIODIZATION,
+    ZERO_PERIODIZATION,
+    FilterBank,
+    analysis,
+    spread_analysis,
+    spread_synthesis,
+    synthesis,
+)
 from .registry import get_backend
 
 Coefficients = list[Any]
@@ -29,6 +37,17 @@ class _Step(NamedTuple):
     axis: int
     bank: FilterBank
     mode: str
+
+
+@constant
+def bank_of(wavelet: Any) -> FilterBank:
+    """The filters of the discrete wavelet of a name, or the four filters that are given."""
+    return _bank_of(wavelet)
+
+
+@functools.lru_cache(maxsize=256)
+def _bank_of(wavelet: Any) -> FilterBank:
+    return FilterBank.of(as_wavelet(wavelet))
 
 
 def as_wavelet(wavelet: Any) -> pywt.Wavelet:
@@ -211,6 +230,16 @@ def pullback(
     return get_backend(gradient).run(_decompose, gradient, adjoint, level)
 
 
+def swtn(x: Tensor, wavelet: Any, level: int, axes: tuple[int, ...]) -> Coefficients:
+    """`pywt.swtn` with ``trim_approx=True, norm=True`` and any sizes, taken as periodic."""
+    return get_backend(x).run(_decompose_undecimated, x, bank_of(wavelet), level, axes)
+
+
+def iswtn(coeffs: Coefficients, wavelet: Any, axes: tuple[int, ...]) -> Tensor:
+    """The transpose of `swtn`, and its inverse."""
+    return get_backend(coeffs[0]).run(_reconstruct_undecimated, coeffs, bank_of(wavelet), axes)
+
+
 def _decompose(backend: Backend, x: Tensor, steps: tuple[_Step, ...], level: int) -> Coefficients:
     coefficients: Coefficients = []
     for _ in range(level):
@@ -244,6 +273,7 @@ def _reconstruct(backend: Backend, coefficients: Any, steps: tuple[_Step, ...]) 
     return x
 
 
+@constant
 def plan(
     x: Tensor, wavelet: Any, mode: Any, axes: int | Sequence[int] | None, level: int | None
 ) -> tuple[tuple[_Step, ...], int]:
@@ -263,15 +293,10 @@ def plan(
             raise ValueError(
                 f"axis {axis} must have a static size of at least 1, got shape {tuple(x.shape)}."
             )
-    banks = map(_filter_bank, _per_axis("wavelet", wavelet, len(axes)))
+    banks = map(bank_of, _per_axis("wavelet", wavelet, len(axes)))
     modes = map(check_mode, _per_axis("mode", mode, len(axes)))
     steps = tuple(map(_Step, axes, banks, modes))
     return steps, _check_level(x, steps, level)
-
-
-@functools.lru_cache(maxsize=256)
-def _filter_bank(wavelet: Any) -> FilterBank:
-    return FilterBank.of(as_wavelet(wavelet))
 
 
 def _per_axis(name: str, value: Any, count: int) -> list[Any]:
@@ -328,3 +353,39 @@ def _check_details(approximation: Tensor, details: list[Any], steps: tuple[_Step
 def _follows(approximation: int | None, detail: int | None) -> bool:
     """Whether sizes fit: the inverse of an odd size has a sample too many, which is dropped."""
     return approximation is None or detail is None or 0 <= approximation - detail <= 1
+
+
+def _decompose_undecimated(
+    backend: Backend, x: Tensor, bank: FilterBank, level: int, axes: tuple[int, ...]
+) -> Coefficients:
+    coefficients: Coefficients = []
+    for depth in range(level):
+        bands = {"": x}
+        for axis in axes:
+            bands = {
+                key + letter: part
+                for key, band in bands.items()
+                for letter, part in zip(
+                    "ad", spread_analysis(backend, band, axis, bank, 2**depth), strict=True
+                )
+            }
+        x = bands.pop("a" * len(axes))
+        coefficients.insert(0, bands)
+    return [x, *coefficients]
+
+
+def _reconstruct_undecimated(
+    backend: Backend, coefficients: Coefficients, bank: FilterBank, axes: tuple[int, ...]
+) -> Tensor:
+    x, *details = coefficients
+    for depth, level in zip(reversed(range(len(details))), details, strict=True):
+        bands = {"a" * len(axes): x, **level}
+        for axis in reversed(axes):
+            bands = {
+                key: spread_synthesis(
+                    backend, bands[key + "a"], bands[key + "d"], axis, bank, 2**depth
+                )
+                for key in dict.fromkeys(key[:-1] for key in bands)
+            }
+        x = bands[""]
+    return x

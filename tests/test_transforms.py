@@ -90,6 +90,27 @@ def test_the_frameworks_agree(case, framework, dtype):
         assert dtype in str(a.dtype)
         np.testing.assert_allclose(a, b, atol=tolerance)
     np.testing.assert_allclose(transform.inverse(found, shape), x, atol=tolerance)
+    if case in FRAMES:
+        np.testing.assert_allclose(inner(found, found), np.vdot(x, x), rtol=tolerance)
+
+
+FEW = [
+    (Stationary("haar", 1), 1),
+    (Steerable(1, 2), 2),
+    (ConstantQ(2, 5, analytic=True), 1),
+    (Packets("haar", 1), 1),
+]
+
+
+@pytest.mark.parametrize("case", FEW, ids=name)
+def test_torch_compile_traces_them_as_one_graph(case):
+    transform, shape = at(case)
+    compiled = torch.compile(
+        lambda x: transform.inverse(transform.forward(x), x.shape), backend="eager", fullgraph=True
+    )
+    for sizes in (shape, (*shape[:-1], shape[-1] + 2)):
+        x = torch.tensor(random(sizes))
+        np.testing.assert_allclose(compiled(x), x, atol=1e-12)
 
 
 @pytest.mark.parametrize("wavelet", ["haar", "db4", "coif1"])

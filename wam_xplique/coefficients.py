@@ -275,7 +275,8 @@ def flatten(coefficients: Coefficients) -> dict[str, Any]:
     """
     named = {"approximation": coefficients[0]}
     for index, level in enumerate(coefficients[1:], start=1):
-        named.update({f"{index}.{key}": band for key, band in level.items()})
+        for key in level:  # items() of a constant is more than torch.compile can trace
+            named[f"{index}.{key}"] = level[key]
     return named
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .backends import Tensor, get_backend, pullback, wavedecn, waverecn
-from .backends.filterbank import FilterBank, spread_analysis, spread_synthesis
-from .backends.wavelets import as_wavelet, plain_wavelet
+from .backends.base import constant
+from .backends.wavelets import as_wavelet, iswtn, plain_wavelet, swtn
 from .checks import is_integer, is_number
 from .coefficients import (
     Coefficients,
@@ -84,36 +85,10 @@ class Stationary(Frame):
         return [keys[0], *({key: key for key in keys[1:]} for _ in range(self.level))]
 
     def forward(self, x: Tensor) -> Coefficients:
-        backend, bank = get_backend(x), FilterBank.of(as_wavelet(self.wavelet))
-        coefficients: Coefficients = []
-        for depth in range(self.level):
-            bands = {"": x}
-            for axis in self.axes:
-                bands = {
-                    key + letter: part
-                    for key, band in bands.items()
-                    for letter, part in zip(
-                        "ad", spread_analysis(backend, band, axis, bank, 2**depth), strict=True
-                    )
-                }
-            x = bands.pop("a" * len(self.axes))
-            coefficients.insert(0, bands)
-        return [x, *coefficients]
+        return swtn(x, self.wavelet, self.level, self.axes)
 
     def inverse(self, coefficients: Coefficients, shape: Sequence[int]) -> Tensor:
-        x, *details = coefficients
-        backend, bank = get_backend(x), FilterBank.of(as_wavelet(self.wavelet))
-        for depth, level in zip(reversed(range(self.level)), details, strict=True):
-            bands = {"a" * len(self.axes): x, **level}
-            for axis in reversed(self.axes):
-                bands = {
-                    key: spread_synthesis(
-                        backend, bands[key + "a"], bands[key + "d"], axis, bank, 2**depth
-                    )
-                    for key in dict.fromkeys(key[:-1] for key in bands)
-                }
-            x = bands[""]
-        return x
+        return iswtn(coefficients, self.wavelet, self.axes)
 
 
 class FourierFrame(Frame):
@@ -151,8 +126,13 @@ class FourierFrame(Frame):
         return spectrum * get_backend(like).spectral(window.reshape(shape), like)
 
 
-@functools.lru_cache(maxsize=4)  # of long sounds, hundreds of megabytes each
+@constant
 def _windows(frame: FourierFrame, sizes: tuple[int, ...]) -> Coefficients:
+    return _windows_of(frame, sizes)
+
+
+@functools.lru_cache(maxsize=4)  # of long sounds, hundreds of megabytes each
+def _windows_of(frame: FourierFrame, sizes: tuple[int, ...]) -> Coefficients:
     return frame.windows(sizes)
 
 
@@ -160,7 +140,8 @@ def _sizes(transform: Transform, shape: Sequence[int]) -> tuple[int, ...]:
     """Sizes along the axes transformed."""
     if transform.axes is None:
         raise ValueError(f"axes must be given to use {type(transform).__name__} by itself.")
-    return tuple(int(shape[axis]) for axis in transform.axes)
+    # index() settles what torch.compile leaves open of a shape
+    return tuple(operator.index(shape[axis]) for axis in transform.axes)
 
 
 def _check_level(name: str, level: Any, highest: int, sizes: tuple[int, ...]) -> None:
