@@ -19,6 +19,7 @@ from wam_xplique.algorithms.perturbations import GaussianNoise, StraightPath
 from wam_xplique.backends import get_backend, wavedecn, waverecn
 from wam_xplique.coefficients import WaveletTransform, flatten, map_bands
 from wam_xplique.explanation import WaveletExplanation
+from wam_xplique.transforms import ConstantQ, Stationary, Steerable
 
 SHAPES = {1: (2, 37), 2: (2, 18, 23), 3: (2, 13, 12, 15)}
 
@@ -34,6 +35,17 @@ def test_the_transforms_are_those_of_pywavelets(ndim, mode):
         np.testing.assert_allclose(band, flatten(expected)[name], atol=1e-12)
     restored = waverecn(found, "db2", mode, axes).numpy()[tuple(map(slice, x.shape))]
     np.testing.assert_allclose(restored, x, atol=1e-12)
+
+
+@pytest.mark.parametrize("frame", [Stationary("db2", 2), Steerable(2, 4), ConstantQ(3, 12)], ids=str)
+def test_frames_are_those_of_numpy(frame):
+    shape = SHAPES[1 if isinstance(frame, ConstantQ) else 2]
+    x = np.random.default_rng(0).standard_normal(shape)
+    frame = frame.over(tuple(range(1, len(shape))))
+    found, expected = frame.forward(torch.tensor(x)), flatten(frame.forward(x))
+    for name, band in flatten(found).items():
+        np.testing.assert_allclose(band, expected[name], atol=1e-12)
+    np.testing.assert_allclose(frame.inverse(found, shape), x, atol=1e-12)
 
 
 @pytest.fixture
