@@ -11,7 +11,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pywt
@@ -34,6 +34,9 @@ class Transform(ABC):
     band has fewer coefficients than the input has samples, each stands for as many, side by side.
     A frozen dataclass with a field `axes`, the last, has all that explainers need.
     """
+
+    are_octaves: ClassVar[bool] = False
+    """Whether each level of details spans an octave, the one above that of the level before."""
 
     @property
     @abstractmethod
@@ -155,6 +158,8 @@ class WaveletTransform(Transform):
     >>> transform.forward(np.array([[4.0, 2.0]]))[0] / np.sqrt(2)
     array([[3.]])
     """
+
+    are_octaves: ClassVar[bool] = True
 
     wavelet: str | FilterBank = "haar"
     level: int = 3

@@ -8,7 +8,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -62,6 +62,8 @@ class Stationary(Frame):
     axes
         Axes that are transformed; explainers set them.
     """
+
+    are_octaves: ClassVar[bool] = True
 
     wavelet: Any = "haar"
     level: int = 3
@@ -194,12 +196,17 @@ class Steerable(FourierFrame):
         Axes that are transformed; explainers set them.
     """
 
+    are_octaves: ClassVar[bool] = True
+
     level: int = 3
     orientations: int = 6
     axes: Any = None
 
     def __str__(self) -> str:
-        return f"steerable, {self.level} levels, {self.orientations} orientations"
+        levels = f"{self.level} level{'s' * (self.level != 1)}"
+        return (
+            f"steerable, {levels}, {self.orientations} orientation{'s' * (self.orientations != 1)}"
+        )
 
     def check(self, shape: Sequence[int]) -> None:
         sizes = _sizes(self, shape)
@@ -268,6 +275,8 @@ class ConstantQ(FourierFrame):
         The axis that is transformed; explainers set it.
     """
 
+    are_octaves: ClassVar[bool] = True
+
     octaves: int = 8
     bins_per_octave: int = 12
     analytic: bool = False
@@ -275,7 +284,8 @@ class ConstantQ(FourierFrame):
     axes: Any = None
 
     def __str__(self) -> str:
-        return f"constant-Q, {self.octaves} octaves of {self.bins_per_octave}"
+        octaves = f"{self.octaves} octave{'s' * (self.octaves != 1)} of {self.bins_per_octave}"
+        return f"constant-Q, {octaves}{', analytic' * self.analytic}"
 
     def check(self, shape: Sequence[int]) -> None:
         sizes = _sizes(self, shape)
@@ -283,6 +293,8 @@ class ConstantQ(FourierFrame):
             raise ValueError(f"ConstantQ is for signals, not for {len(sizes)} axes.")
         if not is_integer(self.bins_per_octave) or not 1 <= self.bins_per_octave <= 96:
             raise ValueError(f"bins_per_octave must be from 1 to 96, got {self.bins_per_octave!r}.")
+        if not isinstance(self.analytic, bool):
+            raise ValueError(f"analytic must be True or False, got {self.analytic!r}.")
         rate = self.sample_rate
         if rate is not None and not (is_number(rate) and rate > 0):
             raise ValueError(f"sample_rate must be a positive number, got {rate!r}.")

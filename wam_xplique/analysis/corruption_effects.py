@@ -19,7 +19,7 @@ from ..inputs import as_numbers
 from ..model import is_torch_tensor, on_host
 from ..plots import drawing, plot_mosaic
 from ..plots.explanation import ORIENTATIONS
-from .distances import Distances, importance_distances
+from .distances import Distances, check_octaves, importance_distances
 from .predictions import predict_as
 from .profile import check_explainer
 from .profile_plots import draw_groups
@@ -243,6 +243,8 @@ def corruption_effect(
         asked for but the explainer has no seed.
     """
     check_explainer(explainer)
+    if getattr(explainer, "transform", None) is not None:
+        check_octaves(explainer.transform)
     other = _with_next_seed(explainer) if floor else None
     images = as_images(images)
     y = directions(images, targets)
