@@ -139,3 +139,36 @@ def test_a_tone_is_in_the_band_of_its_note(note, analytic):
         np.testing.assert_allclose(
             np.hypot(re, im)[0, 2000:6000], np.hypot(re, im).max(), rtol=0.05
         )
+
+
+@pytest.mark.parametrize(
+    ("transform", "sizes", "message"),
+    [
+        (Stationary("haar", 4), (8, 16), r"level=4 does not fit inputs of size \(8, 16\); .* is 3"),
+        (Stationary("haar", 2.0), (8,), "level=2.0 does not fit"),
+        (Steerable(3), (8, 8), r"level=3 does not fit .* the highest possible is 2, the lowest 1"),
+        (Steerable(), (64,), "Steerable is for images and volumes, not for 1 axes"),
+        (Steerable(1, 33), (64, 64), "orientations must be from 1 to 32, got 33"),
+        (ConstantQ(6), (64,), r"octaves=6 does not fit .* the highest possible is 5"),
+        (ConstantQ(), (64, 64), "ConstantQ is for signals, not for 2 axes"),
+        (ConstantQ(2, 0), (64,), "bins_per_octave must be from 1 to 96, got 0"),
+        (ConstantQ(2, analytic="yes"), (64,), "analytic must be True or False, got 'yes'"),
+        (ConstantQ(2, sample_rate=-1), (64,), "sample_rate must be a positive number, got -1"),
+        (Packets("haar", 4), (8,), r"level=4 does not fit .* the highest possible is 3"),
+        (Packets("haar", 1), (8, 8, 8), "Packets are for signals and images, not for volumes"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_named(transform, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        transform.over(tuple(range(len(sizes)))).check(sizes)
+    with pytest.raises(ValueError, match="axes must be given to use"):
+        transform.check(sizes)
+
+
+def test_scales_are_sizes_of_details_in_plain_numbers():
+    """Half a period, as those of the DWT, whose finest level holds periods of 2 to 4 samples."""
+    assert Packets(level=3).scales(2) == ["> 8 px", "1-8 px"]
+    assert ConstantQ(2).scales(1) == ["> 4 samples", "2.12-4 samples", "1.06-2 samples"]
+    assert ConstantQ(1, sample_rate=44100.0).scales(1) == ["< 10550 Hz", "10550-19910 Hz"]
+    assert Steerable(8).scales(2)[:2] == ["> 360 px", "180-360 px"]

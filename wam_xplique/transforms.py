@@ -217,7 +217,7 @@ class Steerable(FourierFrame):
         _check_level("level", self.level, max(int(np.log2(min(sizes))) - 1, 1), sizes)
 
     def scales(self, ndim: int) -> list[str]:
-        ends = [f"{2 ** (j + 0.5):.2g}" for j in range(self.level, -1, -1)]
+        ends = [_rounded(2 ** (j + 0.5), 2) for j in range(self.level, -1, -1)]
         between = [f"{small}-{large} px" for large, small in itertools.pairwise(ends)]
         return [f"> {ends[0]} px", *between, f"< {ends[-1]} px"]
 
@@ -246,6 +246,13 @@ class Steerable(FourierFrame):
             f"{180 * k / count:g}°": np.abs(np.cos(angle - turn)) ** (count - 1) / norm
             for k, turn in enumerate(turns)
         }
+
+
+def _rounded(value: float, digits: int) -> str:
+    """A number to so many digits, without a power of ten."""
+    return np.format_float_positional(
+        value, precision=digits, unique=False, fractional=False, trim="-"
+    )
 
 
 def _split(frequency: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
@@ -285,7 +292,7 @@ class ConstantQ(FourierFrame):
 
     def __str__(self) -> str:
         octaves = f"{self.octaves} octave{'s' * (self.octaves != 1)} of {self.bins_per_octave}"
-        return f"constant-Q, {octaves}{', analytic' * self.analytic}"
+        return f"constant-Q, {octaves}{', analytic' if self.analytic else ''}"
 
     def check(self, shape: Sequence[int]) -> None:
         sizes = _sizes(self, shape)
@@ -303,9 +310,10 @@ class ConstantQ(FourierFrame):
     def scales(self, ndim: int) -> list[str]:
         ends = self.centres()[:, [0, -1]]
         if self.sample_rate is None:
-            told = [f"{1 / high:.3g}-{1 / low:.3g} samples" for low, high in ends]
-            return [f"> {1 / ends[0, 0]:.3g} samples", *told]
-        return [f"< {ends[0, 0]:.4g} Hz", *(f"{low:.4g}-{high:.4g} Hz" for low, high in ends)]
+            sizes = [[_rounded(0.5 / end, 3) for end in pair] for pair in ends]  # half a period
+            return [f"> {sizes[0][0]} samples", *(f"{low}-{high} samples" for high, low in sizes)]
+        told = [[_rounded(end, 4) for end in pair] for pair in ends]
+        return [f"< {told[0][0]} Hz", *(f"{low}-{high} Hz" for low, high in told)]
 
     def centres(self) -> np.ndarray:
         """The centres (octaves, bins) of the bands, coarse to fine, in Hz or cycles a sample."""
@@ -345,7 +353,7 @@ class ConstantQ(FourierFrame):
         return {f"{name} re": re, f"{name} im": im}
 
     def _name(self, centre: float) -> str:
-        return f"{centre:.4g}" + (" Hz" if self.sample_rate else "")
+        return _rounded(centre, 4) + (" Hz" if self.sample_rate else "")
 
 
 @dataclass(frozen=True)
@@ -382,8 +390,8 @@ class Packets(Transform):
         _check_level("level", self.level, int(np.log2(min(sizes))), sizes)
 
     def scales(self, ndim: int) -> list[str]:
-        (low, *_), unit = dyadic_scales(self.level + 1, ndim), "samples" if ndim == 1 else "px"
-        return [low, f"2-{2 ** (self.level + 1)} {unit}"]
+        (low, *_), unit = dyadic_scales(self.level, ndim), "samples" if ndim == 1 else "px"
+        return [low, f"1-{2**self.level} {unit}"]
 
     def forward(self, x: Tensor) -> Coefficients:
         return self._split(x, wavedecn)

@@ -187,7 +187,8 @@ class CorruptionEffect:
         moved = self.bands(index)
         moved = moved[moved["clean"] + moved["corrupted"] > 0]
         moved = moved.loc[moved["change"].abs().nlargest(BANDS_DRAWN).index.sort_values()]
-        names = moved["scale"] + " " + moved["orientation"].map(ORIENTATIONS).fillna("")
+        letters = {"aa": "", **ORIENTATIONS}
+        names = moved["scale"] + " " + moved["orientation"].map(lambda k: letters.get(k, k))
         ax.barh(names, 100 * moved["change"], 0.7, color=drawing.BAR_COLOR)
         ax.axvline(0, color="0.3", linewidth=0.8)
         ax.invert_yaxis()
