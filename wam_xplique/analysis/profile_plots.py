@@ -132,8 +132,8 @@ def _draw_bands(profiles: Sequence[Profile], drawn: slice) -> tuple[Figure, Axes
         color = _look(number, len(profiles))["color"]
         ax.plot(profile.band_mean[drawn], color=color, drawstyle="steps-mid", linewidth=1.2)
         if profile.count > 1:
-            ends = profile.band_interval[drawn].T
-            ax.fill_between(range(len(keys)), *ends, step="mid", color=color, alpha=0.25)
+            low, high = profile.band_interval[drawn].T
+            ax.fill_between(range(len(keys)), low, high, step="mid", color=color, alpha=0.25)
     ticks = range(0, len(keys), -(-len(keys) // MOST_TICKS))
     ax.set_xlim(-0.5, len(keys) - 0.5)
     _finish(ax)

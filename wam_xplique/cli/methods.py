@@ -11,7 +11,7 @@ from .. import attributions
 from ..coefficients import Transform, default_level
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
-from ..transforms import fitting
+from ..transforms import ConstantQ, fitting
 from .input_files import Inputs
 from .options import Options
 from .transforms import setting, with_transform
@@ -60,7 +60,7 @@ class Method:
     def transform_of(self, inputs: Inputs) -> Transform | None:
         """The transform that is told, of sounds one that tells of Hz; None for the default."""
         transform, rate = self.parameters.get("transform"), inputs.sample_rate
-        if rate is not None and getattr(transform, "sample_rate", rate) is None:
+        if isinstance(transform, ConstantQ) and transform.sample_rate is None and rate is not None:
             return replace(transform, sample_rate=float(rate))
         _check_rate(transform, inputs)
         return transform

@@ -240,11 +240,14 @@ def _check_reference(reference: Any, explainer: Any, shape: tuple[int, ...], ndi
     how, axes = (explainer.wavelet, explainer.level, explainer.mode), tuple(range(1, 1 + ndim))
     transform = fitting(explainer.transform, shape, axes, *how)
     approximation = bool(reference.mean[0] > 0)
-    theirs = reference.method, reference.wavelet, reference.scales, approximation
-    theirs = (*theirs, len(reference.bands[0][1]))
-    method, includes = type(explainer).__name__, explainer.include_approximation
-    wavelet, scales = str(fields_of(transform)["wavelet"]), tuple(transform.scales(ndim))
-    ours = method, wavelet, scales, includes, ndim
+    theirs = (
+        *(reference.method, reference.wavelet, reference.scales),
+        *(approximation, len(reference.bands[0][1])),
+    )
+    ours = (
+        *(type(explainer).__name__, str(fields_of(transform)["wavelet"])),
+        *(tuple(transform.scales(ndim)), explainer.include_approximation, ndim),
+    )
     if theirs != ours:
         what = "the method, wavelet, scales, include_approximation and axes"
         told = f"{what} are {ours}, but those of the reference {theirs}"
