@@ -11,7 +11,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pywt
@@ -35,7 +35,7 @@ class Transform(ABC):
     A frozen dataclass with a field `axes`, the last, has all that explainers need.
     """
 
-    are_octaves: ClassVar[bool] = False
+    are_octaves = False
     """Whether each level of details spans an octave, the one above that of the level before."""
 
     @property
@@ -159,7 +159,7 @@ class WaveletTransform(Transform):
     array([[3.]])
     """
 
-    are_octaves: ClassVar[bool] = True
+    are_octaves = True
 
     wavelet: str | FilterBank = "haar"
     level: int = 3

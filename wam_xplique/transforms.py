@@ -8,7 +8,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class Stationary(Frame):
         Axes that are transformed; explainers set them.
     """
 
-    are_octaves: ClassVar[bool] = True
+    are_octaves = True
 
     wavelet: Any = "haar"
     level: int = 3
@@ -196,7 +196,7 @@ class Steerable(FourierFrame):
         Axes that are transformed; explainers set them.
     """
 
-    are_octaves: ClassVar[bool] = True
+    are_octaves = True
 
     level: int = 3
     orientations: int = 6
@@ -282,7 +282,7 @@ class ConstantQ(FourierFrame):
         The axis that is transformed; explainers set it.
     """
 
-    are_octaves: ClassVar[bool] = True
+    are_octaves = True
 
     octaves: int = 8
     bins_per_octave: int = 12
