@@ -310,8 +310,9 @@ class ConstantQ(FourierFrame):
     def scales(self, ndim: int) -> list[str]:
         ends = self.centres()[:, [0, -1]]
         if self.sample_rate is None:
-            sizes = [[_rounded(0.5 / end, 3) for end in pair] for pair in ends]  # half a period
-            return [f"> {sizes[0][0]} samples", *(f"{low}-{high} samples" for high, low in sizes)]
+            periods = [[_rounded(1 / end, 3) for end in pair] for pair in ends]
+            told = [f"{low}-{high} samples" for high, low in periods]
+            return [f"> {periods[0][0]} samples", *told]
         told = [[_rounded(end, 4) for end in pair] for pair in ends]
         return [f"< {told[0][0]} Hz", *(f"{low}-{high} Hz" for low, high in told)]
 
