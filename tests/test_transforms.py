@@ -136,6 +136,15 @@ def test_what_does_not_fit_is_named(transform, sizes, message):
         transform.check(sizes)
 
 
+@pytest.mark.parametrize("kind", [Stationary, Packets])
+def test_a_wavelet_is_known_by_its_name_however_it_is_given(kind):
+    db2 = pywt.Wavelet("db2")
+    assert kind(db2) == kind("db2")
+    assert kind(db2.filter_bank) == kind([*db2.filter_bank])
+    with pytest.raises(TypeError, match="wavelet must be a name"):
+        kind(5)
+
+
 def test_scales_are_sizes_of_details_or_pitches_in_plain_numbers():
     """Half a period, as those of the DWT, whose finest level holds periods of 2 to 4 samples."""
     assert Packets(level=3).scales(2) == ["> 8 px", "1-8 px"]

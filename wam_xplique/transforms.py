@@ -69,6 +69,9 @@ class Stationary(Frame):
     level: int = 3
     axes: Any = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wavelet", plain_wavelet(self.wavelet))  # one is equal to another
+
     def __str__(self) -> str:
         return f"stationary {self.wavelet}, {self.level} level{'s' * (self.level != 1)}"
 
@@ -313,8 +316,8 @@ class ConstantQ(FourierFrame):
             periods = [[_rounded(1 / end, 3) for end in pair] for pair in ends]
             told = [f"{low}-{high} samples" for high, low in periods]
             return [f"> {periods[0][0]} samples", *told]
-        told = [[_rounded(end, 4) for end in pair] for pair in ends]
-        return [f"< {told[0][0]} Hz", *(f"{low}-{high} Hz" for low, high in told)]
+        pitches = [[_rounded(end, 4) for end in pair] for pair in ends]
+        return [f"< {pitches[0][0]} Hz", *(f"{low}-{high} Hz" for low, high in pitches)]
 
     def centres(self) -> np.ndarray:
         """The centres (octaves, bins) of the bands, coarse to fine, in Hz or cycles a sample."""
@@ -379,6 +382,9 @@ class Packets(Transform):
     wavelet: Any = "db4"
     level: int = 6
     axes: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wavelet", plain_wavelet(self.wavelet))  # one is equal to another
 
     def __str__(self) -> str:
         return f"packets of {self.wavelet}, {self.level} level{'s' * (self.level != 1)}"

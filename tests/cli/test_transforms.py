@@ -62,6 +62,7 @@ def test_the_decimated_one_has_its_level_by_default():
         ("constant-q", {"level": 3}, "--level must be left out: --transform constant-q takes oct"),
         ("stationary", {"mode": "symmetric"}, "--mode must be left out"),
         ("packets,level=2", {"level": 3}, "--level must be left out, or level= of --transform"),
+        ("packets,wavelet=5", {}, "--transform packets: wavelet must be a name, .* got 5"),
         ("packets", {"method": "fam"}, "--transform must be left out: --method fam"),
     ],
 )

@@ -47,7 +47,10 @@ def with_transform(text: str | None, given: Mapping[str, Any]) -> dict[str, Any]
         found[option] = others.pop(option)
     if NAMES[key] is transforms.DWT:  # which takes a level by default
         return {**others, **found}
-    return {**others, "transform": NAMES[key](**found)}
+    try:
+        return {**others, "transform": NAMES[key](**found)}
+    except TypeError as error:
+        raise ValueError(f"--transform {key}: {error}") from error
 
 
 def setting(option: str, text: str) -> tuple[str, Any]:
