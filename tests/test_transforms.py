@@ -132,6 +132,48 @@ def test_packets_are_those_of_pywavelets_by_frequency():
         np.testing.assert_allclose(band, node.data, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("transform", "sizes", "message"),
+    [
+        (Stationary("haar", 4), (8, 16), r"level=4 does not fit inputs of size \(8, 16\); .* is 3"),
+        (Stationary("haar", 2.0), (8,), "level=2.0 does not fit"),
+        (Steerable(3), (8, 8), r"level=3 does not fit .* the highest possible is 2, the lowest 1"),
+        (Steerable(), (64,), "Steerable is for images and volumes, not for 1 axes"),
+        (Steerable(1, 33), (64, 64), "orientations must be from 1 to 32, got 33"),
+        (ConstantQ(6), (64,), r"octaves=6 does not fit .* the highest possible is 5"),
+        (ConstantQ(), (64, 64), "ConstantQ is for signals, not for 2 axes"),
+        (ConstantQ(2, 0), (64,), "bins_per_octave must be from 1 to 96, got 0"),
+        (ConstantQ(2, analytic="yes"), (64,), "analytic must be True or False, got 'yes'"),
+        (ConstantQ(2, sample_rate=-1), (64,), "sample_rate must be a positive number, got -1"),
+        (Packets("haar", 4), (8,), r"level=4 does not fit .* the highest possible is 3"),
+        (Packets("haar", 1), (8, 8, 8), "Packets are for signals and images, not for volumes"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_named(transform, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        transform.over(tuple(range(len(sizes)))).check(sizes)
+    with pytest.raises(ValueError, match="axes must be given to use"):
+        transform.check(sizes)
+
+
+@pytest.mark.parametrize("kind", [Stationary, Packets])
+def test_a_wavelet_is_known_by_its_name_however_it_is_given(kind):
+    db2 = pywt.Wavelet("db2")
+    assert kind(db2) == kind("db2")
+    assert kind(db2.filter_bank) == kind([*db2.filter_bank])
+    with pytest.raises(TypeError, match="wavelet must be a name"):
+        kind(5)
+
+
+def test_scales_are_sizes_of_details_or_pitches_in_plain_numbers():
+    """Half a period, as those of the DWT, whose finest level holds periods of 2 to 4 samples."""
+    assert Packets(level=3).scales(2) == ["> 8 px", "1-8 px"]
+    assert ConstantQ(10).scales(1)[:2] == ["> 2050 samples", "1080-2050 samples"]  # periods
+    assert ConstantQ(1, sample_rate=44100.0).scales(1) == ["< 10550 Hz", "10550-19910 Hz"]
+    assert Steerable(8).scales(2)[:2] == ["> 360 px", "180-360 px"]
+
+
 @pytest.mark.parametrize("level", [1, 2, 3])
 @pytest.mark.parametrize("direction", [0, 30, 60, 90, 120, 150])
 def test_a_grating_is_in_the_band_of_its_direction_and_level(level, direction):

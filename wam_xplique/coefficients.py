@@ -35,6 +35,9 @@ class Transform(ABC):
     A frozen dataclass with a field `axes`, the last, has all that explainers need.
     """
 
+    are_octaves = False
+    """Whether each level of details spans an octave, the one above that of the level before."""
+
     @property
     @abstractmethod
     def axes(self) -> Any:
@@ -155,6 +158,8 @@ class WaveletTransform(Transform):
     >>> transform.forward(np.array([[4.0, 2.0]]))[0] / np.sqrt(2)
     array([[3.]])
     """
+
+    are_octaves = True
 
     wavelet: str | FilterBank = "haar"
     level: int = 3

@@ -67,6 +67,7 @@ class WaveletExplanation(Explanation):
         The first letter is the vertical axis: ``"da"`` answers to horizontal edges.
     wavelet, mode
         Name of the wavelet, or its four filters where PyWavelets has none of them; boundary mode.
+        Of a transform in `other` what that is called.
     input_shape, ndim
         Shape of the inputs, N first and channels last; number of axes transformed: 1 for signals, 2
         for images, 3 for volumes.
@@ -405,8 +406,8 @@ def fields_of(transform: Transform) -> dict[str, Any]:
     """The fields of an explanation that tell of its transform."""
     if isinstance(transform, WaveletTransform):
         return {"wavelet": transform.wavelet, "mode": transform.mode}
-    name = type(transform).__name__
-    return {"wavelet": name, "mode": "periodization", "other": transform.over(None)}
+    other = transform.over(None)
+    return {"wavelet": str(other), "mode": "periodization", "other": other}
 
 
 def has_importance(shares: np.ndarray) -> np.ndarray:

@@ -64,9 +64,14 @@ class Stationary(Frame):
         Axes that are transformed; explainers set them.
     """
 
+    are_octaves = True
+
     wavelet: Any = "haar"
     level: int = 3
     axes: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wavelet", plain_wavelet(self.wavelet))  # one is equal to another
 
     def __str__(self) -> str:
         return f"stationary {self.wavelet}, {self.level} level{'s' * (self.level != 1)}"
@@ -175,12 +180,17 @@ class Steerable(FourierFrame):
         Axes that are transformed; explainers set them.
     """
 
+    are_octaves = True
+
     level: int = 3
     orientations: int = 6
     axes: Any = None
 
     def __str__(self) -> str:
-        return f"steerable, {self.level} levels, {self.orientations} orientations"
+        levels = f"{self.level} level{'s' * (self.level != 1)}"
+        return (
+            f"steerable, {levels}, {self.orientations} orientation{'s' * (self.orientations != 1)}"
+        )
 
     def check(self, shape: Sequence[int]) -> None:
         sizes = _sizes(self, shape)
@@ -191,7 +201,7 @@ class Steerable(FourierFrame):
         _check_level("level", self.level, max(int(np.log2(min(sizes))) - 1, 1), sizes)
 
     def scales(self, ndim: int) -> list[str]:
-        ends = [f"{2 ** (j + 0.5):.2g}" for j in range(self.level, -1, -1)]
+        ends = [_rounded(2 ** (j + 0.5), 2) for j in range(self.level, -1, -1)]
         between = [f"{small}-{large} px" for large, small in itertools.pairwise(ends)]
         return [f"> {ends[0]} px", *between, f"< {ends[-1]} px"]
 
@@ -222,6 +232,13 @@ class Steerable(FourierFrame):
         }
 
 
+def _rounded(value: float, digits: int) -> str:
+    """A number to so many digits, without a power of ten."""
+    return np.format_float_positional(
+        value, precision=digits, unique=False, fractional=False, trim="-"
+    )
+
+
 def _split(frequency: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
     """A high-pass and a low-pass window, smooth over the octave below `edge`."""
     with np.errstate(divide="ignore"):
@@ -249,6 +266,8 @@ class ConstantQ(FourierFrame):
         The axis that is transformed; explainers set it.
     """
 
+    are_octaves = True
+
     octaves: int = 8
     bins_per_octave: int = 12
     analytic: bool = False
@@ -256,7 +275,8 @@ class ConstantQ(FourierFrame):
     axes: Any = None
 
     def __str__(self) -> str:
-        return f"constant-Q, {self.octaves} octaves of {self.bins_per_octave}"
+        octaves = f"{self.octaves} octave{'s' * (self.octaves != 1)} of {self.bins_per_octave}"
+        return f"constant-Q, {octaves}{', analytic' if self.analytic else ''}"
 
     def check(self, shape: Sequence[int]) -> None:
         sizes = _sizes(self, shape)
@@ -264,6 +284,8 @@ class ConstantQ(FourierFrame):
             raise ValueError(f"ConstantQ is for signals, not for {len(sizes)} axes.")
         if not is_integer(self.bins_per_octave) or not 1 <= self.bins_per_octave <= 96:
             raise ValueError(f"bins_per_octave must be from 1 to 96, got {self.bins_per_octave!r}.")
+        if not isinstance(self.analytic, bool):
+            raise ValueError(f"analytic must be True or False, got {self.analytic!r}.")
         rate = self.sample_rate
         if rate is not None and not (is_number(rate) and rate > 0):
             raise ValueError(f"sample_rate must be a positive number, got {rate!r}.")
@@ -272,9 +294,11 @@ class ConstantQ(FourierFrame):
     def scales(self, ndim: int) -> list[str]:
         ends = self.centres()[:, [0, -1]]
         if self.sample_rate is None:
-            told = [f"{1 / high:.3g}-{1 / low:.3g} samples" for low, high in ends]
-            return [f"> {1 / ends[0, 0]:.3g} samples", *told]
-        return [f"< {ends[0, 0]:.4g} Hz", *(f"{low:.4g}-{high:.4g} Hz" for low, high in ends)]
+            periods = [[_rounded(1 / end, 3) for end in pair] for pair in ends]
+            told = [f"{low}-{high} samples" for high, low in periods]
+            return [f"> {periods[0][0]} samples", *told]
+        pitches = [[_rounded(end, 4) for end in pair] for pair in ends]
+        return [f"< {pitches[0][0]} Hz", *(f"{low}-{high} Hz" for low, high in pitches)]
 
     def centres(self) -> np.ndarray:
         """The centres (octaves, bins) of the bands, coarse to fine, in Hz or cycles a sample."""
@@ -314,7 +338,7 @@ class ConstantQ(FourierFrame):
         return {f"{name} re": re, f"{name} im": im}
 
     def _name(self, centre: float) -> str:
-        return f"{centre:.4g}" + (" Hz" if self.sample_rate else "")
+        return _rounded(centre, 4) + (" Hz" if self.sample_rate else "")
 
 
 @dataclass(frozen=True)
@@ -340,6 +364,9 @@ class Packets(Transform):
     level: int = 6
     axes: Any = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wavelet", plain_wavelet(self.wavelet))  # one is equal to another
+
     def __str__(self) -> str:
         return f"packets of {self.wavelet}, {self.level} level{'s' * (self.level != 1)}"
 
@@ -351,8 +378,8 @@ class Packets(Transform):
         _check_level("level", self.level, int(np.log2(min(sizes))), sizes)
 
     def scales(self, ndim: int) -> list[str]:
-        (low, *_), unit = dyadic_scales(self.level + 1, ndim), "samples" if ndim == 1 else "px"
-        return [low, f"2-{2 ** (self.level + 1)} {unit}"]
+        (low, *_), unit = dyadic_scales(self.level, ndim), "samples" if ndim == 1 else "px"
+        return [low, f"1-{2**self.level} {unit}"]
 
     def forward(self, x: Tensor) -> Coefficients:
         return self._split(x, wavedecn)

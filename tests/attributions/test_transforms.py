@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from wam_xplique import WaveletExplanation
+from wam_xplique.algorithms.cells import cell_sums
 from wam_xplique.analysis import minimal_images
 from wam_xplique.attributions import WCAM, WaveletIntegratedGradients, WaveletSmoothGrad
 from wam_xplique.backends import get_backend
+from wam_xplique.coefficients import levels, map_bands
 from wam_xplique.explanation import fields_of
 from wam_xplique.metrics import WaveletDeletion, WaveletFaithfulness, control
 from wam_xplique.transforms import DWT, ConstantQ, Packets, Stationary, Steerable, Transform
@@ -188,8 +190,93 @@ def test_what_does_not_fit_is_refused_before_the_model_is_asked(transform, messa
         WaveletIntegratedGradients(model, transform=transform)(X, Y)
 
 
+def test_metrics_take_no_explanation_by_another_transform(model):
+    explanation = control("magnitude", X, Stationary("db2", 2))
+    for other in ({"transform": Steerable(2)}, {"transform": Stationary()}, {"wavelet": "db2"}):
+        with pytest.raises(ValueError, match="but the metric was made with"):
+            WaveletDeletion(model, X, Y, steps=2, **other).evaluate(explanation)
+
+
+@pytest.mark.parametrize(
+    ("transform", "wavelength", "band"),
+    [
+        (Steerable(2, 4), 8, ("2.8-5.7 px", "45°")),
+        (Packets("db4", 2), 4, ("1-4 px", "1,1")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_band_that_the_model_sees_has_the_largest_indices(transform, wavelength, band):
+    """A model of one diagonal grating, under noise."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    along = (rows + columns)[np.newaxis, ..., np.newaxis] / np.sqrt(2)
+    seen = np.cos(2 * np.pi * along / wavelength)
+
+    def model(x):
+        score = (np.asarray(x) * seen).sum((1, 2, 3))
+        return np.stack([score, 0 * score], axis=1)
+
+    explainer = WCAM(model, transform=transform, partition="band", nb_design=32)
+    found = explainer.explain_wavelet(noise(1, SIZE, SIZE, 1) + seen, np.array([0]))
+    importance = {key: np.nan_to_num(share[0]) for key, share in found.band_importance().items()}
+    assert max(importance, key=importance.get) == band
+    assert importance[band] > 0.5
+
+
 def test_other_transforms_are_refused_at_once(model):
     with pytest.raises(TypeError, match="transform must be one of"):
         WCAM(model, transform="haar")
     with pytest.raises(ValueError, match="leave them out"):
         WCAM(model, transform=Stationary(), level=2)
+
+
+def indices_of_a_square(gains: np.ndarray, held: float) -> np.ndarray:
+    """The total Sobol indices of (held + Σ gains · m)² for masks m uniform in [0, 1], whose moments
+    are 1/2, 1/3, 1/4, 1/5; the cumulants of a sum are the sums of those of its terms."""
+    mean, variance = held + gains.sum() / 2, (gains**2).sum() / 12
+    of_others = mean - gains / 2
+    squared = of_others**2 + variance - gains**2 / 12
+    parts = gains**4 * 4 / 45 + gains**2 * squared / 3 + gains**3 * of_others / 3
+    return parts / (2 * variance**2 + 4 * mean**2 * variance - (gains**4).sum() / 120)
+
+
+@pytest.mark.parametrize(
+    ("transform", "shape", "how"),
+    [
+        (Steerable(2, 3), (12, 12), {}),
+        (Steerable(2, 3), (12, 12), {"partition": "subband", "grid_size": 6, "refine": 0.02}),
+        (Stationary("db2", 2), (12, 12), {}),
+        (Packets("haar", 1), (8, 8), {"partition": "subband", "grid_size": 4}),
+        (ConstantQ(2, 3), (64,), {}),
+        (ConstantQ(2, 2, analytic=True), (32,), {"refine": 0.02}),
+        (Packets("db2", 2), (32,), {"include_approximation": True}),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Transform) else None,
+)
+def test_total_indices_are_those_of_the_closed_form(transform, shape, how):
+    x, weights = noise(1, *shape, 1, seed=3), noise(1, *shape, 1, seed=4)
+
+    def heard(inputs):
+        return (np.asarray(inputs) * weights).reshape(len(inputs), -1).sum(1, keepdims=True)
+
+    explainer = WCAM(
+        lambda inputs: np.repeat(heard(inputs) ** 2, 2, axis=1),
+        transform=transform,
+        nb_design=2048,
+        confidence=None,
+        **{"partition": "band", **how},
+    )
+    explanation = explainer.explain_wavelet(x, np.array([0]))
+    indices, transform = explanation.sobol, explanation.transform
+    bands = transform.forward(x), transform.pullback(weights)
+    gains = cell_sums(indices.cells, map_bands(lambda z, g: (z * g)[0, ..., 0], *bands))
+    expected = indices_of_a_square(gains, heard(x).item() - gains.sum())
+    known = indices.evaluated[0]
+    assert known.sum() >= 3
+    np.testing.assert_allclose(indices.total[0][known], expected[known], atol=0.03)
+    assert (expected[~known] < 0.03).all()
+    shares = explanation.band_importance()
+    of_levels = zip(explanation.scales, levels(explanation.coefficients, x.ndim - 2), strict=True)
+    assert [*shares] == [(scale, key) for scale, level in of_levels for key in level]
+    if explainer.partition == "band":
+        told = [share[0] for share in shares.values() if not np.isnan(share[0])]
+        np.testing.assert_allclose(told, expected / expected.sum(), atol=0.03)

@@ -216,7 +216,7 @@ def _side(bands: Coefficients, grid_size: int, include_approximation: bool) -> i
     if not lowest <= grid_size <= highest:
         raise ValueError(
             f"grid_size={grid_size} does not part {count} bands, the smallest of which has "
-            f"{smallest} coefficients a side, into as many cells each; it must be between "
-            f"{lowest} and {highest}."
+            f"{smallest} coefficients a side, into as many cells each; partition='band' makes "
+            f"one cell of each, else grid_size must be between {lowest} and {highest}."
         )
     return int(grid_size / root)

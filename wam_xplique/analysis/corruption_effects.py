@@ -19,7 +19,7 @@ from ..inputs import as_numbers
 from ..model import is_torch_tensor, on_host
 from ..plots import drawing, plot_mosaic
 from ..plots.explanation import ORIENTATIONS
-from .distances import Distances, importance_distances
+from .distances import Distances, check_octaves, importance_distances
 from .predictions import predict_as
 from .profile import check_explainer
 from .profile_plots import draw_groups
@@ -187,7 +187,8 @@ class CorruptionEffect:
         moved = self.bands(index)
         moved = moved[moved["clean"] + moved["corrupted"] > 0]
         moved = moved.loc[moved["change"].abs().nlargest(BANDS_DRAWN).index.sort_values()]
-        names = moved["scale"] + " " + moved["orientation"].map(ORIENTATIONS).fillna("")
+        letters = {"aa": "", **ORIENTATIONS}
+        names = moved["scale"] + " " + moved["orientation"].map(lambda k: letters.get(k, k))
         ax.barh(names, 100 * moved["change"], 0.7, color=drawing.BAR_COLOR)
         ax.axvline(0, color="0.3", linewidth=0.8)
         ax.invert_yaxis()
@@ -243,6 +244,8 @@ def corruption_effect(
         asked for but the explainer has no seed.
     """
     check_explainer(explainer)
+    if getattr(explainer, "transform", None) is not None:
+        check_octaves(explainer.transform)
     other = _with_next_seed(explainer) if floor else None
     images = as_images(images)
     y = directions(images, targets)

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.stats
 
 from ..checks import warn
+from ..coefficients import Transform
 from ..explanation import WaveletExplanation, has_importance
 
 CELLS = 64  # of the grid of places, on all axes together
@@ -39,7 +40,8 @@ def importance_distances(first: WaveletExplanation, second: WaveletExplanation) 
     Parameters
     ----------
     first, second
-        Explanations of as many inputs, of one size and by as many levels.
+        Explanations of as many inputs, of one size and by one transform, whose levels are octaves
+        (which those of `Packets` are not).
 
     Raises
     ------
@@ -50,6 +52,8 @@ def importance_distances(first: WaveletExplanation, second: WaveletExplanation) 
     if sizes[0] != sizes[1]:
         must = "Explanations must be of as many inputs, by as many levels and of one size"
         raise ValueError(f"{must}, got {sizes[0]} and {sizes[1]}.")
+    check_same(first.transform, second.transform)
+    check_octaves(first.transform)
     if first.includes_approximation != second.includes_approximation:
         raise ValueError("Explanations must both include the approximation, or both leave it out.")
     shares = np.stack([e.scale_importance() for e in (first, second)])
@@ -60,6 +64,21 @@ def importance_distances(first: WaveletExplanation, second: WaveletExplanation) 
     scale = _distance_of_levels(shares)
     place = _distance_of_places(first, second, ~empty)
     return Distances(np.where(empty, np.nan, scale), np.where(empty, np.nan, place))
+
+
+def check_same(first: Transform, second: Transform) -> None:
+    """Check that two explanations, which are compared, are by one transform."""
+    if first != second:
+        raise ValueError(f"Explanations must be by one transform, got {first} and {second}.")
+
+
+def check_octaves(transform: Transform) -> None:
+    """Check that the levels of a transform lie an octave apart."""
+    if not transform.are_octaves:
+        raise ValueError(
+            "Distances across scales need a transform whose levels lie an octave apart, got "
+            f"{transform}."
+        )
 
 
 def _distance_of_levels(shares: np.ndarray) -> np.ndarray:

@@ -40,7 +40,8 @@ class ScaleProfile(Archived):
     count, empty
         Number of inputs that these are of, and of others, in which nothing had importance.
     method, wavelet
-        Names of the class of the explainer, and of the wavelet.
+        Names of the class of the explainer, and of the wavelet, or of another transform than the
+        `DWT`.
     confidence
         Confidence level of the intervals.
     name

@@ -21,16 +21,23 @@ EDGES |= dict.fromkeys(("a", "aa", "aaa"), "approximation")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "|||")
 APPROXIMATION_COLOR = "0.75"
 WIDTH = 0.72
+MOST_KEYS = 12  # in a legend; of more bands, each of one level, their shares are drawn as a curve
+MOST_TICKS = 14
 
 Profile = Any  # a `ScaleProfile`, which draws itself by this module
 
 
 @as_written
 def draw_profile(profile: Profile) -> Figure:
-    """Draw the scales of a profile as bars, stacked by orientation where there are several."""
+    """Draw the scales of a profile as bars, stacked by orientation where there are several, or its
+    bands as a curve where these are frequencies."""
     drawn = _drawn([profile])
+    if _are_many(profile):
+        figure, ax = _draw_bands([profile], drawn)
+        _title(ax, profile)
+        return figure
     scales = profile.scales[drawn]
-    details = list(dict.fromkeys(key for _, key in profile.bands if "d" in key))
+    details = list(dict.fromkeys(key for _, key in profile.bands[1:]))
     looks = {key: _look(number, len(details)) for number, key in enumerate(details)}
     figure, ax = new_bars(len(scales), 0.9)
     floor, bars = np.zeros(len(scales)), {}
@@ -42,19 +49,23 @@ def draw_profile(profile: Profile) -> Figure:
     ax.set_xticks(range(len(scales)), scales)
     ax.errorbar(range(len(scales)), profile.mean[drawn], _ends(profile, drawn), **_WHISKERS)
     if len(bars) > 1:
-        title = "details (d) along D, H, W" if len(next(iter(bars))) == 3 else None
+        is_cube = {len(key) for key in bars} == {3} and set("".join(bars)) <= set("ad")
+        title = "details (d) along D, H, W" if is_cube else None
         names = [EDGES.get(key, key) for key in bars]
         ax.legend(bars.values(), names, title=title, reverse=True, **_LEGEND)
     _finish(ax)
-    told = f"{profile.count} input{'s' * (profile.count > 1)}, {profile.confidence:.0%} interval"
-    ax.set_title(f"{profile.name}\n{told}" if profile.name else told, fontsize=9)
+    _title(ax, profile)
     return figure
 
 
 @as_written
 def draw_comparison(profiles: Mapping[str, Profile]) -> Figure:
-    """Draw the scales of several profiles as groups of bars."""
+    """Draw the scales of several profiles as groups of bars, or their bands as curves."""
     drawn = _drawn(profiles.values())
+    if _are_many(next(iter(profiles.values()))):
+        figure, ax = _draw_bands([*profiles.values()], drawn)
+        ax.legend(ax.lines, [*profiles], **_LEGEND)
+        return figure
     scales = next(iter(profiles.values())).scales[drawn]
     figure, ax = new_bars(len(scales), max(0.9, 0.3 * len(profiles) + 0.3))
     looks = [_look(number, len(profiles)) for number in range(len(profiles))]
@@ -105,6 +116,36 @@ def _drawn(profiles: Iterable[Profile]) -> slice:
     """The levels that are drawn: all but an approximation of which no profile has a share."""
     approximation, *details = np.stack([profile.mean for profile in profiles]).T
     return slice(int(bool(details) and not np.nansum(approximation)), None)
+
+
+def _are_many(profile: Profile) -> bool:
+    """Whether bands are many, and each of one level, as those by frequency are."""
+    keys = [key for _, key in profile.bands[1:]]
+    return len(keys) > MOST_KEYS and len(set(keys)) == len(keys)
+
+
+def _draw_bands(profiles: Sequence[Profile], drawn: slice) -> tuple[Figure, Axes]:
+    """Draw the shares of the bands as curves, and their intervals as areas."""
+    figure, ax = plt.subplots(figsize=(8, 3.2), layout="constrained")
+    keys = [key for _, key in profiles[0].bands[drawn]]
+    for number, profile in enumerate(profiles):
+        color = _look(number, len(profiles))["color"]
+        ax.plot(profile.band_mean[drawn], color=color, drawstyle="steps-mid", linewidth=1.2)
+        if profile.count > 1:
+            low, high = profile.band_interval[drawn].T
+            ax.fill_between(range(len(keys)), low, high, step="mid", color=color, alpha=0.25)
+    ticks = range(0, len(keys), -(-len(keys) // MOST_TICKS))
+    ax.set_xlim(-0.5, len(keys) - 0.5)
+    _finish(ax)
+    ax.set_xticks(ticks, [keys[tick] for tick in ticks], rotation=45, ha="right")
+    ax.set_xlabel("band", fontsize=8)
+    return figure, ax
+
+
+def _title(ax: Axes, profile: Profile) -> None:
+    """Name a profile, and tell what its intervals are of."""
+    told = f"{profile.count} input{'s' * (profile.count > 1)}, {profile.confidence:.0%} interval"
+    ax.set_title(f"{profile.name}\n{told}" if profile.name else told, fontsize=9)
 
 
 def _look(number: int, count: int) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def sufficient_images(
         default it is if the explanations give it any importance.
     **options
         As for `wam_xplique.metrics.InputFidelity`: `batch_size`, `baseline_mode`, `front_end`,
-        `verbose`, and for maps of pixels `wavelet`, `level` and `mode`.
+        `verbose`, and for maps of pixels `wavelet`, `level` and `mode`, or `transform`.
 
     Raises
     ------

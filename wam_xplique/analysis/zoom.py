@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..checks import check_integer, warn
+from ..coefficients import Transform
 from ..datasets.images import load_image, middle
 from ..explanation import WaveletExplanation
 from ..plots.drawing import BAR_COLOR
@@ -128,8 +130,8 @@ def zoom_consistency(regular: WaveletExplanation, zoomed: WaveletExplanation) ->
     ----------
     regular, zoomed
         Explanations of the inputs, and of their middles magnified twice (from finer originals, or
-        there is nothing new to see; `zoom_views` makes both), by the same method, the latter with
-        one more level.
+        there is nothing new to see; `zoom_views` makes both), by the same method and transform, of
+        `DWT`, `Stationary` and `Steerable`, the latter with one more level.
 
     Raises
     ------
@@ -142,9 +144,21 @@ def zoom_consistency(regular: WaveletExplanation, zoomed: WaveletExplanation) ->
     if zoomed.level != regular.level + 1:
         must = f"one level more than regular, which has {regular.level}"
         raise ValueError(f"zoomed must have {must}; got {zoomed.level}.")
-    unit = regular.scales[-1].split()[-1]
-    scales = (*regular.scales, f"0.5-1 {unit}")
+    _check_deeper(regular.transform, zoomed.transform)
+    new = re.sub(r"[\d.]+", lambda size: f"{float(size[0]) / 2:.2g}", regular.scales[-1])
+    scales = (*regular.scales, new)
     return ZoomConsistency(regular.scale_importance(), zoomed.scale_importance(), scales)
+
+
+def _check_deeper(regular: Transform, zoomed: Transform) -> None:
+    """Check that a transform is another one with an octave more."""
+    level = getattr(regular, "level", None)
+    if level is None or not regular.are_octaves:
+        must = "regular must be by a transform of levels an octave apart, such as the DWT"
+        raise ValueError(f"{must}, got {regular}.")
+    if zoomed != replace(regular, level=level + 1):  # type: ignore[call-arg]
+        must = "zoomed must be by the transform of regular with one level more"
+        raise ValueError(f"{must}, got {zoomed} and {regular}.")
 
 
 def _as_image(original: np.ndarray | str | Path) -> Image.Image:

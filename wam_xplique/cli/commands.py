@@ -22,6 +22,7 @@ wam-xplique explain cat.jpg --model MobileNetV2
 wam-xplique explain photos 'more/**/*.png' --model my.keras --out maps
 wam-xplique explain bark.wav --model sounds.pt --sample-rate 16000 --wavelet db4 --level 6
 wam-xplique explain scan.npz --model saved_model --method wcam --set nb_design=16
+wam-xplique explain cat.jpg --model my.keras --transform steerable,orientations=8
 """
 REPORT = """Examples:
 

@@ -42,16 +42,17 @@ def explain_files(
     if not paths:
         return problems
     classifier = options.load(model, class_names)
-    explainers: dict[int, Any] = {}  # by the number of axes of inputs
+    explainers: dict[Any, Any] = {}  # by the number of axes of inputs, and the transform of these
 
     def use(path: Path, inputs: Inputs) -> str:
-        if inputs.ndim not in explainers:
-            explainers[inputs.ndim] = method.explainer(classifier, inputs, verbose=len(paths) == 1)
+        kind = inputs.ndim, repr(method.transform_of(inputs))
+        if kind not in explainers:
+            explainers[kind] = method.explainer(classifier, inputs, verbose=len(paths) == 1)
         targets = inputs.predicted
         if target is not None:
             targets = _targets(classifier.index(target), inputs.outputs)
         stem = out / names[path]
-        return _explain(explainers[inputs.ndim], classifier, inputs, targets, path.name, stem)
+        return _explain(explainers[kind], classifier, inputs, targets, path.name, stem)
 
     for path, told in read_files(paths, classifier, options, problems, use):
         tqdm.write(as_text(f"{path}: {told}"))

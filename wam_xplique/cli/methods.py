@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import attributions
-from ..coefficients import WaveletTransform, default_level
+from ..coefficients import Transform, default_level
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
+from ..transforms import ConstantQ, fitting
 from .input_files import Inputs
 from .options import Options
+from .transforms import setting, with_transform
 
 WAM_IG, WCAM = "WaveletIntegratedGradients", "WCAM"
 NAMES = {
@@ -49,16 +50,29 @@ class Method:
         """The explainer of a model, for inputs such as these."""
         name = self.name or (WAM_IG if gives_gradients(classifier, inputs) else WCAM)
         given = dict(self.parameters)
+        if "transform" in given:
+            given["transform"] = self.transform_of(inputs)
         if "relative_noise" in parameters_of(name) and "noise" not in given:
             given.setdefault("relative_noise", NOISE)
         make = getattr(attributions, name)
         return make(classifier.logits, **given, ndim=inputs.ndim, verbose=verbose)
 
+    def transform_of(self, inputs: Inputs) -> Transform | None:
+        """The transform that is told, of sounds one that tells of Hz; None for the default."""
+        transform, rate = self.parameters.get("transform"), inputs.sample_rate
+        if isinstance(transform, ConstantQ) and transform.sample_rate is None and rate is not None:
+            return replace(transform, sample_rate=float(rate))
+        _check_rate(transform, inputs)
+        return transform
+
 
 def find_method(options: Options, scales: bool = False) -> Method:
     """The method that options name, checked to take their parameters, and to tell of `scales`."""
     parameters = {n: value for n in SHARED if (value := getattr(options, n)) is not None}
-    parameters |= dict(map(_setting, options.parameters or ()))
+    parameters |= dict(setting("--set", text) for text in options.parameters or ())
+    if "transform" in parameters:
+        raise ValueError("--set takes no transform; --transform does.")
+    parameters = with_transform(options.transform, parameters)
     name = options.method
     classes = {cls.lower(): cls for cls in NAMES.values()} | NAMES
     if name is not None and name.lower() not in classes:
@@ -66,6 +80,8 @@ def find_method(options: Options, scales: bool = False) -> Method:
     cls = None if name is None else classes[name.lower()]
     if scales and cls == "FAM":
         raise ValueError("--method fam tells of frequencies; here one of scales is needed.")
+    if options.transform is not None and cls == "FAM":
+        raise ValueError("--transform must be left out: --method fam has that of Fourier.")
     known = set().union(*map(parameters_of, (WAM_IG, WCAM) if cls is None else (cls,)))
     if unknown := sorted(set(parameters) - known):
         raise ValueError(
@@ -81,23 +97,25 @@ def parameters_of(name: str) -> set[str]:
 
 
 def check_fit(explainer: Any, classifier: Classifier, inputs: Inputs) -> None:
-    """Check that inputs have the axes of an explainer, and are as large as its level needs."""
+    """Check that inputs have the axes of an explainer, fit its transform, and are told in Hz by it
+    as they are."""
     if inputs.ndim != explainer.ndim:
         raise ValueError(f"it has {inputs.ndim} axes of space or time, the others {explainer.ndim}")
-    axes = _axes(classifier, inputs)
-    WaveletTransform.fitting(
-        inputs.x.shape, explainer.wavelet, explainer.level, explainer.mode, axes
-    )
+    how = explainer.wavelet, explainer.level, explainer.mode
+    fitting(explainer.transform, inputs.x.shape, _axes(classifier, inputs), *how)
+    _check_rate(explainer.transform, inputs)
 
 
 def with_one_level(method: Method, pairs: Sequence[tuple[Classifier, Inputs]]) -> Method:
     """A method that takes as many levels for all inputs, as fit these of each classifier."""
+    if "transform" in method.parameters:
+        return method
     wavelet = method.parameters.get("wavelet", "haar")
-    fitting = [
+    levels = [
         default_level([inputs.x.shape[axis] for axis in _axes(classifier, inputs)], wavelet)
         for classifier, inputs in pairs
     ]
-    return replace(method, parameters={"level": min(fitting), **method.parameters})
+    return replace(method, parameters={"level": min(levels), **method.parameters})
 
 
 def gives_gradients(classifier: Classifier, inputs: Inputs) -> bool:
@@ -110,16 +128,15 @@ def gives_gradients(classifier: Classifier, inputs: Inputs) -> bool:
     return True
 
 
+def _check_rate(transform: Transform | None, inputs: Inputs) -> None:
+    """Check that a transform that tells of Hz has the inputs' sample rate."""
+    told, rate = getattr(transform, "sample_rate", None), inputs.sample_rate
+    if None not in (told, rate) and told != rate:
+        raise ValueError(
+            f"it has {rate} samples a second, the transform {told}; --sample-rate resamples"
+        )
+
+
 def _axes(classifier: Classifier, inputs: Inputs) -> tuple[int, ...]:
     """The axes of inputs that are space or time."""
     return Layout.of(inputs.x.shape, classifier.channels_first, inputs.ndim).spatial_axes
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise ValueError(f"--set must be NAME=VALUE, got {text!r}.")
-    try:
-        return name.replace("-", "_"), json.loads(value)
-    except json.JSONDecodeError:
-        return name.replace("-", "_"), value

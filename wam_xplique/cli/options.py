@@ -64,12 +64,19 @@ class Options:
         "WaveletIntegratedGradients where the model has gradients, else WCAM)."
     )
     force: bool = _option("Overwrite what is there.", "--force", default=False)
-    wavelet: str | None = _option("A discrete wavelet of PyWavelets (default: haar).")
-    level: int | None = _option(
-        "Number of levels (default: 3, one more with each doubling of the inputs' size beyond 224, "
-        "fewer where they are too small)."
+    transform: str | None = _option(
+        "dwt, the one of the papers (default); stationary, for any files; steerable, with "
+        "directions, for images and volumes; constant-q, with notes, for sounds; packets, with "
+        "bands of one width, for images and sounds. After a comma each, its parameters: "
+        "steerable,orientations=8 or constant-q,octaves=6,analytic=true.",
+        metavar="NAME[,FIELD=VALUE...]",
     )
-    mode: str | None = _option("Boundary mode of PyWavelets (default: periodization).")
+    wavelet: str | None = _option("A discrete wavelet of PyWavelets (default: the transform's).")
+    level: int | None = _option(
+        "Number of levels (default: the transform's; of dwt 3, one more with each doubling of the "
+        "inputs' size beyond 224, fewer where they are too small)."
+    )
+    mode: str | None = _option("Boundary mode of dwt, of PyWavelets (default: periodization).")
     batch_size: int | None = _option(
         "Most perturbed inputs at once (default: 32; 256 without gradients)."
     )

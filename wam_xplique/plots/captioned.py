@@ -92,8 +92,10 @@ def _picture_image(
     boxed = "" if box is None else "The dashed line is the object's box."
     yield _picture(itself, "Input", boxed, f"The input: {name}.", "large")
     mosaic = plot_mosaic(e, index, _of_size(e[index].mosaic().shape[1:3]))
-    alt = f"Mosaic of all wavelet coefficients of {name}, the finest in the largest blocks."
-    yield _picture(mosaic, "Wavelet coefficients", "All scales, by direction.", alt, "large")
+    nested = ", the finest in the largest blocks" * (e.other is None)
+    alt = f"Mosaic of all wavelet coefficients of {name}{nested}."
+    caption = "All scales, by direction." if e.transform.are_octaves else "All bands."
+    yield _picture(mosaic, "Wavelet coefficients", caption, alt, "large")
     maps, (shares,) = maps_of(e, index), e[index].scale_importance()
     grey = image if image.ndim == 2 else image.mean(axis=-1)
     if of_levels:

@@ -210,7 +210,9 @@ class Findings:
         share, usual, interval = self.shares[index, -1], self._usual(-1), self._interval(index, -1)
         far = self.distances[index, -1] >= FAR
         surely = share if interval is None else min(share, interval[0])
-        if self.explanation.level and (far or surely > FINE):
+        # The one level of Packets is no finest one: all but the coarsest band are in it.
+        is_fine = surely > FINE and self.explanation.transform.are_octaves
+        if self.explanation.level and (far or is_fine):
             detail = f"{self.explanation.scales[-1]} detail".replace("samples", "sample")
             told = f"The prediction rests on {detail}: {share:.0%} of the {self.whole} is there"
             more = f", far more than in the reference ({usual[0]:.0%})" if far and usual else ""

@@ -18,11 +18,12 @@ from ...attributions import WCAM, WaveletIntegratedGradients
 from ...batches import gather
 from ...checks import check_integer, check_seed
 from ...coefficients import default_level
-from ...explanation import WaveletExplanation, share_as_text
+from ...explanation import WaveletExplanation, fields_of, share_as_text
 from ...inputs import Inputs, as_labels, weights_of
 from ...model import on_host
 from ...plots.captioned import Picture, picture_input, picture_sufficient
 from ...terminal import as_text
+from ...transforms import fitting
 from ..predictions import answers, ask, how_asked
 from ..profile import ScaleProfile, check_explainer
 from ..sufficient import sufficient_images
@@ -166,7 +167,7 @@ def report(
     drawn = x if pictures is None else _pictures(pictures, x.shape, layout.ndim)
     boxes = None if boxes is None else _boxes(boxes, count, sizes)
     if reference is not None:
-        _check_reference(reference, explainer, sizes)
+        _check_reference(reference, explainer, x.shape, layout.ndim)
 
     outputs = answers(asked, batch_size)
     labels = None if targets is None else _labels(targets, outputs)
@@ -233,17 +234,22 @@ def _boxes(boxes: Any, count: int, sizes: tuple[int, ...]) -> np.ndarray:
     return found.astype(int)
 
 
-def _check_reference(reference: Any, explainer: Any, sizes: tuple[int, ...]) -> None:
+def _check_reference(reference: Any, explainer: Any, shape: tuple[int, ...], ndim: int) -> None:
     if not isinstance(reference, ScaleProfile):
         raise TypeError(f"reference must be a ScaleProfile, got a {type(reference).__name__}.")
-    level = explainer.level
-    level = default_level(sizes, explainer.wavelet) if level is None else level
-    axes, approximation = len(reference.bands[0][1]), bool(reference.mean[0] > 0)
-    theirs = reference.method, reference.wavelet, len(reference.scales) - 1, axes, approximation
-    method, includes = type(explainer).__name__, explainer.include_approximation
-    ours = method, explainer.wavelet, level, len(sizes), includes
+    how, axes = (explainer.wavelet, explainer.level, explainer.mode), tuple(range(1, 1 + ndim))
+    transform = fitting(explainer.transform, shape, axes, *how)
+    approximation = bool(reference.mean[0] > 0)
+    theirs = (
+        *(reference.method, reference.wavelet, reference.scales),
+        *(approximation, len(reference.bands[0][1])),
+    )
+    ours = (
+        *(type(explainer).__name__, str(fields_of(transform)["wavelet"])),
+        *(tuple(transform.scales(ndim)), explainer.include_approximation, ndim),
+    )
     if theirs != ours:
-        what = "the method, wavelet, levels, axes and include_approximation"
+        what = "the method, wavelet, scales, include_approximation and axes"
         told = f"{what} are {ours}, but those of the reference {theirs}"
         raise ValueError(f"reference must be made as the explanation is: {told}.")
 
@@ -276,8 +282,7 @@ def _facts(model: Any, explainer: Any, findings: Findings) -> dict[str, str]:
     count, explanation = len(findings.names), findings.explanation
     found = {
         "Model": str(getattr(model, "name", None) or type(model).__name__),
-        "Explained by": f"{type(explainer).__name__}, {explanation.wavelet} wavelet, "
-        f"{explanation.level} level{'s' * (explanation.level != 1)}",
+        "Explained by": f"{type(explainer).__name__}, {_told(explanation)}",
         **({"Not explained": findings.left_out} if findings.left_out else {}),
         "Inputs": f"{count}",
         "With warnings": f"{sum(bool(findings.warnings(index)) for index in range(count))}",
@@ -288,6 +293,14 @@ def _facts(model: Any, explainer: Any, findings: Findings) -> dict[str, str]:
         name = findings.reference.name or "without a name"
         found["Reference"] = f"{name}, {findings.reference.count} inputs"
     return found
+
+
+def _told(explanation: WaveletExplanation) -> str:
+    """The transform of an explanation in words."""
+    if explanation.other is not None:
+        return str(explanation.wavelet)
+    levels = f"{explanation.level} level{'s' * (explanation.level != 1)}"
+    return f"{explanation.wavelet} wavelet, {levels}"
 
 
 def _page(**known: Any) -> str:
