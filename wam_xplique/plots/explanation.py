@@ -252,8 +252,8 @@ def plot_explanation(
         if rows.one_a_level:
             plot_scale_importance(explanation, index, bars, sample_rate)
         else:
-            shares = [share[index] for share in explanation.band_importance().values()]
-            shares = rows.together(shares, signed=True)
+            of_bands = explanation[index].band_importance().values()
+            shares = rows.together([share[0] for share in of_bands], signed=True)
             bars.barh(np.arange(len(shares)), shares, height=1, color=drawing.BAR_COLOR)
             bars.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             bars.tick_params(labelsize=7, left=False)
