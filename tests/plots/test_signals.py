@@ -313,6 +313,9 @@ def test_few_notes_are_all_named_and_of_many_those_of_a():
         assert written(ax.yaxis)[1:3] == names
         assert len(ax.get_yticks()) <= 1 + MOST_LABELS
         assert (np.diff(ax.get_yticks()) > 0.99).all()
+    explanation = explained_by(ConstantQ(octaves=1, sample_rate=16000.0), tone_of(6000))
+    explanation.coefficients[0] *= 0
+    np.testing.assert_allclose(plot_scalogram(explanation).get_yticks(), np.arange(12), atol=1e-9)
 
 
 def test_pitches_without_a_rate_are_periods_in_samples():

@@ -193,7 +193,7 @@ class Rows(NamedTuple):
 
     def together(self, of_bands: Sequence[Any], signed: bool) -> np.ndarray:
         """What is known of each band, for each row: of parts the magnitude, or signed the sum."""
-        found = np.zeros((len(self.levels), *np.shape(of_bands)[1:]))
+        found = np.zeros((len(self.levels), *np.shape(of_bands[0])))
         for row, values in zip(self.of_band, of_bands, strict=True):
             if row >= 0:
                 found[row] = found[row] + values if signed else np.hypot(found[row], values)
@@ -292,16 +292,16 @@ def _label_frequencies(ax: Axes, ends: np.ndarray, rate: float | None, coarsest:
         scale: Any = np.asarray
     else:
         name, scale = "pitch" if rate else "period (samples)", np.log2
-        low = edges[0] == 0
-        if low:
+        if edges[0] == 0:
             places, edges = {0.0: coarsest}, edges[1:]
         bounds = unit * edges[0], unit * edges[-1]
         ticks = _notes(*bounds) if rate else _periods(*bounds)
     rows = np.arange(len(edges)) + len(ends) - len(edges) + 0.5
+    lowest = len(ends) / MOST_LABELS if places else rows[0]  # above the name of the coarsest
     for value, told in ticks.items():
         if edges[0] <= value / unit <= edges[-1]:
             place = float(np.interp(scale(value / unit), scale(edges), rows))
-            if not places or place > len(ends) / MOST_LABELS:
+            if place >= lowest:
                 places[place] = told
     ax.set_yticks([*places], [*places.values()])
     ax.set_ylabel(name, fontsize=8)
