@@ -14,6 +14,7 @@ from wam_xplique import WaveletExplanation
 from wam_xplique.algorithms.cells import count_cells, level_shares, wavelet_cells
 from wam_xplique.coefficients import as_rows, default_level, flatten, levels, map_bands
 from wam_xplique.indices import SobolIndices
+from wam_xplique.transforms import Packets, Steerable
 
 MODES = tuple(pywt.Modes.modes)
 INPUTS = {  # (shape of the inputs, number of axes transformed, whether channels are kept)
@@ -520,3 +521,17 @@ def test_what_was_left_out_has_no_share_here_nor_in_a_file(tmp_path):
 )
 def test_the_default_level_follows_the_smallest_size(sizes, wavelet, level):
     assert default_level(sizes, wavelet) == level
+
+
+@pytest.mark.parametrize("transform", [Steerable(level=2), Packets("haar", level=2)])
+def test_the_maps_of_bands_add_up_to_those_of_their_scales(transform):
+    images = np.random.default_rng(0).standard_normal((2, 16, 16))
+    bands = transform.over((1, 2)).forward(images)
+    how = ("any", "periodization", (2, 16, 16, 1), 2)
+    explanation = WaveletExplanation(bands, *how, other=transform, signed=True)
+    for signed in (False, True):
+        maps = explanation.by_band(signed)
+        assert [*maps] == [*explanation.band_importance()]
+        for number, scale in enumerate(explanation.scales):
+            total = sum(values for (of, _), values in maps.items() if of == scale)
+            np.testing.assert_allclose(total, explanation.by_scale(signed)[:, number], atol=1e-12)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wam_xplique.coefficients import flatten, map_bands
-from wam_xplique.transforms import ConstantQ, Packets, Stationary, Steerable
+from wam_xplique.transforms import DWT, ConstantQ, Packets, Stationary, Steerable
 
 FRAMES = [
     (Stationary("haar", 2), 1),
@@ -202,3 +202,26 @@ def test_a_tone_is_in_the_band_of_its_note(note, analytic):
         np.testing.assert_allclose(
             np.hypot(re, im)[0, 2000:6000], np.hypot(re, im).max(), rtol=0.05
         )
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        DWT("db8", 4),
+        Stationary("db8", 4),
+        ConstantQ(octaves=4, bins_per_octave=3),
+        ConstantQ(octaves=4, analytic=True, sample_rate=8000.0),
+        Packets("db8", 3),
+    ],
+    ids=str,
+)
+def test_a_tone_is_loudest_in_the_band_that_tells_its_frequency(transform):
+    of_levels, time = transform.frequencies(), np.arange(1024)
+    shapes = transform.over((0,)).shapes((1024,))
+    assert [len(ends) for ends in of_levels] == [1, *map(len, shapes[1:])]
+    ends = np.concatenate(of_levels)
+    for low, high in ends[2::3]:
+        tone = np.exp(2j * np.pi * (low + high) / 2 * time)
+        analyses = [flatten(transform.over((0,)).forward(x)) for x in (tone.real, tone.imag)]
+        energy = sum(np.array([(b**2).sum() for b in found.values()]) for found in analyses)
+        assert ends[energy.argmax()].tolist() == [low, high]

@@ -11,6 +11,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,11 @@ class Transform(ABC):
     @abstractmethod
     def scales(self, ndim: int) -> list[str]:
         """What each level sees, coarse to fine."""
+
+    def frequencies(self) -> list[np.ndarray] | None:
+        """Of signals, where the bands (B, 2) of each level begin and end, in cycles a sample; None
+        where that is not told. Parts of one band have the same."""
+        return None
 
     def shapes(self, sizes: Sequence[int]) -> Coefficients:
         """The shapes of the coefficients of an input, of these sizes along the axes transformed."""
@@ -190,6 +196,10 @@ class WaveletTransform(Transform):
         """The size that each level stands for, approximation first, then coarse to fine."""
         return dyadic_scales(self.level, ndim)
 
+    def frequencies(self) -> list[np.ndarray]:
+        """Of signals, between which frequencies the band of each level lies, in cycles a sample."""
+        return octaves(self.level)
+
     def packed(self, coefficients: Coefficients, axes: Sequence[int]) -> np.ndarray:
         """All bands in one array, the approximation in the corner: `pywt.coeffs_to_array`."""
         if len(coefficients) == 1:
@@ -240,6 +250,12 @@ def dyadic_scales(level: int, ndim: int) -> list[str]:
     unit = "samples" if ndim == 1 else "px"
     details = [f"{2 ** (j - 1)}-{2**j} {unit}" for j in range(level, 0, -1)]
     return [f"> {2**level} {unit}", *details]
+
+
+def octaves(level: int) -> list[np.ndarray]:
+    """The frequencies of these levels in cycles a sample: level j's from 2^-(j+1) to 2^-j."""
+    edges = [0.0, *(2.0**-j for j in range(level + 1, 0, -1))]
+    return [np.array([band]) for band in pairwise(edges)]
 
 
 def default_level(sizes: Sequence[int], wavelet: Any) -> int:

@@ -166,19 +166,45 @@ class WaveletExplanation(Explanation):
             Array (N, level + 1, H, W), approximation first, then coarse to fine; one spatial axis
             for signals, three for volumes; channels last where they are kept.
         """
+        return self.by_blocks(
+            lambda some: np.stack(
+                [some._map(number, bands, signed) for number, bands in enumerate(some._levels)],
+                axis=1,
+            )
+        )
+
+    def by_band(self, signed: bool = False) -> dict[tuple[str, str], np.ndarray]:
+        """
+        A map (N, H, W) of each band at the input's size; those of a level add up to its `by_scale`.
+
+        By scale and orientation, as `band_importance` is; `signed` is as for `by_scale`.
+
+        >>> z = [np.zeros((1, 2)), {"d": np.array([[-6.0, 2.0]])}]
+        >>> explanation = WaveletExplanation(z, "haar", "periodization", (1, 4), 1)
+        >>> explanation.by_band()["1-2 samples", "d"]
+        array([[6., 5., 3., 2.]])
+        """
+        return self.by_blocks(
+            lambda some: {
+                (scale, key): some._map(number, {key: bands[key]}, signed)
+                for number, (scale, bands) in enumerate(zip(some.scales, some._levels, strict=True))
+                for key in bands
+            }
+        )
+
+    def _map(self, number: int, bands: dict[str, np.ndarray], signed: bool) -> np.ndarray:
+        """The map (N, ...) of bands of a level."""
         if signed and not self.signed:
             raise ValueError(
                 "signed=True needs a method whose equation has a sign: WaveletGradientInput, "
                 'WaveletIntegratedGradients, or WaveletSmoothGrad with average="gradient".'
             )
-        return self.by_blocks(lambda some: some._by_scale(signed))
+        shown = bands if signed else {key: np.abs(band) for key, band in bands.items()}
+        return self.transform.spread(shown, number, self.spatial_shape, signed)
 
-    def _by_scale(self, signed: bool) -> np.ndarray:
-        maps = []
-        for index, bands in enumerate(levels(self.coefficients, self.ndim)):
-            shown = bands if signed else {key: np.abs(band) for key, band in bands.items()}
-            maps.append(self.transform.spread(shown, index, self.spatial_shape, signed))
-        return np.stack(maps, axis=1)
+    @property
+    def _levels(self) -> list[dict[str, np.ndarray]]:
+        return levels(self.coefficients, self.ndim)
 
     def scale_importance(self) -> np.ndarray:
         """
@@ -237,7 +263,7 @@ class WaveletExplanation(Explanation):
             shares = self._shares(list(self.magnitudes().values()))
         else:
             shares = region_importance(self.sobol.total, _band_shares(self.sobol))
-        bands = zip(self.scales, levels(self.coefficients, self.ndim), strict=True)
+        bands = zip(self.scales, self._levels, strict=True)
         keys = [(scale, key) for scale, level in bands for key in level]
         return dict(zip(keys, shares.T, strict=True))
 
@@ -289,7 +315,7 @@ class WaveletExplanation(Explanation):
 
     def _kept(self, keep: float | int, per_level: bool, approximation: bool) -> Coefficients:
         if per_level:
-            first, *details = (largest(b, keep) for b in levels(self.coefficients, self.ndim))
+            first, *details = (largest(b, keep) for b in self._levels)
             chosen = [first["a" * self.ndim], *details]
         else:
             chosen = unflatten(largest(flatten(self.coefficients), keep))

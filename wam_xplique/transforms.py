@@ -25,6 +25,7 @@ from .coefficients import (
     flatten,
     levels,
     map_bands,
+    octaves,
 )
 
 DWT = WaveletTransform
@@ -84,6 +85,9 @@ class Stationary(Frame):
 
     def scales(self, ndim: int) -> list[str]:
         return dyadic_scales(self.level, ndim)
+
+    def frequencies(self) -> list[np.ndarray]:
+        return octaves(self.level)
 
     def names(self, sizes: tuple[int, ...]) -> Coefficients:
         keys = ["".join(letters) for letters in itertools.product("ad", repeat=len(sizes))]
@@ -300,6 +304,12 @@ class ConstantQ(FourierFrame):
         pitches = [[_rounded(end, 4) for end in pair] for pair in ends]
         return [f"< {pitches[0][0]} Hz", *(f"{low}-{high} Hz" for low, high in pitches)]
 
+    def frequencies(self) -> list[np.ndarray]:
+        half, parts = 2 ** (0.5 / self.bins_per_octave), 1 + self.analytic
+        centres = self.centres() / (self.sample_rate or 1.0)
+        bands = np.stack([centres / half, centres * half], axis=-1)
+        return [np.array([[0.0, bands[0, 0, 0]]]), *np.repeat(bands, parts, axis=1)]
+
     def centres(self) -> np.ndarray:
         """The centres (octaves, bins) of the bands, coarse to fine, in Hz or cycles a sample."""
         count, rate = self.bins_per_octave, self.sample_rate or 1.0
@@ -380,6 +390,11 @@ class Packets(Transform):
     def scales(self, ndim: int) -> list[str]:
         (low, *_), unit = dyadic_scales(self.level, ndim), "samples" if ndim == 1 else "px"
         return [low, f"1-{2**self.level} {unit}"]
+
+    def frequencies(self) -> list[np.ndarray]:
+        edges = np.arange(2**self.level + 1) / 2 ** (self.level + 1)
+        bands = np.stack([edges[:-1], edges[1:]], axis=1)
+        return [bands[:1], bands[1:]]
 
     def forward(self, x: Tensor) -> Coefficients:
         return self._split(x, wavedecn)

@@ -13,7 +13,8 @@ from matplotlib.colors import to_rgba
 
 from wam_xplique import WaveletExplanation, plots
 from wam_xplique.plots import plot_scale_importance, plot_scalogram, plot_waveform
-from wam_xplique.plots.signals import MASK_COLOR, MOST_COLUMNS
+from wam_xplique.plots.signals import MASK_COLOR, MOST_COLUMNS, MOST_LABELS
+from wam_xplique.transforms import ConstantQ, Packets, Stationary
 
 from .helpers import explanation_of, signals_of, volumes_of, wcam_of
 
@@ -269,3 +270,97 @@ def test_a_scalogram_has_the_signs_of_each_scale():
         (picture,) = plot_scalogram(explanation, by_level=by_level, signed=True).images
         np.testing.assert_array_equal(np.sign(picture.get_array()), expected)
         assert picture.get_clim()[0] == -picture.get_clim()[1]
+
+
+# --- bands that are more than one a level ------------------------------------------------------
+
+
+def explained_by(transform, signals):
+    """The transform's own coefficients as an explanation of signals (N, T)."""
+    bands = transform.over((1,)).forward(signals)
+    how = (type(transform).__name__, "periodization", signals.shape, 1)
+    return WaveletExplanation(bands, *how, other=transform, signed=True)
+
+
+def tone_of(frequency, rate=16000, length=4096):
+    return np.sin(2 * np.pi * frequency * np.arange(length)[np.newaxis] / rate)
+
+
+def brightest_row(ax):
+    rows = ax.images[0].get_array()
+    return len(rows) - 1 - int(rows.sum(axis=1).argmax())
+
+
+@pytest.mark.parametrize("analytic", [False, True])
+@pytest.mark.parametrize("rate", [None, 16000.0])
+def test_a_note_lies_at_its_name(analytic, rate):
+    transform = ConstantQ(octaves=3, sample_rate=rate, analytic=analytic)
+    ax = plot_scalogram(explained_by(transform, tone_of(440 * 2 ** (18 / 12))), 16000)
+    ticks = dict(zip(written(ax.yaxis), ax.get_yticks(), strict=True))
+    assert [*ticks][1:4] == ["D♯6, 1.24 kHz", "F♯6, 1.48 kHz", "A6, 1.76 kHz"]
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("pitch", "time (s)")
+    assert brightest_row(ax) == pytest.approx(ticks["D♯6, 1.24 kHz"], abs=0.55)
+    assert len(ax.images[0].get_array()) == 1 + 3 * 12
+
+
+def test_few_notes_are_all_named_and_of_many_those_of_a():
+    for octaves, names in (
+        (1, ["C8, 4.19 kHz", "C♯8, 4.43 kHz"]),
+        (8, ["A1, 55 Hz", "A2, 110 Hz"]),
+    ):
+        transform = ConstantQ(octaves=octaves, sample_rate=16000.0)
+        ax = plot_scalogram(explained_by(transform, tone_of(440)))
+        assert written(ax.yaxis)[1:3] == names
+        assert len(ax.get_yticks()) <= 1 + MOST_LABELS
+        assert (np.diff(ax.get_yticks()) > 0.99).all()
+    explanation = explained_by(ConstantQ(octaves=1, sample_rate=16000.0), tone_of(6000))
+    explanation.coefficients[0] *= 0
+    np.testing.assert_allclose(plot_scalogram(explanation).get_yticks(), np.arange(12), atol=1e-9)
+
+
+def test_pitches_without_a_rate_are_periods_in_samples():
+    ax = plot_scalogram(explained_by(ConstantQ(octaves=4), tone_of(1000)))
+    ticks = dict(zip(written(ax.yaxis), ax.get_yticks(), strict=True))
+    assert [*ticks] == ["> 32 samples", "16", "8", "4"]
+    assert brightest_row(ax) == pytest.approx(ticks["16"], abs=0.55)
+
+
+def test_the_parts_of_an_analytic_band_are_drawn_by_their_magnitude_which_knows_no_phase():
+    explanation = explained_by(ConstantQ(octaves=3, analytic=True), tone_of(2000, length=400))
+    ax = plot_scalogram(explanation)
+    row = ax.images[0].get_array()[::-1][brightest_row(ax)]
+    assert np.ptp(row) < 0.02 * row.mean()
+    signed = plot_scalogram(explanation, signed=True).images[0].get_array()
+    np.testing.assert_allclose(signed.sum(axis=0), explanation.pixels(signed=True)[0], atol=1e-12)
+
+
+def test_packets_have_a_row_each_at_their_frequency():
+    explanation = explained_by(Packets(level=5), tone_of(2900))
+    ax = plot_scalogram(explanation, 16000)
+    assert ax.get_ylabel() == "frequency (kHz)"
+    ticks = dict(zip(written(ax.yaxis), ax.get_yticks(), strict=True))
+    assert [*ticks] == [str(kilo) for kilo in range(9)]
+    assert ticks["2"] < brightest_row(ax) < ticks["3"]
+    assert (ticks["0"], ticks["8"]) == (-0.5, 31.5)
+    assert plot_scalogram(explanation).get_ylabel() == "frequency (cycles/sample)"
+
+
+def test_bands_of_wavelets_that_are_not_decimated_are_labelled_as_those_that_are():
+    ax = plot_scalogram(explained_by(Stationary("db4", 3), tone_of(3000)), 16000)
+    assert written(ax.yaxis) == ["< 1 kHz", "1-2 kHz", "2-4 kHz", "4-8 kHz"]
+    assert written(ax.yaxis)[brightest_row(ax)] == "2-4 kHz"
+
+
+def test_beside_bands_stand_their_shares():
+    explanation = explained_by(ConstantQ(octaves=3, analytic=True), tone_of(2000))
+    _, below, bars = plots.plot_explanation(explanation, tone_of(2000)[0], sample_rate=16000).axes
+    shares = [bar.get_width() for bar in bars.patches]
+    assert sum(shares) == pytest.approx(1)
+    assert int(np.argmax(shares)) == brightest_row(below)
+    assert bars.get_ylim() == below.get_ylim()
+
+
+def test_a_rate_other_than_the_transforms_is_refused():
+    explanation = explained_by(ConstantQ(octaves=3, sample_rate=16000.0), tone_of(440))
+    with pytest.raises(ValueError, match=r"sample_rate must be the transform's, 16000.0, got 8000"):
+        plot_scalogram(explanation, 8000)

@@ -21,6 +21,7 @@ from ..checks import check_integer, warn
 from ..explanation import WaveletExplanation, has_importance, mean_share
 from ..plots import plot_mosaic, plot_projections, plot_scalogram
 from ..plots.drawing import first_drawn, new_figure
+from ..plots.signals import scalogram_height
 from .predictions import as_explained
 
 STEPS = 16
@@ -175,7 +176,8 @@ class ScaleProfileCallback(keras.callbacks.Callback):
 def picture_coefficients(explanation: WaveletExplanation, index: int) -> np.ndarray:
     """The bytes (H, W, 3) of the mosaic, or what shows the coefficients of no image."""
     levels = explanation.level + 1 - first_drawn(explanation)
-    sizes = (7, 0.8 + 0.3 * levels), (3.2, 3.2), (2 * levels + 0.4, 6)
+    height = scalogram_height(explanation) if explanation.ndim == 1 else 0
+    sizes = (7, height), (3.2, 3.2), (2 * levels + 0.4, 6)
     figure = new_figure(*sizes[explanation.ndim - 1])
     if explanation.ndim == 1:
         plot_scalogram(explanation, None, index, figure.subplots())

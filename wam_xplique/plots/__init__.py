@@ -1,5 +1,6 @@
 """Pictures of explanations."""
 
+from .directions import plot_directions
 from .explanation import (
     plot_explanation,
     plot_mosaic,
@@ -15,6 +16,7 @@ from .volumes import interactive, plot_projections, plot_slices, save_interactiv
 
 __all__ = [
     "interactive",
+    "plot_directions",
     "plot_explanation",
     "plot_mosaic",
     "plot_overlay",

@@ -16,7 +16,7 @@ from ..explanation import WaveletExplanation
 from .drawing import DPI, KINDS, first_drawn, maps_of, new_figure
 from .explanation import plot_mosaic, plot_pixels, plot_scales
 from .gallery import draw_input
-from .signals import plot_scalogram, plot_waveform
+from .signals import plot_scalogram, plot_waveform, scalogram_height
 from .volumes import plot_projections, plot_slices
 
 BOX_STYLE = {"edgecolor": "white", "linewidth": 3}, {"edgecolor": "black", "linestyle": "--"}
@@ -120,8 +120,8 @@ def _picture_signal(
     place = where(maps_of(e, index).sum(axis=0))
     alt = f"Waveform of {name}: most matters {place}."
     yield _picture(ax, "Input", f"Coloured where it matters.{boxed}", alt, "wide")
-    levels = e.level + 1 - first_drawn(e)
-    scalogram = plot_scalogram(e, None, index, new_figure(10, 0.8 + 0.35 * levels).subplots())
+    height = scalogram_height(e)
+    scalogram = plot_scalogram(e, None, index, new_figure(10, 1.1 * height).subplots())
     alt = f"Importance of {name} over time, a row for each scale: most matters {place}."
     yield _picture(scalogram, "Scales over time", "The finest at the top.", alt, "wide")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +153,27 @@ def scale_labels(explanation: WaveletExplanation, sample_rate: float | None = No
     """
     What each level stands for, approximation first, then coarse to fine.
 
-    Of signals with a rate, level j holds about ``sample_rate / 2**(j + 1)`` to ``/ 2**j`` Hz.
+    Of signals with a rate they are told in Hz, where the transform tells its frequencies.
     """
-    if sample_rate is None:
+    rate, bands = rate_of(explanation, sample_rate), explanation.transform.frequencies()
+    if rate is None or rate == _own_rate(explanation) or bands is None:
         return explanation.scales
+    ends = [(rate * of_level.min(), rate * of_level.max()) for of_level in bands]
+    return [f"< {hertz(ends[0][1])}", *(hertz(*band) for band in ends[1:])]
+
+
+def rate_of(explanation: WaveletExplanation, sample_rate: float | None) -> float | None:
+    """Samples a second of signals: those that are given, else those that the transform knows."""
+    own = _own_rate(explanation)
+    if sample_rate is None:
+        return own
     check_rate("sample_rate", sample_rate)
     if explanation.ndim != 1:
         kind = KINDS[explanation.ndim - 1]
         raise ValueError(f"sample_rate must be None for {kind}, got {sample_rate!r}.")
-    edges = [sample_rate / 2 ** (level + 1) for level in range(explanation.level, -1, -1)]
-    return [f"< {_hertz(edges[0])}", *(_hertz(*band) for band in pairwise(edges))]
+    if own not in (None, sample_rate):
+        raise ValueError(f"sample_rate must be the transform's, {own!r}, got {sample_rate!r}.")
+    return sample_rate
 
 
 def farthest(values: np.ndarray, axis: int) -> np.ndarray:
@@ -219,7 +229,12 @@ def one_or_mean(values: Any, index: int | None) -> Any:
     return values.mean(axis=0) if index is None else values[index]
 
 
-def _hertz(*edges: float) -> str:
+def _own_rate(explanation: WaveletExplanation) -> float | None:
+    """Samples a second, if the transform names its bands by them."""
+    return getattr(explanation.transform, "sample_rate", None)
+
+
+def hertz(*edges: float) -> str:
     """Frequencies as text: "2-4 kHz"."""
     factor, name = (1000, "kHz") if max(edges) >= 1000 else (1, "Hz")
     return "-".join(f"{edge / factor:.3g}" for edge in edges) + f" {name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import PercentFormatter
 
-from ..coefficients import Coefficients, Transform, WaveletTransform, map_bands
+from ..coefficients import Coefficients, Transform, WaveletTransform, levels, map_bands
 from ..explanation import WaveletExplanation
 from . import drawing
-from .signals import plot_scalogram, plot_waveform
+from .signals import Rows, plot_scalogram, plot_waveform
 from .volumes import plot_projections, plot_slices
 
 HELD_COLOR = "0.3"
@@ -35,7 +38,9 @@ def plot_mosaic(
     colours: they may be compared across levels. Coefficients that were held or left out are grey.
 
     Each level is labelled by its scale, and each band by what it answers to: horizontal edges
-    "h", vertical ones "v", diagonal ones "d"; "a" is the approximation.
+    "h", vertical ones "v", diagonal ones "d"; "a" is the approximation. Bands of `Stationary` and
+    `Steerable` stand in a row a level, and have the image's size; those of `Packets` stand by their
+    frequencies, vertical ones downwards.
 
     Parameters
     ----------
@@ -55,8 +60,10 @@ def plot_mosaic(
     shown = np.ma.masked_where(_held(explanation), values)
     colormap = colors.get_cmap().with_extremes(bad=HELD_COLOR)
     low, high = colors.get_clim()
-    picture = ax.imshow(shown, colormap, vmin=low, vmax=high, interpolation="nearest")
-    if isinstance(explanation.transform, WaveletTransform):
+    is_dyadic = isinstance(explanation.transform, WaveletTransform)
+    how = "nearest" if is_dyadic else "antialiased"  # these have more coefficients than the screen
+    picture = ax.imshow(shown, colormap, vmin=low, vmax=high, interpolation=how)
+    if is_dyadic:
         _draw_level_grid(ax, explanation, max(shown.shape))
     else:
         _draw_bands(ax, explanation)
@@ -237,13 +244,22 @@ def plot_explanation(
         figure.set_size_inches(9, 4.5)
         (above, beside), (below, bars) = figure.subplots(2, 2, width_ratios=(3.5, 1))
         beside.remove()
+        rows = Rows.of(explanation)
         plot_waveform(explanation, inputs, sample_rate, index, above, signed=signed)
         above.set_title("input and its importance", fontsize=9)
         plot_scalogram(explanation, sample_rate, index, below, signed=signed)
-        below.set_title("scales", fontsize=9)
-        plot_scale_importance(explanation, index, bars, sample_rate)
+        below.set_title("scales" if rows.one_a_level else "bands", fontsize=9)
+        if rows.one_a_level:
+            plot_scale_importance(explanation, index, bars, sample_rate)
+        else:
+            of_bands = explanation[index].band_importance().values()
+            shares = rows.together([share[0] for share in of_bands], signed=True)
+            bars.barh(np.arange(len(shares)), shares, height=1, color=drawing.BAR_COLOR)
+            bars.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            bars.tick_params(labelsize=7, left=False)
+            bars.spines[["top", "right"]].set_visible(False)
         bars.set_title("importance", fontsize=9)
-        bars.set_ylim(below.get_ylim())  # each bar beside its level
+        bars.set_ylim(below.get_ylim())  # each bar beside its band
         bars.tick_params(labelleft=False)
     elif explanation.ndim == 2:
         count = explanation.level + 4
@@ -313,21 +329,41 @@ def _draw_level_grid(ax: Axes, explanation: WaveletExplanation, side: int) -> No
             for key, letter in ORIENTATIONS.items():
                 _write(ax, letter, row * (key[0] == "d"), column * (key[1] == "d"))
         row, column = row + height, column + width
-        fits = column >= SCALE_ROOM * side
-        end, shift, align = (column - 0.5, -1.5, "right") if fits else (-0.5, 1.5, "left")
-        ax.annotate(scale, (end, row - 0.5), (shift, 2), ha=align, va="bottom", **_LABEL)
+        _write_scale(ax, scale, row, column, side)
 
 
 def _draw_bands(ax: Axes, explanation: WaveletExplanation) -> None:
-    """Write the scales of rows of bands, and what the bands are called, unless by frequency."""
-    rows, columns = explanation.coefficients[0].shape[1:3]
-    if type(explanation.transform).rows is not Transform.rows:
+    """Draw the borders of bands of one size. Write the scales of rows, and their names where those
+    above have others; or along which axis their frequency grows."""
+    transform, bands = explanation.transform, explanation.coefficients
+    (height, width), layout = bands[0].shape[1:3], transform.rows(bands)
+    count, above = max(map(len, layout)), [""]
+    side = max(height * len(layout), width * count)
+    for row, found in enumerate(layout):
+        empty = (len(found) * width - 0.5, row * height - 0.5), (count - len(found)) * width, height
+        ax.add_patch(Rectangle(*empty, color=ax.get_facecolor(), zorder=2.5))
+        ax.axhline(row * height - 0.5, **_GRID)
+    for column in range(count):
+        ax.axvline(column * width - 0.5, **_GRID)
+    if type(transform).rows is not Transform.rows:
+        ax.set_xlabel("horizontal frequency →", fontsize=7)
+        ax.set_ylabel("← vertical frequency", fontsize=7)
         return
-    _, *details = explanation.coefficients
-    for row, (scale, level) in enumerate(zip(explanation.scales, [{"": 0}, *details], strict=True)):
-        for column, name in enumerate(level):
-            name = ORIENTATIONS.get(name, name) if column else f"{scale} {name}"
-            _write(ax, name, row * rows, column * columns)
+    step = math.ceil(LETTER_ROOM * side / width)
+    for row, (scale, level) in enumerate(zip(explanation.scales, levels(bands, 2), strict=True)):
+        names = [ORIENTATIONS.get(name, name) for name in level]
+        if len(names) > 1 and names != above:
+            for column in range(0, len(names), step):
+                _write(ax, names[column], row * height, column * width)
+        above = names
+        _write_scale(ax, scale, (row + 1) * height, len(names) * width, side)
+
+
+def _write_scale(ax: Axes, scale: str, row: int, column: int, side: int) -> None:
+    """Write a scale above the lower right corner of a level that ends there, if it is wide."""
+    fits = column >= SCALE_ROOM * side
+    end, shift, align = (column - 0.5, -1.5, "right") if fits else (-0.5, 1.5, "left")
+    ax.annotate(scale, (end, row - 0.5), (shift, 2), ha=align, va="bottom", **_LABEL)
 
 
 def _write(ax: Axes, letter: str, row: int, column: int) -> None:

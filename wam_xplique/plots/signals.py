@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 
 from ..explanation import WaveletExplanation
 from . import drawing
@@ -22,6 +25,8 @@ SIGNED_VEIL = LinearSegmentedColormap.from_list(
 )
 MOST_COLUMNS = 500  # about as many as a screen shows; of what is longer, peaks are drawn
 MOST_TICKS = 8
+MOST_LABELS = 12  # beside bands
+NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 
 def plot_waveform(
@@ -52,7 +57,8 @@ def plot_waveform(
     came, signal = signal.shape, signal[:, np.newaxis] if signal.ndim == 1 else signal
     if signal.shape != (*shape, 1)[:2]:
         raise ValueError(f"signal must be of the shape {shape} of those explained, got {came}.")
-    period = _period(sample_rate)
+    rate = drawing.rate_of(explanation, sample_rate)
+    period = _period(rate)
     importance = explanation[index].pixels(signed=signed)[0].reshape(signal.shape).T
     top = drawing.top_color(explanation, importance)
     given, ax = ax, drawing.new_axes(7, 2.2) if ax is None else ax
@@ -71,7 +77,7 @@ def plot_waveform(
         chosen = np.arange(0, len(lanes), -(-len(lanes) // MOST_TICKS))
         ax.set_yticks(lanes[chosen] + low + height / 2, map(str, chosen))
     ax.set_ylabel("channel" if len(lanes) > 1 else "amplitude", fontsize=8)
-    _label_time(ax, sample_rate)
+    _label_time(ax, rate)
     if given is None:
         drawing.draw_colorbar(veil, ax, drawing.importance_name(explanation, signed), width=0.02)
     ax.set_title(drawing.left_out(explanation, sample_rate), loc="right", **drawing.ASIDE)
@@ -88,17 +94,21 @@ def plot_scalogram(
     signed: bool = False,
 ) -> Axes:
     """
-    Draw the importance of a signal over time and scale: one row a level, the finest at the top.
+    Draw the importance of a signal over time and frequency: one row a band, the finest at the top.
 
-    Level j holds about the frequencies from ``sample_rate / 2**(j + 1)`` to
-    ``sample_rate / 2**j`` Hz, the approximation what is below; it is left out where it takes no
-    part. The channels of a signal (T, W) are averaged. Of signals longer than a screen is wide,
-    the largest importance within each column is drawn.
+    Wavelets have one band a level: level j holds about the frequencies from
+    ``sample_rate / 2**(j + 1)`` to ``sample_rate / 2**j`` Hz, the approximation what is below; it
+    is left out where it takes no part. The bands of `ConstantQ` are notes: of its analytic ones,
+    the two parts are drawn as one, √(re² + im²), or with signs as their sum. Those of `Packets`
+    have one width. The channels of a signal (T, W) are averaged. Of signals longer than a screen is
+    wide, the largest importance within each column is drawn.
 
     Parameters
     ----------
     sample_rate
-        Samples a second, for an axis in seconds and levels in Hz; both are in samples by default.
+        Samples a second, for an axis in seconds, and levels in Hz, bands in Hz and notes; all are
+        in samples by default, or by the rate that the transform has, from which no other may
+        differ.
     by_level
         Whether each level has its own scale of colours, so that those that matter little can be
         seen as well; by default all levels may be compared. The others, and what is raised, are
@@ -113,26 +123,81 @@ def plot_scalogram(
     ['< 2 kHz', '2-4 kHz']
     """
     drawing.check_kind(explanation, "signals", drawing.SCALES)
-    period = _period(sample_rate)
-    first = drawing.first_drawn(explanation)
-    maps = drawing.maps_of(explanation, index, signed)[first:]
-    labels = drawing.scale_labels(explanation, sample_rate)[first:]
+    rate = drawing.rate_of(explanation, sample_rate)
+    period, rows = _period(rate), Rows.of(explanation)
+    maps = rows.together([*explanation[index].by_band(signed).values()], signed)[:, 0]
+    maps = maps if maps.ndim == 2 else maps.mean(axis=-1)
     if by_level:
-        maps = np.stack([drawing.unit(row, drawing.top_of(row)) for row in maps])
+        for level in set(rows.levels):
+            within = rows.levels == level
+            maps[within] = drawing.unit(maps[within], drawing.top_of(maps[within]))
     colors = drawing.color_scale(1.0 if by_level else drawing.top_color(explanation, maps), signed)
-    given, ax = ax, drawing.new_axes(7, 0.8 + 0.3 * len(maps)) if ax is None else ax
+    given, ax = ax, drawing.new_axes(7, scalogram_height(explanation)) if ax is None else ax
 
     look = {"cmap": colors.cmap, "norm": colors.norm}
     picture = _draw_rows(ax, maps[::-1], period, (-0.5, len(maps) - 0.5), **look)
     ax.set_title(drawing.left_out(explanation, sample_rate), loc="right", **drawing.ASIDE)
-    ax.set_yticks(range(len(maps)), labels)
-    ax.set_ylabel("scale" if sample_rate is None else "frequency", fontsize=8)
-    ax.tick_params(axis="y", length=0)
-    _label_time(ax, sample_rate)
+    labels = np.array(drawing.scale_labels(explanation, sample_rate))
+    if rows.ends is None or rows.one_a_level:
+        named = np.unique(rows.levels)
+        ax.set_yticks([np.flatnonzero(rows.levels == level).mean() for level in named])
+        ax.set_yticklabels(labels[named])
+        ax.set_ylabel("scale" if rate is None else "frequency", fontsize=8)
+        ax.tick_params(axis="y", length=0)
+    else:
+        _label_frequencies(ax, rows.ends, rate, labels[0])
+    _label_time(ax, rate)
     if given is None:
         name = drawing.importance_name(explanation, signed) + "\nwithin the level" * by_level
         drawing.draw_colorbar(picture, ax, name, width=0.02)
     return ax
+
+
+def scalogram_height(explanation: WaveletExplanation) -> float:
+    """Inches that a scalogram should be high: as its labels need, whatever the number of bands."""
+    rows = Rows.of(explanation)
+    return 0.8 + 0.3 * max(min(len(rows.levels), MOST_TICKS), len(set(rows.levels)))
+
+
+class Rows(NamedTuple):
+    """
+    How the bands of an explanation of signals are drawn, from low frequencies to high.
+
+    `of_band` has the row of each band, negative where it is not drawn, `levels` the level of each
+    row, `ends` (R, 2) the row's frequencies in cycles a sample, or None where these are not told.
+    """
+
+    of_band: np.ndarray
+    levels: np.ndarray
+    ends: np.ndarray | None
+
+    @classmethod
+    def of(cls, explanation: WaveletExplanation) -> Rows:
+        """The rows of what takes part; the parts of one band share one."""
+        counts = [1, *map(len, explanation.coefficients[1:])]
+        numbers, frequencies = np.arange(len(counts)), explanation.transform.frequencies()
+        levels, ends = np.repeat(numbers, counts), None
+        of_band = np.arange(len(levels))
+        if frequencies is not None:
+            ends, one, of_band = np.unique(
+                np.concatenate(frequencies), axis=0, return_index=True, return_inverse=True
+            )
+            levels, of_band = levels[one], of_band.reshape(-1)
+        first = drawing.first_drawn(explanation)  # the coarsest band is the first row
+        return cls(of_band - first, levels[first:], None if ends is None else ends[first:])
+
+    @property
+    def one_a_level(self) -> bool:
+        """Whether each level has a row."""
+        return len(set(self.levels)) == len(self.levels)
+
+    def together(self, of_bands: Sequence[Any], signed: bool) -> np.ndarray:
+        """What is known of each band, for each row: of parts the magnitude, or signed the sum."""
+        found = np.zeros((len(self.levels), *np.shape(of_bands[0])))
+        for row, values in zip(self.of_band, of_bands, strict=True):
+            if row >= 0:
+                found[row] = found[row] + values if signed else np.hypot(found[row], values)
+        return found
 
 
 def plot_spectrogram(
@@ -212,6 +277,52 @@ def _draw_rows(
     ax.set_xlim(start, (length - 0.5) * period)
     ax.set_ylim(*heights)
     return picture
+
+
+def _label_frequencies(ax: Axes, ends: np.ndarray, rate: float | None, coarsest: str) -> None:
+    """Name frequencies beside bands: in Hz where these have one width, else by notes; without a
+    rate in samples. The band of all that is below some frequency is the `coarsest`."""
+    unit, edges, places = rate or 1.0, np.append(ends[:, 0], ends[-1, 1]), {}
+    if np.allclose(np.diff(edges), edges[-1] - edges[-2], atol=0):
+        factor, name = (1000, "kHz") if unit * edges[-1] >= 2000 else (1, "Hz")
+        name = f"frequency ({name if rate else 'cycles/sample'})"
+        round_ones = MaxNLocator(MOST_TICKS, steps=(1, 2, 5, 10))
+        values = round_ones.tick_values(0, unit * edges[-1] / factor)
+        ticks = {value * factor: f"{value:g}" for value in values}
+        scale: Any = np.asarray
+    else:
+        name, scale = "pitch" if rate else "period (samples)", np.log2
+        if edges[0] == 0:
+            places, edges = {0.0: coarsest}, edges[1:]
+        bounds = unit * edges[0], unit * edges[-1]
+        ticks = _notes(*bounds) if rate else _periods(*bounds)
+    rows = np.arange(len(edges)) + len(ends) - len(edges) + 0.5
+    lowest = len(ends) / MOST_LABELS if places else rows[0]  # above the name of the coarsest
+    for value, told in ticks.items():
+        if edges[0] <= value / unit <= edges[-1]:
+            place = float(np.interp(scale(value / unit), scale(edges), rows))
+            if place >= lowest:
+                places[place] = told
+    ax.set_yticks([*places], [*places.values()])
+    ax.set_ylabel(name, fontsize=8)
+
+
+def _notes(low: float, high: float) -> dict[float, str]:
+    """Notes between frequencies in Hz: all, or where these are many A, C, D♯ and F♯, or only A."""
+    first, last = math.ceil(12 * math.log2(low / 440)), math.floor(12 * math.log2(high / 440))
+    step = next(s for s in (1, 3, 12, 24, 48, 96, 192) if (last - first) // s < MOST_LABELS)
+    notes = {}
+    for number in range(-(-first // step) * step, last + 1, step):
+        octave, note = divmod(number + 9, 12)  # from C, of which that below A4 is C4
+        frequency = 440 * 2 ** (number / 12)
+        notes[frequency] = f"{NOTES[note]}{octave + 4}, {drawing.hertz(frequency)}"
+    return notes
+
+
+def _periods(low: float, high: float) -> dict[float, str]:
+    """Frequencies in cycles a sample whose periods are powers of two, and these."""
+    powers = range(math.floor(-math.log2(low)), math.ceil(-math.log2(high)) - 1, -1)
+    return {2.0**-power: str(2**power) for power in powers}
 
 
 def _label_time(ax: Axes, sample_rate: float | None) -> None:

@@ -65,7 +65,8 @@ def plot_slices(
         ax.set_title(f"slice {AXES[axis]} = {place}", fontsize=9)
         _name_axes(ax, axis)
     if level is None:
-        axes[-1].set_title(drawing.left_out(explanation), loc="right", **drawing.ASIDE)
+        told = f"{axes[-1].get_xlabel()}\n{drawing.left_out(explanation)}"
+        axes[-1].set_xlabel(told.rstrip())
     if given is None:
         drawing.draw_colorbar(colors, axes[-1], drawing.importance_name(explanation, signed))
     return axes
