@@ -37,7 +37,10 @@ def test_the_transforms_are_those_of_pywavelets(ndim, mode):
     np.testing.assert_allclose(restored, x, atol=1e-12)
 
 
-@pytest.mark.parametrize("frame", [Stationary("db2", 2), Steerable(2, 4), ConstantQ(3, 12)], ids=str)
+FRAMES = [Stationary("db2", 2), Steerable(2, 4), ConstantQ(3, 12)]
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=str)
 def test_frames_are_those_of_numpy(frame):
     shape = SHAPES[1 if isinstance(frame, ConstantQ) else 2]
     x = np.random.default_rng(0).standard_normal(shape)
