@@ -50,6 +50,13 @@ class NumpyBackend(Backend):
     def asindex(self, x: np.ndarray, like: np.ndarray) -> np.ndarray:
         return x
 
+    def weighted_sum(self, tensors: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+        total = tensors[0] * weights[0]
+        part = np.empty_like(total)
+        for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
+            total += np.multiply(tensor, weight, out=part)
+        return total
+
     # SciPy is imported where it is needed: the transforms do without it.
 
     def sigmoid(self, x: np.ndarray) -> np.ndarray:
