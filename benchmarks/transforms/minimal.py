@@ -1,0 +1,89 @@
+"""Do minimal images by directions invent fewer edges? The claim of ShearletX.
+
+Ref. Kolek & al., Explaining Image Classifiers with Multiscale Directional Image Representation
+(CVPR 2023).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from wam_xplique.analysis import conciseness_preciseness, minimal_images
+from wam_xplique.coefficients import Coefficients, as_rows, flatten
+from wam_xplique.transforms import Transform
+
+from .. import methods, timing
+from ..compare.subjects import Subject
+from ..real import minimal as real
+from ..real import networks, photographs
+from .settings import IMAGES, Settings
+
+CONTENDERS = {name: IMAGES[name] for name in ("DWT", "Steerable")}
+CONTROLS = ("magnitude", "random")
+INVENTED = "hallucination ↓"
+SHOWN = ("retained probability ↑", "CP-entropy ↑", "CP-l1 ↑", "CP-l1 of pixels ↑", INVENTED)
+
+
+def measure(settings: Settings, report: timing.Report) -> None:
+    """Minimal images by each transform, beside as many coefficients of controls."""
+    subject = photographs.Photographs("photographs", "lite0", settings.few, settings.seed).load()
+    x, classes = subject.inputs, subject.targets.argmax(axis=1)
+    ends = networks.preprocess(np.array([0.0, 255.0], np.float32)).tolist()
+    found: dict[str, dict[str, dict[str, np.ndarray]]] = {}
+    for name, transform in tqdm(CONTENDERS.items(), desc="minimal images"):
+        transform = transform.over((1, 2))
+        judge = real.Judge(subject.model, x, classes, *ends, transform)
+        masks = _masks(subject, transform, ends, settings)
+        found[name] = {kind: _scores(judge, mask) for kind, mask in masks.items()}
+    report.tables[f"Medians over {len(x)} photographs"] = [
+        {"transform": name, "kept": kind}
+        | {column: float(np.median(scores[column])) for column in scores}
+        for name, kinds in found.items()
+        for kind, scores in kinds.items()
+    ]
+    report.tables[f"Minimal images beside those of the DWT, of {len(x)} photographs"] = [
+        {"transform": name} | _wins(kinds["minimal images"], found["DWT"]["minimal images"])
+        for name, kinds in found.items()
+        if name != "DWT"
+    ]
+
+
+def _masks(
+    subject: Subject, transform: Transform, ends: list[float], settings: Settings
+) -> dict[str, Coefficients]:
+    """The minimal images' masks, and those of controls with as many coefficients."""
+    minimal = minimal_images(
+        subject.model,
+        subject.inputs,
+        subject.targets,
+        transform=transform,
+        value_range=(ends[0], ends[1]),
+        max_steps=settings.searched,
+        batch_size=2,
+        channels="last",
+    ).mask
+    counts = as_rows(flatten(minimal)).sum(axis=1).astype(int)
+    masks = {"minimal images": minimal}
+    for control in CONTROLS:
+        blind = methods.Blind(control, transform, settings.seed)
+        order = blind.explain_wavelet(subject.inputs).coefficients
+        masks[f"control: {control}"] = real.first(order, counts)
+    return masks
+
+
+def _scores(judge: real.Judge, mask: Coefficients) -> dict[str, np.ndarray]:
+    """The scores of a mask; coefficients of a pixel, since frames have more of them."""
+    scores, (_, images) = judge(mask), judge.left(mask)
+    both = np.stack([np.ones(len(images)), scores["retained probability ↑"]], axis=1)
+    scores["CP-l1 of pixels ↑"] = conciseness_preciseness(both, judge.x, images)
+    kept = as_rows(flatten(mask)).sum(axis=1) / np.prod(images.shape[1:3])
+    return {"coefficients a pixel ↓": kept, **{name: scores[name] for name in SHOWN}}
+
+
+def _wins(scores: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> dict[str, float]:
+    """The share of the photographs whose score is the better one."""
+    return {
+        name: float(np.mean(values > others[name] if "↑" in name else values < others[name]))
+        for name, values in scores.items()
+    }
