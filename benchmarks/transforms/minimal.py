@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from tqdm.auto import tqdm
 
-from wam_xplique.analysis import conciseness_preciseness, minimal_images
+from wam_xplique.analysis import conciseness_preciseness, hallucination_score, minimal_images
 from wam_xplique.coefficients import Coefficients, as_rows, flatten
 from wam_xplique.transforms import Transform
 
@@ -73,17 +73,33 @@ def _masks(
 
 
 def _scores(judge: real.Judge, mask: Coefficients) -> dict[str, np.ndarray]:
-    """The scores of a mask; coefficients of a pixel, since frames have more of them."""
+    """
+    The scores of a mask.
+
+    Coefficients are counted by the pixel, since frames have more of them. What is faint has no edge
+    that counts, so edges are also counted with all images stretched from 0 to 1.
+    """
     scores, (_, images) = judge(mask), judge.left(mask)
     both = np.stack([np.ones(len(images)), scores["retained probability ↑"]], axis=1)
     scores["CP-l1 of pixels ↑"] = conciseness_preciseness(both, judge.x, images)
-    kept = as_rows(flatten(mask)).sum(axis=1) / np.prod(images.shape[1:3])
-    return {"coefficients a pixel ↓": kept, **{name: scores[name] for name in SHOWN}}
+    contrast = images.std(axis=(1, 2, 3)) / judge.x.std(axis=(1, 2, 3))
+    return {
+        "coefficients a pixel ↓": as_rows(flatten(mask)).sum(axis=1) / np.prod(images.shape[1:3]),
+        "contrast left": contrast,
+        **{name: scores[name] for name in SHOWN},
+        "hallucination, stretched ↓": hallucination_score(_stretched(judge.x), _stretched(images)),
+    }
+
+
+def _stretched(images: np.ndarray) -> np.ndarray:
+    low, high = (end(images, axis=(1, 2, 3), keepdims=True) for end in (np.min, np.max))
+    return (images - low) / np.maximum(high - low, 1e-12)
 
 
 def _wins(scores: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> dict[str, float]:
     """The share of the photographs whose score is the better one."""
     return {
-        name: float(np.mean(values > others[name] if "↑" in name else values < others[name]))
+        name: float(np.mean(values > others[name] if name[-1] == "↑" else values < others[name]))
         for name, values in scores.items()
+        if name[-1] in "↑↓"
     }

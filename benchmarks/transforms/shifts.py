@@ -89,7 +89,7 @@ def measure(settings: Settings, report: timing.Report) -> None:
             target = timing.Target(told, min(rolled.values()), EQUIVARIANT, at_least=True)
             report.targets.append(target)
     report.notes.append(
-        "No transform is judged by the network as it is, whose gradients do not move with the image."
+        "By the network as it is no transform is judged: its gradients do not move with images."
     )
 
 
