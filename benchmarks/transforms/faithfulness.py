@@ -24,7 +24,7 @@ def measure(settings: Settings, report: timing.Report) -> None:
     subject = photographs.Photographs(
         "photographs", "lite0", settings.photographs, settings.seed
     ).load()
-    scores: dict[str, dict[str, np.ndarray]] = {}
+    scores: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for name, transform in IMAGES.items():
         explainers: dict[str, Any] = {
             method: getattr(wam, method)(
@@ -36,9 +36,20 @@ def measure(settings: Settings, report: timing.Report) -> None:
             explainers[f"control: {control}"] = methods.Blind(control, transform, settings.seed)
         for method, explainer in tqdm(explainers.items(), desc=name):
             explanation = explainer.explain_wavelet(subject.inputs, subject.targets)
-            scores[f"{name}, {method}"] = _scores(subject, explanation, settings.batch_size)
-    title = f"{len(subject.inputs)} photographs, in the transform and in pixels"
-    report.tables[title] = judged.table(scores)
+            scores[name, method] = _scores(subject, explanation, settings.batch_size)
+    count, first = len(subject.inputs), next(iter(IMAGES))
+    report.tables[f"{count} photographs, in the transform and in pixels"] = _table(scores)
+    report.tables[f"What is gained beside {first}, photograph by photograph"] = _table(
+        {
+            (name, method): {k: v - scores[first, method][k] for k, v in found.items()}
+            for (name, method), found in scores.items()
+            if name != first and method in METHODS
+        }
+    )
+
+
+def _table(scores: dict[tuple[str, str], dict[str, np.ndarray]]) -> list[timing.Row]:
+    return judged.table({", ".join(who): found for who, found in scores.items()})
 
 
 def _scores(subject: Subject, explanation: Any, batch_size: int) -> dict[str, np.ndarray]:

@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 from tqdm.auto import tqdm
 
-from wam_xplique.analysis import conciseness_preciseness, hallucination_score, minimal_images
+from wam_xplique import WaveletIntegratedGradients
+from wam_xplique.analysis import (
+    conciseness_preciseness,
+    hallucination_score,
+    minimal_images,
+    sufficient_images,
+)
 from wam_xplique.coefficients import Coefficients, as_rows, flatten
 from wam_xplique.transforms import Transform
 
@@ -21,6 +27,7 @@ from .settings import IMAGES, Settings
 
 CONTENDERS = {name: IMAGES[name] for name in ("DWT", "Steerable")}
 CONTROLS = ("magnitude", "random")
+INTEGRATED = WaveletIntegratedGradients.__name__
 INVENTED = "hallucination ↓"
 SHOWN = ("retained probability ↑", "CP-entropy ↑", "CP-l1 ↑", "CP-l1 of pixels ↑", INVENTED)
 
@@ -42,21 +49,22 @@ def measure(settings: Settings, report: timing.Report) -> None:
         for name, kinds in found.items()
         for kind, scores in kinds.items()
     ]
-    report.tables[f"Minimal images beside those of the DWT, of {len(x)} photographs"] = [
-        {"transform": name} | _wins(kinds["minimal images"], found["DWT"]["minimal images"])
+    report.tables[f"The share of the {len(x)} photographs in which it is better than the DWT"] = [
+        {"transform": name, "kept": kind} | _wins(kinds[kind], found["DWT"][kind])
         for name, kinds in found.items()
         if name != "DWT"
+        for kind in kinds
+        if not kind.startswith("control")
     ]
 
 
 def _masks(
     subject: Subject, transform: Transform, ends: list[float], settings: Settings
 ) -> dict[str, Coefficients]:
-    """The minimal images' masks, and those of controls with as many coefficients."""
+    """The masks of minimal images, of controls with as many, and of what suffices for the class."""
+    asked = subject.model, subject.inputs, subject.targets
     minimal = minimal_images(
-        subject.model,
-        subject.inputs,
-        subject.targets,
+        *asked,
         transform=transform,
         value_range=(ends[0], ends[1]),
         max_steps=settings.searched,
@@ -64,11 +72,20 @@ def _masks(
         channels="last",
     ).mask
     counts = as_rows(flatten(minimal)).sum(axis=1).astype(int)
-    masks = {"minimal images": minimal}
+    masks, orders = {"minimal images": minimal}, {}
     for control in CONTROLS:
         blind = methods.Blind(control, transform, settings.seed)
-        order = blind.explain_wavelet(subject.inputs).coefficients
-        masks[f"control: {control}"] = real.first(order, counts)
+        orders[control] = blind.explain_wavelet(subject.inputs)
+        masks[f"control: {control}"] = real.first(orders[control].coefficients, counts)
+    integrated = WaveletIntegratedGradients(
+        subject.model, transform=transform, channels="last", **settings.options(INTEGRATED)
+    )
+    orders["WAM-IG"] = integrated.explain_wavelet(*asked[1:])
+    for name in ("WAM-IG", "magnitude"):
+        enough = sufficient_images(
+            *asked, orders[name], batch_size=settings.batch_size, channels="last"
+        ).count
+        masks[f"sufficient by {name}"] = real.first(orders[name].coefficients, enough)
     return masks
 
 

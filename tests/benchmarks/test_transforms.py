@@ -79,10 +79,11 @@ def test_explanations_and_controls_are_scored(report, small, monkeypatch):
 def test_controls_keep_as_many_coefficients_as_minimal_images(report, small):
     minimal.measure(replace(QUICK, searched=20), report)
     rows, beside = report.tables.values()
-    assert [row["transform"] for row in beside] == ["Steerable"]
+    assert {row["transform"] for row in beside} == {"Steerable"}
     for name in minimal.CONTENDERS:
         kept = [row["coefficients a pixel ↓"] for row in rows if row["transform"] == name]
-        assert kept == pytest.approx([kept[0]] * 3)
+        assert kept[:3] == pytest.approx([kept[0]] * 3)
+        assert len(kept) == 5
 
 
 def test_tones_are_judged_to_a_semitone(report):
