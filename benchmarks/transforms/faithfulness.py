@@ -54,9 +54,13 @@ def _table(scores: dict[tuple[str, str], dict[str, np.ndarray]]) -> list[timing.
 
 def _scores(subject: Subject, explanation: Any, batch_size: int) -> dict[str, np.ndarray]:
     """Insertion less deletion, and halves of like magnitude, of coefficients and of pixels."""
-    asked = {"inputs": subject.inputs, "targets": subject.targets, "channels": "last"}
-    curves = {"steps": 10, "batch_size": batch_size, **asked}
-    halves = {"batch_size": batch_size, **asked}
+    asked: dict[str, Any] = {
+        "inputs": subject.inputs,
+        "targets": subject.targets,
+        "channels": "last",
+    }
+    curves: dict[str, Any] = {"steps": 10, "batch_size": batch_size, **asked}
+    halves: dict[str, Any] = {"batch_size": batch_size, **asked}
     model, maps = subject.probabilities, explanation.pixels()
     found = {
         "WaveletFaithfulness": (WaveletFaithfulness(model, **curves), explanation),

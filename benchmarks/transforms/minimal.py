@@ -36,12 +36,12 @@ def measure(settings: Settings, report: timing.Report) -> None:
     """Minimal images by each transform, beside as many coefficients of controls."""
     subject = photographs.Photographs("photographs", "lite0", settings.few, settings.seed).load()
     x, classes = subject.inputs, subject.targets.argmax(axis=1)
-    ends = networks.preprocess(np.array([0.0, 255.0], np.float32)).tolist()
+    low, high = networks.preprocess(np.array([0.0, 255.0], np.float32)).tolist()
     found: dict[str, dict[str, dict[str, np.ndarray]]] = {}
     for name, transform in tqdm(CONTENDERS.items(), desc="minimal images"):
         transform = transform.over((1, 2))
-        judge = real.Judge(subject.model, x, classes, *ends, transform)
-        masks = _masks(subject, transform, ends, settings)
+        judge = real.Judge(subject.model, x, classes, low, high, transform)
+        masks = _masks(subject, transform, (low, high), settings)
         found[name] = {kind: _scores(judge, mask) for kind, mask in masks.items()}
     report.tables[f"Medians over {len(x)} photographs"] = [
         {"transform": name, "kept": kind}
@@ -59,14 +59,14 @@ def measure(settings: Settings, report: timing.Report) -> None:
 
 
 def _masks(
-    subject: Subject, transform: Transform, ends: list[float], settings: Settings
+    subject: Subject, transform: Transform, ends: tuple[float, float], settings: Settings
 ) -> dict[str, Coefficients]:
     """The masks of minimal images, of controls with as many, and of what suffices for the class."""
     asked = subject.model, subject.inputs, subject.targets
     minimal = minimal_images(
         *asked,
         transform=transform,
-        value_range=(ends[0], ends[1]),
+        value_range=ends,
         max_steps=settings.searched,
         batch_size=2,
         channels="last",

@@ -42,7 +42,7 @@ def measure(settings: Settings, report: timing.Report) -> None:
         for name, best in chosen.items()
     }
     told["control: a band at random"] = {t: found.mean(axis=1) for t, found in right.items()}
-    rows = [
+    rows: list[timing.Row] = [
         {"chosen by": name}
         | {truth: float(found.mean()) for truth, found in hits.items()}
         | {f"pitch, above {RESOLVED} Hz": float(hits["pitch"][high].mean())}
