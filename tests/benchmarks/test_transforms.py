@@ -70,7 +70,8 @@ def test_a_network_that_moves_moves_its_explanations(report, small, monkeypatch)
 def test_explanations_and_controls_are_scored(report, small, monkeypatch):
     monkeypatch.setattr(faithfulness, "IMAGES", {"Steerable": IMAGES["Steerable"]})
     faithfulness.measure(replace(QUICK, photographs=1), report)
-    (rows,) = report.tables.values()
+    rows, beside = report.tables.values()
+    assert beside == []  # it is the first transform, and the only one
     assert len(rows) == len(faithfulness.METHODS) + len(faithfulness.CONTROLS)
     assert all(None not in row.values() for row in rows)
 
