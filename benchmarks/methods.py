@@ -11,7 +11,7 @@ import xplique.attributions as theirs
 
 from wam_xplique import WaveletExplanation
 from wam_xplique import attributions as ours
-from wam_xplique.coefficients import WaveletTransform
+from wam_xplique.coefficients import Transform
 from wam_xplique.metrics import control
 
 Makers = dict[str, Callable[[], Any]]
@@ -56,7 +56,7 @@ class Blind:
     """
 
     name: str
-    transform: WaveletTransform
+    transform: Transform
     seed: int = 0
 
     def explain_wavelet(self, inputs: Any, targets: Any = None) -> WaveletExplanation:

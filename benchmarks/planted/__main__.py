@@ -83,7 +83,7 @@ def run(settings: Settings) -> timing.Report:
             "PyTorch": train_torch(training.inputs, training.labels, settings.seed),
         }
         for framework, model in models.items():
-            _check(report, f"{KINDS_OF_INPUTS[ndim]}, {framework}", model, held_out)
+            check(report, f"{KINDS_OF_INPUTS[ndim]}, {framework}", model, held_out)
         rows = report.tables.setdefault(f"Scores on {KINDS_OF_INPUTS[ndim]}", [])
         some = _first(held_out, settings.inputs)
         rows.append({"method": "at random", **_summary(scores(_random(some), some))})
@@ -106,7 +106,7 @@ def run(settings: Settings) -> timing.Report:
     return report
 
 
-def _check(report: timing.Report, name: str, model: Any, held_out: Planted) -> None:
+def check(report: timing.Report, name: str, model: Any, held_out: Planted) -> None:
     """Measure the accuracy with the components and without them."""
     with_it, without = (
         accuracy(model, x, held_out.labels) for x in (held_out.inputs, held_out.removed)

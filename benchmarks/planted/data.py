@@ -134,13 +134,13 @@ def plant(
     backgrounds, components = [], []
     bands = kind.classes * count
     for band in bands:
-        places = _places(generator, size, kind.side, 1 + nb_distractors)
+        corners = places(generator, size, kind.side, 1 + nb_distractors)
         others = [kind.distractors[i] for i in generator.integers(len(kind.distractors), size=9)]
         parts = [
             _component(generator, size, one, place, kind.side, wavelet) * strength
-            for one, place in zip([band, *others], places, strict=False)
+            for one, place in zip([band, *others], corners, strict=False)
         ]
-        backgrounds.append(_background(generator, size, half) + sum(parts[1:]))
+        backgrounds.append(background(generator, size, half) + sum(parts[1:]))
         components.append(parts[0])
     planted, rest = (
         np.stack(x)[..., np.newaxis].astype(np.float32) for x in (components, backgrounds)
@@ -167,7 +167,7 @@ def _component(
     return component * np.sqrt(side ** len(size) / np.square(component).sum())
 
 
-def _places(
+def places(
     generator: np.random.Generator, size: Sequence[int], side: int, count: int
 ) -> list[tuple[int, ...]]:
     """Corners of blocks that do not overlap, on a grid of their side."""
@@ -176,7 +176,8 @@ def _places(
     return [tuple(int(i) * side for i in np.unravel_index(n, grid)) for n in numbers]
 
 
-def _background(generator: np.random.Generator, size: Sequence[int], half: str) -> np.ndarray:
+def background(generator: np.random.Generator, size: Sequence[int], half: str) -> np.ndarray:
+    """A crop of a half of a photograph, or noise, of mean 0 and deviation 1."""
     values = _crop(generator, size, half) if len(size) == 2 else _noise(generator, size)
     return (values - values.mean()) / max(values.std(), 1e-6)
 

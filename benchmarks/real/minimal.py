@@ -19,7 +19,15 @@ from wam_xplique.analysis import (
     pareto_front,
     sufficient_images,
 )
-from wam_xplique.coefficients import Coefficients, as_rows, flatten, largest, map_bands, unflatten
+from wam_xplique.coefficients import (
+    Coefficients,
+    Transform,
+    as_rows,
+    flatten,
+    largest,
+    map_bands,
+    unflatten,
+)
 from wam_xplique.plots.drawing import save_figure
 
 from .. import timing
@@ -76,7 +84,7 @@ def run(settings: Settings, out: Path) -> timing.Report:
     low, high = networks.preprocess(np.array([0.0, 255.0], np.float32)).tolist()
     options: dict[str, Any] = {"value_range": (low, high), "max_steps": settings.steps}
     options |= {"batch_size": settings.batch_size, "verbose": True}
-    judge = _Judge(model, x, classes, low, high)
+    judge = Judge(model, x, classes, low, high)
     report = timing.Report("minimal", asdict(settings))
     found = minimal_images(model, x, y, **options)
     ours = judge(found.mask)
@@ -129,18 +137,46 @@ def first(coefficients: Coefficients, counts: np.ndarray) -> Coefficients:
     )
 
 
-class _Judge:
-    """What is left of photographs by masks, and what the network makes of it."""
+class Judge:
+    """
+    What is left of photographs by masks, and what the network makes of it.
 
-    def __init__(self, model: Any, x: np.ndarray, classes: np.ndarray, low: float, high: float):
-        self.model, self.x, self.range = model, x, (low, high)
-        self.z = photographs.TRANSFORM.forward(x)
+    Parameters
+    ----------
+    model
+        Network of PyTorch, that gives logits.
+    x
+        Photographs (N, H, W, 3) as it takes them.
+    classes
+        The classes (N,) that are to be kept.
+    low, high
+        The lowest and the highest value that photographs can have.
+    transform
+        What is masked.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        x: np.ndarray,
+        classes: np.ndarray,
+        low: float,
+        high: float,
+        transform: Transform = photographs.TRANSFORM,
+    ):
+        self.model, self.x, self.range, self.transform = model, x, (low, high), transform
+        self.z = transform.forward(x)
         self.classes = classes
         self.logit, self.probability = self._scores(x)
 
-    def __call__(self, mask: Coefficients) -> dict[str, np.ndarray]:
+    def left(self, mask: Coefficients) -> tuple[Coefficients, np.ndarray]:
+        """The coefficients and the images that a mask leaves."""
         left = map_bands(lambda m, z: (m * z).astype(z.dtype), mask, self.z)
-        images = np.clip(photographs.TRANSFORM.inverse(left, self.x.shape), *self.range)
+        return left, np.clip(self.transform.inverse(left, self.x.shape), *self.range)
+
+    def __call__(self, mask: Coefficients) -> dict[str, np.ndarray]:
+        """How good a mask is, by name."""
+        left, images = self.left(mask)
         logit, probability = self._scores(images)
         rows, both = as_rows(flatten(mask)), np.stack([self.probability, probability], axis=1)
         return {

@@ -1,0 +1,1 @@
+"""What explanations gain by other transforms than the decimated one."""
