@@ -80,6 +80,7 @@ docs: notebooks pages
 benchmarks: $(INSTALLED)
 	$(PYTHON) -m benchmarks.real
 	$(PYTHON) -m benchmarks.kernels
+	$(PYTHON) -m benchmarks.frames
 	$(PYTHON) -m benchmarks.gradients
 	$(PYTHON) -m benchmarks.wcam
 	$(PYTHON) -m benchmarks.wcam_parameters

@@ -115,7 +115,7 @@ def spread_analysis(
     half = len(bank.dec_lo) // 2
     windows = _turns(backend, x, axis, [(half - tap) * step for tap in range(len(bank.dec_lo))])
     low, high = (
-        backend.weighted_sum(windows, [tap / np.sqrt(2) for tap in taps])
+        backend.weighted_sum(windows, [float(tap / np.sqrt(2)) for tap in taps])
         for taps in (bank.dec_lo, bank.dec_hi)
     )
     return low, high

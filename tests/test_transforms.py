@@ -84,6 +84,7 @@ def test_a_frame_keeps_energy_and_moves_with_the_input(case):
 def test_the_frameworks_agree(case, framework, dtype):
     transform, shape = at(case)
     x = random(shape)
+    assert all(b.dtype == dtype for b in flatten(transform.forward(x.astype(dtype))).values())
     tensor = framework(x.astype(dtype))
     found, tolerance = transform.forward(tensor), 1e-5 if dtype == "float32" else 1e-12
     for a, b in zip(flatten(found).values(), flatten(transform.forward(x)).values(), strict=True):

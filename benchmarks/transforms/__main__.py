@@ -19,8 +19,7 @@ What other transforms bring: do explanations move with the image, name direction
 - **tones**: CREPE hears harmonic tones under noise of 2.6 times their energy. Is the band of the
   largest importance within a semitone of the pitch or of its harmonics up to the 4th? Octaves
   cannot tell. The band of the largest energy, and one at random, are the controls.
-- **time**: an explanation by WAM-IG beside that by the decimated transform; analysis and synthesis
-  beside the FFTs that they need, and beside PyWavelets.
+- **time**: an explanation by WAM-IG beside that by the decimated transform.
 """
 
 from __future__ import annotations
