@@ -127,7 +127,8 @@ class Backend(ABC):
 
     def spectral(self, window: np.ndarray, like: Tensor) -> Tensor:
         """What multiplies a spectrum of tensors like `like`: real or complex, of its precision."""
-        return self.asarray(window, like) if window.dtype.kind == "f" else window
+        kind = np.complex64 if window.dtype.kind == "c" else np.float32
+        return window.astype(np.result_type(like.dtype, kind))
 
     def value_range(self, x: Tensor) -> Tensor:
         """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""
