@@ -127,8 +127,9 @@ class Backend(ABC):
 
     def spectral(self, window: np.ndarray, like: Tensor) -> Tensor:
         """What multiplies a spectrum of tensors like `like`: real or complex, of its precision."""
-        kind = np.complex64 if window.dtype.kind == "c" else np.float32
-        return window.astype(np.result_type(like.dtype, kind))
+        if not np.iscomplexobj(window):
+            return self.asarray(window, like)
+        return self.asarray(window.real, like) + 1j * self.asarray(window.imag, like)
 
     def value_range(self, x: Tensor) -> Tensor:
         """Maximum minus minimum of each entry along the first axis, shaped (N, 1, ..., 1)."""
