@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
@@ -13,6 +18,7 @@ from PIL import Image
 from wam_xplique import WaveletSaliency
 
 SIZE, CLASSES = 16, 3
+COUNT, BATCH = 28, 4
 
 
 def network() -> torch.nn.Module:
@@ -68,3 +74,52 @@ def shares(x: np.ndarray) -> np.ndarray:
     """What the explainer by itself tells of inputs: the shares (N, levels + 1) of scales."""
     classes = network()(torch.from_numpy(x)).argmax(1).numpy()
     return make().explain_wavelet(x, classes).scale_importance()
+
+
+class Slowly:
+    """Makes an explainer whose worker tells its process id, and takes its time over each input."""
+
+    def __init__(self, folder: Path, seconds: float = 0.1):
+        self.folder, self.seconds = folder, seconds
+        folder.mkdir(exist_ok=True)
+
+    def __call__(self) -> Any:
+        (self.folder / str(os.getpid())).touch()
+        return make(), self.prepare
+
+    def prepare(self, photograph: np.ndarray) -> np.ndarray:
+        time.sleep(self.seconds)
+        return prepare(photograph)
+
+    def workers(self) -> list[int]:
+        """The process ids of those that are alive."""
+        return [
+            int(file.name) for file in self.folder.iterdir() if psutil.pid_exists(int(file.name))
+        ]
+
+
+def meanwhile(act: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    return thread
+
+
+def until(met: Callable[[], Any], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not met() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert met()
+
+
+def parts(folder: Path, count: int) -> Callable[[], bool]:
+    return lambda: len([*folder.glob("part-*")]) >= count
+
+
+def check(folder: Path, x: np.ndarray) -> None:
+    """All rows are there, once, as the explainer by itself tells them."""
+    rows = written(folder)
+    assert sorted(rows) == [*(f"{number:04}.png" for number in range(len(x))), "broken.png"]
+    assert "cannot be read as an image" in rows.pop("broken.png")["error"]
+    assert {row["error"] for row in rows.values()} == {None}
+    found = [rows[f"{number:04}.png"]["scale_importance"] for number in range(len(x))]
+    np.testing.assert_allclose(found, shares(x), rtol=1e-5)

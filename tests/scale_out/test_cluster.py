@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +18,23 @@ import pytest
 from wam_xplique.analysis import scale_profile
 from wam_xplique.scale_out import cluster, explain_dataset, profile_dataset
 
-from .helpers import images, make, network, prepare, shares, write_photographs, written
+from .helpers import (
+    BATCH,
+    COUNT,
+    Slowly,
+    check,
+    images,
+    make,
+    meanwhile,
+    network,
+    parts,
+    shares,
+    until,
+    write_photographs,
+)
 
 pytestmark = pytest.mark.slow
 ray = pytest.importorskip("ray")
-COUNT, BATCH = 40, 4
 
 
 @pytest.fixture(scope="module")
@@ -33,55 +42,6 @@ def local() -> Iterator[None]:
     """A cluster of this machine, for all tests that need no other."""
     with cluster.running(workers=2):
         yield
-
-
-class Slowly:
-    """Makes an explainer whose worker tells its process id, and takes its time over each input."""
-
-    def __init__(self, folder: Path, seconds: float = 0.1):
-        self.folder, self.seconds = folder, seconds
-        folder.mkdir(exist_ok=True)
-
-    def __call__(self) -> Any:
-        (self.folder / str(os.getpid())).touch()
-        return make(), self.prepare
-
-    def prepare(self, photograph: np.ndarray) -> np.ndarray:
-        time.sleep(self.seconds)
-        return prepare(photograph)
-
-    def workers(self) -> list[int]:
-        """The process ids of those that are alive."""
-        return [
-            int(file.name) for file in self.folder.iterdir() if psutil.pid_exists(int(file.name))
-        ]
-
-
-def meanwhile(act: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=act, daemon=True)
-    thread.start()
-    return thread
-
-
-def until(met: Callable[[], Any], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not met() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert met()
-
-
-def parts(folder: Path, count: int) -> Callable[[], bool]:
-    return lambda: len([*folder.glob("part-*")]) >= count
-
-
-def check(folder: Path, x: np.ndarray) -> None:
-    """All rows are there, once, as the explainer by itself tells them."""
-    rows = written(folder)
-    assert sorted(rows) == [*(f"{number:04}.png" for number in range(len(x))), "broken.png"]
-    assert "cannot be read as an image" in rows.pop("broken.png")["error"]
-    assert {row["error"] for row in rows.values()} == {None}
-    found = [rows[f"{number:04}.png"]["scale_importance"] for number in range(len(x))]
-    np.testing.assert_allclose(found, shares(x), rtol=1e-5)
 
 
 @pytest.mark.usefixtures("local")
@@ -154,8 +114,8 @@ def test_what_is_wrong_in_the_workers_is_told(tmp_path):
     table = pa.table({"id": range(2), "image": range(2)})
     with pytest.raises(ValueError, match="columns id and input"):
         explain_dataset(ray.data.from_arrow(table), make)
-    with pytest.raises(ValueError, match="make_explainer"):
-        profile_dataset(images(2), lambda: network(), concurrency=1)
+    with pytest.raises(TypeError, match="explainer must be"):
+        profile_dataset(images(2), network, concurrency=1)
 
 
 class Numbered:
@@ -207,62 +167,3 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
     own = [resident for count, resident in driver if count >= 15]
     assert max(worker) - worker[0] < 50e6
     assert max(own) - own[0] < 50e6
-
-
-SCRIPT = """
-import sys
-from pathlib import Path
-from tests.scale_out.test_cluster import BATCH, Slowly
-from wam_xplique.scale_out import explain_dataset
-
-if __name__ == "__main__":
-    photographs, out, workers, seconds = sys.argv[1:]
-    make = Slowly(Path(workers), float(seconds))
-    explain_dataset(photographs, make, batch_size=BATCH, concurrency=2, path=out)
-"""
-
-
-def test_a_driver_that_is_killed_goes_on_where_it_was(tmp_path):
-    x, out = write_photographs(tmp_path / "photographs", COUNT), tmp_path / "out"
-
-    def driver(seconds: float) -> subprocess.Popen[bytes]:
-        given = [str(tmp_path / name) for name in ("photographs", "out", "workers")]
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, *given, str(seconds)])
-
-    first = driver(0.2)
-    until(parts(out, 2))
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    until(lambda: not Slowly(tmp_path / "workers").workers())  # nothing of it goes on
-    there = {file.name: file.stat().st_mtime_ns for file in out.glob("part-*")}
-    assert 2 <= len(there) < COUNT / BATCH
-    assert driver(0).wait(120) == 0
-    check(out, x)
-    assert there.items() <= {f.name: f.stat().st_mtime_ns for f in out.glob("part-*")}.items()
-
-
-def test_a_machine_that_leaves_loses_nothing(tmp_path):
-    from ray.cluster_utils import Cluster
-
-    x, out = write_photographs(tmp_path / "photographs", COUNT), tmp_path / "out"
-    slowly = Slowly(tmp_path / "workers", 0.3)
-    small = {"object_store_memory": 128 * 2**20, "include_dashboard": False}
-    machines = Cluster(True, head_node_args={"num_cpus": 2, **small})
-    try:
-        ray.init(address=machines.address, log_to_driver=False)
-        leaving = machines.add_node(num_cpus=1, object_store_memory=small["object_store_memory"])
-
-        def leave() -> None:
-            until(lambda: parts(out, 3)() and len(slowly.workers()) == 2)
-            machines.remove_node(leaving, allow_graceful=False)
-
-        going = meanwhile(leave)
-        explain_dataset(
-            tmp_path / "photographs", slowly, batch_size=BATCH, concurrency=(1, 2), path=out
-        )
-        going.join()
-        check(out, x)
-        assert ray.is_initialized()  # it is the user's
-    finally:
-        ray.shutdown()
-        machines.shutdown()

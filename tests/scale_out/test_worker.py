@@ -188,8 +188,9 @@ def test_a_part_is_whole_or_not_there(tmp_path, monkeypatch):
 def test_other_rows_are_not_mixed_in(tmp_path):
     folder = started(tmp_path / "out")
     worker(tmp_path, make, folder)(batch(images(2)))
+    other = worker(tmp_path, make().__class__(network(), level=1, channels="first"), folder)
     with pytest.raises(ValueError, match="level=2 there, 1 here"):
-        worker(tmp_path, lambda: make().__class__(network(), level=1, channels="first"), folder)
+        other(batch(images(2)))
 
 
 @pytest.mark.parametrize("writes", [True, False])

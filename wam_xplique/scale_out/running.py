@@ -20,13 +20,13 @@ from ..checks import check_fraction, check_integer, check_number, check_share, w
 from . import cluster
 from .parts import Parts
 from .rows import Asked
-from .sources import source_of
+from .sources import Source, source_of
 from .worker import Worker, check_maker
 
-OF_PROFILES = (
+OF_PROFILES = [
     *("scale_importance", "band_importance", "error"),
     *("scales", "bands", "method", "wavelet"),
-)
+]
 INITIAL_DEATHS = 3
 """Workers that may die in a row before they are ready."""
 
@@ -61,10 +61,8 @@ class Run:
         """The most workers, if they are given."""
         return self._counts[-1]
 
-    def rows(self, dataset: Any, scratch: Path, parts: Parts | None = None) -> tuple[Any, Any]:
-        """What workers tell of rows, as a `ray.data.Dataset` that is made as it is gone through;
-        and how many rows there are, if it is known."""
-        source = source_of(dataset, self.batch_size, scratch)
+    def rows(self, source: Source, scratch: Path, parts: Parts | None = None) -> Any:
+        """What workers tell of rows: a `ray.data.Dataset`, which is made as it is gone through."""
         path = None if parts is None else str(parts.folder.resolve())
         found = source.rows.map_batches(
             Worker,
@@ -77,16 +75,17 @@ class Run:
         context = found.context
         context.enable_progress_bars = context.print_on_execution_start = False
         context.max_consecutive_actor_init_deaths = INITIAL_DEATHS
-        return found, source.total
+        context.raise_original_map_exception = True
+        return found
 
     def write(self, dataset: Any, path: str | Path, verbose: bool = False) -> Parts:
         """Write what is not there yet of the rows."""
         parts = Parts(path)
         parts.start({"keep": self.asked.keep, "pixels": self.asked.pixels})
-        found, total = self.rows(dataset, parts.state, parts)
+        source = source_of(dataset, self.batch_size, parts.state, parts.done())
         failed = 0
-        with tqdm(total=total, desc="explain", unit="row", disable=not verbose) as progress:
-            for told in _tables(found):
+        with tqdm(total=source.left, desc="explain", unit="row", disable=not verbose) as progress:
+            for told in _tables(self.rows(source, parts.state, parts)) if source.rows else ():
                 progress.update(sum(told["rows"].to_pylist()))
                 if failed := failed + sum(told["failed"].to_pylist()):
                     progress.set_postfix(failed=failed)
@@ -99,9 +98,10 @@ class Run:
             yield from self.write(dataset, path, verbose).tables(OF_PROFILES)
             return
         with tempfile.TemporaryDirectory() as scratch:
-            found, total = self.rows(dataset, Path(scratch))
-            with tqdm(total=total, desc="profile", unit="row", disable=not verbose) as progress:
-                for table in _tables(found):
+            source = source_of(dataset, self.batch_size, Path(scratch))
+            total, hide = source.left, not verbose
+            with tqdm(total=total, desc="profile", unit="row", disable=hide) as progress:
+                for table in _tables(self.rows(source, Path(scratch))):
                     progress.update(len(table))
                     yield table
 
@@ -145,7 +145,12 @@ def _kind(row: dict[str, Any]) -> Kind:
 
 def _tables(dataset: Any) -> Iterator[pa.Table]:
     """What a `ray.data.Dataset` holds, some rows after the others."""
-    return iter(dataset.iter_batches(batch_size=None, batch_format="pyarrow"))
+    from ray.exceptions import RayTaskError
+
+    try:
+        yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow")
+    except RayTaskError as error:
+        raise error.cause from error
 
 
 def explain_dataset(
@@ -222,7 +227,8 @@ def explain_dataset(
     if path is None:
         scratch = tempfile.TemporaryDirectory()
         atexit.register(scratch.cleanup)  # the rows are made later
-        return run.rows(dataset, Path(scratch.name))[0]
+        source = source_of(dataset, batch_size, Path(scratch.name))
+        return run.rows(source, Path(scratch.name))
     import ray.data
 
     return ray.data.read_parquet(str(run.write(dataset, path, verbose).folder))

@@ -15,9 +15,11 @@ from ..batches import PREDICTED, SIZE, batches
 from ..datasets.images import SUFFIXES as IMAGES
 from ..datasets.sounds import SUFFIXES as SOUNDS
 from ..model import is_torch_tensor, on_host
+from .parts import are_in
 from .worker import check_columns
 
 READABLE = (*IMAGES, *SOUNDS)
+NONE = np.empty(0, np.uint64)
 
 
 class Source(NamedTuple):
@@ -27,23 +29,31 @@ class Source(NamedTuple):
     """A `ray.data.Dataset` of columns `id`, `input` and perhaps `target`."""
     read: Callable[[Any], tuple[Any, Any]] | None = None
     """What makes an input, and its target or None, of what is in `input`; None if it is there."""
-    total: int | None = None
+    left: int | None = None
+    """How many of them, if it is known."""
 
 
-def source_of(dataset: Any, batch_size: int, scratch: Path) -> Source:
-    """The rows of a data set; what can only be gone through is first written to `scratch`."""
+def source_of(dataset: Any, batch_size: int, scratch: Path, done: np.ndarray = NONE) -> Source:
+    """The rows of a data set, without those among the digests `done` where it is known before they
+    are read; what can only be gone through is first written to `scratch`."""
     import ray.data
 
+    if isinstance(dataset, Mapping):
+        dataset = None
     if isinstance(dataset, ray.data.Dataset):
         if names := dataset.columns(fetch_if_missing=False):
             check_columns(names)
         return Source(dataset)
     if isinstance(dataset, (str, Path)):
-        return _of_path(Path(dataset), batch_size)
+        path = Path(dataset)
+        return _of_parquet(path) or listed(*files_in(path), batch_size, done)
+    if isinstance(dataset, Listed):
+        return listed(*dataset, batch_size, done)
+    if not _is_indexed(dataset) and isinstance(dataset, Iterable):
+        dataset = Written(dataset, scratch)
     if _is_indexed(dataset):
-        return indexed(dataset, batch_size)
-    if isinstance(dataset, Iterable) and not isinstance(dataset, Mapping):
-        return indexed(Written(dataset, scratch), batch_size)
+        places = np.arange(len(dataset))
+        return listed(places, places, Indexed(dataset), batch_size, done)
     must = "a ray.data.Dataset, a folder, Parquet, or a set of PyTorch or tf.data"
     raise TypeError(f"dataset must be {must}, got a {type(dataset).__name__}.")
 
@@ -51,7 +61,7 @@ def source_of(dataset: Any, batch_size: int, scratch: Path) -> Source:
 def _is_indexed(dataset: Any) -> bool:
     """Whether inputs can be told by their places, and do not only come one after the other."""
     has_places = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
-    return has_places and not isinstance(dataset, Mapping) and not _is_stream(dataset)
+    return has_places and not _is_stream(dataset)
 
 
 def _is_stream(dataset: Any) -> bool:
@@ -60,22 +70,29 @@ def _is_stream(dataset: Any) -> bool:
     return torch is not None and isinstance(dataset, torch.utils.data.IterableDataset)
 
 
-def listed(ids: Sequence[Any], inputs: Sequence[Any], batch_size: int, **more: Any) -> Source:
-    """Rows that are read in the workers, with as many in a block as are explained together."""
+class Listed(NamedTuple):
+    """Rows that are read in the workers."""
+
+    ids: Sequence[Any]
+    inputs: Sequence[Any]
+    read: Callable[[Any], tuple[Any, Any]] | None = None
+
+
+def listed(
+    ids: Sequence[Any], inputs: Sequence[Any], read: Any, batch_size: int, done: np.ndarray
+) -> Source:
+    """The rows of a list that are not done, as many in a block as are explained together."""
     import pyarrow as pa
     import ray.data
 
     if not len(ids):
         raise ValueError("dataset must not be empty, got no inputs.")
-    cuts = [slice(start, start + batch_size) for start in range(0, len(ids), batch_size)]
-    blocks = [pa.table({"id": ids[cut], "input": inputs[cut]}) for cut in cuts]
-    return Source(ray.data.from_arrow(blocks), total=len(ids), **more)
-
-
-def indexed(dataset: Any, batch_size: int) -> Source:
-    """The rows of what is indexed, which goes to each worker; their ids are their places."""
-    places = range(len(dataset))
-    return listed(places, places, batch_size, read=Indexed(dataset))
+    left = np.flatnonzero(~are_in(ids, done))
+    cuts = [left[start : start + batch_size] for start in range(0, len(left), batch_size)]
+    blocks = [
+        pa.table({"id": [ids[i] for i in cut], "input": [inputs[i] for i in cut]}) for cut in cuts
+    ]
+    return Source(ray.data.from_arrow(blocks) if blocks else None, read, len(left))
 
 
 class Indexed(NamedTuple):
@@ -133,18 +150,23 @@ def _batches(dataset: Any) -> Iterator[tuple[Any, Any]]:
     return batches(dataset, None if has_targets else PREDICTED)
 
 
-def _of_path(path: Path, batch_size: int) -> Source:
-    """The rows of a folder of images or sounds, or of Parquet."""
+def _of_parquet(path: Path) -> Source | None:
+    """The rows of Parquet; None of what is none."""
     import ray.data
 
-    if path.suffix == ".parquet" or (path.is_dir() and any(path.glob("*.parquet"))):
-        rows = ray.data.read_parquet(str(path))
-        check_columns(rows.columns())
-        return Source(rows, total=rows.count())
-    if not path.is_dir():
-        raise FileNotFoundError(f"dataset {path} is no folder.")
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in READABLE and p.is_file())
+    if path.suffix != ".parquet" and not (path.is_dir() and any(path.glob("*.parquet"))):
+        return None
+    rows = ray.data.read_parquet(str(path))
+    check_columns(rows.columns())
+    return Source(rows, left=rows.count())
+
+
+def files_in(folder: Path) -> Listed:
+    """The images and sounds of a folder, by their paths in it."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"dataset {folder} is no folder.")
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READABLE and p.is_file())
     if not files:
-        raise ValueError(f"dataset {path} holds no images or sounds ({', '.join(READABLE)}).")
-    ids = [file.relative_to(path).as_posix() for file in files]
-    return listed(ids, [str(file.resolve()) for file in files], batch_size)
+        raise ValueError(f"dataset {folder} holds no images or sounds ({', '.join(READABLE)}).")
+    ids = [file.relative_to(folder).as_posix() for file in files]
+    return Listed(ids, [str(file.resolve()) for file in files])

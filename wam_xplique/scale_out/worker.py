@@ -36,16 +36,22 @@ class Worker:
         marks: str,
     ):
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several may share a GPU
-        self.explain = Explaining(*made(make_explainer), asked)
         self.read = read
         self.parts = None if path is None else Parts(path)
         self.deaths = Deaths(Path(marks))
-        if self.parts is not None:
-            self.parts.check(facts_of(self.explain.explainer))
-            self.done = self.parts.done()
+        self.fault: Exception | None = None
+        try:
+            self.explain = Explaining(*made(make_explainer), asked)
+            if self.parts is not None:
+                self.parts.check(facts_of(self.explain.explainer))
+                self.done = self.parts.done()
+        except Exception as error:  # Ray would make the worker anew, again and again
+            self.fault = error
 
     def __call__(self, batch: dict[str, Any]) -> pa.Table:
         """What is told of a batch of columns `id`, `input` and perhaps `target`."""
+        if self.fault is not None:
+            raise self.fault
         check_columns(batch)
         ids = [one.item() if isinstance(one, np.generic) else one for one in batch["id"]]
         targets = batch.get("target", [None] * len(ids))
