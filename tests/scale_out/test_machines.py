@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ ray = pytest.importorskip("ray")
 
 SCRIPT = """
 import sys
+from typing import Any
 from pathlib import Path
 from tests.scale_out.helpers import BATCH, Slowly
 from wam_xplique.scale_out import explain_dataset
