@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,15 @@ import pytest
 import torch
 from PIL import Image
 
-from wam_xplique import WaveletIntegratedGradients, WaveletSmoothGrad, scale_out
+from wam_xplique import (
+    WaveletIntegratedGradients,
+    WaveletSaliency,
+    WaveletSmoothGrad,
+    scale_out,
+)
+from wam_xplique.analysis import scale_profile
 from wam_xplique.coefficients import flatten
+from wam_xplique.scale_out import cluster
 from wam_xplique.scale_out import parts as parts_module
 from wam_xplique.scale_out.parts import Parts, are_in, digests
 from wam_xplique.scale_out.rows import Asked, as_input
@@ -234,6 +243,47 @@ def test_ids_are_found_among_those_that_are_done():
     done = np.unique(digests(ids[::3]))
     assert are_in(ids, done).tolist() == [number % 3 == 0 for number in range(1000)]
     assert not are_in(ids, done[:0]).any()
+
+
+@pytest.fixture
+def here(monkeypatch, tmp_path):
+    """Workers in this process, one after the other, each for a few rows."""
+
+    def tables(run: Run, dataset: np.ndarray, path: Any, verbose: bool) -> Iterator[pa.Table]:
+        order = np.random.default_rng(0).permutation(len(dataset))
+        for some in np.array_split(order, 4):
+            yield worker(tmp_path, run.make_explainer)({"id": some, "input": dataset[some]})
+
+    monkeypatch.setattr(Run, "tables", tables)
+    monkeypatch.setattr(cluster, "running", lambda **_: contextlib.nullcontext())
+
+
+@pytest.mark.usefixtures("here")
+def test_profiles_are_those_of_a_single_process():
+    x = images(10)
+    fine = WaveletSaliency(network(), wavelet="db2", level=2, channels="first")
+    expected = scale_profile(make(), x, "predicted")
+    found = scale_out.profile_dataset(x, make)
+    for name in ("mean", "std", "band_mean", "band_std"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-6)
+    of = ("scales", "bands", "count", "empty", "method", "wavelet")
+    assert [getattr(found, name) for name in of] == [getattr(expected, name) for name in of]
+    several = scale_out.profile_dataset(x, {"a": make, "b": lambda: make()})
+    assert [*several.profiles] == ["a", "b"]
+    with pytest.raises(ValueError, match="same scales, orientations and wavelet"):
+        scale_out.profile_dataset(x, {"a": make, "b": fine})
+
+
+@pytest.mark.usefixtures("here")
+def test_a_profile_tells_of_rows_that_failed():
+    x = images(10)
+    x[3] = np.nan
+    with pytest.warns(UserWarning, match=r"1 rows could not be explained.*finite"):
+        found = scale_out.profile_dataset(x, make)
+    expected = scale_profile(make(), np.delete(x, 3, 0), "predicted")
+    np.testing.assert_allclose(found.mean, expected.mean, atol=1e-6)
+    with pytest.raises(ValueError, match=r"2 rows could not be explained.*finite"):
+        scale_out.profile_dataset(np.full_like(x[:2], np.nan), make)
 
 
 @pytest.mark.parametrize(

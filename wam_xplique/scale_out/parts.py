@@ -47,6 +47,11 @@ class Parts:
         """Remove what is needed only while it runs."""
         shutil.rmtree(self.state, ignore_errors=True)
 
+    def clear(self) -> None:
+        """Remove all rows, and what is known of how they were made."""
+        for file in (*self.files(), self.folder / _SETTINGS):
+            file.unlink(missing_ok=True)
+
     def files(self) -> list[Path]:
         """All parts."""
         return sorted(self.folder.glob("part-*.parquet"))
@@ -54,6 +59,12 @@ class Parts:
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The parts, one after the other."""
         return (pq.read_table(file, columns=columns) for file in self.files())
+
+    def errors(self) -> Iterator[tuple[Any, str]]:
+        """Ids and errors of the rows that failed."""
+        for table in self.tables(["id", "error"]):
+            for row in table.filter(table["error"].is_valid()).to_pylist():
+                yield row["id"], row["error"]
 
     def done(self) -> np.ndarray:
         """The sorted digests of the rows that were there at the start; shared by processes."""

@@ -79,7 +79,7 @@ class Explaining:
             try:
                 x, held = read()
                 target = held if target is None else target
-                x = as_input(x) if self.prepare is None else self.prepare(as_input(x))
+                x = x if self.prepare is None else self.prepare(x)
             except Exception as error:  # of whatever the row holds
                 told[place] = failed(error)
             else:

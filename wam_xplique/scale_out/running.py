@@ -40,6 +40,8 @@ class Run:
     concurrency: int | tuple[int, int] | None = None
     num_gpus: float = 0
     asked: Asked = field(default_factory=Asked)
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What else the rows depend on: those of other facts are not mixed with them."""
 
     def __post_init__(self) -> None:
         check_maker(self.make_explainer)
@@ -81,7 +83,7 @@ class Run:
     def write(self, dataset: Any, path: str | Path, verbose: bool = False) -> Parts:
         """Write what is not there yet of the rows."""
         parts = Parts(path)
-        parts.start({"keep": self.asked.keep, "pixels": self.asked.pixels})
+        parts.start({"keep": self.asked.keep, "pixels": self.asked.pixels, **self.facts})
         source = source_of(dataset, self.batch_size, parts.state, parts.done())
         failed = 0
         with tqdm(total=source.left, desc="explain", unit="row", disable=not verbose) as progress:
@@ -105,22 +107,21 @@ class Run:
                     progress.update(len(table))
                     yield table
 
-    def profile(
-        self, dataset: Any, path: Any, confidence: float, name: str | None, verbose: bool
-    ) -> ScaleProfile:
-        """The profile of the rows."""
-        found, failed, first = PartialProfile(), 0, ""
-        for table in self.tables(dataset, path, verbose):
-            rows = table.select(OF_PROFILES).to_pylist()
-            errors = [row["error"] for row in rows if row["error"] is not None]
-            failed, first = failed + len(errors), first or next(iter(errors), "")
-            found.merge(_partial(row for row in rows if row["error"] is None))
-        if failed:
-            told = f"{failed} rows could not be explained, the first because of: {first}"
-            if not found.seen:
-                raise ValueError(told)
-            warn(f"{told}. The profile is of the others.")
-        return found.profile(confidence, name)
+
+def profile_of(tables: Iterable[pa.Table], confidence: float, name: str | None) -> ScaleProfile:
+    """The profile of rows, without those that failed, of which a warning tells."""
+    found, failed, first = PartialProfile(), 0, ""
+    for table in tables:
+        rows = table.select(OF_PROFILES).to_pylist()
+        errors = [row["error"] for row in rows if row["error"] is not None]
+        failed, first = failed + len(errors), first or next(iter(errors), "")
+        found.merge(_partial(row for row in rows if row["error"] is None))
+    if failed:
+        told = f"{failed} rows could not be explained, the first because of: {first}"
+        if not found.seen:
+            raise ValueError(told)
+        warn(f"{told}. The profile is of the others.")
+    return found.profile(confidence, name)
 
 
 def _within(path: str | Path | None, name: Any) -> Path | None:
@@ -280,10 +281,8 @@ def profile_dataset(
     makers = make_explainer if several else {name: make_explainer}
     runs = {n: Run(maker, batch_size, concurrency, num_gpus) for n, maker in makers.items()}
     with cluster.running(workers=next(iter(runs.values())).most):
-        profiles = [
-            run.profile(
-                dataset, _within(path, title if several else None), confidence, title, verbose
-            )
-            for title, run in runs.items()
-        ]
+        profiles = []
+        for title, run in runs.items():
+            tables = run.tables(dataset, _within(path, several and title), verbose)
+            profiles.append(profile_of(tables, confidence, title))
     return compare_profiles(*profiles) if several else profiles[0]

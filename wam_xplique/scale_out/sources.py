@@ -16,6 +16,7 @@ from ..datasets.images import SUFFIXES as IMAGES
 from ..datasets.sounds import SUFFIXES as SOUNDS
 from ..model import is_torch_tensor, on_host
 from .parts import are_in
+from .rows import as_input
 from .worker import check_columns
 
 READABLE = (*IMAGES, *SOUNDS)
@@ -102,7 +103,8 @@ class Indexed(NamedTuple):
 
     def __call__(self, place: int) -> tuple[Any, Any]:
         item = self.dataset[int(place)]
-        return item[:2] if isinstance(item, (tuple, list)) and len(item) > 1 else (item, None)
+        x, y, *_ = item if isinstance(item, (tuple, list)) and len(item) > 1 else (item, None)
+        return as_input(x), y
 
 
 class Written:

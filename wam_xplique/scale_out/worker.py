@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from ..analysis.profile import check_explainer
 from .parts import Deaths, Parts, are_in
-from .rows import Asked, Explaining, failed
+from .rows import Asked, Explaining, as_input, failed
 
 MOST_DEATHS = 3
 """Processes that may die over a row before it is told to be at fault."""
@@ -36,7 +37,7 @@ class Worker:
         marks: str,
     ):
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several may share a GPU
-        self.read = read
+        self.read = read or from_row
         self.parts = None if path is None else Parts(path)
         self.deaths = Deaths(Path(marks))
         self.fault: Exception | None = None
@@ -57,7 +58,7 @@ class Worker:
         targets = batch.get("target", [None] * len(ids))
         rows = list(zip(ids, batch["input"], targets, strict=True))
         if self.parts is None:
-            return pa.concat_tables(self._tables(rows))
+            return pa.concat_tables(self._tables(rows) or [self.explain.asked.table([], [])])
         done = are_in(ids, self.done) if ids else np.empty(0, bool)
         left = [row for row, is_done in zip(rows, done, strict=True) if not is_done]
         errors = sum(table["error"].null_count for table in self._tables(left))
@@ -83,15 +84,16 @@ class Worker:
         if before >= MOST_DEATHS:
             told = [failed(f"The process died, {before} times in a row, perhaps of memory.")]
         else:
-            told = self.explain((self._reader(value), target) for _, value, target in rows)
+            told = self.explain((partial(self.read, value), target) for _, value, target in rows)
         table = self.explain.asked.table(ids, told)
         if self.parts is not None:
             self.parts.write(ids, table)
         return table
 
-    def _reader(self, value: Any) -> Callable[[], tuple[Any, Any]]:
-        """What reads the input of a row, and its target if it is read with it."""
-        return lambda: (value, None) if self.read is None else self.read(value)
+
+def from_row(value: Any) -> tuple[Any, None]:
+    """An input that is in its row, or in a file that is named there."""
+    return as_input(value), None
 
 
 def check_columns(names: Any) -> None:
