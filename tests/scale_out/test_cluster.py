@@ -118,6 +118,27 @@ def test_what_is_wrong_in_the_workers_is_told(tmp_path):
         profile_dataset(images(2), network, concurrency=1)
 
 
+class Malicious:
+    """What writes a file where it is unpickled."""
+
+    def __init__(self, file: Path):
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.file), "w")
+
+
+@pytest.mark.usefixtures("local")
+def test_nothing_is_unpickled_from_the_data(tmp_path):
+    from ray.data.extensions import ArrowPythonObjectArray
+
+    objects = ArrowPythonObjectArray.from_objects([Malicious(tmp_path / "ran")])
+    pq.write_table(pa.table({"id": [0], "input": objects}), tmp_path / "in.parquet")
+    with pytest.raises(ValueError, match="unpickling"):
+        profile_dataset(tmp_path / "in.parquet", make, concurrency=1)
+    assert not (tmp_path / "ran").exists()
+
+
 class Numbered:
     """Images that are made as they are asked for."""
 

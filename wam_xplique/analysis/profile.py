@@ -279,9 +279,10 @@ class PartialProfile:
         (mean, band_mean), (std, band_std) = (
             np.split(m, ends) for m in (moments.mean, moments.std)
         )
-        scales, bands, *of = self.kind
+        scales, bands, method, wavelet = self.kind
         arrays = mean, std, band_mean, band_std
-        return ScaleProfile(scales, bands, *arrays, moments.count, empty, *of, confidence, name)
+        of = moments.count, empty, method, wavelet
+        return ScaleProfile(scales, bands, *arrays, *of, confidence, name)
 
     def _check(self, kind: Kind) -> None:
         """Check that inputs have as many levels as those before."""

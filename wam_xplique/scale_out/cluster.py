@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+INITIAL_DEATHS = 3
+"""Workers that may die in a row before they are ready."""
 OBJECT_STORE = 512 * 2**20
 """Bytes of shared memory of a cluster that is started here: rows of inputs pass through it."""
 
@@ -49,8 +51,36 @@ def running(address: str | None = None, workers: int | None = None) -> Iterator[
             imported().shutdown()
 
 
-def pool(concurrency: Any, num_gpus: float) -> Any:
-    """The actors of a run: as many as are asked for, or as the cluster has room for."""
+def mapped(rows: Any, worker: type, arguments: tuple[Any, ...], size: int, **room: Any) -> Any:
+    """What actors make of rows, `size` of them at once: a `ray.data.Dataset`, which is made as it
+    is gone through. A worker that dies is replaced, and what it had is tried again."""
+    found = rows.map_batches(
+        worker,
+        fn_constructor_args=arguments,
+        batch_size=size,
+        batch_format="numpy",
+        compute=_pool(**room),
+        num_gpus=room.get("num_gpus") or None,
+    )
+    context = found.context
+    context.enable_progress_bars = context.print_on_execution_start = False
+    context.max_consecutive_actor_init_deaths = INITIAL_DEATHS
+    context.raise_original_map_exception = True
+    return found
+
+
+def tables(dataset: Any) -> Iterator[Any]:
+    """What a `ray.data.Dataset` holds, some rows after the others, as tables of Arrow."""
+    from ray.exceptions import RayTaskError
+
+    try:
+        yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow")
+    except RayTaskError as error:
+        raise error.cause from error
+
+
+def _pool(concurrency: Any = None, num_gpus: float = 0) -> Any:
+    """As many actors as are asked for, or as the cluster has room for."""
     import ray.data
 
     if isinstance(concurrency, tuple):

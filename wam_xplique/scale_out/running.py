@@ -27,8 +27,6 @@ OF_PROFILES = [
     *("scale_importance", "band_importance", "error"),
     *("scales", "bands", "method", "wavelet"),
 ]
-INITIAL_DEATHS = 3
-"""Workers that may die in a row before they are ready."""
 
 
 @dataclass(frozen=True)
@@ -66,28 +64,21 @@ class Run:
     def rows(self, source: Source, scratch: Path, parts: Parts | None = None) -> Any:
         """What workers tell of rows: a `ray.data.Dataset`, which is made as it is gone through."""
         path = None if parts is None else str(parts.folder.resolve())
-        found = source.rows.map_batches(
-            Worker,
-            fn_constructor_args=(self.make_explainer, source.read, self.asked, path, str(scratch)),
-            batch_size=self.batch_size,
-            batch_format="numpy",
-            compute=cluster.pool(self.concurrency, self.num_gpus),
-            num_gpus=self.num_gpus or None,
-        )
-        context = found.context
-        context.enable_progress_bars = context.print_on_execution_start = False
-        context.max_consecutive_actor_init_deaths = INITIAL_DEATHS
-        context.raise_original_map_exception = True
-        return found
+        given = self.make_explainer, source.read, self.asked, path, str(scratch)
+        room = {"concurrency": self.concurrency, "num_gpus": self.num_gpus}
+        return cluster.mapped(source.rows, Worker, given, self.batch_size, **room)
 
     def write(self, dataset: Any, path: str | Path, verbose: bool = False) -> Parts:
         """Write what is not there yet of the rows."""
         parts = Parts(path)
         parts.start({"keep": self.asked.keep, "pixels": self.asked.pixels, **self.facts})
         source = source_of(dataset, self.batch_size, parts.state, parts.done())
+        found: Iterable[pa.Table] = ()
         failed = 0
+        if source.rows is not None:  # else all of them are there
+            found = cluster.tables(self.rows(source, parts.state, parts))
         with tqdm(total=source.left, desc="explain", unit="row", disable=not verbose) as progress:
-            for told in _tables(self.rows(source, parts.state, parts)) if source.rows else ():
+            for told in found:
                 progress.update(sum(told["rows"].to_pylist()))
                 if failed := failed + sum(told["failed"].to_pylist()):
                     progress.set_postfix(failed=failed)
@@ -103,7 +94,7 @@ class Run:
             source = source_of(dataset, self.batch_size, Path(scratch))
             total, hide = source.left, not verbose
             with tqdm(total=total, desc="profile", unit="row", disable=hide) as progress:
-                for table in _tables(self.rows(source, Path(scratch))):
+                for table in cluster.tables(self.rows(source, Path(scratch))):
                     progress.update(len(table))
                     yield table
 
@@ -142,16 +133,6 @@ def _kind(row: dict[str, Any]) -> Kind:
     """What the shares of a row are of."""
     bands = tuple(map(tuple, row["bands"]))
     return Kind(tuple(row["scales"]), bands, row["method"], row["wavelet"])
-
-
-def _tables(dataset: Any) -> Iterator[pa.Table]:
-    """What a `ray.data.Dataset` holds, some rows after the others."""
-    from ray.exceptions import RayTaskError
-
-    try:
-        yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow")
-    except RayTaskError as error:
-        raise error.cause from error
 
 
 def explain_dataset(

@@ -53,7 +53,7 @@ def source_of(dataset: Any, batch_size: int, scratch: Path, done: np.ndarray = N
     if not _is_indexed(dataset) and isinstance(dataset, Iterable):
         dataset = Written(dataset, scratch)
     if _is_indexed(dataset):
-        places = np.arange(len(dataset))
+        places = range(len(dataset))
         return listed(places, places, Indexed(dataset), batch_size, done)
     must = "a ray.data.Dataset, a folder, Parquet, or a set of PyTorch or tf.data"
     raise TypeError(f"dataset must be {must}, got a {type(dataset).__name__}.")
@@ -80,7 +80,7 @@ class Listed(NamedTuple):
 
 
 def listed(
-    ids: Sequence[Any], inputs: Sequence[Any], read: Any, batch_size: int, done: np.ndarray
+    ids: Sequence[Any], inputs: Sequence[Any], read: Any, batch_size: int, done: np.ndarray = NONE
 ) -> Source:
     """The rows of a list that are not done, as many in a block as are explained together."""
     import pyarrow as pa
@@ -131,7 +131,7 @@ class Written:
             array = np.load(self.folder / f"{name}{number}.npy", mmap_mode="r")
             return array[place - self.starts[number]].copy()
 
-        x = read("x")
+        x: Any = read("x")
         if self.are_tensors:  # which tells where the channels are
             import torch
 
