@@ -5,9 +5,10 @@
 EfficientNet-Lite0 in PyTorch at 224×224, `WaveletSaliency`; photographs are read from files and
 prepared in the workers, one thread each. Rates are counted from when all workers are up, by the
 times of the parts they write. The loop does the same without Ray, in a process beside it and at the
-same time, so that what else the machine does meets both. A worker explains batch after batch as
-long as one was seen to take; the driver hands them out and takes back what is told, one after the
-other, in the time that it was seen to take for batches of nothing. These two are the cost model.
+same time, so that what else the machine does meets both. The cost model: a batch takes a worker as
+long as it took two that had the machine to themselves, with the spread that it had by one; and the
+driver, which hands batches out and takes back what is told one after the other, as long as it was
+seen to be busy over a batch of nothing.
 """
 
 from __future__ import annotations
@@ -105,6 +106,11 @@ def rate(times: np.ndarray, low: float = 0.0, high: float = np.inf) -> float:
     return float(BATCH * (len(inside) - 1) / (inside[-1] - inside[0]))
 
 
+def nice(folder: Path) -> str:
+    """The priorities that the processes had: only alike can they be compared."""
+    return ", ".join(file.read_text() for file in (folder / "ready").iterdir())
+
+
 def by_ray(photographs: Path, folder: Path, workers: int) -> tuple[np.ndarray, float]:
     """The ends of the batches over Ray, and the seconds until the workers were up."""
     from wam_xplique.scale_out.running import Run
@@ -177,13 +183,18 @@ def run(rows: int) -> timing.Report:
         by_loop, by_one = (rate(times, *window) for times in (plain, one))
         two, _ = by_ray(folders["photographs"], folders["two"], 2)
         by_two = rate(two)
+        niceness = {name: nice(folders[name]) for name in ("loop", "one", "two")}
 
     report.targets.append(timing.Target("loop / Ray, one worker beside it", by_loop / by_one, 1.1))
     batch_seconds = np.diff(one)
+    batch_seconds *= 2 * BATCH / by_two / batch_seconds.mean()
     report.tables["Rows a second, measured"] = [
-        {"": "plain loop, beside one worker", "rows a second": by_loop},
-        {"": "Ray, one worker, beside the loop", "rows a second": by_one},
-        {"": "Ray, two workers", "rows a second": by_two},
+        {"": name, "rows a second": found, "niceness": niceness[folder]}
+        for name, folder, found in (
+            ("plain loop, beside one worker", "loop", by_loop),
+            ("Ray, one worker, beside the loop", "one", by_one),
+            ("Ray, two workers", "two", by_two),
+        )
     ]
     model = {
         "seconds of a batch, median": float(np.median(batch_seconds)),
@@ -214,7 +225,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help=f"photographs (default: {ROWS})")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # as Ray sets it for its workers
-    # Ray's workers let others go first, a loop does not.
+    # What is added to a worker's niceness: 15 by default, so that others go first.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
     report = run(arguments.rows or (QUICK_ROWS if arguments.quick else ROWS))
     if arguments.quick:

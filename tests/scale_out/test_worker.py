@@ -302,6 +302,15 @@ def test_wrong_arguments_are_refused(given, error, told):
         Run(**{"make_explainer": make, **given})
 
 
+def test_a_folder_that_not_all_see_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="path must be a folder that all machines see"):
+        Parts("s3://bucket/rows")
+    (tmp_path / "out").mkdir()
+    elsewhere = worker(tmp_path, make, tmp_path / "out")
+    with pytest.raises(FileNotFoundError, match="this machine does not see"):
+        elsewhere(batch(images(2)))
+
+
 def test_columns_that_lack_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"columns id and input.*\['image'\]"):
         worker(tmp_path)({"image": images(2)})

@@ -21,6 +21,8 @@ class Parts:
     """A folder of parts, which all machines see."""
 
     def __init__(self, folder: str | Path):
+        if "://" in str(folder):
+            raise ValueError(f"path must be a folder that all machines see, got {folder}.")
         self.folder = Path(folder)
         self.state = self.folder / _STATE
 
@@ -68,6 +70,10 @@ class Parts:
 
     def done(self) -> np.ndarray:
         """The sorted digests of the rows that were there at the start; shared by processes."""
+        if not (self.state / _DONE).is_file():
+            raise FileNotFoundError(
+                f"path {self.folder} is a folder that this machine does not see"
+            )
         return np.load(self.state / _DONE, mmap_mode="r", allow_pickle=False)
 
     def file(self, ids: Sequence[Any]) -> Path:
@@ -89,6 +95,7 @@ class Deaths:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)  # on another machine it is not there
 
     def begin(self, ids: Sequence[Any]) -> int:
         """Leave a mark; how many have been left before."""

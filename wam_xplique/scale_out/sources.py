@@ -39,8 +39,6 @@ def source_of(dataset: Any, batch_size: int, scratch: Path, done: np.ndarray = N
     are read; what can only be gone through is first written to `scratch`."""
     import ray.data
 
-    if isinstance(dataset, Mapping):
-        dataset = None
     if isinstance(dataset, ray.data.Dataset):
         if names := dataset.columns(fetch_if_missing=False):
             check_columns(names)
@@ -50,7 +48,8 @@ def source_of(dataset: Any, batch_size: int, scratch: Path, done: np.ndarray = N
         return _of_parquet(path) or listed(*files_in(path), batch_size, done)
     if isinstance(dataset, Listed):
         return listed(*dataset, batch_size, done)
-    if not _is_indexed(dataset) and isinstance(dataset, Iterable):
+    is_mapping = isinstance(dataset, Mapping)
+    if isinstance(dataset, Iterable) and not (is_mapping or _is_indexed(dataset)):
         dataset = Written(dataset, scratch)
     if _is_indexed(dataset):
         places = range(len(dataset))
@@ -62,7 +61,7 @@ def source_of(dataset: Any, batch_size: int, scratch: Path, done: np.ndarray = N
 def _is_indexed(dataset: Any) -> bool:
     """Whether inputs can be told by their places, and do not only come one after the other."""
     has_places = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
-    return has_places and not _is_stream(dataset)
+    return has_places and not isinstance(dataset, Mapping) and not _is_stream(dataset)
 
 
 def _is_stream(dataset: Any) -> bool:

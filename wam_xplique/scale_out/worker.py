@@ -61,8 +61,8 @@ class Worker:
             return pa.concat_tables(self._tables(rows) or [self.explain.asked.table([], [])])
         done = are_in(ids, self.done) if ids else np.empty(0, bool)
         left = [row for row, is_done in zip(rows, done, strict=True) if not is_done]
-        errors = sum(table["error"].null_count for table in self._tables(left))
-        return pa.table({"rows": [len(ids)], "failed": [len(left) - errors]})
+        fine = sum(table["error"].null_count for table in self._tables(left))
+        return pa.table({"rows": [len(ids)], "failed": [len(left) - fine]})
 
     def _tables(self, rows: Sequence[tuple[Any, Any, Any]]) -> list[pa.Table]:
         """What is told of rows, in one table if no process died over them."""
