@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
@@ -171,7 +172,7 @@ def test_what_is_written_is_not_made_again(tmp_path):
     assert summary == [{"rows": 8, "failed": 0}]
     assert again.seen == [3]
     rows = written(folder)
-    assert sorted(rows) == list(range(8))
+    assert sorted(pd.read_parquet(folder)["id"]) == sorted(rows) == list(range(8))
     found = [rows[place]["scale_importance"] for place in range(8)]
     np.testing.assert_allclose(found, shares(x), rtol=1e-5)
 

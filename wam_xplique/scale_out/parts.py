@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from ..archive import atomic_path, read_json, write_json
 
-_SETTINGS, _STATE, _DONE = "settings.json", ".running", "done.npy"
+_SETTINGS, _STATE, _DONE = "_settings.json", ".running", "done.npy"
+"""Readers of Parquet pass over such names."""
 
 
 class Parts:
