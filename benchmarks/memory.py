@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument("--only", help="names of what is measured, with commas between")
     parser.add_argument("--counts", help="numbers of inputs, with commas between")
     arguments = parser.parse_args()
+    counts: tuple[int, ...]
     counts, size = (QUICK, QUICK_SIZE) if arguments.quick else (COUNTS, SIZE)
     if arguments.counts:
         counts = tuple(map(int, arguments.counts.split(",")))

@@ -104,7 +104,7 @@ def meanwhile(act: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def until(met: Callable[[], Any], seconds: float = 60) -> None:
+def until(met: Callable[[], Any], seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not met() and time.monotonic() < end:
         time.sleep(0.05)

@@ -58,6 +58,7 @@ def test_a_machine_that_leaves_loses_nothing(tmp_path):
 
     x, out = write_photographs(tmp_path / "photographs", COUNT), tmp_path / "out"
     slowly = Slowly(tmp_path / "workers", 0.3)
+    ray.shutdown()
     small = {"object_store_memory": 128 * 2**20, "include_dashboard": False}
     machines = Cluster(True, head_node_args={"num_cpus": 2, **small})
     try:
