@@ -246,6 +246,21 @@ def test_ids_are_found_among_those_that_are_done():
     assert not are_in(ids, done[:0]).any()
 
 
+def test_what_a_function_makes_of_an_input_may_be_anything(tmp_path):
+    rows = told(tmp_path, batch(images(2)), lambda: (make(), lambda x: "no array"))
+    assert all(row["error"].startswith("AttributeError") for row in rows)
+
+
+def test_a_model_of_one_output_predicts_no_class(tmp_path):
+    one = torch.nn.Sequential(network(), torch.nn.Linear(3, 1)).eval()
+    explainer = WaveletSaliency(one, level=2, channels="first")
+    x, labels = images(2), np.array([0, 1])
+    rows = told(tmp_path, batch(x, target=labels), explainer)
+    scores = one(torch.from_numpy(x)).detach().numpy()[:, 0] * [-1, 1]
+    np.testing.assert_allclose([row["score"] for row in rows], scores, rtol=1e-4)
+    assert [row["prediction"] for row in rows] == [None, None]
+
+
 @pytest.fixture
 def here(monkeypatch, tmp_path):
     """Workers in this process, one after the other, each for a few rows."""
@@ -271,6 +286,8 @@ def test_profiles_are_those_of_a_single_process():
     assert [getattr(found, name) for name in of] == [getattr(expected, name) for name in of]
     several = scale_out.profile_dataset(x, {"a": make, "b": lambda: make()})
     assert [*several.profiles] == ["a", "b"]
+    with pytest.raises(ValueError, match="two or more by names"):
+        scale_out.profile_dataset(x, {"a": make})
     with pytest.raises(ValueError, match="same scales, orientations and wavelet"):
         scale_out.profile_dataset(x, {"a": make, "b": fine})
 

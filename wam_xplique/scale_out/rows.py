@@ -80,10 +80,10 @@ class Explaining:
                 x, held = read()
                 target = held if target is None else target
                 x = x if self.prepare is None else self.prepare(x)
+                key = (type(x), tuple(x.shape), np.shape(target), target is None)
             except Exception as error:  # of whatever the row holds
                 told[place] = failed(error)
             else:
-                key = (type(x), tuple(x.shape), np.shape(target), target is None)
                 alike.setdefault(key, []).append((place, x, target))
         for group in alike.values():
             places, inputs, targets = zip(*group, strict=True)
@@ -109,9 +109,8 @@ class Explaining:
         explainer, predictions = self.explainer, [None] * len(x)
         if explainer._asked().takes_labels:
             outputs = predict_as(explainer, x)
-            predictions = outputs.argmax(axis=1).tolist()
-            if outputs.shape[1] == 1:  # of which 0 is between the labels 0 and 1
-                predictions = (outputs[:, 0] > 0).astype(int).tolist()
+            if outputs.shape[1] > 1:
+                predictions = outputs.argmax(axis=1).tolist()
             targets = as_targets(outputs) if targets is None else targets
         question = explainer._prepare(x, targets)[:]
         scores = question.backend.to_numpy(question.scores(question.x, question.y)).tolist()

@@ -150,8 +150,8 @@ def explain_dataset(
     """
     Explain a data set of any length, row by row, by the processes of a Ray cluster.
 
-    Where Ray is not connected to a cluster, one of this machine is started, which nobody else can
-    reach; it stays until the process ends, or `ray.shutdown()`. A run with `path` that was ended,
+    Where Ray is not connected to a cluster, one is started that only this machine reaches; it stays
+    until the process ends, or `ray.shutdown()`. A run with `path` that was ended,
     in whatever way, goes on where it was when it is called again, and ends with the same rows. A
     row that fails has its `error`, and the others go on. Where a worker dies, of memory or of
     anything else, its rows are tried again by halves; a single one that three died over is told as
@@ -190,12 +190,12 @@ def explain_dataset(
     -------
     rows
         A `ray.data.Dataset` of a row for each input: `id`, `prediction` (its class; null where the
-        operator is not one of classes), `score` (of what is explained), `scale_importance` and
-        `band_importance` (of the `scales` and `bands`, as `WaveletExplanation` has them), `error`
-        (null where all went well, else the others are null), `convergence_delta`,
-        `scale_interval`, `method`, `wavelet`. With `keep`, `coefficients` and their places `kept`
-        in all bands laid end to end, coarse to fine; with `pixels`, the map divided by
-        `pixels_scale`, of `pixels_shape`.
+        model has one output, or the operator is not one of classes), `score` (of what is
+        explained), `scale_importance` and `band_importance` (of the `scales` and `bands`, as
+        `WaveletExplanation` has them), `error` (null where all went well, else the others are
+        null), `convergence_delta`, `scale_interval`, `method`, `wavelet`. With `keep`,
+        `coefficients` and their places `kept` in all bands laid end to end, coarse to fine; with
+        `pixels`, the map divided by `pixels_scale`, of `pixels_shape`.
 
     Raises
     ------
@@ -259,6 +259,8 @@ def profile_dataset(
     """
     check_fraction("confidence", confidence, optional=False)
     several = isinstance(make_explainer, Mapping)
+    if several and len(make_explainer) < 2:
+        raise ValueError(f"make_explainer must be one, or two or more by names: {make_explainer}.")
     makers = make_explainer if several else {name: make_explainer}
     runs = {n: Run(maker, batch_size, concurrency, num_gpus) for n, maker in makers.items()}
     with cluster.running(workers=next(iter(runs.values())).most):
