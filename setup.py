@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 REPOSITORY = "https://github.com/wam-xplique/wam-xplique"
-STUDIES_OF_SPEED = {"gradients", "kernels", "memory", "metrics", "models", "wcam"}
+STUDIES_OF_SPEED = {"gradients", "kernels", "memory", "metrics", "models", "scale_out", "wcam"}
 
 
 class Build(build_py):

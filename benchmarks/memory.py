@@ -136,8 +136,12 @@ def main() -> None:
     timing.restart(keep_freed_memory=False)
     parser = timing.argument_parser(__doc__)
     parser.add_argument("--only", help="names of what is measured, with commas between")
+    parser.add_argument("--counts", help="numbers of inputs, with commas between")
     arguments = parser.parse_args()
+    counts: tuple[int, ...]
     counts, size = (QUICK, QUICK_SIZE) if arguments.quick else (COUNTS, SIZE)
+    if arguments.counts:
+        counts = tuple(map(int, arguments.counts.split(",")))
     wanted = arguments.only.split(",") if arguments.only else None
     report = timing.Report("memory", {"size": size, "batch_size": BATCH})
     added = (counts[-1] - counts[0]) * size * size * 3 * 4 / 1e6

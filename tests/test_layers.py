@@ -41,6 +41,7 @@ FLOORS = (
     "wam_xplique.datasets",
     "wam_xplique.plots",
     "wam_xplique.analysis",
+    "wam_xplique.scale_out",
     "wam_xplique.benchmarks.real.networks",  # which the demo explains, too
     "wam_xplique.demo",
     "wam_xplique.benchmarks",

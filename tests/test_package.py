@@ -19,7 +19,7 @@ from setuptools import build_meta
 build_meta.build_wheel("dist")
 build_meta.build_sdist("dist")
 """
-STUDIES_OF_SPEED = {"gradients", "kernels", "memory", "metrics", "models", "wcam"}
+STUDIES_OF_SPEED = {"gradients", "kernels", "memory", "metrics", "models", "scale_out", "wcam"}
 
 
 @pytest.fixture(scope="module")

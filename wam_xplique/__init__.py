@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = ("analysis", "attributions", "backends", "coefficients", "datasets", "metrics", "plots")
+_ROOMS = (
+    *("analysis", "attributions", "backends", "coefficients", "datasets", "metrics", "plots"),
+    "scale_out",
+)
 _HOMES = {
     "WaveletExplanation": "explanation",
     "register": "registration",

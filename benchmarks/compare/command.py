@@ -52,6 +52,13 @@ def compare(
     quick: Annotated[
         bool, typer.Option("--quick", help="Small sizes, to see that it works.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes that explain and score, over Ray (extra cluster); times are then those "
+            "of a busy machine."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder.")] = Path("outputs", "compare"),
 ) -> None:
     """
@@ -73,14 +80,18 @@ def compare(
     --paper has the models, methods, metrics, samples and layout of a published table.
     """
     from wam_xplique.archive import write_text
+    from wam_xplique.checks import check_integer
     from wam_xplique.terminal import without_traceback
 
     from . import papers, plots, runner, tables
 
     with without_traceback("compare"):
+        check_integer("--workers", workers, lowest=1, optional=True)
         numbers = {"samples": samples, "seed": seed, "batch_size": batch_size}
         settings = replace(_settings(paper, quick, random_weights, numbers), trust=trust)
         if paper is not None:
+            if workers is not None:
+                raise ValueError("--workers is not for --paper, whose subjects are few.")
             if data and len(data) > 1:
                 raise ValueError(f"--data must be one path with --paper, got {data}.")
             path = data[0] if data else ""
@@ -91,7 +102,8 @@ def compare(
                 for model in models or ("keras", "torch")
                 for kind in data or DATA
             ]
-            results = runner.run(requests, settings, out, methods or None, metrics or None, retry)
+            chosen = methods or None, metrics or None
+            results = runner.run(requests, settings, out, *chosen, retry, workers=workers)
             plots.draw(results, out)
             markdown = tables.summary(results)
     facts = "\n".join(f"- {name}: {fact}" for name, fact in timing.machine().items())

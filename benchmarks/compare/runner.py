@@ -106,6 +106,7 @@ def run(
     metrics: Sequence[str] | None = None,
     retry: bool = False,
     make: MakeAll | None = None,
+    workers: int | None = None,
 ) -> pd.DataFrame:
     """
     Explain and score all that is not in `out` yet.
@@ -124,6 +125,8 @@ def run(
         Whether to do again what failed.
     make
         What makes the explainers of a subject; by default those of `methods` that fit it.
+    workers
+        Processes that explain and score, over Ray; None for this one.
 
     Returns
     -------
@@ -144,7 +147,7 @@ def run(
     check_settings(settings, out)
     for request in requests:
         with _as_it_was():
-            _run_subject(request, settings, out, chosen, metrics, retry, make or _makers)
+            _run_subject(request, settings, out, chosen, metrics, retry, make or _makers, workers)
     results = collect(out)
     write_table(out / "results.csv", results)
     with contextlib.suppress(ImportError), atomic_path(out / "results.parquet") as file:
@@ -231,6 +234,12 @@ class _Fitting:
     def makers(self) -> methods.Makers:
         return self.make(self.subject, self.settings)
 
+    def fill(self, part: Part, wanted: set[str]) -> None:
+        """Write the results of a part by some metrics."""
+        keras.utils.set_random_seed(self.settings.seed)
+        rows = _rows(part, self.subject, self.makers[part.method], wanted, self.settings)
+        part.write([*rows], wanted)
+
     def names(self) -> tuple[list[str], list[str]]:
         """
         Methods and metrics, as they were written when the subject was first met.
@@ -262,6 +271,7 @@ def _run_subject(
     metrics: Sequence[str] | None,
     retry: bool,
     make: MakeAll,
+    workers: int | None,
 ) -> None:
     folder = out / "parts" / "".join(c if c.isalnum() else "_" for c in request.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -275,11 +285,39 @@ def _run_subject(
         for start in range(0, settings.samples, settings.part)
     ]
     todo = [(part, wanted) for part in parts if (wanted := part.missing(retry))]
+    if workers is not None and todo:
+        _fill_over_ray(fit, todo, workers)
+        return
     for part, wanted in (progress := tqdm(todo, desc=request.name, unit="part")):
         progress.set_postfix_str(part.method)
-        keras.utils.set_random_seed(settings.seed)
-        rows = _rows(part, fit.subject, fit.makers[part.method], wanted, settings)
-        part.write([*rows], wanted)
+        fit.fill(part, wanted)
+
+
+class Filler:
+    """Fills parts in a worker, which loads or trains the subject once."""
+
+    def __init__(self, fit: _Fitting, todo: Sequence[tuple[Part, set[str]]]):
+        self.fit, self.todo = fit, todo
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Fill the parts of these numbers."""
+        with _as_it_was():
+            for number in batch["input"]:
+                self.fit.fill(*self.todo[number])
+        return {"filled": batch["id"]}
+
+
+def _fill_over_ray(fit: _Fitting, todo: Sequence[tuple[Part, set[str]]], workers: int) -> None:
+    from wam_xplique.scale_out import cluster
+    from wam_xplique.scale_out.sources import listed
+
+    todo = [(replace(part, path=part.path.resolve()), wanted) for part, wanted in todo]
+    numbers = range(len(todo))
+    with cluster.running(workers=workers), tqdm(total=len(todo), unit="part") as progress:
+        rows = listed(numbers, numbers, None, 1).rows
+        given = replace(fit), todo  # without the subject
+        for filled in cluster.tables(cluster.mapped(rows, Filler, given, 1, concurrency=workers)):
+            progress.update(len(filled))
 
 
 def _slice(start: int, settings: Settings) -> slice:

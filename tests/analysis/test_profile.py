@@ -17,7 +17,7 @@ from scipy import stats
 
 from wam_xplique import WCAM, WaveletExplanation, WaveletGradientInput
 from wam_xplique.analysis import ProfileComparison, ScaleProfile, compare_profiles, scale_profile
-from wam_xplique.analysis.profile import Moments
+from wam_xplique.analysis.profile import Kind, Moments, PartialProfile
 
 from ..metrics.helpers import Network, each_framework, noise
 from ..metrics.helpers import given as given_to
@@ -413,3 +413,26 @@ def test_profiles_that_do_not_fit_are_not_compared(profile):
             compare_profiles(*profiles)
     with pytest.raises(TypeError, match="must be ScaleProfiles, got a str"):
         compare_profiles(profile, "other")
+
+
+def test_parts_of_a_profile_are_merged_in_any_order():
+    generator = np.random.default_rng(0)
+    kind = Kind(("> 2 px", "1-2 px"), (("> 2 px", "a"), ("1-2 px", "d")), "m", "haar")
+    shares = generator.random((50, 4)) * (generator.random(50) > 0.2)[:, np.newaxis]
+    important = shares[shares.any(axis=1)]
+    for seed in range(5):
+        order = np.random.default_rng(seed)
+        cuts = np.sort(order.integers(0, 50, 7))
+        parts = []
+        for rows in np.split(shares[order.permutation(50)], cuts):
+            parts.append(PartialProfile())
+            parts[-1].add(rows, kind)
+        whole = PartialProfile()
+        for part in parts:
+            whole.merge(part)
+        with pytest.warns(UserWarning, match="nothing has importance"):
+            found = whole.profile(0.95, None)
+        assert found.count == len(important)
+        mean, std = np.hstack([[found.mean, found.std], [found.band_mean, found.band_std]])
+        np.testing.assert_allclose(mean, important.mean(0), atol=1e-12)
+        np.testing.assert_allclose(std, important.std(0, ddof=1), atol=1e-12)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import gradients, kernels, metrics, sound, timing
+from benchmarks import gradients, kernels, metrics, scale_out, sound, timing
 
 README = Path(__file__).parents[2] / "benchmarks" / "README.md"
 
@@ -180,3 +180,11 @@ def test_every_benchmark_is_listed():
         if path.suffix == ".py" or (path / "__main__.py").is_file()
     }
     assert {name for name in modules - not_run if f"benchmarks.{name}`" not in text} == set()
+
+
+def test_simulated_workers_share_the_work_until_the_driver_has_its_hands_full():
+    seconds, batches = np.full(3, 2.0), 1000
+    rows = batches * scale_out.BATCH
+    assert scale_out.simulated(rows, 1, seconds, 0) == pytest.approx(2 * batches)
+    assert scale_out.simulated(rows, 10, seconds, 0) == pytest.approx(2 * batches / 10)
+    assert scale_out.simulated(rows, 512, seconds, 0.1) == pytest.approx(0.1 * batches + 2)

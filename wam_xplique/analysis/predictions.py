@@ -68,7 +68,11 @@ def as_explained(targets: Any, explainer: Any, inputs: Any) -> Any:
         return weights_of(labels, predict_as(explainer, inputs[:1]).shape[1])
     if targets is not None:
         return targets
-    outputs = predict_as(explainer, inputs)
+    return as_targets(predict_as(explainer, inputs))
+
+
+def as_targets(outputs: np.ndarray) -> np.ndarray:
+    """The classes that outputs (N, classes) predict, one-hot."""
     if outputs.shape[1] < 2:
         must = "The model must have at least two classes to predict one of them"
         raise ValueError(f"{must}, got outputs of shape {outputs.shape}; give targets.")

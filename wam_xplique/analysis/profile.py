@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -183,8 +183,7 @@ def scale_profile(
     check_integer("count", count, lowest=1, optional=True)
     check_fraction("confidence", confidence, optional=False)
     check_explainer(explainer)
-    moments, seen, explanation = Moments(), 0, None
-    levels: set[int] = set()
+    found = PartialProfile()
     total = len(data) if hasattr(data, "shape") else count
     model = explainer.model if how_asked(explainer)["front_end"] is None else None
     parts = batches(data, targets, count, getattr(explainer, "batch_size", None), model)
@@ -192,27 +191,13 @@ def scale_profile(
         for inputs, classes in parts:
             classes = as_explained(classes, explainer, inputs)
             explanation = explainer.explain_wavelet(inputs, classes)
-            levels.add(explanation.level)
-            if len(levels) > 1:
-                told = f"got levels {sorted(levels)}; give the explainer a level"
-                raise ValueError(f"data must be of sizes that have as many levels, {told}.")
-            moments.add(_informative(explanation))
-            seen += len(explanation)
+            found.add(_shares(explanation), _kind(explanation, type(explainer).__name__))
             progress.update(len(explanation))
-    if explanation is None:
+    if found.kind is None:
         raise ValueError("data must not be empty, got no inputs.")
-    if count is not None and seen < count:
-        warn(f"The data ended after {seen} of {count} inputs; the profile is of these.")
-    if not moments.count:
-        raise ValueError(f"None of the {seen} inputs has any importance: there are no shares.")
-    empty = seen - moments.count
-    if empty:
-        warn(f"In {empty} of {seen} inputs nothing has importance; the profile is of the others.")
-    ends = [len(explanation.scales)]
-    (mean, band_mean), (std, band_std) = (np.split(m, ends) for m in (moments.mean, moments.std))
-    scales, bands = tuple(explanation.scales), tuple(explanation.band_importance())
-    of = moments.count, empty, type(explainer).__name__, str(explanation.wavelet)
-    return ScaleProfile(scales, bands, mean, std, band_mean, band_std, *of, confidence, name)
+    if count is not None and found.seen < count:
+        warn(f"The data ended after {found.seen} of {count} inputs; the profile is of these.")
+    return found.profile(confidence, name)
 
 
 class Moments:
@@ -229,14 +214,21 @@ class Moments:
 
     def add(self, rows: np.ndarray) -> None:
         """Take in more rows (N, K), of any N."""
-        if not len(rows):
+        if len(rows):
+            part = Moments()
+            part.count, part.mean = len(rows), rows.mean(axis=0)
+            part._squares = ((rows - part.mean) ** 2).sum(axis=0)
+            self.merge(part)
+
+    def merge(self, other: Moments) -> None:
+        """Take in the rows of another, of any number."""
+        if not other.count:
             return
-        mean = rows.mean(axis=0)
-        total = self.count + len(rows)
-        shift = mean - self.mean
-        between = shift**2 * (self.count * len(rows) / total)
-        self._squares = self._squares + ((rows - mean) ** 2).sum(axis=0) + between
-        self.mean = self.mean + shift * (len(rows) / total)
+        total = self.count + other.count
+        shift = other.mean - self.mean
+        between = shift**2 * (self.count * other.count / total)
+        self._squares = self._squares + other._squares + between
+        self.mean = self.mean + shift * (other.count / total)
         self.count = total
 
     @property
@@ -245,11 +237,73 @@ class Moments:
         return np.sqrt(self._squares / (self.count - 1 or np.nan))
 
 
-def _informative(explanation: WaveletExplanation) -> np.ndarray:
-    """The shares (N, level + 1 + B) of scales and bands, of inputs that have any importance."""
-    scales, bands = explanation.scale_importance(), explanation.band_importance().values()
-    rows = np.concatenate([scales, np.stack(list(bands), axis=-1)], axis=1)
-    return rows[has_importance(scales)]
+class Kind(NamedTuple):
+    """What shares are of, and what made them: fields of a `ScaleProfile`."""
+
+    scales: tuple[str, ...]
+    bands: tuple[tuple[str, str], ...]
+    method: str
+    wavelet: str
+
+
+class PartialProfile:
+    """The profile of some inputs, which are not kept; merged with that of others in any order."""
+
+    def __init__(self) -> None:
+        self.kind: Kind | None = None
+        self.seen = 0
+        self._moments = Moments()
+
+    def add(self, shares: np.ndarray, kind: Kind) -> None:
+        """Take in the shares (N, level + 1 + B) of scales and bands of more inputs."""
+        self._check(kind)
+        self.seen += len(shares)
+        self._moments.add(shares[has_importance(shares[:, : len(kind.scales)])])
+
+    def merge(self, other: PartialProfile) -> None:
+        """Take in the inputs of another."""
+        if other.kind is not None:
+            self._check(other.kind)
+            self.seen += other.seen
+            self._moments.merge(other._moments)
+
+    def profile(self, confidence: float, name: str | None) -> ScaleProfile:
+        """The profile of all."""
+        moments, seen = self._moments, self.seen
+        if self.kind is None or not moments.count:
+            raise ValueError(f"None of the {seen} inputs has any importance: there are no shares.")
+        empty = seen - moments.count
+        if empty:
+            told = "nothing has importance; the profile is of the others"
+            warn(f"In {empty} of {seen} inputs {told}.")
+        ends = [len(self.kind.scales)]
+        (mean, band_mean), (std, band_std) = (
+            np.split(m, ends) for m in (moments.mean, moments.std)
+        )
+        scales, bands, method, wavelet = self.kind
+        arrays = mean, std, band_mean, band_std
+        of = moments.count, empty, method, wavelet
+        return ScaleProfile(scales, bands, *arrays, *of, confidence, name)
+
+    def _check(self, kind: Kind) -> None:
+        """Check that inputs have as many levels as those before."""
+        if self.kind is not None and len(kind.scales) != len(self.kind.scales):
+            levels = sorted(len(one.scales) - 1 for one in (self.kind, kind))
+            told = f"got levels {levels}; give the explainer a level"
+            raise ValueError(f"data must be of sizes that have as many levels, {told}.")
+        self.kind = kind
+
+
+def _shares(explanation: WaveletExplanation) -> np.ndarray:
+    """The shares (N, level + 1 + B) of scales and bands."""
+    bands = np.stack(list(explanation.band_importance().values()), axis=-1)
+    return np.concatenate([explanation.scale_importance(), bands], axis=1)
+
+
+def _kind(explanation: WaveletExplanation, method: str) -> Kind:
+    """What the shares of an explanation are of."""
+    bands = tuple(explanation.band_importance())
+    return Kind(tuple(explanation.scales), bands, method, str(explanation.wavelet))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,16 @@ import typer
 
 from ..checks import check_integer
 from ..terminal import without_traceback
-from .options import NAME, ClassNames, Files, Model, Options, with_options
+from .options import (
+    NAME,
+    ClassNames,
+    Files,
+    Model,
+    Options,
+    RayAddress,
+    Workers,
+    with_options,
+)
 
 EXPLAIN = """Examples:
 
@@ -37,6 +46,7 @@ PROFILE = """Examples:
 wam-xplique profile imagenet/val --model ResNet50 --model MobileNetV2
 wam-xplique profile 'crops/*.png' --model before.keras --model after.keras --out profile
 wam-xplique profile scans.npz --model volumes.pt --method wcam --set refine=0.03
+wam-xplique profile imagenet/val --model my.keras --workers 4
 """
 DEMO = """Examples:
 
@@ -62,6 +72,8 @@ def explain(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/explain"),
     class_names: ClassNames = None,
+    workers: Workers = None,
+    ray_address: RayAddress = None,
     *,
     options: Options,
 ) -> dict[str, str]:
@@ -76,7 +88,15 @@ def explain(
     filled up with zeros where the model takes a fixed length. Arrays are as the model takes them,
     for PyTorch with the channels first. A file that cannot be explained does not stop the others;
     it is told at the end, and the exit status is 1.
+
+    With --workers or --ray-address there are no pictures: a row of each file, with its prediction,
+    score, shares of the scales, map of pixels and perhaps error, is written as Parquet.
     """
+    if workers is not None or ray_address is not None:
+        from .over_ray import Cluster, explain_rows
+
+        cluster = Cluster(workers, ray_address)
+        return explain_rows(files, model, target, out, class_names, options, cluster)
     from .explain import explain_files
 
     return explain_files(files, model, target, out, class_names, options)
@@ -123,6 +143,8 @@ def profile(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/profile"),
+    workers: Workers = None,
+    ray_address: RayAddress = None,
     *,
     options: Options,
 ) -> dict[str, str]:
@@ -132,11 +154,17 @@ def profile(
     The class that a model predicts is explained for each input, and the share of each scale, and
     of each orientation in it, is averaged. Written are a table (profile.csv), a picture
     (profile.png) and the profile of each model as .npz, which report takes as --reference and
-    wam_xplique.analysis.ScaleProfile.load reads.
+    wam_xplique.analysis.ScaleProfile.load reads. With --workers or --ray-address a row of each
+    file is written as well, in a folder for each model.
     """
     from .profile import profile_files
 
-    return profile_files(files, models, out, options)
+    cluster = None
+    if workers is not None or ray_address is not None:
+        from .over_ray import Cluster
+
+        cluster = Cluster(workers, ray_address)
+    return profile_files(files, models, out, options, cluster)
 
 
 class Modality(str, Enum):

@@ -68,9 +68,14 @@ def written(names: Mapping[Path, str], out: Path) -> list[Path]:
 def _targets(index: int, outputs: np.ndarray) -> np.ndarray:
     """The class that is asked for, one-hot, for all outputs (N, classes)."""
     classes = outputs.shape[1]
+    check_class(index, classes)
+    return np.tile(np.eye(classes, dtype=np.float32)[index], (len(outputs), 1))
+
+
+def check_class(index: int, classes: int) -> None:
+    """Check that a class that is asked for is one of the model's."""
     if index >= classes:
         raise ValueError(f"--target must be a class from 0 to {classes - 1}, got {index}.")
-    return np.tile(np.eye(classes, dtype=np.float32)[index], (len(outputs), 1))
 
 
 def _explain(

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..datasets.images import SUFFIXES as IMAGES
+from ..datasets.sounds import SUFFIXES as SOUNDS
 
-SOUNDS = (".aif", ".aiff", ".flac", ".mp3", ".ogg", ".wav")
 ARRAYS = (".npy", ".npz")
 KNOWN = (*IMAGES, *SOUNDS, *ARRAYS)
 

@@ -106,6 +106,14 @@ def check_fit(explainer: Any, classifier: Classifier, inputs: Inputs) -> None:
     _check_rate(explainer.transform, inputs)
 
 
+def settled(method: Method, pairs: Sequence[tuple[Classifier, Inputs]]) -> Method:
+    """The one method and number of levels that fit all classifiers and inputs such as these."""
+    if method.name is None:
+        name = WAM_IG if all(gives_gradients(*pair) for pair in pairs) else WCAM
+        method = replace(method, name=name)
+    return with_one_level(method, pairs)
+
+
 def with_one_level(method: Method, pairs: Sequence[tuple[Classifier, Inputs]]) -> Method:
     """A method that takes as many levels for all inputs, as fit these of each classifier."""
     if "transform" in method.parameters:

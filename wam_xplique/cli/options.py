@@ -48,6 +48,21 @@ ClassNames = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Names of the classes, one a line, in their order."),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="Explain by as many processes, over Ray (extra cluster), and write the rows as "
+        "Parquet: a run that was stopped goes on with the same command."
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Ray cluster that explains, by as many workers as it has room for without --workers "
+        "(default: one of this machine, which nobody else reaches).",
+    ),
+]
 
 
 def _option(text: str, *names: str, default: Any = None, **more: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,14 +18,21 @@ from ..plots.drawing import save_figure
 from ..terminal import as_text
 from .file_names import Problems, check_free, expand, names_of
 from .input_files import Inputs, read_files
-from .methods import WAM_IG, WCAM, Method, check_fit, find_method, gives_gradients, with_one_level
+from .methods import Method, check_fit, find_method, settled
 from .options import Options
+
+if TYPE_CHECKING:
+    from .over_ray import Cluster
 
 
 def profile_files(
-    files: Sequence[str], models: Sequence[str], out: Path, options: Options
+    files: Sequence[str],
+    models: Sequence[str],
+    out: Path,
+    options: Options,
+    cluster: Cluster | None = None,
 ) -> Problems:
-    """Write the profiles of models over files; what is wrong with some of these."""
+    """Write the profiles of models over files, perhaps by a cluster; what is wrong with some."""
     method = find_method(options, scales=True)
     names = {path: as_text(name) for path, name in names_of([Path(m) for m in models]).items()}
     if len(names) < len(models):
@@ -41,11 +48,11 @@ def profile_files(
         pairs += [(classifier, inputs) for _, inputs in islice(read, 1)]
     if len(pairs) < len(names):  # no file fits one of the models
         return problems
-    if method.name is None:
-        name = WAM_IG if all(gives_gradients(*pair) for pair in pairs) else WCAM
-        method = replace(method, name=name)
-    method = with_one_level(method, pairs)
-    found = [_profile(method, *pair, paths, options, problems) for pair in pairs]
+    method = settled(method, pairs)
+    if cluster is None:
+        found = [_profile(method, *pair, paths, options, problems) for pair in pairs]
+    else:
+        found = cluster.profiles(method, pairs, [*map(str, names)], paths, out, options, problems)
     profiles = [profile for profile in found if profile is not None]
     if len(profiles) == len(found):
         write_profiles(profiles, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,26 +31,26 @@ class Photographs(NamedTuple):
     """Their files."""
 
 
-def load_image(path: str | Path, grey: bool = False) -> Image.Image:
+def load_image(path: str | Path | bytes, grey: bool = False) -> Image.Image:
     """
     Read an image, in any format that Pillow reads, in red, green and blue or in `grey`.
 
-    It has 8 bits a channel. One of 16 bits is brought to 8; what is transparent is not seen. Raises
-    a FileNotFoundError if there is no such file, a ValueError if it cannot be read, or holds values
-    of no known range.
+    The path is that of a file; bytes are what would be in one. The image has 8 bits a channel. One
+    of 16 bits is brought to 8; what is transparent is not seen. Raises a FileNotFoundError if there
+    is no such file, a ValueError if it cannot be read, or holds values of no known range.
     """
-    check_file(Path(path))
+    told = "of bytes" if isinstance(path, bytes) else check_file(Path(path))
     try:
         image: Image.Image
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(path) if isinstance(path, bytes) else path) as image:
             image.load()
     except Exception as error:  # broken files make Pillow raise errors of many kinds
-        raise ValueError(f"path {path} cannot be read as an image: {error}") from error
+        raise ValueError(f"path {told} cannot be read as an image: {error}") from error
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ValueError(
-            f"path {path} holds an image of mode {image.mode!r}, whose values have no known range; "
+            f"path {told} holds an image of mode {image.mode!r}, whose values have no known range; "
             "expected 8 or 16 bits a channel."
         )
     return image.convert("L" if grey else "RGB")

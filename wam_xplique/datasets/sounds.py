@@ -15,6 +15,7 @@ from ..archive import atomic_path
 from ..checks import MOST, check_choice, check_integer, is_integer, is_number
 from .folders import check_file, class_files, package_folder, read_alike
 
+SUFFIXES = (".aif", ".aiff", ".flac", ".mp3", ".ogg", ".wav")
 _COLUMNS = ("filename", "fold", "target", "category")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +17,7 @@ import wam_xplique.metrics
 from benchmarks import methods
 from benchmarks.compare import metrics, plots, runner
 from benchmarks.compare.subjects import Request
+from wam_xplique.scale_out import cluster, sources
 
 SETTINGS = replace(runner.QUICK, samples=5, part=3, repeated=0)
 CHOSEN = ["Saliency", "WaveletSaliency"]
@@ -249,3 +252,24 @@ def test_everything_runs_on_what_is_made_here(data, model, chosen, tmp_path):
     assert results["error"].dropna().unique().tolist() == []
     assert np.isfinite(results["score"]).all()
     assert set(results["sample"]) == {0, 1, 2}
+
+
+def test_workers_fill_the_same_parts(digits, loads, tmp_path, monkeypatch):
+    """Each part by a worker of its own, in this process."""
+    alone = runner.run([digits], SETTINGS, tmp_path / "alone", CHOSEN, SCORED)
+
+    def mapped(rows, worker, given, size, **room):
+        return [pickle.loads(pickle.dumps(worker(*given)))({"id": [n], "input": [n]}) for n in rows]
+
+    monkeypatch.setattr(cluster, "running", lambda **_: contextlib.nullcontext())
+    monkeypatch.setattr(cluster, "mapped", mapped)
+    monkeypatch.setattr(cluster, "tables", lambda found: found)
+    monkeypatch.setattr(sources, "listed", lambda ids, *_: sources.Source(list(ids)))
+    given = [digits], SETTINGS, tmp_path / "several", CHOSEN, SCORED
+    several = runner.run(*given, workers=2)
+    keys = ["method", "metric", "sample"]
+    one, other = (found.sort_values(keys, ignore_index=True) for found in (alone, several))
+    pd.testing.assert_frame_equal(one[[*keys, "score"]], other[[*keys, "score"]])
+    count = len(loads)
+    runner.run(*given, workers=2)  # all is there
+    assert len(loads) == count
