@@ -142,15 +142,18 @@ class TensorFlowBackend(Backend):
 
 
 def _may_be_by_numpy(x: Any) -> bool:
-    """Whether tensors are in the host's memory, of full precision, and no gradient is recorded."""
+    """Whether all are tensors in the host's memory, of full precision, or Python's own numbers, and
+    no gradient is recorded."""
     return not record.could_possibly_record() and all(
-        "CPU" in tensor.device and tensor.dtype not in _HALF for tensor in tf.nest.flatten(x)
+        "CPU" in one.device and one.dtype not in _HALF if tf.is_tensor(one) else type(one) is float
+        for one in tf.nest.flatten(x)
     )
 
 
 def _by_numpy(function: Callable[..., Any], x: Any, *static: Hashable) -> Any:
     """What NumPy makes of eager tensors, as tensors."""
-    made = function(NumpyBackend(), tf.nest.map_structure(np.asarray, x), *static)
+    on_host = tf.nest.map_structure(lambda one: one if type(one) is float else one.numpy(), x)
+    made = function(NumpyBackend(), on_host, *static)
     return tf.nest.map_structure(tf.convert_to_tensor, made)
 
 
