@@ -23,6 +23,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
         typer.echo(f"{name}: {message}", err=True)
 
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before it is imported
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of models it traces anew
     with warnings.catch_warnings():
         warnings.showwarning = tell  # without the line of ours that called

@@ -58,9 +58,11 @@ def test_noise_is_a_share_of_the_range_unless_it_is_told(model_files, inputs):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gradcam",), "--method must be one of saliency, gradient-input, .*, got 'gradcam'"),
+        (("gradcam",), "--method 'gradcam' is unknown; the nearest are .*; known: saliency, "),
+        (("wam-gi",), "the nearest are .*wam-ig"),
+        (("wam-ig", ["step=3"]), "has no parameter step; the nearest are steps"),
         (("wam-ig", ["nb_samples=3"]), "WaveletIntegratedGradients has no parameter nb_samples"),
-        (("fam", ["wavelet=haar"]), "FAM has no parameter wavelet; it takes batch_size, "),
+        (("fam", ["wavelet=haar"]), "FAM has no parameter wavelet; .*batch_size"),
         ((None, ["grid=3"]), "The default method has no parameter grid"),
         (("wcam", ["model=3"]), "WCAM has no parameter model"),
         (("wcam", ["steps"]), "--set must be NAME=VALUE, got 'steps'"),

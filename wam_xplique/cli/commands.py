@@ -19,6 +19,8 @@ EXPLAIN = """Examples:
 
 \b
 wam-xplique explain cat.jpg --model MobileNetV2
+wam-xplique explain cat.jpg --model MobileNetV2 --top 3 --style overlay --cmap turbo --alpha 0.6
+wam-xplique explain cat.jpg --model my.pt --target "tabby cat" --signed
 wam-xplique explain photos 'more/**/*.png' --model my.keras --out maps
 wam-xplique explain bark.wav --model sounds.pt --sample-rate 16000 --wavelet db4 --level 6
 wam-xplique explain scan.npz --model saved_model --method wcam --set nb_design=16
@@ -60,6 +62,28 @@ def explain(
             "model predicts).",
         ),
     ] = None,
+    top: Annotated[int, typer.Option(help="Explain so many classes, the likeliest first.")] = 1,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STYLE",
+            help="overlay: in colour on the photograph; strip: all scales side by side; mosaic: "
+            "all coefficients (default: a strip, and of images an overlay besides).",
+        ),
+    ] = None,
+    signed: Annotated[
+        bool,
+        typer.Option(
+            "--signed", help="Tell what speaks for the class, red, from what speaks against it."
+        ),
+    ] = False,
+    cmap: Annotated[
+        str | None,
+        typer.Option(help="Colours of overlays, a colour map of matplotlib (default: inferno)."),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="Opacity of the most important places of overlays, in (0, 1].")
+    ] = 0.9,
     out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/explain"),
     class_names: ClassNames = None,
     *,
@@ -68,7 +92,7 @@ def explain(
     """
     Explain a classifier on images, sounds and arrays.
 
-    Where does it look, and at which scale? Of each file a picture is written, and the explanation
+    Where does it look, and at which scale? Of each file pictures are written, and the explanation
     as .npz, which wam_xplique.WaveletExplanation.load reads (FourierExplanation.load for fam). The
     pictures of an array of several inputs are in a folder of its name.
 
@@ -77,9 +101,11 @@ def explain(
     for PyTorch with the channels first. A file that cannot be explained does not stop the others;
     it is told at the end, and the exit status is 1.
     """
-    from .explain import explain_files
+    from .explain import Asked, explain_files
+    from .pictures import Look
 
-    return explain_files(files, model, target, out, class_names, options)
+    look = Look(style, cmap, alpha, signed)
+    return explain_files(files, model, Asked(target, top), out, class_names, look, options)
 
 
 @with_options

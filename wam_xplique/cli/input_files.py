@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import ImageOps
@@ -27,6 +27,13 @@ logger = logging.getLogger(__name__)
 KEYS = ("x", "inputs", "input", "images", "arr_0")
 
 
+class Photograph(NamedTuple):
+    """An image at its own size, and what the model sees of it."""
+
+    pixels: np.ndarray  # (H, W) or (H, W, 3)
+    box: tuple[float, float, float, float]  # left, top, right and bottom, in pixels
+
+
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """Inputs of a classifier."""
@@ -36,6 +43,7 @@ class Inputs:
     ndim: int
     outputs: np.ndarray  # (N, classes)
     sample_rate: int | None = None  # of sounds
+    photograph: Photograph | None = None  # of a file of one image
 
     @property
     def predicted(self) -> np.ndarray:
@@ -55,7 +63,7 @@ def read_inputs(path: Path, classifier: Classifier, options: Options) -> Inputs:
     kind = path.suffix.lower()
     arrange = _of_image if kind in IMAGES else _of_sound if kind in SOUNDS else _of_array
     errors: list[str] = []
-    for values, shown, ndim, sample_rate in arrange(path, classifier, options):
+    for values, shown, ndim, *more in arrange(path, classifier, options):
         x = classifier.native(values, ndim)
         try:
             outputs = predict(classifier.model, x, ndim=ndim)
@@ -64,7 +72,7 @@ def read_inputs(path: Path, classifier: Classifier, options: Options) -> Inputs:
             errors.append(f"the model does not take inputs of shape {shape}: {reason(error)}")
             continue
         classifier.check_names(outputs.shape[1])
-        return Inputs(x, shown, ndim, outputs, sample_rate)
+        return Inputs(x, shown, ndim, outputs, *more)
     raise ValueError("; ".join(errors))
 
 
@@ -86,8 +94,8 @@ def read_files(
             yield path, made
 
 
-_Arranged = tuple[np.ndarray, np.ndarray, int, int | None]
-"""`x`, channels last, and the fields `shown`, `ndim`, `sample_rate` of `Inputs` to try."""
+_Arranged = tuple[Any, ...]
+"""`x`, channels last, and the fields `shown`, `ndim`, `sample_rate`, `photograph` of `Inputs`."""
 
 
 def _of_image(path: Path, classifier: Classifier, options: Options) -> Iterator[_Arranged]:
@@ -96,10 +104,11 @@ def _of_image(path: Path, classifier: Classifier, options: Options) -> Iterator[
         image = ImageOps.exif_transpose(load_image(path, grey=count != 3))
         own = (image.height, image.width)
         height, width = (t or options.size or o for t, o in zip(sizes, own, strict=True))
+        photograph = Photograph(np.asarray(image), (0, 0, image.width, image.height))
         pixels = np.asarray(image.resize((width, height)), np.float32)
         pixels = pixels[..., np.newaxis] if count == 1 else pixels
         prepared = classifier.prepare(pixels.copy()).astype(np.float32)
-        yield prepared[np.newaxis], pixels[np.newaxis], 2, None
+        yield prepared[np.newaxis], pixels[np.newaxis], 2, None, photograph
 
 
 def _of_sound(path: Path, classifier: Classifier, options: Options) -> Iterator[_Arranged]:

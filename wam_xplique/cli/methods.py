@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import attributions
+from ..checks import unknown
 from ..coefficients import Transform, default_level
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
@@ -76,18 +77,16 @@ def find_method(options: Options, scales: bool = False) -> Method:
     name = options.method
     classes = {cls.lower(): cls for cls in NAMES.values()} | NAMES
     if name is not None and name.lower() not in classes:
-        raise ValueError(f"--method must be one of {', '.join(NAMES)}, got {name!r}.")
+        raise unknown(f"--method {name!r} is unknown", name, NAMES)
     cls = None if name is None else classes[name.lower()]
     if scales and cls == "FAM":
         raise ValueError("--method fam tells of frequencies; here one of scales is needed.")
     if options.transform is not None and cls == "FAM":
         raise ValueError("--transform must be left out: --method fam has that of Fourier.")
     known = set().union(*map(parameters_of, (WAM_IG, WCAM) if cls is None else (cls,)))
-    if unknown := sorted(set(parameters) - known):
-        raise ValueError(
-            f"{cls or 'The default method'} has no parameter {', '.join(unknown)}; it takes "
-            f"{', '.join(sorted(known))}."
-        )
+    for other in sorted(set(parameters) - known):
+        what = f"{cls or 'The default method'} has no parameter {other}"
+        raise unknown(what, other, sorted(known))
     return Method(cls, parameters)
 
 
