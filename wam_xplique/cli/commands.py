@@ -96,10 +96,10 @@ def explain(
     as .npz, which wam_xplique.WaveletExplanation.load reads (FourierExplanation.load for fam). The
     pictures of an array of several inputs are in a folder of its name.
 
-    Images are resized to what the model takes. Sounds are mixed down to one channel, and cut or
-    filled up with zeros where the model takes a fixed length. Arrays are as the model takes them,
-    for PyTorch with the channels first. A file that cannot be explained does not stop the others;
-    it is told at the end, and the exit status is 1.
+    Of images the middle is seen, resized to what the model takes. Sounds are mixed down to one
+    channel, and cut or filled up with zeros where the model takes a fixed length. Arrays are as the
+    model takes them, for PyTorch with the channels first. A file that cannot be explained does not
+    stop the others; it is told at the end, and the exit status is 1.
     """
     from .explain import Asked, explain_files
     from .pictures import Look

@@ -16,7 +16,7 @@ from ..plots.drawing import DPI, save_figure
 from ..terminal import as_text
 from .file_names import ARRAYS, IMAGES, Problems, check_free, expand, names_of
 from .input_files import Inputs, read_files
-from .methods import find_method
+from .methods import find_method, length
 from .options import Options
 from .pictures import OVERLAY, Look
 
@@ -71,10 +71,13 @@ def explain_files(
     def use(path: Path, inputs: Inputs) -> str:
         kind = inputs.ndim, repr(method.transform_of(inputs))
         if not explainers:
-            tqdm.write(classifier.about(inputs.outputs.shape[1], inputs.ndim == 2))
-        if kind not in explainers:
-            explainers[kind] = method.explainer(classifier, inputs, verbose=len(paths) == 1)
+            tqdm.write(classifier.about(inputs.outputs.shape[1], inputs.sized))
         targets = asked.targets(classifier, inputs.outputs)
+        if kind not in explainers:
+            made = method.explainer(classifier, inputs, verbose=len(paths) == 1)
+            if long := length(made, classifier, inputs, len(targets)):
+                tqdm.write(f"Of {'this file' if len(paths) == 1 else 'each file'}: {long}")
+            explainers[kind] = made
         told = [
             _explain(explainers[kind], classifier, inputs, of_class, path.name, stem, look)
             for of_class, stem in zip(targets, _stems(out / names[path], asked), strict=True)

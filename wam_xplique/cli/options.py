@@ -103,8 +103,8 @@ class Options:
         metavar="NAME|NUMBERS|FILE",
     )
     size: int | None = _option(
-        "Height and width that images are resized to, where the model leaves them open (default: "
-        "the image's own)."
+        "Height and width of the middle of images that is seen, where the model leaves them open, "
+        "as TorchScript does (default: 224 for ImageNet's 1000 classes, else the image's own)."
     )
     sample_rate: int | None = _option(
         "Samples a second that sounds are resampled to (default: the file's own)."
@@ -115,6 +115,9 @@ class Options:
     ndim: int | None = _option(
         "Axes of arrays that are space or time: 1, 2 or 3. Needed for images and volumes without "
         "channels."
+    )
+    device: str | None = _option(
+        "Where the model runs: cuda, mps (of PyTorch) or cpu (default: the fastest there is)."
     )
     trust: bool = _option(
         "Load files that can run any code: Lambda layers, torch.export, pickled PyTorch models; "
@@ -133,7 +136,8 @@ class Options:
         """Load a model."""
         from ..loading.classifiers import load_model
 
-        return load_model(model, self.weights, self.preprocess, self.trust, class_names)
+        how = (self.weights, self.preprocess, self.trust, class_names, self.device)
+        return load_model(model, *how)
 
 
 def with_options(command: Callable[..., dict[str, str]]) -> Callable[..., None]:

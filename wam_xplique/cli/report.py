@@ -42,7 +42,7 @@ def report_files(
 
     def use(_: Path, inputs: Inputs) -> Inputs:
         if not explainers:
-            tqdm.write(classifier.about(inputs.outputs.shape[1], inputs.ndim == 2))
+            tqdm.write(classifier.about(inputs.outputs.shape[1], inputs.sized))
             explainers.append(method.explainer(classifier, inputs, verbose=True))
         check_fit(explainers[0], classifier, inputs)
         shapes = [tuple(other.x.shape[1:]) for other in (inputs, *found.values())]

@@ -19,6 +19,7 @@ import scipy.special
 
 from ..checks import one_of, unknown
 from ..model import is_keras
+from .devices import DEVICES, hide_gpus, place
 from .model_files import Shape, load_file, of_keras
 from .preprocessing import PREPROCESSING, TOLD, Prepare, Preprocess, find_preprocessing
 
@@ -50,9 +51,9 @@ class Classifier:
         """The names of the model's classes, ImageNet's where there are 1000; empty if unknown."""
         return self.class_names or (imagenet_names()[0] if classes == IMAGENET_CLASSES else ())
 
-    def about(self, classes: int, images: bool) -> str:
-        """What is made of pixels, and where the names of classes are from, to tell the user."""
-        told = [f"pixels are {self.prepared}"] if images and self.prepared else []
+    def about(self, classes: int, sized: str | None = None) -> str:
+        """What is made of images, which are `sized`, and where the names of classes are from."""
+        told = [] if sized is None else [sized, f"pixels are {self.prepared}"]
         if not self.class_names:
             known = self.names_of(classes)
             told.append(
@@ -126,15 +127,20 @@ def load_model(
     preprocess: str | None = None,
     trust: bool = False,
     class_names: Path | None = None,
+    device: str | None = None,
 ) -> Classifier:
     """The classifier of a file or a folder, or of `keras.applications` by its name. `weights` of
     the latter are "imagenet", "none" or a file; `preprocess` is as `find_preprocessing` takes it;
-    `trust` lets code in a file run."""
+    `trust` lets code in a file run; `device` is one of `DEVICES`, the fastest by default."""
     names: Sequence[str] = () if class_names is None else _read_names(class_names)
     asked = None if preprocess is None else find_preprocessing(preprocess)
+    if device is not None:
+        device = one_of("--device", device, DEVICES)
     path = Path(name)
     if not path.exists() and (path.suffix or len(path.parts) > 1):
         raise FileNotFoundError(f"--model {name} is no file and no folder.")
+    if device == "cpu":
+        hide_gpus()
     if path.exists():
         found = load_file(path, trust)
         prepare, told = _prepared(found.takes)
@@ -148,6 +154,7 @@ def load_model(
             with contextlib.suppress(Exception):
                 decoded = module.decode_predictions(np.eye(1000), top=1)
                 names = [label.replace("_", " ") for ((_, label, _),) in decoded]
+    place(found.model, device)
     prepare, told = asked or (prepare, told)
     return Classifier(name, *found[:4], prepare, names, told)
 
