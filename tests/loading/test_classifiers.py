@@ -98,7 +98,7 @@ def test_preprocessing_by_numbers_and_files(picture):
     imagenet = PREPROCESSING[Preprocess.imagenet](picture)
     for text, expected in {
         "0-255": picture,
-        "-1-1": picture / 127.5 - 1,
+        "[-1,1]": picture / 127.5 - 1,
         "mean=0.485/0.456/0.406,std=0.229/0.224/0.225": imagenet,
         "mean=127,std=128,scale=1": (picture - 127) / 128,
         "hub.json": imagenet,

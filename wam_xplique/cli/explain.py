@@ -130,7 +130,7 @@ def _explain(
         for name, figure in look.draw(explanation, inputs, index, told).items():
             paths.append(Path(f"{picture}{name}.png"))
             paths[-1].parent.mkdir(parents=True, exist_ok=True)
-            save_figure(figure, paths[-1], dpi=max(DPI, figure.dpi))
+            save_figure(figure, paths[-1], dpi=max(DPI, int(figure.dpi)))
     more = ", ..." if len(seen) > MOST_TOLD else ""
     where = ", ".join(map(str, paths)) if len(seen) == 1 else stem
     return f"{', '.join(seen[:MOST_TOLD])}{more}; {where}"

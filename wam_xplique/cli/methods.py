@@ -127,7 +127,7 @@ def with_one_level(method: Method, pairs: Sequence[tuple[Classifier, Inputs]]) -
 def passes(explainer: Any, classifier: Classifier, inputs: Inputs) -> int:
     """The forward passes, or gradients, that each input takes; at most, where they are refined."""
     if not hasattr(explainer, "nb_design"):
-        return int(getattr(explainer, "steps", None) or getattr(explainer, "nb_samples", 1))
+        return int(getattr(explainer, "steps", getattr(explainer, "nb_samples", 1)))
     if explainer.refine is not None and explainer.refine >= 1:
         return int(explainer.refine)
     sizes = inputs.shown.shape[1 : 1 + inputs.ndim]

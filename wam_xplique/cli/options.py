@@ -92,8 +92,8 @@ class Options:
         default="imagenet",
     )
     preprocess: str | None = _option(
-        "What is done to the pixels of images, which are between 0 and 255. none (or 0-255); unit: "
-        "to between 0 and 1; symmetric: to between -1 and 1; imagenet: as torchvision's models "
+        "What is done to the pixels of images, which are between 0 and 255. none, or "
+        "[0,255]; unit, or [0,1]; symmetric, or [-1,1]; imagenet: as torchvision's models "
         "take them; standardize: to mean 0 and variance 1, each image alone; mean=0.5,std=0.25: "
         "after the division by 255, a number for each channel as mean=0.5/0.4/0.4, another "
         "division as scale=1; a .json file of these, such as Hugging Face's "

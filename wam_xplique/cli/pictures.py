@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ..checks import is_number, one_of
 from ..fourier import FourierExplanation
 from ..plots import plot_explanation, plot_mosaic, plot_radial_importance, plot_spectrum
-from ..plots.drawing import as_written, draw_colorbar
+from ..plots.drawing import ASIDE, as_written, draw_colorbar, left_out
 from ..plots.gallery import draw_input
 from ..plots.overlay import plot_photograph
 from .input_files import Inputs
@@ -74,9 +74,11 @@ class Look:
     @as_written
     def _mosaic(self, explanation: Any, index: int, title: str) -> Figure:
         ax = plot_mosaic(explanation, index, signed=self.signed)
-        ax.figure.set_size_inches(8, 7.5)
+        figure = cast("Figure", ax.figure)
+        figure.set_size_inches(8, 7.5)
         ax.set_title(title, fontsize=10, wrap=True)
-        return ax.figure
+        ax.set_xlabel(left_out(explanation), **ASIDE)
+        return figure
 
 
 @as_written

@@ -16,6 +16,7 @@ from tensorflow.python.framework import op_callbacks
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ..model import Model, input_shape, is_keras, on_host
+from ..terminal import quiet
 from .preprocessing import Preprocess
 
 GREY = (0.0, 1.0, 255.0)
@@ -123,7 +124,8 @@ def _watch_torch(found: list[Any]) -> Iterator[Any]:
 def _pruned(served: Any, grey: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
     """The same of a program of TensorFlow's: that part of it alone is run."""
     spec = tf.TensorSpec(grey[0].shape, tf.float32)
-    program = convert_variables_to_constants_v2(tf.function(served).get_concrete_function(spec))
+    with quiet():  # what TensorFlow's optimizer tells of the machine
+        program = convert_variables_to_constants_v2(tf.function(served).get_concrete_function(spec))
     taken, seen = [program.inputs[0]], set()
     for tensor in taken:  # which grows: the nearest operations first
         for operation in tensor.consumers():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import runpy
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,8 @@ class Preprocess(str, Enum):
     standardize = "standardize"
 
 
-class Affine(NamedTuple):
+@dataclass(frozen=True)
+class Affine:
     """(scale · pixels − mean) / std, the last two a number, or one a channel."""
 
     mean: Any = 0.0
@@ -60,7 +62,13 @@ TOLD = {
     Preprocess.imagenet: "divided by 255, less ImageNet's mean, divided by its deviation",
     Preprocess.standardize: "brought to mean 0 and variance 1, each image alone",
 }
-ALIASES = {"0-255": Preprocess.none, "0-1": Preprocess.unit, "-1-1": Preprocess.symmetric}
+ALIASES = {
+    "0-255": Preprocess.none,
+    "[0,255]": Preprocess.none,
+    "[0,1]": Preprocess.unit,
+    "[-1,1]": Preprocess.symmetric,
+}
+NUMBERS = tuple(one.name for one in fields(Affine))
 FIELDS = {"image_mean": "mean", "image_std": "std", "rescale_factor": "scale"}
 """What the files of Hugging Face's image processors call ours."""
 
@@ -87,7 +95,7 @@ def _of_file(path: Path) -> dict[str, Any]:
     """The numbers in a JSON file, such as preprocessor_config.json of Hugging Face."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        names = {**FIELDS, **{name: name for name in Affine._fields}}
+        names = {**FIELDS, **{name: name for name in NUMBERS}}
         told = {ours: found[name] for name, ours in names.items() if name in found}
         if not told:
             raise ValueError(f"it has none of {', '.join(names)}")
@@ -102,9 +110,9 @@ def _of_file(path: Path) -> dict[str, Any]:
 
 def _affine(given: Mapping[str, Any], text: str) -> tuple[Prepare, str]:
     """What numbers make of pixels, checked."""
-    fields = ", ".join(Affine._fields)
-    must = f"--preprocess must give {fields} as numbers, std and scale not 0, got {text!r}"
-    if not set(given) <= set(Affine._fields):
+    known = ", ".join(NUMBERS)
+    must = f"--preprocess must give {known} as numbers, std and scale not 0, got {text!r}"
+    if not set(given) <= set(NUMBERS):
         raise ValueError(f"{must}.")
     try:
         values = {name: _numbers(value) for name, value in given.items()}
@@ -116,7 +124,7 @@ def _affine(given: Mapping[str, Any], text: str) -> tuple[Prepare, str]:
     divides = np.all(found.std) and np.all(found.scale) and np.size(found.scale) == 1
     if not finite or not divides or len(sizes) > 1:
         raise ValueError(f"{must}.")
-    mean, std = (np.round(value, 4).tolist() for value in found[:2])
+    mean, std = (np.round(value, 4).tolist() for value in (found.mean, found.std))
     return found, f"times {found.scale:.4g}, less {mean}, divided by {std}"
 
 

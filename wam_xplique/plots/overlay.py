@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -129,9 +130,9 @@ def plot_photograph(
     _check_colors(cmap, alpha)
     height, width = photograph.shape[:2]
     times = -(-LEAST_SIDE // max(height, width))  # of what is too small for a title
-    dpi = max(drawing.DPI, max(height, width) / MOST_INCHES)
+    dpi = max(drawing.DPI, math.ceil(max(height, width) / MOST_INCHES))
     inches = np.array([width, height]) * times / dpi
-    lines = textwrap.wrap(title, int(LETTERS * inches[0]))
+    lines = textwrap.wrap(title, int(LETTERS * (inches[0] + 0.9)))
     aside = drawing.left_out(explanation)
     above, below, beside = 0.12 + 0.18 * len(lines), 0.3 if aside else 0.08, 0.95
     # Whole pixels, so that none of the photograph is lost or doubled.
@@ -203,7 +204,7 @@ def _channels_last(images: Any, explanation: WaveletExplanation) -> Sequence[np.
             must = f"{len(explanation)} of axes (H, W) or (H, W, C)"
             raise ValueError(f"images must be {must}, got shapes {shapes}.")
         return found
-    return _of_one_size(images, explanation)
+    return list(_of_one_size(images, explanation))
 
 
 def _of_one_size(images: Any, explanation: WaveletExplanation) -> np.ndarray:
