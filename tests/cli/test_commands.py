@@ -63,6 +63,8 @@ REFUSED = {
         (["--style", "strips"], "--style 'strips' is unknown; the nearest are strip"),
         (["--cmap", "infernal"], "--cmap 'infernal' is unknown; the nearest are inferno"),
         (["--cmap", "turbo", "--style", "mosaic"], "--cmap is of overlays, --style is mosaic"),
+        (["--signed", "--method", "wam-sg"], "--signed needs a method that has signs, such as"),
+        (["--style", "mosaic", "--method", "fam"], "are not of the pictures of FAM"),
         (["--alpha", "0"], "--alpha must be in (0, 1], got 0.0"),
         (["--target", "dog"], "--target must be a class, got 'dog'"),
         (["--set", "stops=1"], "has no parameter stops"),

@@ -157,6 +157,14 @@ def test_sounds_are_drawn_in_seconds(tmp_path, titles, tells):
     assert titles[0][2:] == ((800, 1), 800)
 
 
+def test_sounds_have_no_overlay(tmp_path, tells):
+    torch.jit.save(torch.jit.script(convolutions(1, 1).eval()), tmp_path / "sounds.pt")
+    np.save(tmp_path / "x.npy", np.zeros((1, 400)))
+    model = ["--model", tmp_path / "sounds.pt", "--ndim", "1", "--style", "overlay"]
+    told = tells("explain", tmp_path / "x.npy", *model, "--out", tmp_path / "out", fails=True)
+    assert "--style overlay is of images; strip draws sounds and volumes" in told
+
+
 def test_what_was_written_into_a_folder_of_inputs_is_no_input(photos, model_files, titles, tells):
     (photos / "broken.jpg").unlink()
     for _ in range(2):

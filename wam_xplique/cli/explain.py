@@ -75,6 +75,7 @@ def explain_files(
         targets = asked.targets(classifier, inputs.outputs)
         if kind not in explainers:
             made = method.explainer(classifier, inputs, verbose=len(paths) == 1)
+            look.check(made, inputs.ndim)
             if long := length(made, classifier, inputs, len(targets)):
                 tqdm.write(f"Of {'this file' if len(paths) == 1 else 'each file'}: {long}")
             explainers[kind] = made

@@ -43,12 +43,21 @@ class Look:
         if not (is_number(self.alpha) and 0 < self.alpha <= 1):
             raise ValueError(f"--alpha must be in (0, 1], got {self.alpha!r}.")
 
+    def check(self, explainer: Any, ndim: int) -> None:
+        """Check that what an explainer makes of inputs of so many axes can be drawn so."""
+        name = type(explainer).__name__
+        if hasattr(explainer, "explain_fourier"):
+            if self.style is not None or self.signed or self.cmap is not None:
+                raise ValueError(f"--style, --signed and --cmap are not of the pictures of {name}")
+        elif self.signed and not getattr(explainer, "_signed", False):
+            raise ValueError(f"--signed needs a method that has signs, such as wam-ig, not {name}")
+        elif self.style not in (None, "strip") and ndim != 2:
+            raise ValueError(f"--style {self.style} is of images; strip draws sounds and volumes")
+
     def draw(self, explanation: Any, inputs: Inputs, index: int, title: str) -> dict[str, Figure]:
         """Pictures of one input, by what is added to the name of the first."""
         shown = inputs.drawn(index)
         if isinstance(explanation, FourierExplanation):
-            if self.style is not None or self.signed:
-                raise ValueError("--style and --signed must be left out: frequencies have neither")
             return {"": draw_fourier(explanation, shown, index, title, inputs.sample_rate)}
         found = {}
         if self.style in (None, "strip"):
