@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from unittest.mock import Mock
 
 import keras
@@ -83,6 +84,7 @@ FILES = {
     "list.json": "[1]",
     "broken.json": "{",
     "empty.py": "",
+    "wrong.py": "1 / 0",
 }
 
 
@@ -123,6 +125,7 @@ def test_preprocessing_by_numbers_and_files(picture):
         ("scale=inf", "as numbers"),
         ("list.json", "list.json is no file of numbers: it has none of image_mean"),
         ("broken.json", "broken.json is no file of numbers"),
+        ("wrong.py", "wrong.py cannot be run: ZeroDivisionError"),
         ("empty.py", "must define a function preprocess"),
         ("none.json", "'none.json' is unknown"),
     ],
@@ -183,6 +186,8 @@ def test_classes_are_told_by_name_and_by_probability_or_score(model_files, tmp_p
     share = np.exp(logits[1]) / np.exp(logits).sum()
     assert nameless.describe(logits, 1) == f"class 1 ({share:.1%} by softmax, logit 1.34)"
     assert named.index("CAT", 3) == named.index("2", 3) == 2
+    digits = replace(named, class_names=("2", "1", "0"))
+    assert digits.index("2", 3) == 0
     with pytest.raises(ValueError, match="--target 'bea' is unknown; the nearest are bee"):
         named.index("bea", 3)
     with pytest.raises(ValueError, match="got 'dog': names are not known, see --class-names"):

@@ -76,13 +76,13 @@ class Classifier:
 
     def index(self, target: str, classes: int) -> int:
         """The class of a name, in any case of letters, or of its number, among so many."""
-        if target.isdecimal():
+        names = self.names_of(classes)
+        if target.isdecimal() and target not in names:
             if int(target) < classes:
                 return int(target)
             raise ValueError(
                 f"--target must be a class from 0 to {classes - 1}, or a name, got {target}."
             )
-        names = self.names_of(classes)
         if not names:
             told = f"names are not known, see --class-names; numbers are from 0 to {classes - 1}"
             raise ValueError(f"--target must be a class, got {target!r}: {told}.")

@@ -82,7 +82,10 @@ def find_preprocessing(text: str) -> tuple[Prepare, str]:
     if path.suffix == ".json" and path.is_file():
         return _affine(_of_file(path), text)
     if path.suffix == ".py" and path.is_file():
-        found = runpy.run_path(str(path)).get("preprocess")
+        try:
+            found = runpy.run_path(str(path)).get("preprocess")
+        except Exception as error:  # whatever the user's code raises
+            raise ValueError(f"--preprocess {text} cannot be run: {error!r}") from error
         if not callable(found):
             raise ValueError(f"--preprocess {text} must define a function preprocess(pixels).")
         return found, f"handed to preprocess() of {text}"
