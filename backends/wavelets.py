@@ -31,6 +31,10 @@ Coefficients = list[Any]
 WaveletLike: TypeAlias = "str | pywt.Wavelet | Iterable[str | pywt.Wavelet]"
 
 
+FEW = 12
+"""As many known names are told together, beside the nearest."""
+
+
 class _Step(NamedTuple):
     """How one axis is transformed."""
 
@@ -65,7 +69,7 @@ def as_wavelet(wavelet: Any) -> pywt.Wavelet:
         )
     known = pywt.wavelist(kind="discrete")
     if wavelet.lower() not in known:
-        raise _unknown(f"{wavelet=} is not a discrete wavelet", wavelet, known)
+        raise unknown(f"{wavelet=} is not a discrete wavelet of PyWavelets", wavelet, known)
     return pywt.Wavelet(wavelet)
 
 
@@ -82,14 +86,19 @@ def plain_wavelet(wavelet: Any) -> str | FilterBank:
 def check_mode(mode: str) -> str:
     """Check the name of a boundary mode."""
     if not isinstance(mode, str) or mode not in pywt.Modes.modes:
-        raise _unknown(f"{mode=} is not a boundary mode", str(mode), pywt.Modes.modes)
+        raise unknown(f"{mode=} is not a boundary mode of PyWavelets", str(mode), pywt.Modes.modes)
     return mode
 
 
-def _unknown(what: str, name: str, known: Sequence[str]) -> ValueError:
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
-    told = f"the nearest are {', '.join(close)}" if close else f"known: {', '.join(known)}"
-    return ValueError(f"{what} of PyWavelets; {told}.")
+def unknown(what: str, name: str, known: Iterable[str]) -> ValueError:
+    """The error of a name that is none of those known, which tells the nearest ones."""
+    known = list(known)
+    by_lower = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.3)
+    told = [f"the nearest are {', '.join(by_lower[one] for one in close)}"] if close else []
+    if not close or len(known) <= FEW:
+        told.append(f"known: {', '.join(known)}")
+    return ValueError(f"{what}; {'; '.join(told)}.")
 
 
 def wavedecn(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
-from .backends.wavelets import as_wavelet, check_mode
+from .backends.wavelets import as_wavelet, check_mode, unknown
 
 _PACKAGE = __name__.partition(".")[0] + "."
 
@@ -105,6 +105,16 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...], optional: bool
     """Check an argument that is one of a few names (or None, where it is optional)."""
     ok = (optional and value is None) or (isinstance(value, str) and value in choices)
     _must(ok, name, f"{'None or one' if optional else 'one'} of {choices}", value)
+
+
+def one_of(option: str, name: str, choices: Collection[str]) -> str:
+    """The choice that a name means, in any case of letters; else the nearest ones are told."""
+    by_lower = {choice.lower(): choice for choice in choices}
+    if name in choices:
+        return name
+    if name.lower() not in by_lower:
+        raise unknown(f"{option} {name!r} is unknown", name, by_lower.values())
+    return by_lower[name.lower()]
 
 
 def check_number(name: str, value: Any, lowest: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
         typer.echo(f"{name}: {message}", err=True)
 
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before it is imported
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of models it traces anew
     with warnings.catch_warnings():
         warnings.showwarning = tell  # without the line of ours that called
@@ -43,6 +45,26 @@ def without_traceback(name: str) -> Iterator[None]:
     except (ImportError, OSError, ValueError) as error:
         typer.echo(f"{name}: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+@contextlib.contextmanager
+def quiet(log: str | os.PathLike[str] = os.devnull) -> Iterator[None]:
+    """Send to a file what frameworks write past Python; what Python writes still shows."""
+    terminal = os.dup(2)
+    with (
+        open(log, "w") as file,
+        os.fdopen(os.dup(2), "w") as shown,
+        contextlib.ExitStack() as stack,
+    ):
+        with contextlib.suppress(OSError, AttributeError):  # what captures it has no number
+            if sys.stderr.fileno() == 2:
+                stack.enter_context(contextlib.redirect_stderr(shown))
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def reason(error: Exception) -> str:

@@ -81,7 +81,7 @@ def test_images_take_the_size_of_the_model(gradient):
     ("shape", "size", "expected"),
     [
         ((None, None, 3), None, (24, 40, 3)),
-        ((None, None, 3), 9, (9, 9, 3)),
+        ((None, None, 3), 9, (9, 9, 3)),  # of its middle
         ((12, None, 3), 9, (12, 9, 3)),
         ((None, None, 1), None, (24, 40, 1)),
         ((None, None, None), None, (24, 40, 3)),
@@ -91,6 +91,36 @@ def test_images_take_the_size_of_the_model(gradient):
 )
 def test_what_the_model_leaves_open_is_the_images_or_the_users(shape, size, expected, gradient):
     assert read(gradient[0], shape, size=size).x.shape == (1, *expected)
+
+
+def test_the_middle_of_an_image_is_seen_in_its_own_proportions(gradient):
+    path, pixels = gradient
+    inputs = read(path, (12, 12, 3))
+    middle = pixels[:, 8:32].reshape(12, 2, 12, 2, 3).mean((1, 3))
+    np.testing.assert_allclose(inputs.shown[0], middle, atol=2)
+    np.testing.assert_array_equal(inputs.photograph.pixels, pixels)
+    assert inputs.photograph.box == (8, 0, 32, 24)
+    assert inputs.sized == "the middle of images is seen, at 12×12"
+    assert read(path, (48, 20, 3)).photograph.box == (15, 0, 25, 24)
+
+
+@pytest.mark.parametrize(("classes", "size", "expected"), [(1000, None, 224), (1000, 64, 64)])
+def test_a_model_of_imagenets_classes_that_tells_no_size_sees_224_pixels(
+    classes, size, expected, gradient
+):
+    inputs = read(gradient[0], keras_like((None, None, 3), classes), size=size)
+    assert inputs.x.shape == (1, expected, expected, 3)
+    assert inputs.guessed == (size is None)
+    assert ("assumed" in inputs.sized) == (size is None)
+
+
+def test_a_size_that_nothing_tells_is_warned_of(gradient, recwarn):
+    module = torch_like(convolutions(2, 3))
+    assert read(gradient[0], module).x.shape == (1, 3, 24, 40)
+    assert "Nothing tells which size" in str(recwarn.pop(UserWarning).message)
+    read(gradient[0], module, size=20)
+    read(gradient[0], (24, 40, 3))
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("channels", [3, 1])
@@ -265,7 +295,9 @@ def test_what_the_framework_does_not_take_is_told(kind, model_files, gradient, t
     path, _ = gradient
     classifier = load_model(model_files[kind], trust=True)
     if kind == "TorchScript":  # it does not tell its size
-        with pytest.raises(ValueError, match=r"not take inputs of shape \(1, 3, 24, 40\): "):
+        with pytest.raises(
+            ValueError, match=r"not take inputs of shape \(1, 3, 24, 40\): .*--size"
+        ):
             read(path, classifier)
         assert read(path, classifier, size=SIZE).x.shape == (1, 3, SIZE, SIZE)
     np.save(tmp_path / "x.npy", np.zeros((5, 5)))

@@ -10,7 +10,15 @@ import pytest
 
 from wam_xplique import attributions
 from wam_xplique.cli.input_files import Inputs
-from wam_xplique.cli.methods import NAMES, Method, check_fit, find_method, gives_gradients
+from wam_xplique.cli.methods import (
+    NAMES,
+    Method,
+    check_fit,
+    find_method,
+    gives_gradients,
+    length,
+    passes,
+)
 from wam_xplique.cli.options import Options
 from wam_xplique.loading.classifiers import load_model
 
@@ -58,9 +66,11 @@ def test_noise_is_a_share_of_the_range_unless_it_is_told(model_files, inputs):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gradcam",), "--method must be one of saliency, gradient-input, .*, got 'gradcam'"),
+        (("gradcam",), "--method 'gradcam' is unknown; the nearest are .*; known: saliency, "),
+        (("wam-gi",), "the nearest are .*wam-ig"),
+        (("wam-ig", ["step=3"]), "has no parameter step; the nearest are steps"),
         (("wam-ig", ["nb_samples=3"]), "WaveletIntegratedGradients has no parameter nb_samples"),
-        (("fam", ["wavelet=haar"]), "FAM has no parameter wavelet; it takes batch_size, "),
+        (("fam", ["wavelet=haar"]), "FAM has no parameter wavelet; .*batch_size"),
         ((None, ["grid=3"]), "The default method has no parameter grid"),
         (("wcam", ["model=3"]), "WCAM has no parameter model"),
         (("wcam", ["steps"]), "--set must be NAME=VALUE, got 'steps'"),
@@ -89,6 +99,38 @@ def test_gradients_decide_on_the_default(kind, expected, model_files, inputs):
     assert gives_gradients(classifier, fitting) == expected
     explainer = find(None, ["batch_size=8"]).explainer(classifier, fitting)
     assert type(explainer).__name__ == ("WaveletIntegratedGradients" if expected else "WCAM")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "given"),
+    [
+        ("wcam", ["grid_size=8"], {"level": 2}),
+        ("wcam", ["grid_size=4", "partition=subband", "include_approximation=true"], {}),
+        ("wcam", ["partition=band"], {"transform": "steerable,level=1"}),
+        ("fam", ["grid_size=4", "perturbation=grid"], {}),
+    ],
+)
+def test_forward_passes_are_foretold(name, settings, given, model_files, inputs):
+    classifier = load_model(model_files["keras"])
+    explainer = find(name, [*settings, "nb_design=4"], **given).explainer(classifier, inputs)
+    explain = getattr(explainer, "explain_fourier", None) or explainer.explain_wavelet
+    (forwards,) = explain(inputs.x[:1], inputs.predicted[:1]).sobol.forwards
+    assert passes(explainer, classifier, inputs) == forwards
+
+
+def test_long_work_is_announced_with_a_hint(model_files, inputs):
+    classifier = load_model(model_files["keras"])
+    long = find("wcam", ["grid_size=16"]).explainer(classifier, inputs)
+    told = length(long, classifier, inputs)
+    count = len(inputs.x) * passes(long, classifier, inputs)
+    assert told.startswith(f"WCAM takes {count:,} forward passes, some ")
+    assert "--set refine=0.03" in told
+    refined = find("wcam", ["refine=300"]).explainer(classifier, inputs)
+    assert length(refined, classifier, inputs).startswith("WCAM takes at most 900 forward")
+    assert "refine" not in length(refined, classifier, inputs)
+    short = find("wam-ig").explainer(classifier, inputs)
+    assert length(short, classifier, inputs) is None
+    assert "WaveletIntegratedGradients takes 600 gradients" in length(short, classifier, inputs, 4)
 
 
 def test_inputs_that_are_too_small_or_of_other_axes_do_not_fit(model_files, inputs):

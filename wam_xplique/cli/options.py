@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from ..checks import check_integer, check_ndim
-from ..loading.preprocessing import Preprocess
 from ..terminal import without_traceback
 
 if TYPE_CHECKING:
@@ -107,15 +106,20 @@ class Options:
         "or a file.",
         default="imagenet",
     )
-    preprocess: Preprocess | None = _option(  # noqa: RUF009
-        "What is done to the pixels of images, which are between 0 and 255. unit: to between 0 and "
-        "1; imagenet: as torchvision's models take them; standardize: to mean 0 and variance 1, "
-        "each image alone. By default what belongs to a model of keras.applications, none where a "
-        "Keras model begins with a Rescaling or a Normalization, else unit."
+    preprocess: str | None = _option(
+        "What is done to the pixels of images, which are between 0 and 255. none, or "
+        "[0,255]; unit, or [0,1]; symmetric, or [-1,1]; imagenet: as torchvision's models "
+        "take them; standardize: to mean 0 and variance 1, each image alone; mean=0.5,std=0.25: "
+        "after the division by 255, a number for each channel as mean=0.5/0.4/0.4, another "
+        "division as scale=1; a .json file of these, such as Hugging Face's "
+        "preprocessor_config.json; or a .py file of yours that defines preprocess(pixels). By "
+        "default what belongs to a model of keras.applications, what the model's own scaling is "
+        "for, where it has one, else unit.",
+        metavar="NAME|NUMBERS|FILE",
     )
     size: int | None = _option(
-        "Height and width that images are resized to, where the model leaves them open (default: "
-        "the image's own)."
+        "Height and width of the middle of images that is seen, where the model leaves them open, "
+        "as TorchScript does (default: 224 for ImageNet's 1000 classes, else the image's own)."
     )
     sample_rate: int | None = _option(
         "Samples a second that sounds are resampled to (default: the file's own)."
@@ -126,6 +130,9 @@ class Options:
     ndim: int | None = _option(
         "Axes of arrays that are space or time: 1, 2 or 3. Needed for images and volumes without "
         "channels."
+    )
+    device: str | None = _option(
+        "Where the model runs: cuda, mps (of PyTorch) or cpu (default: the fastest there is)."
     )
     trust: bool = _option(
         "Load files that can run any code: Lambda layers, torch.export, pickled PyTorch models; "
@@ -144,7 +151,8 @@ class Options:
         """Load a model."""
         from ..loading.classifiers import load_model
 
-        return load_model(model, self.weights, self.preprocess, self.trust, class_names)
+        how = (self.weights, self.preprocess, self.trust, class_names, self.device)
+        return load_model(model, *how)
 
 
 def with_options(command: Callable[..., dict[str, str]]) -> Callable[..., None]:

@@ -19,7 +19,6 @@ from ..scale_out.rows import Asked
 from ..scale_out.running import OF_PROFILES, Run, profile_of
 from ..scale_out.sources import Listed
 from ..terminal import as_text
-from .explain import check_class
 from .file_names import Problems, expand
 from .input_files import Inputs, read_files, read_inputs
 from .methods import Method, check_fit, find_method, settled
@@ -54,8 +53,7 @@ class Making:
     def facts(self) -> dict[str, Any]:
         """What the rows depend on."""
         how = {n: getattr(self.options, n) for n in ("weights", "size", "sample_rate", "key")}
-        preprocess = self.options.preprocess
-        return {"model": self.model, "preprocess": preprocess and preprocess.value, **how}
+        return {"model": self.model, "preprocess": self.options.preprocess, **how}
 
 
 @dataclass(frozen=True)
@@ -136,9 +134,7 @@ def explain_rows(
     first = next((inputs for _, inputs in read), None)
     if first is None:
         return problems
-    index = None if target is None else classifier.index(target)
-    if index is not None:
-        check_class(index, first.outputs.shape[1])
+    index = None if target is None else classifier.index(target, first.outputs.shape[1])
     method = settled(method, [(classifier, first)])
     making = Making(method, _absolute(model), classifier.name, first, options)
     parts = workers.write(making, paths, out, Asked(pixels=True), index)

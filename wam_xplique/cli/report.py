@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import typer
+from tqdm.auto import tqdm
 
 from ..analysis import ScaleProfile
 from ..analysis import report as make_report
@@ -41,6 +42,7 @@ def report_files(
 
     def use(_: Path, inputs: Inputs) -> Inputs:
         if not explainers:
+            tqdm.write(classifier.about(inputs.outputs.shape[1], inputs.sized))
             explainers.append(method.explainer(classifier, inputs, verbose=True))
         check_fit(explainers[0], classifier, inputs)
         shapes = [tuple(other.x.shape[1:]) for other in (inputs, *found.values())]
@@ -57,7 +59,7 @@ def report_files(
         get_backend(inputs.x).concat([i.x for i in found.values()], 0),
         explainer=explainers[0],
         names=[name for path, i in found.items() for name in _names(names[path], len(i.x))],
-        class_names=classifier.class_names or None,
+        class_names=classifier.names_of(inputs.outputs.shape[1]) or None,
         reference=usual,
         pictures=np.concatenate([i.shown for i in found.values()]),
         title=f"{classifier.name}: wavelet report",

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from .. import transforms
+from ..checks import unknown
 
 NAMES: dict[str, type[Any]] = {
     "dwt": transforms.DWT,
@@ -27,13 +28,12 @@ def with_transform(text: str | None, given: Mapping[str, Any]) -> dict[str, Any]
     classes = {key.replace("-", ""): key for key in NAMES}
     key = classes.get(name.strip().lower().replace("-", "").replace("_", ""))
     if key is None:
-        raise ValueError(f"--transform must be one of {', '.join(NAMES)}, got {name!r}.")
+        raise unknown(f"--transform {name!r} is unknown", name, NAMES)
     known = [field.name for field in fields(NAMES[key]) if field.name != "axes"]
     found = dict(setting("--transform", part) for part in told)
-    if unknown := [part for part in found if part not in known]:
-        raise ValueError(
-            f"--transform {key} has no {', '.join(unknown)}; it takes {', '.join(known)}."
-        )
+    for part in found:
+        if part not in known:
+            raise unknown(f"--transform {key} has no {part}", part, known)
     others = dict(given)
     for option in ("wavelet", "level", "mode"):
         if option not in others:

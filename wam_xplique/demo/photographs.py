@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ from ..metrics import MatchedFaithfulness, WaveletFaithfulness, control
 from ..plots import plot_explanation, plot_overlay, plot_scale_importance
 from ..plots.drawing import BAR_COLOR, bare, draw_colorbar, draw_image, maps_of, save_figure
 from ..plots.overlay import LABELS, draw_overlay
+from ..terminal import quiet
 from . import textures
 from .pipeline import file_name, table, table_of_shares
 
@@ -103,22 +101,6 @@ def explain_photograph(path: Path, model_name: str | None, out: Path) -> None:
 def missing() -> list[str]:
     """The packages of the network and the photographs that are not installed."""
     return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-
-
-@contextlib.contextmanager
-def quiet(log: Path) -> Iterator[None]:
-    """Send to a file what frameworks write past Python; what Python writes still shows."""
-    terminal = os.dup(2)
-    with log.open("w") as file, os.fdopen(os.dup(2), "w") as shown, contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError, AttributeError):  # what captures it has no number
-            if sys.stderr.fileno() == 2:
-                stack.enter_context(contextlib.redirect_stderr(shown))
-        os.dup2(file.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
 
 
 def photographs() -> dict[str, tuple[np.ndarray, str]]:

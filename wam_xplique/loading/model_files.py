@@ -28,16 +28,17 @@ import h5py
 import keras
 import tensorflow as tf
 
-from ..model import Model, input_shape, layers_of
+from ..model import Model, input_shape
 from ..terminal import reason
 from .allowed import Refused, check_saved_model, check_torchscript
+from .pixels import pixels_taken
+from .preprocessing import Preprocess
 
 Shape = tuple[int | None, ...]
 
 SERVING = "serving_default"
 SAFE_KERAS = (3, 14)
 """Before, files get past the `safe_mode` of Keras."""
-SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
 
 
 class Loaded(NamedTuple):
@@ -47,14 +48,16 @@ class Loaded(NamedTuple):
     logits: Any  # what is explained: without the softmax where that is known, else the model
     shape: Shape | None = None  # of one input, None for sizes that are open; None if none is told
     channels_first: bool = False
-    scales_itself: bool = False  # takes pixels between 0 and 255
+    takes: Preprocess | None = None  # what brings pixels to its own scaling, None if none is found
 
 
 def load_file(path: Path, trust: bool = False) -> Loaded:
     """Load what a file or a folder holds, whose content tells the format; `trust` runs code."""
     load = _loader(path)
     try:
-        return load(path, trust)
+        found = load(path, trust)
+        taken = pixels_taken(found.model, found.shape, found.channels_first)
+        return found._replace(takes=found.takes or taken)
     except Refused as error:
         raise ValueError(
             f"--model {path} is not loaded, because it {error}. If you trust it, pass --trust."
@@ -122,10 +125,7 @@ def of_keras(model: keras.Model) -> Loaded:
         raise ValueError(f"it has several inputs, {shape}; expected one")
     taken = None if shape is None else shape[1:]
     first = bool(Model(model).channels().first)
-    # Pixels are scaled before the first layer with weights, or not at all.
-    telling = (layer for layer in layers_of(model) if isinstance(layer, SCALING) or layer.weights)
-    scales = isinstance(next(telling, None), SCALING)
-    return Loaded(model, without_softmax(model), taken, first, scales)
+    return Loaded(model, without_softmax(model), taken, first)
 
 
 def without_softmax(model: keras.Model) -> keras.Model:
@@ -179,8 +179,8 @@ def _load_saved_model(path: Path, trust: bool) -> Loaded:
         raise ValueError(f"it has the signatures {names}; expected {SERVING!r}, or only one")
     served = Served(loaded, SERVING if SERVING in names else names[0])
     shape = input_shape(served)
-    pixels = served.spec.dtype.is_integer
-    return Loaded(served, served, shape and shape[1:], scales_itself=pixels)
+    pixels = Preprocess.none if served.spec.dtype.is_integer else None
+    return Loaded(served, served, shape and shape[1:], takes=pixels)
 
 
 def _load_torchscript(path: Path, trust: bool) -> Loaded:

@@ -21,6 +21,8 @@ from .signals import Rows, plot_scalogram, plot_waveform
 from .volumes import plot_projections, plot_slices
 
 HELD_COLOR = "0.3"
+PANEL = 3.2
+"""Inches of an image in `plot_explanation`: four of them fit a laptop's screen."""
 ORIENTATIONS = {"da": "h", "ad": "v", "dd": "d"}  # as WCAM figure 10 has them
 # Of the mosaic's side: what is narrower has no room for a letter, or for a scale.
 LETTER_ROOM, SCALE_ROOM = 1 / 10, 1 / 5
@@ -263,8 +265,12 @@ def plot_explanation(
         bars.tick_params(labelleft=False)
     elif explanation.ndim == 2:
         count = explanation.level + 4
-        figure.set_size_inches(2.3 * count, 2.6)
-        draw_row(figure.subplots(1, count), explanation, inputs, index, signed)
+        columns = -(-count // 2)
+        figure.set_size_inches(PANEL * columns, 2 * PANEL + 0.6)
+        first, *more = figure.subplots(2, columns).ravel()
+        if count % 2:  # the last one stays empty
+            more.pop().remove()
+        draw_row([first, *more], explanation, inputs, index, signed)
     else:
         _draw_volume(figure, explanation, inputs, index, signed)
     figure.suptitle(title or "")

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
+from ..checks import one_of
 from ..explanation import WaveletExplanation
 from . import drawing
 from .explanation import plot_scale_importance
 
 COLORMAPS = {False: "inferno", True: drawing.SIGNED_COLORMAP}
 """The colours by default, without signs and with them."""
+LEAST_SIDE, MOST_INCHES = 300, 8
+"""Pixels that the longer side of a photograph has at least, and its inches at most."""
+LETTERS = 13
+"""Of a title, to an inch."""
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of an image, in pixels."""
 LABELS = {
     False: "importance, in each map relative",
     True: "against  ←  importance, relative  →  for",
@@ -45,7 +56,9 @@ def plot_overlay(
     explanation
         Explanation of images.
     images
-        The images (N, H, W), (N, H, W, C) or (N, C, H, W), in any range.
+        The images (N, H, W), (N, H, W, C) or (N, C, H, W), in any range. Or a list of N images
+        (H', W') or (H', W', C) of any size, such as the photographs before they were resized; the
+        maps are stretched over them.
     titles
         A line for each image, such as its class and probability.
     signed
@@ -76,8 +89,7 @@ def plot_overlay(
     photographs = _channels_last(images, explanation)
     if titles is not None and len(titles) != len(explanation):
         raise ValueError(f"titles must be {len(explanation)}, one an image, got {len(titles)}.")
-    if not 0 < alpha <= 1:
-        raise ValueError(f"alpha must be in (0, 1], got {alpha!r}.")
+    _check_colors(cmap, alpha)
     first = drawing.first_drawn(explanation)
     labels = drawing.scale_labels(explanation)[first:] if scales else []
     count, rows = 2 + len(labels) + scales, len(explanation)
@@ -100,6 +112,43 @@ def plot_overlay(
     return figure
 
 
+@drawing.as_written
+def plot_photograph(
+    explanation: WaveletExplanation,
+    photograph: np.ndarray,
+    index: int = 0,
+    title: str = "",
+    *,
+    box: Box | None = None,
+    signed: bool = False,
+    cmap: str | None = None,
+    alpha: float = 0.9,
+) -> Figure:
+    """One photograph (H, W) or (H, W, C) with its explanation in colour, pixel for pixel at the
+    figure's own resolution. `box` is the part of it that the model sees."""
+    drawing.check_kind(explanation, "images", drawing.PLACES)
+    _check_colors(cmap, alpha)
+    height, width = photograph.shape[:2]
+    times = -(-LEAST_SIDE // max(height, width))  # of what is too small for a title
+    dpi = max(drawing.DPI, math.ceil(max(height, width) / MOST_INCHES))
+    inches = np.array([width, height]) * times / dpi
+    lines = textwrap.wrap(title, int(LETTERS * (inches[0] + 0.9)))
+    aside = drawing.left_out(explanation)
+    above, below, beside = 0.12 + 0.18 * len(lines), 0.3 if aside else 0.08, 0.95
+    # Whole pixels, so that none of the photograph is lost or doubled.
+    above, below, left, beside = (round(i * dpi) / dpi for i in (above, below, 0.08, beside))
+    size = inches + np.array([left + beside, above + below])
+    figure = plt.figure(figsize=tuple(size), dpi=dpi)
+    ax = figure.add_axes((left / size[0], below / size[1], *(inches / size)))
+    values = drawing.maps_of(explanation, index, signed).sum(axis=0)
+    shown = draw_overlay(ax, values, photograph, signed=signed, cmap=cmap, alpha=alpha, box=box)
+    # Which Matplotlib breaks at other places than the photograph's sides.
+    figure.text(left / size[0], 1 - 0.06 / size[1], "\n".join(lines), va="top", fontsize=9)
+    ax.set_xlabel(aside, **drawing.ASIDE)
+    drawing.draw_colorbar(shown, ax, LABELS[signed], width=0.12 / inches[0])
+    return figure
+
+
 def draw_overlay(
     ax: Axes,
     values: np.ndarray,
@@ -108,22 +157,57 @@ def draw_overlay(
     signed: bool = False,
     cmap: str | None = None,
     alpha: float = 0.9,
+    box: Box | None = None,
 ) -> ScalarMappable:
     """
     Draw a map (H, W) in colour on an image, which is grey beneath signs; what a bar is made of.
 
-    The others are those of `plot_overlay`; 1 is nearly the largest of the map.
+    It is stretched over the image, or over the `box` of it that is explained; what is outside is
+    darkened. The others are those of `plot_overlay`; 1 is nearly the largest of the map.
     """
     relative = drawing.unit(values, drawing.top_of(values))
     shown = ScalarMappable(Normalize(-int(signed), 1), cmap or COLORMAPS[signed])
     color = shown.to_rgba(relative if signed else np.abs(relative))
     color[..., 3] = alpha * np.abs(relative)
     drawing.draw_image(ax, image.mean(axis=-1) if signed and image.ndim == 3 else image)
-    ax.imshow(color)
+    height, width = image.shape[:2]
+    left, top, right, bottom = box or (0, 0, width, height)
+    if box is not None:
+        for corner, *sizes in (
+            ((0, 0), left, height),
+            ((right, 0), width - right, height),
+            ((left, 0), right - left, top),
+            ((left, bottom), right - left, height - bottom),
+        ):
+            corner = (corner[0] - 0.5, corner[1] - 0.5)
+            ax.add_patch(Rectangle(corner, *sizes, color="black", alpha=0.5, linewidth=0))
+    extent = (left - 0.5, right - 0.5, bottom - 0.5, top - 0.5)
+    how = "nearest" if values.shape == (bottom - top, right - left) else "bilinear"
+    ax.imshow(color, extent=extent, interpolation=how)
+    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     return shown
 
 
-def _channels_last(images: Any, explanation: WaveletExplanation) -> np.ndarray:
+def _check_colors(cmap: Any, alpha: Any) -> None:
+    if not 0 < alpha <= 1:
+        raise ValueError(f"alpha must be in (0, 1], got {alpha!r}.")
+    if isinstance(cmap, str):
+        one_of("cmap", cmap, mpl.colormaps)
+
+
+def _channels_last(images: Any, explanation: WaveletExplanation) -> Sequence[np.ndarray]:
+    """The images as arrays (H, W) or (H, W, C)."""
+    if isinstance(images, (list, tuple)):
+        found = [np.asarray(image, dtype=float) for image in images]
+        if len(found) != len(explanation) or any(image.ndim not in (2, 3) for image in found):
+            shapes = [image.shape for image in found]
+            must = f"{len(explanation)} of axes (H, W) or (H, W, C)"
+            raise ValueError(f"images must be {must}, got shapes {shapes}.")
+        return found
+    return list(_of_one_size(images, explanation))
+
+
+def _of_one_size(images: Any, explanation: WaveletExplanation) -> np.ndarray:
     """The images as an array (N, H, W) or (N, H, W, C)."""
     found = np.asarray(images, dtype=float)
     sizes = tuple(explanation.spatial_shape)
