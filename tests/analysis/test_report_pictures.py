@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wam_xplique.plots.captioned import where
+from wam_xplique.analysis.report.pictures import where
 
 PLACES = {
     (0, 0): "at the top left",
