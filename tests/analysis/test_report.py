@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import re
+import wave
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -229,7 +230,7 @@ def test_any_model_of_any_inputs_has_a_report(framework, shape):
     assert list(made.to_dataframe().predicted) == list(classes)
     assert made.explanation.input_shape == x.shape
     level = made.explanation.level
-    expected = {1: 3 + 2 * level, 2: 4 + 2 * level, 3: 2}[len(ends)]
+    expected = {1: 4 + 2 * level, 2: 4 + 2 * level, 3: 2}[len(ends)]
     found = len(Reader(made.html).sources())
     assert 2 * (expected - 1) <= found <= 2 * expected  # there may be no sufficient image
 
@@ -483,3 +484,96 @@ def test_a_reference_made_otherwise_is_refused(model, explainer, reference):
         report(model, X, explainer=WaveletGradientInput)
     with pytest.raises(ValueError, match="inputs must not be empty"):
         report(model, X[:0])
+
+
+# --- several on one page -------------------------------------------------------------------------
+
+
+def test_two_reports_stand_side_by_side(full, model):
+    told = {"names": [NASTY, "second", "th\udce9"], "class_names": CLASSES[::-1]}
+    other = WCAM(model, 4, 4, level=2)
+    both = full.beside(report(model, X, explainer=other, **told, model_name="other"))
+    page, table = Reader(both.html), both.to_dataframe()
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    assert {a["href"][1:] for a in page.all("use")} <= set(ids)
+    names = ["WaveletGradientInput", "WCAM"]
+    assert list(table.method) == [name for name in names for _ in X]
+    assert list(table.model[3:]) == ["other"] * 3
+    rows = full.to_dataframe()
+    pd.testing.assert_frame_equal(table[list(rows)][:3], rows)
+    for name in names:  # each has its own guide
+        assert f"How to read this page: {name}" in words(both.html)
+    differ = ["data-differ" in a for a in page.all("tr") if "data-number" in a]
+    assert differ == list(PREDICTED != 1)  # the names are the other way round
+    with pytest.raises(ValueError, match="explanations"):
+        _ = both.explanation
+    with pytest.raises(ValueError, match="other must be a report on the same inputs"):
+        full.beside(report(model, X, explainer=other))
+
+
+def test_inputs_of_other_sizes_follow_on_one_page():
+    pages = [report(Network((size, 1)), noise(2, size, 1)) for size in (32, 64)]
+    both = pages[0].followed_by(pages[1])
+    tables = [page.to_dataframe() for page in pages]
+    found = both.to_dataframe().reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, pd.concat(tables, ignore_index=True))
+    shares = np.concatenate([page.explanation.scale_importance() for page in pages])
+    found = [scale.share for scale in both.sides[0].scales]
+    np.testing.assert_allclose(found, shares.mean(axis=0))
+    assert len(Reader(both.html).all("article")) == 4
+    coarse = report(Network((3, 1)), noise(1, 3, 1))
+    with pytest.raises(ValueError, match="other must be made by the same model, method and scales"):
+        pages[0].followed_by(coarse)
+
+
+# --- what is explained, and what is heard --------------------------------------------------------
+
+
+def test_a_class_that_is_not_predicted_is_explained(model, explainer):
+    target = int((PREDICTED[0] + 1) % 3)
+    made = report(model, X[:1], [target], explainer=explainer, explained=target)
+    weights = np.eye(3, dtype=np.float32)[[target]]
+    expected = explainer.explain_wavelet(X[:1], weights).scale_importance()
+    np.testing.assert_allclose(made.explanation.scale_importance(), expected, rtol=1e-4)
+    text = words(made.html)
+    assert f"Explained class {target} (score {NETWORK(X[:1])[0, target]:.3g})" in text
+    for told in ("Wrong prediction", f"explained is class {target}, be it predicted or not"):
+        assert told in text
+    for told in ("Enough to predict it", "do not bring the prediction back"):
+        assert told not in text
+    for wrong in (3, -1, 1.0, True):
+        with pytest.raises(ValueError, match="explained must be None or the number of a class"):
+            report(model, X, explainer=explainer, explained=wrong)
+
+
+def test_sounds_are_told_in_hz_and_heard_as_they_are():
+    x = noise(1, 4000, 1)
+    made = report(Network((4000, 1)), x, sample_rate=8000, boxes=[[0, 10]])
+    page, text = Reader(made.html), words(made.html)
+    for told in ("2-4 kHz", "Sufficient sound", "outside of the interval"):
+        assert told in text
+    assert "px" not in text
+    assert list(made.explanation.scales)[-1] in made.rows[0]
+    heard = [decoded(a["src"], WAV) for a in page.all("audio")]
+    original, important = map(_samples, heard[:2])
+    np.testing.assert_allclose(original, x[0, :, 0] / max(1, np.abs(x).max()), atol=1e-4)
+    left = made.explanation.reconstruct(x, 0.1)[0, :, 0]
+    np.testing.assert_allclose(important, left / max(1, np.abs(left).max()), atol=1e-4)
+    without = report(Network((4000, 1)), x)
+    assert not Reader(without.html).all("audio")
+
+
+def _samples(file: bytes) -> np.ndarray:
+    with wave.open(io.BytesIO(file)) as sound:
+        assert sound.getframerate() == 8000
+        return np.frombuffer(sound.readframes(sound.getnframes()), "<i2") / 32767
+
+
+@pytest.mark.parametrize("rate", [0, -1, np.nan])
+def test_a_rate_is_positive_and_that_of_signals(rate, model):
+    with pytest.raises(ValueError, match="sample_rate must be a positive, finite number"):
+        report(Network((32, 1)), noise(1, 32, 1), sample_rate=rate)
+    with pytest.raises(ValueError, match="sample_rate must be None for images, got 8000"):
+        report(model, X, sample_rate=8000)

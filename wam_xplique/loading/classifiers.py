@@ -47,14 +47,14 @@ class Classifier:
         name = self.class_names[index] if index < len(self.class_names) else f"class {index}"
         return f"{name} ({score})"
 
-    def index(self, target: str) -> int:
-        """The class of a name, or of its number."""
+    def index(self, target: str, name: str = "--target") -> int:
+        """The class of a name, or of its number; errors call it `name`."""
         if target in self.class_names:
             return list(self.class_names).index(target)
         if target.isdecimal():
             return int(target)
         names = "names are not known" if not self.class_names else "there is none of this name"
-        raise ValueError(f"--target must be a class, got {target!r}: {names}.")
+        raise ValueError(f"{name} must be a class, got {target!r}: {names}.")
 
     def native(self, x: np.ndarray, ndim: int) -> Any:
         """Inputs, channels last and with `ndim` spatial axes, as the model takes them."""

@@ -58,46 +58,28 @@ get("sort").addEventListener("change", sort);
 
 // --- an input: its scales, and what is left of it from coarse to fine ---
 
-// The picture of an input has a layer that the slider changes, and a map above; of signals there is
-// one picture, which is exchanged.
-function layersOf(stage) {
-  const picture = stage.querySelector("svg");
-  if (!picture) {
-    const image = stage.querySelector("img"), whole = image.src;
-    return { show: (map, left) => { image.src = left ?? map ?? whole; } };
-  }
-  const first = picture.querySelector("image");
-  const [left, over] = [first.cloneNode(), first.cloneNode()];
-  for (const layer of [over, left]) {
-    layer.removeAttribute("id");
-    first.after(layer);
-  }
-  over.classList.add("over");
-  const put = (layer, source) => {
-    layer.toggleAttribute("hidden", !source);
-    if (source) layer.setAttribute("href", source);
-  };
-  return { show: (map, rest) => { put(over, map); put(left, rest); } };
+// Lays what is left, and a map, over the picture of an input; without either, takes it away.
+function lay(picture, left, map) {
+  const of = (figure, layer) => figure ? [figure.querySelector(layer).cloneNode()] : [];
+  for (const layer of all(".laid", picture)) layer.remove();
+  const laid = [...of(left, ".base"), ...of(map, ".over")];
+  for (const layer of laid) layer.classList.add("laid");
+  picture.querySelector(".base").after(...laid);
 }
-
-const sourceOf = figure => {
-  const picture = figure.querySelector(".over, img");
-  return picture.getAttribute("href") ?? picture.src;
-};
 
 function prepare(side) {
   const stage = side.querySelector("figure.input");
   if (!stage) return;
   const figures = role => new Map(all(`figure.${role}`, side).map(f => [f.dataset.level, f]));
   const [maps, rest] = [figures("map"), figures("left")];
-  const layers = layersOf(stage), told = stage.querySelector("figcaption strong");
+  const picture = stage.querySelector("svg"), told = stage.querySelector("figcaption strong");
   const labels = all(".scales tbody th", side).map(cell => cell.textContent);
   const buttons = new Map();
   const state = { level: "all", left: rest.size };
 
   function update() {
     const [map, left] = [maps.get(state.level), rest.get(String(state.left))];
-    layers.show(map && sourceOf(map), left && sourceOf(left));
+    lay(picture, left, map);
     const parts = [left && left.querySelector("strong").textContent,
       state.level !== "all" && `map of ${labels[state.level]}`];
     told.textContent = ["Input", ...parts.filter(Boolean)].join(", ");

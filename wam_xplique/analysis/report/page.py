@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     pictures: tuple[Picture, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Side:
     """What one model and one method tell of all inputs."""
 
@@ -95,7 +95,7 @@ class Side:
         return [scale._replace(share=share) for scale, share in pairs]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """
     A page on the predictions of a model, and what stands on it.

@@ -6,7 +6,6 @@ import base64
 import io
 import wave
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -22,7 +21,6 @@ from ...plots.drawing import (
     COLORMAP,
     DPI,
     KINDS,
-    WAVE_COLOR,
     first_drawn,
     maps_of,
     new_figure,
@@ -32,12 +30,13 @@ from ...plots.drawing import (
     unit,
 )
 from ...plots.gallery import draw_input
-from ...plots.signals import scalogram_height
+from ...plots.signals import MOST_COLUMNS, VEIL, scalogram_height
 
+WAVE_INCHES, WAVE = (10, 2.2), (0.07, 0.22, 0.92, 0.68)  # of a waveform; where in it are its axes
 INCHES, FINE_DPI = 2.7, 165  # of what is drawn of an image; of what has small print
-MOST_PIXELS = 320  # along each axis of a photograph; larger ones are made smaller
+MOST_PIXELS, MAP_PIXELS = 320, 224  # along each axis; larger images and maps are made smaller
 FEW_PIXELS = 96  # that are seen one by one
-QUALITY = {"quality": 80, "alpha_quality": 60, "method": 4}  # of WebP
+QUALITY = {"quality": 80, "alpha_quality": 20, "method": 4}  # of WebP
 OPACITY = 0.85  # of what matters most
 KEEP = 0.1  # share of the coefficients that are heard
 HEARD = 3000, 768000  # samples a second that browsers play
@@ -47,19 +46,20 @@ class Picture(NamedTuple):
     """
     A picture with what is told about it.
 
-    Its `role` is "input"; "map" (of a `level`, or of all where this is None); "left", what is left
-    of the input down to a `level`; or "more". Maps of images are transparent, and lie over these.
+    Its `role` is "input"; "map" (of a `level`, or of all where this is None), which is transparent
+    and lies over the input; "left", what is left of the input down to a `level`; or "more".
     """
 
     title: str
     caption: str
     alt: str
     source: str  # the file, as a page holds it
-    size: tuple[int, int]  # width and height, of images those of the input
+    size: tuple[int, int]  # width and height, of a map those of the picture of the input
     role: str = "more"
     level: int | None = None
     place: str = ""  # "large", "wide" (the page's width), "whole" (a row of its own), else empty
     sound: str = ""  # a WAV file of what is seen
+    frame: tuple[float, ...] | None = None  # where a map lies: left, top, width, height; or all
 
 
 class Subject(NamedTuple):
@@ -168,30 +168,23 @@ def _of_image(subject: Subject) -> Iterator[Picture]:
 def _of_signal(subject: Subject) -> Iterator[Picture]:
     e, signal, name, _, rate = subject
     boxed = " The dashed lines are the ends of the object." * (subject.box is not None)
-    total, heard = maps_of(e, 0).sum(axis=0), _wav(subject, signal)
-
-    def waveform(of: WaveletExplanation, *told: str, **more: Any) -> Picture:
-        ax = plot_waveform(of, signal, rate, 0, new_figure(10, 2.6).subplots())
-        for edge in () if subject.box is None else subject.box:
-            ax.axvline((edge - 0.5) / (rate or 1), color="black", linestyle="--", linewidth=1)
-        return _drawn(ax, *told, place="wide", **more)
-
-    alt = f"Waveform of {name}: most matters {where(total)}."
-    caption = f"Coloured where it matters.{boxed}"
-    yield waveform(e, "Input", caption, alt, role="input", sound=heard)
+    maps, (shares,), first = e.by_scale()[0], e.scale_importance(), first_drawn(e)
+    place = where(maps_of(e, 0).sum(axis=0))
+    yield _signal(subject, signal, "Input", boxed.strip(), f"Waveform of {name}.", "input")
     height = scalogram_height(e)
     scalogram = plot_scalogram(e, rate, 0, new_figure(10, 1.1 * height).subplots())
-    alt = f"Importance of {name} over time, a row for each scale: most matters {where(total)}."
+    alt = f"Importance of {name} over time, a row for each scale: most matters {place}."
     yield _drawn(scalogram, "Scales over time", "The finest at the top.", alt, "wide")
-    for level in range(first_drawn(e), e.level + 1):
-        alone = replace(e, coefficients=_only(e.coefficients, [level]))
-        label = subject.labels[level]
+    for level in range(first, e.level + 1):
+        label, caption = subject.labels[level], f"{shares[level]:.0%} of the {whole_name(e)}."
         alt = f"Waveform of {name}, coloured where it matters at {label}."
-        yield waveform(alone, label, "Coloured by this scale alone.", alt, role="map", level=level)
+        yield _veil(maps[level], label, caption, alt, level)
+    alt = f"Waveform of {name}, coloured where it matters: most {place}."
+    yield _veil(maps.sum(axis=0), "All scales", "Coloured where it matters.", alt, None)
     for level, left in enumerate(_left(subject)):
         how = _how_far(subject, level)
         alt = f"Waveform of what is left of {name}, {how}."
-        yield _signal(subject, left, how, "", alt, role="left", level=level)
+        yield _signal(subject, left, how, "", alt, "left", level)
 
 
 def _of_volume(subject: Subject) -> Iterator[Picture]:
@@ -228,20 +221,43 @@ def _how_far(subject: Subject, level: int) -> str:
 
 
 def _signal(
-    subject: Subject, values: np.ndarray, title: str, caption: str, alt: str, **more: Any
+    subject: Subject,
+    values: np.ndarray,
+    title: str,
+    caption: str,
+    alt: str,
+    role: str = "more",
+    level: int | None = None,
 ) -> Picture:
-    """A waveform that is heard, in the range of the input."""
-    ax = new_figure(10, 1.8).subplots()
-    values = values.reshape(len(values), -1)
-    color = WAVE_COLOR if values.shape[1] == 1 else None
-    ax.plot(np.arange(len(values)) / (subject.sample_rate or 1), values, lw=0.6, color=color)
-    ax.margins(x=0)
-    ax.set_xlabel("time (samples)" if subject.sample_rate is None else "time (s)", fontsize=8)
-    ax.tick_params(labelsize=7)
-    ends = [*_span(subject.shown), values.min(), values.max()]
-    margin = 0.05 * (max(ends) - min(ends)) or 1.0
-    ax.set_ylim(min(ends) - margin, max(ends) + margin)
-    return _drawn(ax, title, caption, alt, "wide", sound=_wav(subject, values), **more)
+    """A waveform, which is heard, too, in the range of the input and where all others are drawn."""
+    figure = Figure(figsize=WAVE_INCHES, dpi=DPI)
+    ax = plot_waveform(subject.explanation, values, subject.sample_rate, 0, figure.add_axes(WAVE))
+    ax.images[0].remove()  # the veil is laid over it by the page
+    if values.shape[1:] in ((), (1,)):
+        both = np.concatenate([values.ravel(), np.ravel(subject.shown)])
+        margin = 0.05 * float(np.ptp(both)) or 1.0
+        ax.set_ylim(both.min() - margin, both.max() + margin)
+    for edge in () if subject.box is None or role != "input" else subject.box:
+        ax.axvline((edge - 0.5) / (subject.sample_rate or 1), color="black", ls="--", lw=1)
+    sound = "" if role == "left" else _wav(subject, values)
+    more: dict[str, Any] = {"role": role, "level": level, "sound": sound}
+    return _drawn(ax, title, caption, alt, "wide", **more)
+
+
+def _veil(values: np.ndarray, title: str, caption: str, alt: str, level: int | None) -> Picture:
+    """A map of a signal, to lie over its waveform."""
+    rows = values.reshape(len(values), -1).T
+    run = -(-len(values) // MOST_COLUMNS)
+    filled = np.pad(rows, ((0, 0), (0, -len(values) % run)), mode="edge")
+    peaks = filled.reshape(len(rows), -1, run).max(axis=2)
+    color = VEIL(unit(peaks, top_of(rows) or 1.0))
+    image = Image.fromarray(np.uint8(np.round(255 * color)))
+    width, height = (round(DPI * inches) for inches in WAVE_INCHES)
+    left, bottom, wide, high = WAVE
+    wide *= filled.shape[1] / len(values)
+    frame = (width * left, height * (1 - bottom - high), width * wide, height * high)
+    source = _webp(image, lossless=True)
+    return Picture(title, caption, alt, source, (width, height), "map", level, "wide", "", frame)
 
 
 def _wav(subject: Subject, values: np.ndarray) -> str:
@@ -289,7 +305,9 @@ def _map(
     relative = unit(np.abs(values), top)
     color = mpl.colormaps[COLORMAP](relative)
     color[..., 3] = OPACITY * np.sqrt(relative)
-    source = _webp(Image.fromarray(np.uint8(np.round(255 * color))))
+    shown = Image.fromarray(np.uint8(np.round(255 * color)))
+    shown.thumbnail((MAP_PIXELS, MAP_PIXELS))
+    source = _webp(shown)
     return Picture(title, caption, alt, source, values.shape[::-1], "map", level)
 
 
@@ -312,8 +330,10 @@ def _drawn(
     """What is drawn by matplotlib."""
     figure, file = ax.figure, io.BytesIO()
     assert isinstance(figure, Figure)
-    figure.savefig(file, format="png", dpi=DPI if place == "wide" else FINE_DPI)
-    image = Image.open(file).convert("RGB")
+    figure.set_dpi(DPI if place == "wide" else FINE_DPI)
+    figure.savefig(file, format="rgba", dpi=figure.dpi)
+    size = figure.canvas.get_width_height()
+    image = Image.frombytes("RGBA", size, file.getvalue()).convert("RGB")
     source = _webp(image, lossless)
     return Picture(title, caption, alt, source, image.size, place=place, **more)
 
@@ -324,7 +344,7 @@ def _webp(image: Image.Image, lossless: bool = False) -> str:
         image.thumbnail((MOST_PIXELS, MOST_PIXELS))
     file = io.BytesIO()
     exact = lossless or max(image.size) <= FEW_PIXELS
-    image.save(file, "webp", **({"lossless": True, "method": 4} if exact else QUALITY))
+    image.save(file, "webp", **({"lossless": True, "method": 2} if exact else QUALITY))
     return _as_data("image/webp", file)
 
 
