@@ -505,8 +505,8 @@ def test_two_reports_stand_side_by_side(full, model):
     pd.testing.assert_frame_equal(table[list(rows)][:3], rows)
     for name in names:  # each has its own guide
         assert f"How to read this page: {name}" in words(both.html)
-    differ = ["data-differ" in a for a in page.all("tr") if "data-number" in a]
-    assert differ == list(PREDICTED != 1)  # the names are the other way round
+    differ = [a["data-differ"] for a in page.all("tr") if "data-number" in a]
+    assert differ == [str(number != 1) for number in PREDICTED]  # the names are the other way round
     with pytest.raises(ValueError, match="explanations"):
         _ = both.explanation
     with pytest.raises(ValueError, match="other must be a report on the same inputs"):

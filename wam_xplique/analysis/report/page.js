@@ -21,8 +21,8 @@ const articleOf = row => articles[row.dataset.number];
 const isShown = {
   "": () => true,
   warned: row => row.dataset.warnings > 0,
-  wrong: row => "wrong" in row.dataset,
-  differ: row => "differ" in row.dataset,
+  wrong: row => row.dataset.wrong === "True",
+  differ: row => row.dataset.differ === "True",
 };
 
 function filter() {

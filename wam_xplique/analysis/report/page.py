@@ -6,7 +6,7 @@ import base64
 import functools
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -34,11 +34,37 @@ class Part(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An input: what was found for it and others, its number among these, and its pictures."""
+    """An input: what was found for it and others, its number among these, its pictures."""
 
     findings: Findings
-    index: int
+    number: int
     pictures: tuple[Picture, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.findings.names[self.number]
+
+    @property
+    def predicted(self) -> str:
+        """What the class is called that is predicted."""
+        return self.findings.class_name(self.findings.predicted[self.number])
+
+    @property
+    def warnings(self) -> dict[str, str]:
+        """Reasons to look closer, as `Findings` has them."""
+        return self.findings.warnings(self.number)
+
+    @property
+    def box(self) -> np.ndarray | None:
+        """Where the object of an image is, if that is known."""
+        f = self.findings
+        return None if f.boxes is None or f.explanation.ndim != 2 else f.boxes[self.number]
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """The roles of the pictures that are not seen at first: they fill the page's width."""
+        return ("left", "map") if self.findings.explanation.ndim == 1 else ("left",)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,13 +97,13 @@ class Side:
     @property
     def facts(self) -> dict[str, str]:
         """What is known of model, method and inputs."""
-        first, warned = self.findings, [e.findings.warnings(e.index) for e in self.entries]
+        first, warned = self.findings, [bool(entry.warnings) for entry in self.entries]
         found = {
             "Model": self.model,
             "Explained by": f"{self.method}, {_told(first.explanation)}",
             **({"Not explained": first.left_out} if first.left_out else {}),
             "Inputs": f"{len(warned)}",
-            "With warnings": f"{sum(map(bool, warned))}",
+            "With warnings": f"{sum(warned)}",
         }
         if first.targets is not None:
             wrong = sum(part.findings.wrong.sum() for part in self.parts)
@@ -208,7 +234,21 @@ class Report:
 def _rows(side: Side, several: bool) -> Iterator[dict[str, Any]]:
     known = {"model": side.model, "method": side.method} if several else {}
     for entry in side.entries:
-        yield {**known, **entry.findings.row(entry.index)}
+        yield {**known, **entry.findings.row(entry.number)}
+
+
+def _marks(number: int, entries: Sequence[Entry]) -> dict[str, Any]:
+    """By what the page sorts and filters an input, which has an entry for each side."""
+    first, at = entries[0].findings, entries[0].number
+    shares = ["" if np.isnan(share) else f"{share:.6f}" for share in first.shares[at]]
+    return {
+        "data-number": number,
+        "data-score": float(first.outputs[at, first.predicted[at]]),
+        "data-warnings": sum(len(entry.warnings) for entry in entries),
+        "data-shares": " ".join(shares),
+        "data-wrong": any(entry.findings.wrong[entry.number] for entry in entries),
+        "data-differ": len({entry.predicted for entry in entries}) > 1,
+    }
 
 
 def _told(explanation: WaveletExplanation) -> str:
@@ -234,8 +274,9 @@ def _page(report: Report) -> str:
     script, style = (files(__package__).joinpath(f"page.{end}").read_text("utf-8") for end in _OWN)
     policy = f"{ALLOWED}; script-src {_source(script)}; style-src {_source(style)}"
     own = {"policy": policy, "script": Markup(script), "style": Markup(style)}
-    known = {"title": report.title, "sides": report.sides, "few_pixels": FEW_PIXELS}
-    limits = {"fine": FINE, "far": FAR, "unusual": UNUSUAL}
+    inputs = list(zip(*(side.entries for side in report.sides), strict=True))
+    known = {"title": report.title, "sides": report.sides, "inputs": inputs, "marks": _marks}
+    limits = {"fine": FINE, "far": FAR, "unusual": UNUSUAL, "few_pixels": FEW_PIXELS}
     return environment.get_template("page.html").render(**own, **known, **limits)
 
 
