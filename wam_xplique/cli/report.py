@@ -90,27 +90,25 @@ def _read(
 ) -> dict[Path, Found]:
     """What is in the files that fit a model, the methods, and each other."""
     explainers: list[Any] = []
-    first: list[Inputs] = []
+    fitting: list[Inputs] = []
 
     def use(path: Path, inputs: Inputs) -> Found:
-        if not first:
-            explainers.extend(_explainers(methods, classifier, [inputs]))
-        for explainer in explainers:
-            check_fit(explainer, classifier, inputs)
-        _check_alike(inputs, *first)
         asked = _number(classifier, "--target", target, inputs)
         label = None if label_of is None else label_of(path)
         found = Found(inputs, asked, _number(classifier, "its label", label, inputs))
-        first.extend([inputs] * (not first))
+        if not fitting:
+            explainers[:] = _explainers(methods, classifier, [inputs])
+        for explainer in explainers:
+            check_fit(explainer, classifier, inputs)
+        fitting.append(inputs)
+        _check_alike(inputs, fitting[0])
         return found
 
     return dict(read_files(paths, classifier, options, problems, use))
 
 
-def _check_alike(inputs: Inputs, first: Inputs | None = None) -> None:
+def _check_alike(inputs: Inputs, first: Inputs) -> None:
     """Check that inputs can be on one page: sounds of any length, all else of one shape."""
-    if first is None:
-        return
     shape, others = (tuple(one.x.shape[1:]) for one in (inputs, first))
     if shape != others and (inputs.ndim > 1 or len(shape) != len(others)):
         raise ValueError(f"it has the shape {shape}, the others {others}; see --size")

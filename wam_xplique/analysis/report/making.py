@@ -163,7 +163,7 @@ def report(
     pictures = tuple(_draw(findings, index, x, shown) for index, shown in enumerate(progress))
     called = as_text(model_name or str(getattr(model, "name", None) or type(model).__name__))
     side = Side(called, type(explainer).__name__, (Part(findings, pictures),))
-    return Report(title, (side,))
+    return Report(as_text(title), (side,))
 
 
 def _draw(findings: Findings, index: int, x: np.ndarray, shown: np.ndarray) -> tuple[Picture, ...]:
