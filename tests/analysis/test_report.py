@@ -1,17 +1,14 @@
-"""The page on a model's predictions: what it tells, and what a browser makes of it."""
+"""The page on a model's predictions: what it tells and shows."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
-import json
-import os
 import re
-import shutil
-import subprocess
+import wave
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +33,7 @@ X = noise(3, *SHAPE)
 NETWORK = Network(SHAPE)
 PREDICTED = NETWORK(X).argmax(axis=1)
 WRONG = (PREDICTED + np.array([0, 1, 0])) % 3
-PNG = "data:image/png;base64,"
+WEBP, WAV = "data:image/webp;base64,", "data:audio/wav;base64,"
 NASTY = "<script>alert(\"1\")</script> & 'co'"
 CLASSES = ["<b>one</b>", "two", "three"]
 BOXES = np.array([[0, 0, 16, 24], [2, 3, 9, 20], [15, 23, 16, 24]])
@@ -84,15 +81,24 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open[-1:] != ["style"]:
+        if self.open[-1:] not in (["style"], ["script"]):
             self.text += f" {data}"
 
     def all(self, tag: str) -> list[dict[str, Any]]:
         return [attributes for name, attributes in self.elements if name == tag]
 
+    def sources(self) -> list[str]:
+        """The pictures, as they stand in the page."""
+        found = [(tag, a) for tag, a in self.elements if tag in ("img", "image")]
+        return [a["src" if tag == "img" else "href"] for tag, a in found]
+
     def pictures(self) -> list[Image.Image]:
-        sources = [picture["src"].removeprefix(PNG) for picture in self.all("img")]
-        return [Image.open(io.BytesIO(base64.b64decode(source))) for source in sources]
+        return [Image.open(io.BytesIO(decoded(source, WEBP))) for source in self.sources()]
+
+
+def decoded(source: str, kind: str) -> bytes:
+    assert source.startswith(kind)
+    return base64.b64decode(source.removeprefix(kind))
 
 
 def words(html: str) -> str:
@@ -107,38 +113,55 @@ def test_the_page_is_whole_and_needs_nothing_else(full):
     assert page.open == []
     assert full.html.startswith("<!DOCTYPE html>")
     for tag, attributes in page.elements:
-        assert tag not in ("script", "link", "iframe", "object", "base")
-        assert attributes.get("src", PNG).startswith(PNG)
-        assert attributes.get("href", "#").startswith("#")
+        assert tag not in ("link", "iframe", "object", "base")
+        assert attributes.get("src", WEBP).startswith(WEBP)
+        assert attributes.get("href", "#").startswith(("#", WEBP))
+        assert "style" not in attributes
         assert not any(name.startswith("on") for name in attributes)
     style = full.html.split("<style>")[1].split("</style>")[0]
     assert not re.search(r"url\(|@import|https?:|//", style)
     without_pictures = re.sub(r'base64,[^"]*"', "", full.html)
-    assert "http" not in without_pictures
+    assert "http:" not in without_pictures
+    assert "https:" not in without_pictures
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(set(ids)) == len(ids)
     assert {link["href"][1:] for link in page.all("a")} <= set(ids)
     assert [article["id"] for article in page.all("article")] == ["input-0", "input-1", "input-2"]
 
 
+def test_no_script_or_style_runs_but_the_pages_own(full):
+    page = Reader(full.html)
+    assert page.all("script") == page.all("style") == [{}]
+    policy = next(a["content"] for a in page.all("meta") if "http-equiv" in a).split("; ")
+    assert policy[0] == "default-src 'none'"
+    for tag, name in (("script", "script-src"), ("style", "style-src")):
+        (own,) = re.findall(rf"<{tag}>(.*?)</{tag}>", full.html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+        assert f"{name} 'sha256-{digest}'" in policy
+
+
 def test_text_is_text_and_never_html(full):
     page, text = Reader(full.html), words(full.html)
     assert text.count(NASTY) >= 4  # title, heading, name, reference
     assert "<b>one</b>" in text
-    assert not page.all("script") + page.all("b")
+    assert not page.all("b")
     assert page.all("title") == [{}]
     assert any(NASTY in picture["alt"] for picture in page.all("img"))
+    assert any(NASTY in picture.get("aria-label", "") for picture in page.all("svg"))
 
 
-def test_pictures_are_there_as_png_and_told_in_words(full):
+def test_pictures_are_there_and_told_in_words(full):
     page = Reader(full.html)
     pictures = page.pictures()
-    assert len(pictures) == 3 * 6  # input, mosaic, two scales, all, sufficient
-    for told, picture in zip(page.all("img"), pictures, strict=True):
-        assert picture.format == "PNG"
-        assert picture.size == (int(told["width"]), int(told["height"]))
+    # Input, mosaic, two scales, all, sufficient; two that are left from coarse to fine.
+    assert len(pictures) == 3 * 8
+    for picture in pictures:
+        assert picture.format == "WEBP"
         assert np.std(np.asarray(picture.convert("L"))) > 1
-        assert len(told["alt"]) > 10
+    told = [a["alt"] for a in page.all("img")]
+    told += [a["aria-label"] for a in page.all("svg") if "aria-label" in a]
+    assert len(told) == len(pictures)
+    assert min(map(len, told)) > 10
     assert pictures[0].width / pictures[0].height == pytest.approx(24 / 16, rel=0.01)
 
 
@@ -206,8 +229,9 @@ def test_any_model_of_any_inputs_has_a_report(framework, shape):
         assert told in words(made.html)
     assert list(made.to_dataframe().predicted) == list(classes)
     assert made.explanation.input_shape == x.shape
-    expected = {1: 3, 2: 4 + made.explanation.level, 3: 2}[len(ends)]
-    found = len(Reader(made.html).all("img"))
+    level = made.explanation.level
+    expected = {1: 4 + 2 * level, 2: 4 + 2 * level, 3: 2}[len(ends)]
+    found = len(Reader(made.html).sources())
     assert 2 * (expected - 1) <= found <= 2 * expected  # there may be no sufficient image
 
 
@@ -462,71 +486,94 @@ def test_a_reference_made_otherwise_is_refused(model, explainer, reference):
         report(model, X[:0])
 
 
-# --- in a browser --------------------------------------------------------------------------------
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --allow-file-access-from-files"
-)
-in_a_browser = pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome")
-
-# Written into the page once it is loaded, to be read from its DOM.
-PROBE = """<script>addEventListener("load", () => {
-  const root = document.documentElement;
-  root.dataset.probe = JSON.stringify({
-    pictures: [...document.images].map(i => [i.complete, i.naturalWidth, i.width]),
-    overflow: root.scrollWidth - root.clientWidth,
-    width: root.clientWidth,
-    columns: getComputedStyle(document.querySelector(".sheet"))
-      .gridTemplateColumns.split(" ").length,
-    asked: performance.getEntriesByType("resource")
-      .map(e => e.name).filter(name => !name.startsWith("data:")),
-  });
-  if (parent !== window) parent.document.documentElement.dataset.probe = root.dataset.probe;
-});</script>"""
+# --- several on one page -------------------------------------------------------------------------
 
 
-def browse(path: Path, folder: Path, *options: str) -> str:
-    """What the browser prints of a page."""
-    assert BROWSER is not None
-    options += (f"--user-data-dir={folder / 'profile'}", path.as_uri())
-    command = [BROWSER, *FLAGS.split(), *options]
-    how = {"env": {**os.environ, "HOME": str(folder)}, "timeout": 120, "check": True}
-    return subprocess.run(command, capture_output=True, text=True, **how).stdout
+def test_two_reports_stand_side_by_side(full, model):
+    told = {"names": [NASTY, "second", "th\udce9"], "class_names": CLASSES[::-1]}
+    other = WCAM(model, 4, 4, level=2)
+    both = full.beside(report(model, X, explainer=other, **told, model_name="other"))
+    page, table = Reader(both.html), both.to_dataframe()
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    assert {a["href"][1:] for a in page.all("use")} <= set(ids)
+    names = ["WaveletGradientInput", "WCAM"]
+    assert list(table.method) == [name for name in names for _ in X]
+    assert list(table.model[3:]) == ["other"] * 3
+    rows = full.to_dataframe()
+    pd.testing.assert_frame_equal(table[list(rows)][:3], rows)
+    for name in names:  # each has its own guide
+        assert f"How to read this page: {name}" in words(both.html)
+    differ = [a["data-differ"] for a in page.all("tr") if "data-number" in a]
+    assert differ == [str(number != 1) for number in PREDICTED]  # the names are the other way round
+    with pytest.raises(ValueError, match="explanations"):
+        _ = both.explanation
+    with pytest.raises(ValueError, match="other must be a report on the same inputs"):
+        full.beside(report(model, X, explainer=other))
 
 
-@in_a_browser
-@pytest.mark.parametrize("width", [390, 1280])
-def test_a_browser_shows_all_of_it_at_any_width(full, width, tmp_path):
-    """Narrow as a phone (in a frame, since a window cannot be that narrow), and wide."""
-    page = tmp_path / "report.html"
-    page.write_text(full.html.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
-    frame = tmp_path / "frame.html"
-    frame.write_text(f'<iframe src="report.html" style="border:0;width:{width}px"></iframe>')
-    dom = browse(frame, tmp_path, "--dump-dom", "--window-size=1400,900")
-    (page,) = Reader(dom).all("html")
-    found = json.loads(page["data-probe"])
-    assert found["width"] == pytest.approx(width, abs=20)
-    assert found["overflow"] <= 0
-    assert found["columns"] == (1 if width < 600 else 2)
-    assert found["asked"] == []
-    assert len(found["pictures"]) == 18
-    for complete, natural, shown in found["pictures"]:
-        assert complete
-        assert natural > 100
-        assert 100 < shown <= width
+def test_inputs_of_other_sizes_follow_on_one_page():
+    pages = [report(Network((size, 1)), noise(2, size, 1)) for size in (32, 64)]
+    both = pages[0].followed_by(pages[1])
+    tables = [page.to_dataframe() for page in pages]
+    found = both.to_dataframe().reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, pd.concat(tables, ignore_index=True))
+    shares = np.concatenate([page.explanation.scale_importance() for page in pages])
+    found = [scale.share for scale in both.sides[0].scales]
+    np.testing.assert_allclose(found, shares.mean(axis=0))
+    assert len(Reader(both.html).all("article")) == 4
+    coarse = report(Network((3, 1)), noise(1, 3, 1))
+    with pytest.raises(ValueError, match="other must be made by the same model, method and scales"):
+        pages[0].followed_by(coarse)
 
 
-@in_a_browser
-def test_the_rendered_page_has_the_text_and_the_pictures(full, tmp_path):
-    page = full.save(tmp_path / "report.html")
-    dom = browse(page, tmp_path, "--dump-dom")
-    assert words(dom) == words(full.html)
-    shot = tmp_path / "shot.png"
-    browse(page, tmp_path, f"--screenshot={shot}", "--window-size=1280,2400", "--hide-scrollbars")
-    pixels = np.asarray(Image.open(shot).convert("RGB"))
-    assert pixels.shape[1] == 1280
-    assert (pixels == 255).all(axis=-1).mean() > 0.3  # dark text on white
-    colours = np.unique(pixels.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32))
-    assert len(colours) > 1000  # and the maps' colours
+# --- what is explained, and what is heard --------------------------------------------------------
+
+
+def test_a_class_that_is_not_predicted_is_explained(model, explainer):
+    target = int((PREDICTED[0] + 1) % 3)
+    made = report(model, X[:1], [target], explainer=explainer, explained=target)
+    weights = np.eye(3, dtype=np.float32)[[target]]
+    expected = explainer.explain_wavelet(X[:1], weights).scale_importance()
+    np.testing.assert_allclose(made.explanation.scale_importance(), expected, rtol=1e-4)
+    text = words(made.html)
+    assert f"Explained class {target} (score {NETWORK(X[:1])[0, target]:.3g})" in text
+    for told in ("Wrong prediction", f"explained is class {target}, be it predicted or not"):
+        assert told in text
+    for told in ("Enough to predict it", "do not bring the prediction back"):
+        assert told not in text
+    for wrong in (3, -1, 1.0, True):
+        with pytest.raises(ValueError, match="explained must be None or the number of a class"):
+            report(model, X, explainer=explainer, explained=wrong)
+
+
+def test_sounds_are_told_in_hz_and_heard_as_they_are():
+    x = noise(1, 4000, 1)
+    made = report(Network((4000, 1)), x, sample_rate=8000, boxes=[[0, 10]])
+    page, text = Reader(made.html), words(made.html)
+    for told in ("2-4 kHz", "Sufficient sound", "outside of the interval"):
+        assert told in text
+    assert "px" not in text
+    assert list(made.explanation.scales)[-1] in made.rows[0]
+    heard = [decoded(a["src"], WAV) for a in page.all("audio")]
+    original, important = map(_samples, heard[:2])
+    np.testing.assert_allclose(original, x[0, :, 0] / max(1, np.abs(x).max()), atol=1e-4)
+    left = made.explanation.reconstruct(x, 0.1)[0, :, 0]
+    np.testing.assert_allclose(important, left / max(1, np.abs(left).max()), atol=1e-4)
+    without = report(Network((4000, 1)), x)
+    assert not Reader(without.html).all("audio")
+
+
+def _samples(file: bytes) -> np.ndarray:
+    with wave.open(io.BytesIO(file)) as sound:
+        assert sound.getframerate() == 8000
+        return np.frombuffer(sound.readframes(sound.getnframes()), "<i2") / 32767
+
+
+@pytest.mark.parametrize("rate", [0, -1, np.nan])
+def test_a_rate_is_positive_and_that_of_signals(rate, model):
+    with pytest.raises(ValueError, match="sample_rate must be a positive, finite number"):
+        report(Network((32, 1)), noise(1, 32, 1), sample_rate=rate)
+    with pytest.raises(ValueError, match="sample_rate must be None for images, got 8000"):
+        report(model, X, sample_rate=8000)

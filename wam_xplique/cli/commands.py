@@ -40,7 +40,9 @@ REPORT = """Examples:
 \b
 wam-xplique report wrong/*.jpg --model my.keras --out wrong.html
 wam-xplique report photos --model ResNet50 --reference outputs/profile/ResNet50.npz
-wam-xplique report calls/*.wav --model birds.pt --class-names birds.txt --wavelet db4 --level 6
+wam-xplique report calls/*.wav --model birds.pt --class-names birds.txt --labels folders
+wam-xplique report photos --model before.keras --model after.keras --labels labels.csv
+wam-xplique report photos --model my.keras --method wam-ig --other-method square-grad
 """
 PROFILE = """Examples:
 
@@ -134,7 +136,34 @@ def explain(
 @with_options
 def report(
     files: Files,
-    model: Model,
+    models: Annotated[
+        list[str],
+        typer.Option(
+            "--model",
+            metavar="PATH_OR_NAME",
+            help="As for explain; twice, to compare two side by side.",
+        ),
+    ],
+    other_method: Annotated[
+        str | None,
+        typer.Option(metavar="METHOD", help="Method to compare --method with, side by side."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Class that is explained: its number, from 0 on, or its name (default: what the "
+            "model predicts).",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="What is true: a CSV file with a file and its class a line, or 'folders' where "
+            "files are in folders of these names. Wrong predictions are marked.",
+        ),
+    ] = None,
     reference: Annotated[
         Path | None,
         typer.Option(
@@ -144,6 +173,7 @@ def report(
         ),
     ] = None,
     class_names: ClassNames = None,
+    title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("outputs/report.html"),
     *,
     options: Options,
@@ -152,12 +182,15 @@ def report(
     Write a page on what a classifier makes of each file.
 
     The page tells the prediction, at which scales it rests, where, and what part of the input is
-    enough for it, and warns of what is odd. It needs no network, and is read in any browser. All
-    inputs are on one page, and have one shape: pass --size where the model leaves it open.
+    enough for it, and warns of what is odd. It needs no network, and is read in any browser: inputs
+    are sorted and filtered, maps laid over them and taken away, sounds played. All images and
+    arrays on a page have one shape: pass --size where the model leaves it open. Sounds may differ
+    in length.
     """
     from .report import report_files
 
-    return report_files(files, model, reference, class_names, out, options)
+    asked = {"target": target, "labels": labels, "title": title}
+    return report_files(files, models, out, options, other_method, reference, class_names, **asked)
 
 
 @with_options

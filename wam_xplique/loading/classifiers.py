@@ -74,22 +74,23 @@ class Classifier:
         shares = scipy.special.softmax(outputs.astype(float))
         return f"{name} ({shares[index]:.1%} by softmax, logit {outputs[index]:.3g})"
 
-    def index(self, target: str, classes: int) -> int:
-        """The class of a name, in any case of letters, or of its number, among so many."""
+    def index(self, target: str, classes: int, called: str = "--target") -> int:
+        """The class of a name, in any case of letters, or of its number, among so many; errors call
+        it `called`."""
         names = self.names_of(classes)
         if target.isdecimal() and target not in names:
             if int(target) < classes:
                 return int(target)
             raise ValueError(
-                f"--target must be a class from 0 to {classes - 1}, or a name, got {target}."
+                f"{called} must be a class from 0 to {classes - 1}, or a name, got {target}."
             )
         if not names:
             told = f"names are not known, see --class-names; numbers are from 0 to {classes - 1}"
-            raise ValueError(f"--target must be a class, got {target!r}: {told}.")
-        found = one_of("--target", target, names)
+            raise ValueError(f"{called} must be a class, got {target!r}: {told}.")
+        found = one_of(called, target, names)
         places = [place for place, name in enumerate(names) if name == found]
         if len(places) > 1:
-            raise ValueError(f"--target {target!r} names the classes {places}; give a number.")
+            raise ValueError(f"{called} {target!r} names the classes {places}; give a number.")
         return places[0]
 
     def native(self, x: np.ndarray, ndim: int) -> Any:

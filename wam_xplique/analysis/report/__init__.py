@@ -1,5 +1,6 @@
 """A page on what a model makes of each input, for those who look for what went wrong."""
 
-from .making import Report, report
+from .making import report
+from .page import Report
 
 __all__ = ["Report", "report"]

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...explanation import WaveletExplanation, has_importance, mean_share
-from ...plots.captioned import whole_name
-from ...plots.drawing import KINDS, maps_of
+from ...plots.drawing import maps_of, scale_labels
 from ..profile import ScaleProfile
 from ..sufficient import DecisiveImages
+from .pictures import kind_name, whole_name
 
 FINE = 0.5  # share of the finest scale above which a prediction rests on it
 UNUSUAL, FAR = 2.0, 3.0  # standard deviations from a reference
@@ -42,6 +42,8 @@ class Findings:
     sufficient: DecisiveImages | None = None
     boxes: np.ndarray | None = None  # begins, then ends, along each axis (N, 2 · ndim)
     reference: ScaleProfile | None = None
+    explained: np.ndarray | None = None  # numbers (N,) of the classes; those predicted if None
+    sample_rate: float | None = None
 
     @functools.cached_property
     def shares(self) -> np.ndarray:
@@ -69,7 +71,12 @@ class Findings:
     @property
     def coarse(self) -> str:
         """What the approximation is called."""
-        return f"what is coarse ({self.explanation.scales[0]})"
+        return f"what is coarse ({self.labels[0]})"
+
+    @property
+    def labels(self) -> list[str]:
+        """What the scales are called, in Hz where the rate is known."""
+        return scale_labels(self.explanation, self.sample_rate)
 
     @property
     def left_out(self) -> str:
@@ -101,8 +108,17 @@ class Findings:
 
     @property
     def kind(self) -> str:
-        """What an input is called: a signal, an image or a volume."""
-        return KINDS[self.explanation.ndim - 1].removesuffix("s")
+        """What an input is called: a sound, a signal, an image or a volume."""
+        return kind_name(self.explanation, self.sample_rate)
+
+    @property
+    def box(self) -> str:
+        """What the place of an object is called."""
+        return "interval" if self.explanation.ndim == 1 else "box"
+
+    def as_predicted(self, index: int) -> bool:
+        """Whether the class that is explained is the one predicted."""
+        return self.explained is None or self.explained[index] == self.predicted[index]
 
     @property
     def wrong(self) -> np.ndarray:
@@ -117,11 +133,15 @@ class Findings:
 
     def answer(self, index: int) -> str:
         """What the model answers, in a few words."""
-        score = self.outputs[index, self.predicted[index]]
+        return self._scored(index, self.predicted[index])
+
+    def _scored(self, index: int, number: int) -> str:
+        """A class, and the model's output for it."""
+        score = self.outputs[index, number]
         if self.outputs.shape[1] == 1:
             return f"{score:.3g}"
         told = f"{score:.1%}" if self.are_probabilities else f"score {score:.3g}"
-        return f"{self.class_name(self.predicted[index])} ({told})"
+        return f"{self.class_name(number)} ({told})"
 
     def facts(self, index: int) -> dict[str, str]:
         """What is known of an input, by title."""
@@ -129,12 +149,14 @@ class Findings:
         if self.targets is not None:
             verdict = "not predicted" if self.wrong[index] else "as predicted"
             found["Target"] = f"{self.class_name(self.targets[index])} ({verdict})"
+        if self.explained is not None:
+            found["Explained"] = self._scored(index, self.explained[index])
         title, told = self._main_scale(index)
         found[title] = f"{told}; {self.left_out}" if self.left_out else told
         if not np.isnan(self.box_shares[index]):
-            name = f"{self.whole[0].upper()}{self.whole[1:]} in the box"
+            name = f"{self.whole[0].upper()}{self.whole[1:]} in the {self.box}"
             found[name] = f"{self.box_shares[index]:.0%}, in {self._area(index)}"
-        if self.sufficient is not None:
+        if self.sufficient is not None and self.as_predicted(index):
             found["Enough to predict it"] = self.enough(index)
         return found
 
@@ -160,7 +182,7 @@ class Findings:
                 "" if index is None else self._note(index, level),
                 None if index is None else self._interval(index, level),
             )
-            for level, label in enumerate(self.explanation.scales)
+            for level, label in enumerate(self.labels)
         ]
 
     def row(self, index: int) -> dict[str, Any]:
@@ -213,17 +235,24 @@ class Findings:
         # The one level of Packets is no finest one: all but the coarsest band are in it.
         is_fine = surely > FINE and self.explanation.transform.are_octaves
         if self.explanation.level and (far or is_fine):
-            detail = f"{self.explanation.scales[-1]} detail".replace("samples", "sample")
-            told = f"The prediction rests on {detail}: {share:.0%} of the {self.whole} is there"
+            detail = f"{self.labels[-1]} detail".replace("samples", "sample")
+            detail = detail.replace("Hz detail", "Hz")
+            what = "The prediction"
+            if self.explained is not None:
+                what = f"What speaks for {self.class_name(self.explained[index])}"
+            told = f"{what} rests on {detail}: {share:.0%} of the {self.whole} is there"
             more = f", far more than in the reference ({usual[0]:.0%})" if far and usual else ""
             left_out = f" ({self.left_out})" if self.left_out else ""
             yield detail, f"{told}{more}{left_out}."
         if self.box_shares[index] <= 0.5:
             outside = 1 - self.box_shares[index]
             part = "Half" if outside < 0.505 else f"{outside:.0%}"
-            told = f"{part} of the {self.whole} lies outside of the object's box, which covers"
-            yield "outside of the box", f"{told} {self._area(index)}."
-        if self.sufficient is not None and not self.sufficient.found[index]:
+            told = (
+                f"{part} of the {self.whole} lies outside of the object's {self.box}, which covers"
+            )
+            yield f"outside of the {self.box}", f"{told} {self._area(index)}."
+        lacking = self.sufficient is not None and not self.sufficient.found[index]
+        if lacking and self.as_predicted(index):
             told = "Even all of the coefficients together do not bring the prediction back."
             yield "nothing suffices", told
 

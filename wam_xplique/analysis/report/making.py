@@ -1,82 +1,33 @@
-"""Making a report: arguments checked, the model asked, each prediction explained, a page made."""
+"""Making a report: arguments checked, the model asked, each prediction explained and drawn."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
-import pandas as pd
 from tqdm.auto import tqdm
 
-from ...archive import write_text
 from ...attributions import WCAM, WaveletIntegratedGradients
 from ...batches import gather
-from ...checks import check_integer, check_seed
+from ...checks import check_integer, check_seed, is_integer
 from ...coefficients import default_level
-from ...explanation import WaveletExplanation, fields_of, share_as_text
+from ...explanation import fields_of
 from ...inputs import Inputs, as_labels, weights_of
 from ...model import on_host
-from ...plots.captioned import Picture, picture_input, picture_sufficient
+from ...plots.drawing import KINDS, check_rate
 from ...terminal import as_text
 from ...transforms import fitting
 from ..predictions import answers, ask, how_asked
 from ..profile import ScaleProfile, check_explainer
 from ..sufficient import sufficient_images
-from .findings import FAR, FINE, UNUSUAL, Findings
+from .findings import Findings
+from .page import Part, Report, Side
+from .pictures import Picture, Subject, pictures_of
 
 STEPS = 32
 WCAM_OPTIONS: dict[str, Any] = {"nb_design": 16, "partition": "subband", "refine": 0.03}
 CELLS = {1: 8, 2: 4, 3: 2}  # along each axis of a band, by the number of axes
-
-
-@dataclass(frozen=True, eq=False)
-class Report:
-    """
-    A page on the predictions of a model, and what stands on it.
-
-    Parameters
-    ----------
-    html
-        The page: a whole HTML document that needs nothing else, not even a network.
-    rows
-        What the page tells of each input, by the columns of `to_dataframe`.
-    explanation
-        Explanation of the inputs.
-    """
-
-    html: str
-    rows: tuple[dict[str, Any], ...]
-    explanation: WaveletExplanation
-
-    def save(self, path: str | Path, force: bool = False) -> Path:
-        """
-        Write the page to a file, such as "report.html", whose path is returned.
-
-        Parameters
-        ----------
-        path
-            File to write.
-        force
-            Whether to replace a file that is there, which raises a FileExistsError otherwise.
-        """
-        write_text(path, self.html, force)
-        return Path(path)
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """
-        A row for each input; what is not known is missing.
-
-        Columns name, predicted and score (probability where the outputs are such), target, a
-        share for each scale (missing for what is left out; beside it, where the method has
-        intervals, columns such as "1-2 px low" and "1-2 px high"), sufficient_share, box_share,
-        and the warnings, in sentences.
-        """
-        return pd.DataFrame(list(self.rows)).rename_axis("input")
 
 
 def report(
@@ -87,11 +38,14 @@ def report(
     explainer: Any = None,
     names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
+    explained: int | None = None,
     reference: ScaleProfile | None = None,
     boxes: Any = None,
     pictures: Any = None,
     front_end: Callable[[Any], Any] | None = None,
+    sample_rate: float | None = None,
     title: str = "Wavelet report",
+    model_name: str | None = None,
     batch_size: int | None = 32,
     seed: int = 0,
     verbose: bool = False,
@@ -99,7 +53,10 @@ def report(
     """
     Explain what a model predicts for each input, on a page that is read in a browser.
 
-    The class that is predicted is explained, be it right or wrong. Warnings are given where the
+    The class that is predicted is explained, be it right or wrong, or one that is given. On the
+    page, inputs are sorted and filtered, maps are laid over them and taken away, and a slider goes
+    from coarse to fine; sounds can be heard. `Report.beside` sets two models or methods side by
+    side, `Report.followed_by` inputs of different sizes on one page. Warnings are given where the
     finest scale holds more than half of the importance, or lies 3 standard deviations above the
     reference; where half of it or more lies outside of the box; where a prediction is wrong; and,
     if the outputs are probabilities, where the first two classes are within 0.1. Shares that lie
@@ -122,6 +79,8 @@ def report(
         `wam_xplique.WCAM`, refined.
     names, class_names
         What the inputs are called, such as their files, and the classes in the outputs' order.
+    explained
+        Number of a class that is explained for all inputs, in place of the one predicted.
     reference
         Profile of the model over a data set, made with the same explainer: which shares are usual.
     boxes
@@ -136,8 +95,13 @@ def report(
     batch_size
         Most inputs, perturbed or not, at once; None for no limit. An explainer that is given has
         its own.
-    title, seed, verbose
-        Title of the page, seed of the default explainer, and whether to show the progress.
+    sample_rate
+        Samples a second, of signals alone: times are in seconds, scales in Hz, and sounds of one or
+        two channels can be heard.
+    title, model_name
+        Title of the page, and what it calls the model; by default the model's own name.
+    seed, verbose
+        Seed of the default explainer, and whether to show the progress.
 
     Raises
     ------
@@ -166,6 +130,7 @@ def report(
     names = [as_text(str(name)) for name in names]
     drawn = x if pictures is None else _pictures(pictures, x.shape, layout.ndim)
     boxes = None if boxes is None else _boxes(boxes, count, sizes)
+    rate = _rate(sample_rate, explainer, layout.ndim)
     if reference is not None:
         _check_reference(reference, explainer, x.shape, layout.ndim)
 
@@ -174,21 +139,51 @@ def report(
     if class_names is not None:
         classes = outputs.shape[1]
         _check_each("class_names", class_names, classes, f"the model's {classes} outputs")
-    explained = weights_of(outputs.argmax(axis=1), outputs.shape[1])
-    explanation = explainer.explain_wavelet(inputs, explained)
+    numbers = outputs.argmax(axis=1) if explained is None else _class(explained, outputs)
+    weights = weights_of(numbers, outputs.shape[1])
+    explanation = explainer.explain_wavelet(inputs, weights)
     sufficient = None
     # No image suffices for a class where there is but one; metrics need the axis of the channels.
     if outputs.shape[1] > 1 and (layout.ndim == 1 or layout.channel_axis is not None):
         how |= {"domain": "wavelet", "batch_size": batch_size, "verbose": verbose}
-        sufficient = sufficient_images(model, inputs, explained, explanation, **how)
+        sufficient = sufficient_images(model, inputs, weights, explanation, **how)
     findings = Findings(
-        names, explanation, outputs, labels, class_names, sufficient, boxes, reference
+        names,
+        explanation,
+        outputs,
+        labels,
+        class_names,
+        sufficient,
+        boxes,
+        reference,
+        None if explained is None else numbers,
+        rate,
     )
     progress = tqdm(drawn, desc="draw", unit="input", disable=not verbose)
-    shown = [_draw(findings, index, picture) for index, picture in enumerate(progress)]
-    facts = _facts(model, explainer, findings)
-    html = _page(title=title, facts=facts, findings=findings, pictures=shown)
-    return Report(html, tuple(map(findings.row, range(count))), explanation)
+    pictures = tuple(_draw(findings, index, x, shown) for index, shown in enumerate(progress))
+    called = as_text(model_name or str(getattr(model, "name", None) or type(model).__name__))
+    side = Side(called, type(explainer).__name__, (Part(findings, pictures),))
+    return Report(as_text(title), (side,))
+
+
+def _draw(findings: Findings, index: int, x: np.ndarray, shown: np.ndarray) -> tuple[Picture, ...]:
+    """An input, what matters in it at which scale, and what suffices."""
+    box = None if findings.boxes is None else findings.boxes[index]
+    one, sufficient, told = findings.explanation[index], None, ""
+    subject = Subject(one, shown, findings.names[index], box, findings.sample_rate)
+    known = findings.sufficient
+    if known is not None and known.found[index] and findings.as_predicted(index):
+        sufficient, told = known.images[index], findings.enough(index)
+    return tuple(pictures_of(subject, x[index : index + 1], sufficient, told))
+
+
+def _class(number: Any, outputs: np.ndarray) -> np.ndarray:
+    """The number of a class, for each input."""
+    classes = outputs.shape[1]
+    if not is_integer(number) or not 0 <= number < classes:
+        must = f"None or the number of a class from 0 to {classes - 1}"
+        raise ValueError(f"explained must be {must}, got {number!r}.")
+    return np.full(len(outputs), number)
 
 
 def _default_explainer(model: Any, inputs: Inputs, options: dict[str, Any]) -> Any:
@@ -234,6 +229,18 @@ def _boxes(boxes: Any, count: int, sizes: tuple[int, ...]) -> np.ndarray:
     return found.astype(int)
 
 
+def _rate(sample_rate: float | None, explainer: Any, ndim: int) -> float | None:
+    """Samples a second, those of the explainer's transform where it has some."""
+    own = getattr(explainer.transform, "sample_rate", None)
+    if sample_rate is None:
+        return own
+    check_rate("sample_rate", sample_rate)
+    if ndim != 1 or own not in (None, sample_rate):
+        must = f"None for {KINDS[ndim - 1]}" if ndim != 1 else f"the transform's, {own!r}"
+        raise ValueError(f"sample_rate must be {must}, got {sample_rate!r}.")
+    return sample_rate
+
+
 def _check_reference(reference: Any, explainer: Any, shape: tuple[int, ...], ndim: int) -> None:
     if not isinstance(reference, ScaleProfile):
         raise TypeError(f"reference must be a ScaleProfile, got a {type(reference).__name__}.")
@@ -264,56 +271,3 @@ def _labels(targets: Any, outputs: np.ndarray) -> np.ndarray:
         must = f"labels ({len(outputs)},) or one-hot classes {outputs.shape}"
         raise ValueError(f"targets must be {must}, got shape {found.shape}.")
     return found.argmax(axis=1)
-
-
-def _draw(findings: Findings, index: int, shown: np.ndarray) -> list[Picture]:
-    """An input, what matters in it at which scale, and what suffices."""
-    explanation, name, sufficient = findings.explanation, findings.names[index], findings.sufficient
-    box = None if findings.boxes is None else findings.boxes[index]
-    pictures = [*picture_input(explanation, index, shown, name, box)]
-    if sufficient is not None and sufficient.found[index]:
-        image, told = sufficient.images[index], findings.enough(index)
-        pictures.append(picture_sufficient(image, explanation.ndim, name, told))
-    return pictures
-
-
-def _facts(model: Any, explainer: Any, findings: Findings) -> dict[str, str]:
-    """What is known of model, method and inputs."""
-    count, explanation = len(findings.names), findings.explanation
-    found = {
-        "Model": str(getattr(model, "name", None) or type(model).__name__),
-        "Explained by": f"{type(explainer).__name__}, {_told(explanation)}",
-        **({"Not explained": findings.left_out} if findings.left_out else {}),
-        "Inputs": f"{count}",
-        "With warnings": f"{sum(bool(findings.warnings(index)) for index in range(count))}",
-    }
-    if findings.targets is not None:
-        found["Wrong predictions"] = f"{findings.wrong.sum()}"
-    if findings.reference is not None:
-        name = findings.reference.name or "without a name"
-        found["Reference"] = f"{name}, {findings.reference.count} inputs"
-    return found
-
-
-def _told(explanation: WaveletExplanation) -> str:
-    """The transform of an explanation in words."""
-    if explanation.other is not None:
-        return str(explanation.wavelet)
-    levels = f"{explanation.level} level{'s' * (explanation.level != 1)}"
-    return f"{explanation.wavelet} wavelet, {levels}"
-
-
-def _page(**known: Any) -> str:
-    """A whole HTML document of what is known; any text is taken as text, and never as HTML."""
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        loader=jinja2.PackageLoader(__package__, "."),
-    )
-    environment.tests["nan"] = math.isnan
-    environment.filters["share"] = share_as_text
-    limits = {"fine": FINE, "far": FAR, "unusual": UNUSUAL}
-    return environment.get_template("page.html").render(**known, **limits)
