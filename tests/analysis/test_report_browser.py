@@ -29,6 +29,14 @@ SHAPE, NAMES = (16, 24, 3), ("cherry", "apple", "banana")
 NETWORK, X = Network(SHAPE), noise(3, *SHAPE)
 PREDICTED = NETWORK(X).argmax(axis=1)
 WRONG = (PREDICTED + np.array([0, 1, 0])) % 3
+LAID = """
+const side = document.querySelectorAll(`#input-${arguments[0]} .side`)[arguments[1]];
+const figures = [...side.querySelectorAll(".map, .left")];
+const sourceOf = image => image.getAttribute("href");
+return [...side.querySelectorAll(".input .laid")].map(layer => figures
+  .find(figure => sourceOf(figure.querySelector("image")) === sourceOf(layer))
+  .querySelector("strong").textContent);
+"""
 
 
 class Browser:
@@ -75,15 +83,7 @@ class Browser:
 
     def laid(self, article: int, side: int = 0) -> list[str]:
         """What is laid over the picture of an input, as titles of the figures it is from."""
-        return self.run(
-            "[...document.querySelectorAll(`#input-${arguments[0]} .side`)[arguments[1]]"
-            ".querySelectorAll('.input .laid')].map(layer => [...layer.closest('.side')"
-            ".querySelectorAll('.map, .left')].find(figure => figure.querySelector('image:not(.la"
-            "id)').getAttribute('href') == layer.getAttribute('href')).querySelector('strong')"
-            ".textContent)",
-            article,
-            side,
-        )
+        return self.driver.execute_script(LAID, article, side)
 
 
 @pytest.fixture(scope="module")

@@ -160,6 +160,7 @@ document.addEventListener("keydown", event => {
   act();
 });
 
+get("overlay").hidden = !document.querySelector(".over");
 document.querySelector(".tools").hidden = false;
 root.classList.add("live");
 filter();
