@@ -29,6 +29,14 @@ SHAPE, NAMES = (16, 24, 3), ("cherry", "apple", "banana")
 NETWORK, X = Network(SHAPE), noise(3, *SHAPE)
 PREDICTED = NETWORK(X).argmax(axis=1)
 WRONG = (PREDICTED + np.array([0, 1, 0])) % 3
+LAID = """
+const side = document.querySelectorAll(`#input-${arguments[0]} .side`)[arguments[1]];
+const figures = [...side.querySelectorAll(".map, .left")];
+const sourceOf = image => image.getAttribute("href");
+return [...side.querySelectorAll(".input .laid")].map(layer => figures
+  .find(figure => sourceOf(figure.querySelector("image")) === sourceOf(layer))
+  .querySelector("strong").textContent);
+"""
 
 
 class Browser:
@@ -75,15 +83,7 @@ class Browser:
 
     def laid(self, article: int, side: int = 0) -> list[str]:
         """What is laid over the picture of an input, as titles of the figures it is from."""
-        return self.run(
-            "[...document.querySelectorAll(`#input-${arguments[0]} .side`)[arguments[1]]"
-            ".querySelectorAll('.input .laid')].map(layer => [...layer.closest('.side')"
-            ".querySelectorAll('.map, .left')].find(figure => figure.querySelector('image:not(.la"
-            "id)').getAttribute('href') == layer.getAttribute('href')).querySelector('strong')"
-            ".textContent)",
-            article,
-            side,
-        )
+        return self.driver.execute_script(LAID, article, side)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def pages() -> dict[str, Report]:
     def made(explainer: Any) -> Report:
         return report(model, X, WRONG, explainer=explainer, names=NAMES)
 
-    one, other = (made(kind(model, level=2)) for kind in (WaveletGradientInput, WaveletSaliency))
+    one, other = map(made, (WaveletGradientInput(model, level=2), WaveletSaliency(model, level=1)))
     sounds, network = noise(2, 4000, 1), Network((4000, 1)).model("tensorflow")
     heard = report(network, sounds, sample_rate=8000, explainer=WaveletGradientInput(network))
     return {"images": one, "compared": one.beside(other), "sounds": heard}
@@ -158,7 +158,7 @@ def test_scales_are_laid_over_the_input_and_taken_away(browser, pages, tmp_path)
     assert browser.laid(0) == ["All scales of details"]
     over = browser.find("#input-0 .input .over")[0]
     seen = "getComputedStyle(arguments[0]).display"
-    browser.press("o")
+    browser.find("#input-0 .slide input")[0].send_keys("o")  # which moves no slider
     assert browser.run(seen, over) == "none"
     browser.click("#overlay")
     assert browser.run(seen, over) != "none"
@@ -186,7 +186,14 @@ def test_what_is_compared_stands_side_by_side_and_shows_the_same_scale(browser, 
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] <= right["x"]
     browser.click("#input-0 .side:last-child tr[data-level='1'] button")
-    assert browser.laid(0, 0) == browser.laid(0, 1) == ["2-4 px"]
+    assert browser.laid(0, 0) == browser.laid(0, 1) == ["1-2 px"]
+    browser.choose("#input-0 .side:last-child .slide input", "0")
+    assert browser.laid(0, 0) == ["down to 2-4 px", "1-2 px"]
+    assert browser.laid(0, 1) == ["only > 2 px", "1-2 px"]
+    browser.click("#input-0 .side tr[data-level='1'] button")  # a scale that the other has not
+    assert browser.laid(0, 0)[1:] == ["2-4 px"]
+    titles = [e.text for e in browser.find("#input-0 .input strong")]
+    assert titles == ["Input, down to 2-4 px, map of 2-4 px", "Input, only > 2 px"]
     browser.choose("#show", "differ")  # two methods explain the same predictions
     assert browser.shown() == []
 

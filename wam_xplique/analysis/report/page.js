@@ -95,27 +95,33 @@ function prepare(side) {
     if (!maps.has(level)) continue;
     const button = make("button", { type: "button", textContent: cell.textContent });
     button.title = "Show the map of this scale";
-    button.addEventListener("click", () => select(side, isPressed(button) ? "all" : level));
+    button.addEventListener("click", () => {
+      select(side, isPressed(button) ? undefined : labels[level]);
+    });
     buttons.set(level, button);
     cell.replaceChildren(button);
   }
   const slider = make("input", { type: "range", min: 0, max: rest.size, value: rest.size });
   if (rest.size) {
     const label = make("label", { className: "slide" });
-    slider.addEventListener("input", () => slide(side, Number(slider.value)));
+    slider.addEventListener("input", () => slide(side, rest.size - slider.value));
     label.append("coarse", slider, "fine");
     slider.setAttribute("aria-label", "What is left of the input, from coarse to fine");
     stage.append(label);
   }
-  side.select = level => { state.level = level; update(); };
-  side.slide = left => { state.left = Math.min(left, rest.size); update(); };
+  side.select = label => {
+    const level = String(labels.indexOf(label));
+    state.level = maps.has(level) ? level : "all";
+    update();
+  };
+  side.slide = without => { state.left = Math.max(rest.size - without, 0); update(); };
   update();
 }
 
-// What is compared side by side shows the same scale, and as much.
+// What is compared side by side shows the same scale, and is without as many of the finest ones.
 const beside = side => all(".side", side.parentElement).filter(one => one.select);
-const select = (side, level) => beside(side).forEach(one => one.select(level));
-const slide = (side, left) => beside(side).forEach(one => one.slide(left));
+const select = (side, label) => beside(side).forEach(one => one.select(label));
+const slide = (side, without) => beside(side).forEach(one => one.slide(without));
 all(".side").forEach(prepare);
 
 // --- overlay, colours and keys ---
@@ -145,13 +151,16 @@ const keys = {
 
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, select, audio, .scroll")) return;
+  const moves = event.key.startsWith("Arrow");
+  const own = moves ? "input, select, audio, .scroll" : "input[type=search], select";
+  if (event.target.closest(own)) return;
   const act = keys[event.key];
   if (!act) return;
   event.preventDefault();
   act();
 });
 
+get("overlay").hidden = !document.querySelector(".over");
 document.querySelector(".tools").hidden = false;
 root.classList.add("live");
 filter();
