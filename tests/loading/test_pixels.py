@@ -62,7 +62,6 @@ def normalized(mean: float, std: float):
         ([lambda x: (x + 1) / 2], SYMMETRIC),
         ([in_keras(), L.Rescaling(1 / 255)], None),  # after the first weights, it is no scaling
     ],
-    ids=str,
 )
 def test_what_stands_before_the_first_weights_of_keras_tells(before, expected):
     assert pixels_taken(in_keras(*before), (SIZE, SIZE, 3), False) == expected
