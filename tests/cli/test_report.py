@@ -126,8 +126,8 @@ def test_labels_that_are_no_classes_are_told(labelled, model_files, tells, tmp_p
     table = tmp_path / "labels.csv"
     given = [*labelled, "--model", model_files["keras"], "--labels", table]
     for text, message in {
-        "a.png,owl": "its label must be a class, got 'owl': there is none of this name",
-        "a.png,3": "its label must be a class from 0 to 2, got 3",
+        "a.png,owl": "its label 'owl' is unknown",
+        "a.png,3": "its label must be a class from 0 to 2, or a name, got 3",
         "b.png": "must have a file and a label a line, got ['b.png']",
         "c.png,0": "it has no label in",
     }.items():
@@ -141,7 +141,7 @@ def test_a_target_is_explained_be_it_predicted_or_not(labelled, model_files, ask
     assert asked[0][-1]["explained"] == 2
     assert saved[0].html.count("<dt>Explained</dt><dd>cat (") == 2
     told = tells("report", *labelled, *model, "--target", 3, "--force", fails=True)
-    assert "--target must be a class from 0 to 2, got 3" in told
+    assert "--target must be a class from 0 to 2, or a name, got 3" in told
 
 
 def test_two_methods_or_two_models_are_compared(labelled, model_files, tells, saved):
