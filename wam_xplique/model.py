@@ -17,7 +17,7 @@ from .backends import Backend, Tensor
 from .backends.base import check_scores
 from .backends.registry import load_backend
 from .checks import check_choice, warn
-from .operators import WEIGH, check_operator, of_outputs, predictions
+from .operators import DETECTION, WEIGH, check_operator, of_outputs, predictions
 
 ACTIVATIONS = ("sigmoid", "softmax")
 
@@ -114,6 +114,11 @@ class Model:
     def weighs(self) -> bool:
         """Whether targets weigh the outputs, one for one."""
         return self.of_outputs in WEIGH
+
+    @property
+    def seeks_boxes(self) -> bool:
+        """Whether targets are boxes."""
+        return self.of_outputs in DETECTION.values()
 
     @property
     def takes_labels(self) -> bool:
