@@ -1,0 +1,170 @@
+"""``wam-xplique explore``: a page that explains the file that is dropped on it, on this machine."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..coefficients import map_bands
+from ..explanation import WaveletExplanation
+from ..inputs import weights_of
+from ..loading.classifiers import Classifier
+from ..plots import plot_explanation, plot_overlay
+from ..terminal import reason
+from . import transforms
+from .explain import draw_fourier
+from .input_files import Inputs, read_inputs
+from .methods import NAMES, find_method
+from .options import Options
+
+ADDRESS = "127.0.0.1"
+AUTOMATIC = "automatic"
+PREDICTED = "what the model predicts"
+HEARD = 0.1
+"""The part of a scale's coefficients that is played."""
+MOST_LEVELS = 9
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A line, a picture (PNG), and sounds by scale, as 16-bit samples."""
+
+    told: str
+    picture: bytes
+    sounds: dict[str, np.ndarray] = field(default_factory=dict)
+    sample_rate: int | None = None
+
+
+def explain_file(
+    name: str, data: bytes, classifier: Classifier, options: Options, target: str = ""
+) -> Answer:
+    """Explain what is in a file: its first input, for the class that is predicted by default."""
+    method = find_method(options)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"dropped{Path(name).suffix}"
+        path.write_bytes(data)
+        inputs = read_inputs(path, classifier, options)
+    explainer, targets = method.explainer(classifier, inputs), inputs.predicted[:1]
+    if target:
+        targets = weights_of(np.array([classifier.index(target)]), inputs.outputs.shape[1])
+    is_fourier = hasattr(explainer, "explain_fourier")
+    explain = explainer.explain_fourier if is_fourier else explainer.explain_wavelet
+    explanation = explain(inputs.x[:1], targets)
+    seen = classifier.describe(inputs.outputs[0], int(targets[0].argmax()))
+    picture = _as_png(_draw(explanation, inputs, is_fourier))
+    told = f"{seen}, {type(explainer).__name__}"
+    if is_fourier or inputs.ndim != 1:
+        return Answer(told, picture)
+    sounds = dict(heard(explanation, np.asarray(inputs.shown[:1], np.float32)))
+    return Answer(told, picture, sounds, inputs.sample_rate)
+
+
+def _draw(explanation: Any, inputs: Inputs, is_fourier: bool) -> Figure:
+    shown = inputs.drawn(0)
+    if explanation.ndim == 2 and not is_fourier:
+        return plot_overlay(explanation, shown[np.newaxis], scales=True)
+    draw = draw_fourier if is_fourier else plot_explanation
+    return draw(explanation, shown, 0, None, inputs.sample_rate)
+
+
+def _as_png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, dpi=100)
+    plt.close(figure)
+    return file.getvalue()
+
+
+def heard(explanation: WaveletExplanation, x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Of a sound (1, T) or (1, T, 1) the most important part of each scale alone, with its name."""
+    kept = explanation.kept(HEARD, per_level=True)
+    z = map_bands(np.multiply, explanation.transform.forward(x), kept)
+    for number, scale in enumerate(explanation.scales):
+        alone = map_bands(np.zeros_like, z)
+        alone[number] = z[number]
+        samples = np.ravel(explanation.transform.inverse(alone, x.shape))
+        loudest = np.abs(samples).max()
+        if loudest > 0:
+            yield scale, np.int16(32767 / loudest * samples)
+
+
+def page(classifier: Classifier, options: Options) -> Any:
+    """What a browser shows: what is asked, and beneath it the answer."""
+    import panel as pn
+
+    file = pn.widgets.FileInput(name="file")
+    names = list(classifier.class_names)
+    target = pn.widgets.AutocompleteInput(
+        name="class", options=names, restrict=False, placeholder=PREDICTED, case_sensitive=False
+    )
+    method = pn.widgets.Select(
+        name="method", options=[AUTOMATIC, *NAMES], value=options.method or AUTOMATIC
+    )
+    transform = pn.widgets.Select(
+        name="transform", options=[*transforms.NAMES], value=options.transform or "dwt"
+    )
+    levels = [AUTOMATIC, *map(str, range(MOST_LEVELS + 1))]
+    level = pn.widgets.Select(
+        name="level",
+        options=levels,
+        value=AUTOMATIC if options.level is None else str(options.level),
+    )
+    button = pn.widgets.Button(name="explain", button_type="primary")
+    answer = pn.Column(pn.pane.Str("Drop an image or a sound on the field above."))
+
+    def ask(event: Any) -> None:
+        if not file.value:
+            return
+        chosen = None if method.value == AUTOMATIC else method.value
+        how = replace(
+            options,
+            method=chosen,
+            parameters=options.parameters if chosen == options.method else None,
+            transform=None if method.value == "fam" else transform.value,
+            level=None if level.value == AUTOMATIC else int(level.value),
+        )
+        button.loading = True
+        try:
+            found = explain_file(file.filename, file.value, classifier, how, target.value or "")
+        except Exception as error:  # of whatever is in the file, or the model makes of it
+            answer[:] = [pn.pane.Str(f"{type(error).__name__}: {reason(error)}")]
+        else:
+            parts = [pn.pane.Str(found.told), pn.pane.PNG(found.picture, sizing_mode="scale_width")]
+            for scale, samples in found.sounds.items():
+                sound = pn.pane.Audio(samples, sample_rate=found.sample_rate or 8000)
+                parts.append(pn.Row(pn.pane.Str(scale, width=160), sound))
+            answer[:] = parts
+        finally:
+            button.loading = False
+
+    file.param.watch(ask, "value")
+    button.on_click(ask)
+    controls = pn.FlexBox(file, target, method, transform, level, button, align_items="end")
+    return pn.Column(pn.pane.Str(f"Explore {classifier.name}"), controls, answer)
+
+
+def serve(model: str, class_names: Path | None, port: int, show: bool, options: Options) -> None:
+    """Serve the page to the browsers of this machine, until it is interrupted."""
+    try:
+        import panel as pn
+    except ImportError as error:
+        told = 'explore needs Panel: pip install "wam-xplique[explore]"'
+        raise ModuleNotFoundError(told) from error
+    find_method(options)  # what does not fit shows before the model is loaded
+    classifier = options.load(model, class_names)
+    plt.switch_backend("agg")
+    pn.serve(
+        {"/": lambda: page(classifier, options)},
+        address=ADDRESS,
+        port=port,
+        websocket_origin=[f"{ADDRESS}:{port}", f"localhost:{port}"],
+        show=show,
+        title="wam-xplique",
+    )
