@@ -43,10 +43,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     told = parser.parse_args()
     x, y = data.crops("left", 200, seed=0)
-    watched = [part[: told.inputs] for part in data.crops("right", told.inputs, seed=1)]
+    inputs, targets = (v[: told.inputs] for v in data.crops("right", told.inputs, seed=1))
     model = networks.train_keras(x, y)
     for every in (1, 4):
-        callback = ScaleProfileCallback(*watched, every=every)
+        callback = ScaleProfileCallback(inputs, targets, every=every)
         found = [
             (seconds(model, x, y, told.epochs), seconds(model, x, y, told.epochs, callback))
             for _ in range(told.runs)

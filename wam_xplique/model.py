@@ -90,6 +90,7 @@ class Model:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
         self.operator = check_operator(self._given)
+        self.of_outputs = of_outputs(self.operator)
 
     def called_with(self, structure: Structure | None) -> Model:
         """The same model, called with several inputs."""

@@ -37,7 +37,7 @@ def card(title: str, parts: Iterable[tuple[np.ndarray, Sequence[tuple[str, str, 
 def _picture(values: np.ndarray) -> str:
     values = _coarser(np.abs(np.asarray(values, float)))
     top = np.percentile(values, 99.5) or values.max()
-    grey = np.uint8(255 * np.clip(values / top if top > 0 else 0 * values, 0, 1))
+    grey = (255 * np.clip(values / (top or 1), 0, 1)).astype(np.uint8)
     data = base64.b64encode(_png(grey)).decode()
     height, width = grey.shape
     scale = SHOWN / max(height, width)

@@ -71,6 +71,7 @@ def check_survived(told: str, caplog: Any, *data: Any, **options: Any) -> None:
     assert record.name == "wam_xplique.analysis.callback"
     assert told in record.message
     assert str(callback.error) in record.message
+    assert callback.seconds is None
 
 
 @pytest.mark.parametrize("explainer", [quick, None], ids=["gradients", "default"])

@@ -52,8 +52,8 @@ def test_the_important_part_of_each_scale_is_heard_in_its_band(sounds):
     assert answer.told.startswith("class 1 (score ")
     assert answer.told.endswith("WaveletIntegratedGradients")
     assert answer.sample_rate == RATE
-    assert list(answer.sounds) == ["8-16 samples", "4-8 samples", "2-4 samples", "1-2 samples"]
-    for level, samples in zip((4, 3, 2, 1), answer.sounds.values(), strict=True):
+    assert list(answer.sounds) == ["2-4 kHz", "1-2 kHz", "0.5-1 kHz", "250-500 Hz"]
+    for level, samples in zip((1, 2, 3, 4), answer.sounds.values(), strict=True):
         power = np.abs(np.fft.rfft(samples)) ** 2
         hertz = np.fft.rfftfreq(len(samples), 1 / RATE)
         band = (hertz >= RATE / 2 ** (level + 1) * 0.9) & (hertz <= RATE / 2**level * 1.1)
@@ -93,6 +93,23 @@ def test_images_are_drawn_by_all_kinds_of_methods(how, told, model_files):
     assert answer.told.endswith(told)
     assert np.asarray(Image.open(io.BytesIO(answer.picture))).std() > 5
     assert not answer.sounds
+
+
+def test_the_page_begins_with_what_the_command_line_tells(sounds):
+    pytest.importorskip("panel")
+    classifier, _ = sounds
+    told = {"method": "WCAM", "transform": "constant-q,octaves=4", "level": 12}
+    widgets = explore.page(classifier, Options(**told))[1]
+    values = {widget.name: getattr(widget, "value", None) for widget in widgets}
+    assert {name: values[name] for name in told} == {**told, "level": "12"}
+
+
+def test_series_that_are_no_sounds_are_not_played(sounds):
+    classifier, _ = sounds
+    file = io.BytesIO()
+    np.save(file, np.random.default_rng(0).standard_normal((1, 64, 1)))
+    options = Options(parameters=["steps=4"])
+    assert not explore.explain_file("a.npy", file.getvalue(), classifier, options).sounds
 
 
 def test_without_panel_the_extra_is_named(model_files, tells, monkeypatch):

@@ -146,7 +146,8 @@ class ScaleProfileCallback(keras.callbacks.Callback):
             return
         start = time.perf_counter()
         self._guarded(self._look, epoch, {} if logs is None else logs)
-        self._taken.append(time.perf_counter() - start)
+        if self.error is None:
+            self._taken.append(time.perf_counter() - start)
         if len(self._taken) == COMPILED:
             self._guarded(self._tell_cost)
 

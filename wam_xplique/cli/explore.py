@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..explanation import WaveletExplanation
 from ..inputs import weights_of
 from ..loading.classifiers import Classifier
 from ..plots import plot_explanation, plot_overlay
+from ..plots.drawing import scale_labels
 from ..terminal import reason
 from . import transforms
 from .explain import draw_fourier
@@ -61,10 +62,10 @@ def explain_file(
     seen = classifier.describe(inputs.outputs[0], int(targets[0].argmax()))
     picture = _as_png(_draw(explanation, inputs, is_fourier))
     told = f"{seen}, {type(explainer).__name__}"
-    if is_fourier or inputs.ndim != 1:
+    x, rate = np.asarray(inputs.shown[:1], np.float32), inputs.sample_rate
+    if is_fourier or rate is None or x.size != x.shape[1]:  # no sound of one channel
         return Answer(told, picture)
-    sounds = dict(heard(explanation, np.asarray(inputs.shown[:1], np.float32)))
-    return Answer(told, picture, sounds, inputs.sample_rate)
+    return Answer(told, picture, dict(heard(explanation, x, rate)), rate)
 
 
 def _draw(explanation: Any, inputs: Inputs, is_fourier: bool) -> Figure:
@@ -82,17 +83,28 @@ def _as_png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def heard(explanation: WaveletExplanation, x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def heard(
+    explanation: WaveletExplanation, x: np.ndarray, sample_rate: int | None = None
+) -> Iterator[tuple[str, np.ndarray]]:
     """Of a sound (1, T) or (1, T, 1) the most important part of each scale alone, with its name."""
+    names = scale_labels(explanation, sample_rate)
     kept = explanation.kept(HEARD, per_level=True)
     z = map_bands(np.multiply, explanation.transform.forward(x), kept)
-    for number, scale in enumerate(explanation.scales):
+    for number, scale in reversed(list(enumerate(names))):  # as drawn, the finest first
         alone = map_bands(np.zeros_like, z)
         alone[number] = z[number]
         samples = np.ravel(explanation.transform.inverse(alone, x.shape))
         loudest = np.abs(samples).max()
         if loudest > 0:
-            yield scale, np.int16(32767 / loudest * samples)
+            yield scale, (32767 / loudest * samples).astype(np.int16)
+
+
+def _choice(name: str, known: Sequence[str], given: Any) -> Any:
+    """A list to choose from, which begins with what is given."""
+    import panel as pn
+
+    value = known[0] if given is None else str(given)
+    return pn.widgets.Select(name=name, options=[*dict.fromkeys([*known, value])], value=value)
 
 
 def page(classifier: Classifier, options: Options) -> Any:
@@ -104,18 +116,10 @@ def page(classifier: Classifier, options: Options) -> Any:
     target = pn.widgets.AutocompleteInput(
         name="class", options=names, restrict=False, placeholder=PREDICTED, case_sensitive=False
     )
-    method = pn.widgets.Select(
-        name="method", options=[AUTOMATIC, *NAMES], value=options.method or AUTOMATIC
-    )
-    transform = pn.widgets.Select(
-        name="transform", options=[*transforms.NAMES], value=options.transform or "dwt"
-    )
-    levels = [AUTOMATIC, *map(str, range(MOST_LEVELS + 1))]
-    level = pn.widgets.Select(
-        name="level",
-        options=levels,
-        value=AUTOMATIC if options.level is None else str(options.level),
-    )
+    method = _choice("method", [AUTOMATIC, *NAMES], options.method)
+    transform = _choice("transform", [*transforms.NAMES], options.transform)
+    level = _choice("level", [AUTOMATIC, *map(str, range(MOST_LEVELS + 1))], options.level)
+    first_transform = transform.value
     button = pn.widgets.Button(name="explain", button_type="primary")
     answer = pn.Column(pn.pane.Str("Drop an image or a sound on the field above."))
 
@@ -123,22 +127,26 @@ def page(classifier: Classifier, options: Options) -> Any:
         if not file.value:
             return
         chosen = None if method.value == AUTOMATIC else method.value
-        how = replace(
-            options,
-            method=chosen,
-            parameters=options.parameters if chosen == options.method else None,
-            transform=None if method.value == "fam" else transform.value,
-            level=None if level.value == AUTOMATIC else int(level.value),
-        )
+        changed: dict[str, Any] = {"method": chosen}
+        changed["level"] = None if level.value == AUTOMATIC else int(level.value)
+        changed["transform"] = None if chosen == "fam" else transform.value
+        if chosen != options.method:  # what was told of one is not meant for another
+            changed["parameters"] = None
+        if transform.value != first_transform or chosen == "fam":
+            changed |= {"wavelet": None, "mode": None}
+        how = replace(options, **changed)
         button.loading = True
         try:
             found = explain_file(file.filename, file.value, classifier, how, target.value or "")
         except Exception as error:  # of whatever is in the file, or the model makes of it
             answer[:] = [pn.pane.Str(f"{type(error).__name__}: {reason(error)}")]
         else:
-            parts = [pn.pane.Str(found.told), pn.pane.PNG(found.picture, sizing_mode="scale_width")]
+            parts: list[Any] = [
+                pn.pane.Str(found.told),
+                pn.pane.PNG(found.picture, sizing_mode="scale_width"),
+            ]
             for scale, samples in found.sounds.items():
-                sound = pn.pane.Audio(samples, sample_rate=found.sample_rate or 8000)
+                sound = pn.pane.Audio(samples, sample_rate=found.sample_rate)
                 parts.append(pn.Row(pn.pane.Str(scale, width=160), sound))
             answer[:] = parts
         finally:
