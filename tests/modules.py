@@ -75,6 +75,52 @@ def segmenters(shape: tuple[int, int, int]) -> dict[str, Any]:
     return {"tensorflow": of_keras, "torch": nn.Sequential(conv, both).eval()}
 
 
+def detectors(shape: tuple[int, int, int], boxes: int = 4) -> dict[str, Any]:
+    """Models of a few boxes x1, y1, x2, y2, a probability, and three classes, for each image."""
+    weights = np.random.default_rng(0).standard_normal((int(np.prod(shape)), 8 * boxes)) / 20
+    inputs = keras.Input(shape)
+    dense = keras.layers.Dense(8 * boxes)
+    raw = keras.layers.Reshape((boxes, 8))(dense(keras.layers.Flatten()(inputs)))
+    dense.set_weights([weights, np.linspace(-1, 1, 8 * boxes)])
+
+    def placed(cat: Any, sigmoid: Any, raw: Any) -> Any:
+        low = 10 * sigmoid(raw[..., :2])
+        return cat([low, low + 2 + 8 * sigmoid(raw[..., 2:4]), sigmoid(raw[..., 4:])])
+
+    ops = keras.ops
+    of_keras = placed(lambda p: ops.concatenate(p, -1), ops.sigmoid, raw)
+    linear = nn.Linear(*weights.shape)
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor(weights).T)
+        linear.bias.copy_(torch.linspace(-1, 1, 8 * boxes))
+    last = TorchModule(
+        lambda x: placed(lambda p: torch.cat(p, -1), torch.sigmoid, x.unflatten(1, (boxes, 8)))
+    )
+    first = nn.Conv2d(shape[-1], shape[-1], 1, bias=False)  # tells where the channels are
+    nn.init.dirac_(first.weight)
+    of_torch = nn.Sequential(first, ChannelsLastFlatten(), linear, last).eval()
+    return {"tensorflow": keras.Model(inputs, of_keras), "torch": of_torch}
+
+
+class VisionTransformer(nn.Module):
+    """A small one: patches, a class token, places, attention."""
+
+    def __init__(self, size: int = 32, patch: int = 8, width: int = 48, depth: int = 2):
+        super().__init__()
+        self.patches = nn.Conv2d(1, width, patch, patch)
+        self.token = nn.Parameter(torch.zeros(1, 1, width))
+        self.places = nn.Parameter(0.02 * torch.randn(1, 1 + (size // patch) ** 2, width))
+        how = {"activation": "gelu", "batch_first": True, "norm_first": True, "dropout": 0.0}
+        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, **how)
+        self.blocks = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        patches = self.patches(x).flatten(2).movedim(1, -1)
+        tokens = torch.cat([self.token.expand(len(x), -1, -1), patches], 1) + self.places
+        return self.head(self.blocks(tokens)[:, 0])
+
+
 def counting() -> tuple[nn.Module, list[int]]:
     """A quadratic module, and the rows of each call."""
     rows: list[int] = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Collection, Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,22 +47,49 @@ class Parameters:
     True`."""
 
     _made: bool = False
-    __dataclass_fields__: dict[str, Any]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __repr__(self) -> str:
+        """The class, the fields that have no default, those in `_told`, and those changed."""
+        values, told = self.__dict__, self._told
+        shown = (
+            f"{field.name}={brief(values[field.name])}"
+            for field in sorted(fields(self), key=lambda field: bool(field.kw_only))
+            if field.name in told or not _is_same(field.default, values[field.name])
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @property
+    def _told(self) -> tuple[str, ...]:
+        """The fields that are told of even where they are as by default."""
+        return ()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        fields = self.__dataclass_fields__
-        if not self._made or name not in fields:
+        known = self.__dataclass_fields__
+        if not self._made or name not in known:
             super().__setattr__(name, value)
             return
         before = self.__dict__
-        self.__dict__ = {field: before[field] for field in fields if field in before} | {
-            name: value
-        }
+        self.__dict__ = {field: before[field] for field in known if field in before} | {name: value}
         try:
             self.__post_init__()  # type: ignore[attr-defined]
         except BaseException:
             self.__dict__ = before
             raise
+
+
+def brief(value: Any) -> str:
+    """What a value is, in a few words."""
+    if hasattr(value, "shape"):
+        return f"<{type(value).__name__} {value.shape}>"
+    told = repr(value)
+    is_short = len(told) <= 72 and "\n" not in told and " at 0x" not in told
+    return told if is_short else f"<{getattr(value, '__name__', type(value).__name__)}>"
+
+
+def _is_same(default: Any, value: Any) -> bool:
+    is_plain = isinstance(value, (bool, int, float, str, tuple))
+    return value is default or (is_plain and type(value) is type(default) and value == default)
 
 
 def check_whole(name: str, values: Any) -> None:

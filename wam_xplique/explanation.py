@@ -25,6 +25,7 @@ from .coefficients import (
 )
 from .indices import SobolIndices, fractions, region_importance
 from .intervals import student
+from .notebook import MOST_INPUTS, card
 from .per_input import PerInput
 from .transforms import described, of_description
 
@@ -48,6 +49,17 @@ class Explanation(Archived, PerInput):
     def spatial_shape(self) -> tuple[int, ...]:
         """Sizes of the inputs along the axes transformed."""
         return self.input_shape[1 : 1 + self.ndim]
+
+    def _repr_html_(self) -> str:
+        """Maps and shares of the first inputs, as a notebook shows them."""
+        title = " ".join(repr(self).strip("<>").split("\n")[:2]).rstrip(":;")
+        more = len(self) - MOST_INPUTS
+        title += f"; the first {MOST_INPUTS} of them" if more > 0 else ""
+        return card(title, (some._seen() for some in self[:MOST_INPUTS]))
+
+    def _seen(self) -> tuple[np.ndarray, list[tuple[str, str, float]]]:
+        """A map (H, W) of one input, and the name, text and share of each part of it."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,6 +150,17 @@ class WaveletExplanation(Explanation):
         approximation what is larger (WCAM section 3.1).
         """
         return self.transform.scales(self.ndim)
+
+    def _seen(self) -> tuple[np.ndarray, list[tuple[str, str, float]]]:
+        shares = self.scale_importance()[0]
+        lines = [
+            (s, share_as_text(share), share) for s, share in zip(self.scales, shares, strict=True)
+        ]
+        if self.ndim == 1:  # over time, the finest scale at the top
+            maps = self.by_scale()[0, ::-1]
+            return (maps if maps.ndim == 2 else maps.mean(axis=-1)), lines
+        pixels = self.pixels()[0].mean(axis=-1)
+        return (pixels if self.ndim == 2 else pixels.max(axis=0)), lines
 
     def mosaic(self) -> np.ndarray:
         """

@@ -11,7 +11,7 @@ import numpy as np
 from .archive import check_input_shape, check_shapes
 from .backends import Tensor, get_backend
 from .coefficients import Coefficients, flatten
-from .explanation import Explanation
+from .explanation import Explanation, share_as_text
 from .indices import SobolIndices, fractions
 
 
@@ -56,7 +56,7 @@ def octaves(shape: Sequence[int], level: int) -> np.ndarray:
     return np.clip(np.ceil(np.log2(highest) + 1 + level), 0, level).astype(int)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FourierExplanation(Explanation):
     """
     Importance of the frequencies of every input; indexed as a `WaveletExplanation` is.
@@ -81,6 +81,19 @@ class FourierExplanation(Explanation):
     ndim: int
 
     _shared: ClassVar = frozenset({"radii"})
+
+    def __repr__(self) -> str:
+        """What it is of, in a line."""
+        shape, plural = " × ".join(map(str, self.input_shape[1:])), "s" * (len(self) != 1)
+        how = f"Sobol indices of {self.sobol.total.shape[1]} cells"
+        return f"<FourierExplanation of {len(self)} input{plural} of {shape}:\n {how}>"
+
+    def _seen(self) -> tuple[np.ndarray, list[tuple[str, str, float]]]:
+        rings = zip(self.radii, self.radial_importance()[0], strict=True)
+        lines = [(f"{radius:.2g} cycles/px", share_as_text(s), s) for radius, s in rings]
+        spectrum = np.maximum(self.spectrum()[0], 0)
+        shown = spectrum.max(axis=tuple(range(self.ndim - 2)))
+        return np.atleast_2d(shown), lines
 
     def spectrum(self) -> np.ndarray:
         """The total index (N, H, W) or (N, T) of the cell of each frequency of the centred spectrum

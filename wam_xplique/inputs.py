@@ -189,11 +189,13 @@ class Inputs:
                 block = block.float() if is_torch_tensor(block) else block
                 if not get_backend(block).all_finite(block):
                     raise ValueError(f"{name} must be finite, got NaN or infinite values.")
-                if name == "targets" and self.model.weighs:
+                if name == "targets" and (self.model.weighs or self.model.seeks_boxes):
                     self._check_weights(on_host(block), start)
 
     def _check_weights(self, targets: np.ndarray, start: int) -> None:
         empty = [i for i, target in enumerate(targets, start) if not target.any()]
+        if empty and self.model.seeks_boxes:
+            raise ValueError(f"targets must hold boxes that are not zero; those at {empty} do not.")
         if empty and self.model.of_outputs is semantic_segmentation:
             raise ValueError(
                 f"targets must have a zone that is not zero; those at {empty} have none."

@@ -17,7 +17,7 @@ from .backends import Backend, Tensor
 from .backends.base import check_scores
 from .backends.registry import load_backend
 from .checks import check_choice, warn
-from .operators import WEIGH, check_operator, of_outputs, predictions
+from .operators import DETECTION, WEIGH, check_operator, of_outputs, predictions
 
 ACTIVATIONS = ("sigmoid", "softmax")
 
@@ -90,6 +90,7 @@ class Model:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
         self.operator = check_operator(self._given)
+        self.of_outputs = of_outputs(self.operator)
 
     def called_with(self, structure: Structure | None) -> Model:
         """The same model, called with several inputs."""
@@ -114,6 +115,11 @@ class Model:
     def weighs(self) -> bool:
         """Whether targets weigh the outputs, one for one."""
         return self.of_outputs in WEIGH
+
+    @property
+    def seeks_boxes(self) -> bool:
+        """Whether targets are boxes."""
+        return self.of_outputs in DETECTION.values()
 
     @property
     def takes_labels(self) -> bool:

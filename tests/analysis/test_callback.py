@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +60,18 @@ def watched(*args: Any, explainer: Any = quick, **options: Any) -> ScaleProfileC
     return ScaleProfileCallback(*data, explainer=explainer, **{"verbose": False, **options})
 
 
-def check_refused(told: str, *data: Any, **options: Any) -> None:
-    """The training does not begin."""
-    model = make()
-    before = model.get_weights()
-    with pytest.raises(ValueError, match=told):
-        fit(model, watched(*data, **options))
-    assert all(map(np.array_equal, model.get_weights(), before))
+def check_survived(told: str, caplog: Any, *data: Any, **options: Any) -> None:
+    """The training goes on as it would without, and the error is logged once, and kept."""
+    caplog.clear()
+    plain, seen, callback = make(), make(), watched(*data, **options)
+    assert fit(seen, callback) == fit(plain)
+    assert all(map(np.array_equal, seen.get_weights(), plain.get_weights()))
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.name == "wam_xplique.analysis.callback"
+    assert told in record.message
+    assert str(callback.error) in record.message
+    assert callback.seconds is None
 
 
 @pytest.mark.parametrize("explainer", [quick, None], ids=["gradients", "default"])
@@ -129,7 +136,7 @@ def test_every_few_epochs_are_explained_and_the_last(every, epochs, expected, tm
     assert list(table["1-2 px"]) == pytest.approx(history[TAGS[1]])
 
 
-def test_a_csv_file_goes_on_where_training_is_resumed_and_another_is_left_alone(tmp_path):
+def test_a_csv_file_goes_on_where_training_is_resumed_and_another_is_left_alone(tmp_path, caplog):
     path = tmp_path / "scales.csv"
     model, callback = make(), watched(csv=path)
     first = fit(model, callback, epochs=2)
@@ -141,7 +148,7 @@ def test_a_csv_file_goes_on_where_training_is_resumed_and_another_is_left_alone(
     for scale, tag in zip(SCALES, TAGS, strict=True):
         assert list(table[scale]) == pytest.approx(first[tag] + second[tag] + third[tag])
     path.write_text("epoch,loss\n0,1.5\n")
-    check_refused(r"has the columns \['epoch', 'loss'\], and not", csv=path)
+    check_survived("has the columns ['epoch', 'loss'], and not", caplog, csv=path)
     assert path.read_text() == "epoch,loss\n0,1.5\n"
 
 
@@ -210,9 +217,9 @@ def test_the_batch_may_be_the_beginning_of_what_holds_batches(count):
         np.testing.assert_array_equal(targets, LABELS[:count])
 
 
-def test_data_that_end_early_stop_the_training_before_it_begins():
+def test_data_that_end_early_are_told(caplog):
     for data in ((FIXED, LABELS), (tf.data.Dataset.from_tensor_slices((FIXED, LABELS)),)):
-        check_refused("ended early: 6 inputs are needed, got 5", *data, count=6)
+        check_survived("ended early: 6 inputs are needed, got 5", caplog, *data, count=6)
 
 
 def test_the_batch_stays_the_same_from_one_training_to_the_next():
@@ -250,9 +257,87 @@ def test_the_cost_is_printed_once(capsys):
         fit(model, callback, epochs=2)
     (line,) = capsys.readouterr().out.splitlines()
     name = "ScaleProfileCallback: WaveletGradientInput of 5 inputs takes"
-    assert line == f"{name} {callback.seconds:.2g} s each time."
+    assert re.fullmatch(rf"{name} [\d.]+ s each time, [\d.]+% of an epoch(; every=.*)?\.", line)
     fit(make(), watched(), epochs=1)
     assert not capsys.readouterr().out
+
+
+class Clock:
+    """Time passes in epochs, and while something is explained."""
+
+    now, epoch, explanation = 0.0, 2.0, 0.3
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def tick(self, epoch: int, logs: Any) -> None:
+        self.now += self.epoch
+
+    def __call__(self, model: Any) -> WaveletGradientInput:
+        explainer = quick(model)
+        explain = explainer.explain_wavelet
+
+        def slow(*args: Any) -> Any:
+            self.now += self.explanation
+            return explain(*args)
+
+        vars(explainer)["explain_wavelet"] = slow
+        return explainer
+
+
+@pytest.mark.parametrize(
+    ("every", "explanation", "told"),
+    [
+        (1, 0.3, "0.3 s each time, 15.0% of an epoch; every=3 makes that 5.0% of the training."),
+        (2, 0.5, "0.5 s each time, 25.0% of an epoch; every=5 makes that 5.0% of the training."),
+        (3, 0.3, "0.3 s each time, 15.0% of an epoch."),
+        (1, 0.01, "0.01 s each time, 0.5% of an epoch."),
+    ],
+)
+def test_the_cost_is_told_beside_an_epoch_and_what_makes_it_small(
+    every, explanation, told, monkeypatch, capsys
+):
+    clock = Clock()
+    clock.explanation = explanation
+    monkeypatch.setattr("wam_xplique.analysis.callback.time", clock)
+    tick = keras.callbacks.LambdaCallback(on_epoch_end=clock.tick)
+    callback = watched(every=every, explainer=clock, verbose=True)
+    fit(make(), tick, callback, epochs=5)
+    assert capsys.readouterr().out.endswith(f"takes {told}\n")
+    assert callback.seconds == pytest.approx(explanation)
+
+
+def test_an_error_in_the_middle_ends_the_explanations_of_one_training(tmp_path, caplog):
+    path, model = tmp_path / "scales.csv", make()
+    callback = watched(csv=path)
+    breaks = keras.callbacks.Callback()
+    breaks.on_epoch_end = lambda epoch, logs: epoch == 1 and (path.unlink(), path.mkdir())
+    history = fit(model, breaks, callback, epochs=4)
+    assert len(history["loss"]) == 4
+    assert isinstance(callback.error, IsADirectoryError)
+    assert len(caplog.records) == 1
+    path.rmdir()
+    fit(model, callback, epochs=2)
+    assert callback.error is None
+    assert len(pd.read_csv(path)) == 2
+
+
+def test_an_interrupt_is_no_error():
+    def interrupted(model: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(), watched(explainer=interrupted))
+
+
+def test_four_steps_tell_the_shares_and_warn_of_no_integral(recwarn):
+    model, callback = make(), watched(explainer=None)
+    history = fit(model, callback)
+    expected = WaveletIntegratedGradients(model, steps=64).explain_wavelet(FIXED, LABELS)
+    shares = expected.scale_importance().mean(axis=0)
+    found = [history[f"scale_importance/{scale}"][-1] for scale in expected.scales[1:]]
+    np.testing.assert_allclose(found, shares[1:], atol=0.01)
+    assert not [w for w in recwarn if "converged" in str(w.message)]
 
 
 @pytest.mark.parametrize(
@@ -280,5 +365,5 @@ def test_bad_arguments_are_named_at_once(options, error, message):
     ],
     ids=range(5),
 )
-def test_what_does_not_fit_the_model_shows_before_training(data, explainer, message):
-    check_refused(message, *data, explainer=explainer)
+def test_what_does_not_fit_the_model_is_told(data, explainer, message, caplog):
+    check_survived(message, caplog, *data, explainer=explainer)

@@ -19,6 +19,7 @@ from xplique.attributions.global_sensitivity_analysis import (
     ScipySobolSequenceRS,
     TFSobolSequenceRS,
 )
+from xplique.commons.operators import regression_operator
 
 from wam_xplique.algorithms.cells import PARTITIONS
 from wam_xplique.attributions import (
@@ -105,7 +106,7 @@ PARAMETERS = [  # its name, wrong values, and what is said of them by every clas
     ("ndim", [0, 4, 1.0, "2", True, np.array([1])], "ndim must be None, 1, 2 or 3, got"),
     ("operator", ["clasification"], "'clasification'.*expected one of.*'classification'"),
     ("operator", [3, lambda model, x: model(x)], "operator must be a task or a callable"),
-    ("operator", ["object detection"], r"written in TensorFlow.*TorchWrapper"),
+    ("operator", [regression_operator], r"written in TensorFlow.*TorchWrapper"),
     ("reducer", ["Mean", "", ["mean"]], "reducer must be None or one of .*'mean'.*got"),
     ("normalize", ["max", True], r"normalize must be None or one of \('band',\), got"),
     ("nb_samples", [0, 2.5, None], "nb_samples must be an integer of at least"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import logging
+import math
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +27,14 @@ from ..plots.drawing import first_drawn, new_figure
 from ..plots.signals import scalogram_height
 from .predictions import as_explained
 
-STEPS = 16
+STEPS = 4  # the shares are those of 64 within 0.01
 MOST_IMAGES = 3
+SMALL = 0.05
+"""The part of a training's time that nobody minds."""
+COMPILED = 3
+"""How many explanations it takes until one is quick: the third may compile."""
+
+logger = logging.getLogger(__name__)
 
 
 class ScaleProfileCallback(keras.callbacks.Callback):
@@ -38,8 +47,10 @@ class ScaleProfileCallback(keras.callbacks.Callback):
     counted from 0: the first is explained, every `every`-th from there, and the last.
 
     The model is explained as it is at inference: dropout is off, and no statistics of a batch
-    normalization, weights or random seeds are touched. Training goes on as it would without. One
-    explanation more is made when training begins: it is compiled, and what does not fit shows.
+    normalization, weights or random seeds are touched. Training goes on as it would without, even
+    where there is no explanation: an error, such as inputs that do not fit the model, is logged
+    once, kept as `error`, and nothing more is explained until the next training. One explanation
+    more is made when training begins, so that it shows early.
 
     Ref. Kasmi & al., One Wave To Explain Them All (2025), figure 10.
 
@@ -53,8 +64,8 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         classes that the model predicts at the time.
     explainer
         What makes an explainer of the model: a class of explainers, or a function such as
-        ``lambda model: WCAM(model, grid_size=8)``. By default `WaveletIntegratedGradients` with 16
-        steps, the quickest of the methods that tell the scale.
+        ``lambda model: WCAM(model, grid_size=8)``. By default `WaveletIntegratedGradients` with 4
+        steps, which are enough for the shares of the scales.
     every
         Epochs from one explanation to the next.
     count
@@ -66,13 +77,13 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         File with a line for each epoch explained. A file that is there goes on where it ends, so
         that training can be resumed.
     verbose
-        Whether to print, once, how many seconds an explanation takes.
+        Whether to print, once, what an explanation costs, and the `every` that makes it less than
+        5% of the training where it is more.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument is not valid; when training begins, if the inputs are no data or end before
-        `count`, they do not fit the model, or the CSV file has other columns.
+        If an argument is not valid. Nothing is raised while a model is trained.
     """
 
     def __init__(
@@ -102,16 +113,60 @@ class ScaleProfileCallback(keras.callbacks.Callback):
             raise ValueError(f"The models must run in TensorFlow, but {told}.")
         self.explainer, self.every, self.count = explainer, every, count
         self.log_dir, self.csv, self.verbose = log_dir, csv, verbose
-        self.seconds: float | None = None
+        self.error: Exception | None = None
         self._data = inputs, targets
         self._batch: Any = None
+        self._taken: list[float] = []  # seconds of each explanation, and of each epoch
+        self._epochs: list[float] = []
+        self._began = time.perf_counter()
+        self._told = not verbose
 
     # tf_keras asks this of its own callbacks, which this one serves too: it has no hooks.
     _implements_train_batch_hooks = _implements_test_batch_hooks = lambda self: False
     _implements_predict_batch_hooks = _implements_train_batch_hooks
 
+    @property
+    def seconds(self) -> float | None:
+        """How long an explanation takes, with all that is written; None before there is one."""
+        return min(self._taken, default=None)
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the batch, and explain it: that compiles, and shows what does not fit."""
+        self.error = self._summary = None
+        self._guarded(self._begin)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the time."""
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Explain the batch if it is its turn, and write the shares down."""
+        self._epochs.append(time.perf_counter() - self._began)
+        if epoch % self.every and epoch + 1 != (self.params or {}).get("epochs"):
+            return
+        start = time.perf_counter()
+        self._guarded(self._look, epoch, {} if logs is None else logs)
+        if self.error is None:
+            self._taken.append(time.perf_counter() - start)
+        if len(self._taken) == COMPILED:
+            self._guarded(self._tell_cost)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the files."""
+        self._guarded(self._end)
+
+    def _guarded(self, step: Callable[..., None], *args: Any) -> None:
+        """Take a step, unless one has failed: no error is worth the training."""
+        if self.error is not None:
+            return
+        try:
+            step(*args)
+        except Exception as error:
+            self.error = error
+            told = "ScaleProfileCallback explains no more, and the training goes on"
+            logger.error("%s: %s: %s", told, type(error).__name__, error)
+
+    def _begin(self) -> None:
         if self._batch is None:
             self._batch = gather(*self._data, self.count, self.model)
         self._explainer = self.explainer(self.model)
@@ -120,21 +175,11 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         self._scales = dict(enumerate(found.scales[shown:], start=shown))
         if self.csv is not None:
             _begin_csv(Path(self.csv), ["epoch", *self._scales.values()])
-        self._summary = None
         if self.log_dir is not None:
             self._summary = tf.summary.create_file_writer(str(self.log_dir))
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Explain the batch if it is its turn, and write the shares down."""
-        if epoch % self.every and epoch + 1 != self.params.get("epochs"):
-            return
-        start = time.perf_counter()
+    def _look(self, epoch: int, logs: dict[str, Any]) -> None:
         explanation = self._explain()
-        if self.seconds is None:
-            self.seconds = time.perf_counter() - start
-            if self.verbose:
-                told = f"{type(self._explainer).__name__} of {len(explanation)} inputs"
-                print(f"ScaleProfileCallback: {told} takes {self.seconds:.2g} s each time.")
         shares = explanation.scale_importance()
         empty = np.sum(~has_importance(shares))
         if empty:
@@ -143,17 +188,31 @@ class ScaleProfileCallback(keras.callbacks.Callback):
         if empty < len(shares):
             mean = mean_share(shares)
             found = {name: float(mean[index]) for index, name in self._scales.items()}
-            self._write(epoch, found, explanation, {} if logs is None else logs)
+            self._write(epoch, found, explanation, logs)
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Close the files."""
+    def _end(self) -> None:
+        if self._taken:
+            self._tell_cost()
         if self._summary is not None:
             self._summary.close()
+
+    def _tell_cost(self) -> None:
+        if self._told:
+            return
+        self._told = True
+        share = min(self._taken) / min(self._epochs)
+        what = f"{type(self._explainer).__name__} of {len(self._batch[0])} inputs"
+        cost = f"takes {self.seconds:.2g} s each time, {share:.1%} of an epoch"
+        enough = math.ceil(share / SMALL)
+        advice = f"; every={enough} makes that {share / enough:.1%} of the training"
+        print(f"ScaleProfileCallback: {what} {cost}{advice * (enough > self.every)}.")
 
     def _explain(self) -> WaveletExplanation:
         inputs, targets = self._batch
         classes = as_explained(targets, self._explainer, inputs)
-        return self._explainer.explain_wavelet(inputs, classes)
+        with warnings.catch_warnings():  # the shares need no sum that has converged
+            warnings.filterwarnings("ignore", "The integrals of inputs")
+            return self._explainer.explain_wavelet(inputs, classes)
 
     def _write(
         self, epoch: int, shares: dict[str, float], explanation: WaveletExplanation, logs: Any

@@ -174,6 +174,10 @@ class WaveletDropIn(DropIn):
         check_transform(self.transform, told)
         super().__post_init__()
 
+    @property
+    def _told(self) -> tuple[str, ...]:
+        return ("wavelet", "level") if self.transform is None else ()
+
     def explain_wavelet(self, inputs: Any, targets: Any = None) -> WaveletExplanation:
         """
         Explain the model in the wavelet domain: parameters and errors are those of `explain`.

@@ -16,6 +16,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 app.command(epilog=METHODS + commands.EXPLAIN)(commands.explain)
 app.command(epilog=METHODS + commands.REPORT)(commands.report)
 app.command(epilog=METHODS + commands.PROFILE)(commands.profile)
+app.command(epilog=METHODS + commands.EXPLORE)(commands.explore)
 app.command(epilog=commands.DEMO)(commands.demo)
 app.command("benchmark", cls=SeveralValues, epilog=comparison.examples(f"{NAME} benchmark"))(
     comparison.compare

@@ -52,6 +52,12 @@ wam-xplique profile 'crops/*.png' --model before.keras --model after.keras --out
 wam-xplique profile scans.npz --model volumes.pt --method wcam --set refine=0.03
 wam-xplique profile imagenet/val --model my.keras --workers 4
 """
+EXPLORE = """Examples:
+
+\b
+wam-xplique explore --model MobileNetV2
+wam-xplique explore --model sounds.pt --sample-rate 16000 --wavelet db4
+"""
 DEMO = """Examples:
 
 \b
@@ -227,6 +233,28 @@ def profile(
 
         cluster = Cluster(workers, ray_address)
     return profile_files(files, models, out, options, cluster)
+
+
+@with_options
+def explore(
+    model: Model,
+    class_names: ClassNames = None,
+    port: Annotated[int, typer.Option(help="Port of this machine.", min=1, max=65535)] = 5006,
+    show: Annotated[bool, typer.Option(help="Whether to open a browser.")] = True,
+    *,
+    options: Options,
+) -> dict[str, str]:
+    """
+    Explain a classifier on a page, to which files are dropped.
+
+    The page, of this machine alone, takes an image or a sound, and shows the answer for a class,
+    by a method, a transform and a number of levels, scale by scale; the important part of each
+    scale of a sound can be heard. Nothing is sent elsewhere. Needs the extra explore.
+    """
+    from .explore import serve
+
+    serve(model, class_names, port, show, options)
+    return {}
 
 
 class Modality(str, Enum):
