@@ -134,6 +134,7 @@ def explain_rows(
     first = next((inputs for _, inputs in read), None)
     if first is None:
         return problems
+    typer.echo(classifier.about(first.outputs.shape[1], first.sized))
     index = None if target is None else classifier.index(target, first.outputs.shape[1])
     method = settled(method, [(classifier, first)])
     making = Making(method, _absolute(model), classifier.name, first, options)

@@ -48,6 +48,8 @@ def profile_files(
         pairs += [(classifier, inputs) for _, inputs in islice(read, 1)]
     if len(pairs) < len(names):  # no file fits one of the models
         return problems
+    for classifier, inputs in pairs:
+        typer.echo(classifier.about(inputs.outputs.shape[1], inputs.sized))
     method = settled(method, pairs)
     if cluster is None:
         found = [_profile(method, *pair, paths, options, problems) for pair in pairs]
