@@ -156,7 +156,7 @@ def wavedecn(
     if isinstance(x, np.ndarray):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # _check_level has warned already
-            return pywt.wavedecn(x, wavelet, mode, level, axes)
+            return pywt.wavedecn(x, _for_pywt(wavelet, steps), mode, level, axes)
     return get_backend(x).run(_decompose, x, steps, level)
 
 
@@ -199,7 +199,7 @@ def waverecn(
     if engine != "native":
         return tensorflow_wavelets.waverecn(coeffs, wavelet, mode, [s.axis for s in steps], engine)
     if isinstance(approximation, np.ndarray):
-        return pywt.waverecn(list(coeffs), wavelet, mode, axes)
+        return pywt.waverecn(list(coeffs), _for_pywt(wavelet, steps), mode, axes)
     given = approximation, [dict(level) for level in details]
     return get_backend(approximation).run(_reconstruct, given, steps)
 
@@ -306,6 +306,11 @@ def plan(
     modes = map(check_mode, _per_axis("mode", mode, len(axes)))
     steps = tuple(map(_Step, axes, banks, modes))
     return steps, _check_level(x, steps, level)
+
+
+def _for_pywt(wavelet: Any, steps: Sequence[_Step]) -> list[pywt.Wavelet]:
+    """The wavelet of each axis as PyWavelets has it, which does not take filters."""
+    return [*map(as_wavelet, _per_axis("wavelet", wavelet, len(steps)))]
 
 
 def _per_axis(name: str, value: Any, count: int) -> list[Any]:
