@@ -35,6 +35,16 @@ pytestmark = ignore_high_levels
 FULL_GRID = bool(int(os.environ.get("WAM_FULL_GRID", "0")))
 SIZES = (1, 2, 5, 8, 17, 32, 61)  # odd, even, prime, a power of 2, shorter than most filters
 
+
+@pytest.fixture(autouse=True)
+def recorded():
+    """Small tensors of TensorFlow go through its own kernels where gradients are recorded."""
+    import tensorflow as tf
+
+    with tf.GradientTape():
+        yield
+
+
 dtypes = pytest.mark.parametrize("dtype", TOLERANCES)
 modes = pytest.mark.parametrize("mode", MODES)
 
