@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
@@ -250,36 +250,74 @@ def iswtn(coeffs: Coefficients, wavelet: Any, axes: tuple[int, ...]) -> Tensor:
 
 
 def _decompose(backend: Backend, x: Tensor, steps: tuple[_Step, ...], level: int) -> Coefficients:
+    def split(band: Tensor, place: int, _: int) -> Sequence[Tensor]:
+        return analysis(backend, band, *steps[place])
+
+    return _split_levels(x, level, len(steps), split)
+
+
+def _decompose_undecimated(
+    backend: Backend, x: Tensor, bank: FilterBank, level: int, axes: tuple[int, ...]
+) -> Coefficients:
+    def split(band: Tensor, place: int, depth: int) -> Sequence[Tensor]:
+        return spread_analysis(backend, band, axes[place], bank, 2**depth)
+
+    return _split_levels(x, level, len(axes), split)
+
+
+def _split_levels(
+    x: Tensor, level: int, ndim: int, split: Callable[[Tensor, int, int], Sequence[Tensor]]
+) -> Coefficients:
+    """The bands that ``split(band, place, depth)`` makes along one axis after the other, of the
+    approximation again and again."""
     coefficients: Coefficients = []
-    for _ in range(level):
+    for depth in range(level):
         bands = {"": x}
-        for step in steps:
+        for place in range(ndim):
             bands = {
-                key + letter: band
-                for key, parent in bands.items()
-                for letter, band in zip("ad", analysis(backend, parent, *step), strict=True)
+                key + letter: part
+                for key, band in bands.items()
+                for letter, part in zip("ad", split(band, place, depth), strict=True)
             }
-        x = bands.pop("a" * len(steps))
+        x = bands.pop("a" * ndim)
         coefficients.insert(0, bands)
     return [x, *coefficients]
 
 
 def _reconstruct(backend: Backend, coefficients: Any, steps: tuple[_Step, ...]) -> Tensor:
+    def join(low: Tensor | None, high: Tensor | None, place: int) -> Tensor | None:
+        return synthesis(backend, low, high, *steps[place])
+
     x, details = coefficients
     for level in details:
         for band in level.values():
             x = x[tuple(slice(size) for size in band.shape)]
-        bands = {**level, "a" * len(steps): x}
-        for position in reversed(range(len(steps))):
-            keys = ("".join(key) for key in product("ad", repeat=position))
-            bands = {
-                key: synthesis(
-                    backend, bands.get(key + "a"), bands.get(key + "d"), *steps[position]
-                )
-                for key in keys
-            }
-        x = bands[""]
+        x = _join_level(x, level, len(steps), join)
     return x
+
+
+def _reconstruct_undecimated(
+    backend: Backend, coefficients: Coefficients, bank: FilterBank, axes: tuple[int, ...]
+) -> Tensor:
+    x, *details = coefficients
+    for depth, level in zip(reversed(range(len(details))), details, strict=True):
+
+        def join(low: Tensor, high: Tensor, place: int, step: int = 2**depth) -> Tensor:
+            return spread_synthesis(backend, low, high, axes[place], bank, step)
+
+        x = _join_level(x, level, len(axes), join)
+    return x
+
+
+def _join_level(
+    x: Tensor, level: dict[str, Tensor], ndim: int, join: Callable[..., Tensor | None]
+) -> Tensor:
+    """What ``join(low, high, place)`` makes of an approximation and a level, axis by axis."""
+    bands = {**level, "a" * ndim: x}
+    for place in reversed(range(ndim)):
+        keys = ("".join(key) for key in product("ad", repeat=place))
+        bands = {key: join(bands.get(key + "a"), bands.get(key + "d"), place) for key in keys}
+    return bands[""]
 
 
 @constant
@@ -367,39 +405,3 @@ def _check_details(approximation: Tensor, details: list[Any], steps: tuple[_Step
 def _follows(approximation: int | None, detail: int | None) -> bool:
     """Whether sizes fit: the inverse of an odd size has a sample too many, which is dropped."""
     return approximation is None or detail is None or 0 <= approximation - detail <= 1
-
-
-def _decompose_undecimated(
-    backend: Backend, x: Tensor, bank: FilterBank, level: int, axes: tuple[int, ...]
-) -> Coefficients:
-    coefficients: Coefficients = []
-    for depth in range(level):
-        bands = {"": x}
-        for axis in axes:
-            bands = {
-                key + letter: part
-                for key, band in bands.items()
-                for letter, part in zip(
-                    "ad", spread_analysis(backend, band, axis, bank, 2**depth), strict=True
-                )
-            }
-        x = bands.pop("a" * len(axes))
-        coefficients.insert(0, bands)
-    return [x, *coefficients]
-
-
-def _reconstruct_undecimated(
-    backend: Backend, coefficients: Coefficients, bank: FilterBank, axes: tuple[int, ...]
-) -> Tensor:
-    x, *details = coefficients
-    for depth, level in zip(reversed(range(len(details))), details, strict=True):
-        bands = {"a" * len(axes): x, **level}
-        for axis in reversed(axes):
-            bands = {
-                key: spread_synthesis(
-                    backend, bands[key + "a"], bands[key + "d"], axis, bank, 2**depth
-                )
-                for key in dict.fromkeys(key[:-1] for key in bands)
-            }
-        x = bands[""]
-    return x

@@ -20,6 +20,7 @@ from .options import (
     Model,
     Options,
     RayAddress,
+    Target,
     Workers,
     with_options,
 )
@@ -72,14 +73,7 @@ wam-xplique demo --image cat.jpg --model MobileNetV2
 def explain(
     files: Files,
     model: Model,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CLASS",
-            help="Class that is explained: its number, from 0 on, or its name (default: what the "
-            "model predicts).",
-        ),
-    ] = None,
+    target: Target = None,
     top: Annotated[int, typer.Option(help="Explain so many classes, the likeliest first.")] = 1,
     style: Annotated[
         str | None,
@@ -154,14 +148,7 @@ def report(
         str | None,
         typer.Option(metavar="METHOD", help="Method to compare --method with, side by side."),
     ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CLASS",
-            help="Class that is explained: its number, from 0 on, or its name (default: what the "
-            "model predicts).",
-        ),
-    ] = None,
+    target: Target = None,
     labels: Annotated[
         str | None,
         typer.Option(

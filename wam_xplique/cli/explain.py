@@ -16,7 +16,7 @@ from ..plots.drawing import DPI, save_figure
 from ..terminal import as_text
 from .file_names import ARRAYS, IMAGES, Problems, check_free, expand, names_of
 from .input_files import Inputs, read_files
-from .methods import find_method, length
+from .methods import explain_with, find_method, length
 from .options import Options
 from .pictures import OVERLAY, Look
 
@@ -118,9 +118,7 @@ def _explain(
     look: Look,
 ) -> str:
     """Write the explanation of a file and pictures of each input; tell what is seen."""
-    is_fourier = hasattr(explainer, "explain_fourier")
-    explain = explainer.explain_fourier if is_fourier else explainer.explain_wavelet
-    explanation = explain(inputs.x, targets)
+    explanation = explain_with(explainer, inputs.x, targets)
     stem.parent.mkdir(parents=True, exist_ok=True)
     explanation.save(f"{stem}.npz")
     seen = list(map(classifier.describe, inputs.outputs, targets.argmax(axis=1)))

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from ..coefficients import map_bands
 from ..explanation import WaveletExplanation
+from ..fourier import FourierExplanation
 from ..inputs import weights_of
 from ..loading.classifiers import Classifier
 from ..plots import plot_explanation, plot_overlay
@@ -22,7 +23,7 @@ from ..plots.drawing import scale_labels
 from ..terminal import reason
 from . import transforms
 from .input_files import Inputs, read_inputs
-from .methods import NAMES, find_method
+from .methods import NAMES, explain_with, find_method
 from .options import Options
 from .pictures import draw_fourier
 
@@ -57,9 +58,8 @@ def explain_file(
     if target:
         classes = inputs.outputs.shape[1]
         targets = weights_of(np.array([classifier.index(target, classes)]), classes)
-    is_fourier = hasattr(explainer, "explain_fourier")
-    explain = explainer.explain_fourier if is_fourier else explainer.explain_wavelet
-    explanation = explain(inputs.x[:1], targets)
+    explanation = explain_with(explainer, inputs.x[:1], targets)
+    is_fourier = isinstance(explanation, FourierExplanation)
     seen = classifier.describe(inputs.outputs[0], int(targets[0].argmax()))
     picture = _as_png(_draw(explanation, inputs, is_fourier))
     told = f"{seen}, {type(explainer).__name__}"

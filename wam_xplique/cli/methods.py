@@ -132,6 +132,12 @@ def with_one_level(method: Method, pairs: Sequence[tuple[Classifier, Inputs]]) -
     return replace(method, parameters={"level": min(levels), **method.parameters})
 
 
+def explain_with(explainer: Any, x: Any, targets: Any) -> Any:
+    """The explanation by scales, or by frequencies of a method that has these."""
+    by_frequency = getattr(explainer, "explain_fourier", None)
+    return (by_frequency or explainer.explain_wavelet)(x, targets)
+
+
 def passes(explainer: Any, classifier: Classifier, inputs: Inputs) -> int:
     """The forward passes, or gradients, that each input takes; at most, where they are refined."""
     if not hasattr(explainer, "nb_design"):

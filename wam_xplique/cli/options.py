@@ -43,6 +43,14 @@ Model = Annotated[
         "torch.export (with --trust), or a name of keras.applications.",
     ),
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLASS",
+        help="Class that is explained: its number, from 0 on, or its name (default: what the model "
+        "predicts).",
+    ),
+]
 ClassNames = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Names of the classes, one a line, in their order."),
